@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One WebSocket connection (RFC 6455, RFC 7692) without any input or output of its own: no
+ * socket, no clock, no thread. Octets go in, events come out, octets come out.
+ *
+ *     wsk_config *cfg;  wsk_conn *c;
+ *     wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+ *     o.role = WSK_ROLE_SERVER;
+ *     wsk_config_new(&cfg, &o);
+ *     wsk_conn_new(&c, cfg, now_ms());
+ *     for (;;) {
+ *         n = read(fd, buf, sizeof buf);
+ *         wsk_conn_feed(c, buf, n, now_ms());              // n == 0: end of file
+ *         while (wsk_conn_next(c, &ev) == WSK_OK && ev.type != WSK_EV_NONE)
+ *             if (ev.type == WSK_EV_MESSAGE)
+ *                 wsk_conn_send(c, ev.opcode, ev.data, ev.len, 0);
+ *         wsk_conn_unlend(c);                              // buf is ours again
+ *         while ((k = wsk_conn_output(c, iov, 8)) > 0)
+ *             wsk_conn_sent(c, writev(fd, iov, k), now_ms());
+ *         if (wsk_conn_wants(c) & WSK_WANT_DROP) break;
+ *     }
+ *
+ * examples/own_loop.c is a whole server of this kind around poll(2). server.h does all of this
+ * for you. A connection may be used by one thread at a time; a wsk_config by any number.
+ */
+#ifndef WEBSOCK_CONN_H
+#define WEBSOCK_CONN_H
+
+#include <websock/base.h>
+#include <websock/extension.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct iovec;
+
+/* ------------------------------------------------------------------------------ config -- */
+
+/* permessage-deflate (RFC 7692). All zero: defaults as said. */
+typedef struct wsk_deflate_options {
+    size_t size;
+    bool enabled; /* negotiate it at all */
+    /*
+     * What we ask of, or grant to, the peer. A server that is offered less takes the lesser; a
+     * window of 8 bits is only ever granted for our inflating side, or honoured by staying
+     * within 256 octets (section 7.1.2.1).
+     */
+    bool server_no_context_takeover;
+    bool client_no_context_takeover;
+    unsigned server_max_window_bits; /* 8 to 15; 0: 15 */
+    unsigned client_max_window_bits; /* 8 to 15; 0: 15 */
+    int level;                       /* 1 (fast) to 9 (dense); 0: 1 */
+    unsigned mem_level;              /* 1 to 9 as in zlib; 0: 8 */
+    size_t threshold;                /* messages below it go uncompressed; 0: 64 octets;
+                                        SIZE_MAX: only messages sent with WSK_SEND_COMPRESS */
+} wsk_deflate_options;
+
+/* How a server judges the Origin field of a browser (RFC 6455 section 10.2). */
+typedef enum wsk_origin_policy {
+    WSK_ORIGIN_SAME_HOST = 0, /* no Origin, or one whose host is that of the Host field */
+    WSK_ORIGIN_LIST = 1,      /* no Origin, or one of `origins` */
+    WSK_ORIGIN_ANY = 2,
+} wsk_origin_policy;
+
+/* flags of a config */
+#define WSK_CONN_STREAM       0x1u /* messages arrive as WSK_EV_DATA pieces, never assembled */
+#define WSK_CONN_NO_AUTO_PONG 0x2u /* the program answers pings itself */
+#define WSK_CONN_KEEP_REQUEST 0x4u /* the handshake stays readable while the connection lives */
+#define WSK_CONN_SKIP_UTF8    0x8u /* incoming text is not validated (section 8.1 asks for it) */
+
+/* A value for any deadline below that switches it off. */
+#define WSK_NEVER UINT32_MAX
+
+typedef struct wsk_config_options {
+    size_t size;
+    wsk_role role; /* required */
+    unsigned flags;
+    const wsk_hooks *hooks; /* borrowed; NULL: defaults */
+
+    /* ---- limits of what a peer may make us hold or do; 0: the default in brackets ---- */
+    uint64_t max_message;      /* octets of a message, after inflating [16 MiB] -> close 1009 */
+    uint64_t max_frame;        /* octets of a frame as on the wire [max_message] -> 1009 */
+    uint32_t max_fragments;    /* frames of one message, empty ones too [131072] -> 1008 */
+    uint32_t max_head;         /* octets of a request or response head [8192] -> 431 */
+    uint32_t max_fields;       /* header fields in it [100] -> 431 */
+    uint32_t max_pongs;        /* pongs waiting to be sent; past it only the latest ping is
+                                  answered, which section 5.5.3 allows [16] */
+    size_t max_queued;         /* output octets, counted before a message is added; past it
+                                  wsk_conn_send() says WSK_ERR_FULL [16 MiB] */
+    size_t high_water;         /* above it WSK_WANT_READ goes off: a peer that does not read is
+                                  not read from [1 MiB] */
+    size_t low_water;          /* below it WSK_WANT_READ comes back, and WSK_EV_WRITABLE if the
+                                  queue had been above high_water [high_water / 4] */
+    uint32_t max_ignored;      /* octets that a peer may send after the connection failed or
+                                  was closed before it is dropped without more ado [1 MiB] */
+
+    /* ---- deadlines in milliseconds; 0: the default in brackets; WSK_NEVER: none ---- */
+    uint32_t open_timeout;     /* the whole opening handshake [10 s] -> 408, or the drop */
+    uint32_t idle_timeout;     /* nothing but pings and pongs came in [never] -> close 1001 */
+    uint32_t ping_interval;    /* after so long without any input we send a ping [30 s] */
+    uint32_t ping_timeout;     /* and then wait so long for any input [20 s] -> drop, 1006 */
+    uint32_t message_timeout;  /* first to last octet of one message [never] -> close 1008 */
+    uint32_t write_timeout;    /* queued output did not move at all [30 s] -> drop, 1006 */
+    uint32_t close_timeout;    /* from our close frame to the peer's [5 s] -> drop */
+    uint32_t linger_timeout;   /* from our end of output to the peer's end of file [2 s] */
+
+    /* ---- sending ---- */
+    size_t fragment_size;      /* data messages go out in frames of at most so many octets; 0:
+                                  in one frame */
+
+    /* ---- opening handshake ---- */
+    const char *const *subprotocols; /* NULL-terminated, in order of preference; copied */
+    const char *server_header;       /* value of a Server (server) or User-Agent (client)
+                                        field; NULL: none. Copied */
+    wsk_origin_policy origin_policy; /* server */
+    const char *const *origins;      /* NULL-terminated, for WSK_ORIGIN_LIST, compared whole and
+                                        without regard to case; copied */
+
+    /* ---- extensions ---- */
+    wsk_deflate_options deflate;
+    const wsk_extension *const *extensions; /* NULL-terminated, in the order in which they
+                                               encode (before deflate); borrowed */
+} wsk_config_options;
+
+#define WSK_CONFIG_OPTIONS_INIT {sizeof(wsk_config_options)}
+
+/* A checked and immutable copy of the options, shared by any number of connections and threads. */
+typedef struct wsk_config wsk_config;
+
+/* WSK_ERR_INVAL when an option is out of range (the log hook gets a line that says which),
+ * WSK_ERR_NOMEM. */
+WSK_API int wsk_config_new(wsk_config **ret, const wsk_config_options *options) WSK_WARN_UNUSED;
+/* Counts a further reference; from any thread. Returns cfg. */
+WSK_API wsk_config *wsk_config_ref(wsk_config *cfg);
+/* Gives a reference back; from any thread. NULL is fine. Each connection holds one itself. */
+WSK_API void wsk_config_unref(wsk_config *cfg);
+
+/* ------------------------------------------------------------------------------- events -- */
+
+typedef enum wsk_event_type {
+    WSK_EV_NONE = 0,
+    /*
+     * Server: a request has arrived. If `ev.is_upgrade`, it is a valid WebSocket handshake (RFC
+     * 6455 section 4.2.1) that the origin policy allows: answer with wsk_conn_accept() or
+     * wsk_conn_respond(), now or later. Otherwise it is a well-formed GET or HEAD without
+     * Upgrade: answer with wsk_conn_respond(); a request that is left unanswered when
+     * wsk_conn_next() is called again is not refused, it waits until open_timeout. Requests
+     * that break the rules were answered by the core and never get here.
+     */
+    WSK_EV_REQUEST = 1,
+    WSK_EV_OPEN = 2,    /* the handshake is done; messages may be sent */
+    WSK_EV_MESSAGE = 3, /* a whole message: opcode, data, len */
+    WSK_EV_DATA = 4,    /* WSK_CONN_STREAM: a piece of one: opcode (of the message), data, len,
+                           first, last */
+    WSK_EV_PING = 5,    /* data, len; already answered, unless WSK_CONN_NO_AUTO_PONG */
+    WSK_EV_PONG = 6,    /* data, len */
+    WSK_EV_CLOSE = 7,   /* the peer's close frame: code (1005 if it had none), data and len are
+                           its reason. It is answered already */
+    WSK_EV_FAIL = 8,    /* the connection fails: code is the close code or, before it was open,
+                           `status` the HTTP status that we send (server) or got (client); text
+                           says why in words */
+    WSK_EV_WRITABLE = 9, /* the queue was above high_water and is now below low_water */
+    WSK_EV_END = 10,     /* the last event, exactly once: code is 1000.. as in wsk_conn_code(),
+                            text says how it ended. Close the socket */
+} wsk_event_type;
+
+typedef struct wsk_event {
+    wsk_event_type type;
+    wsk_opcode opcode;
+    bool first;
+    bool last;
+    bool is_upgrade;
+    uint16_t code;
+    uint16_t status;
+    /* Valid until the next call of wsk_conn_next(), _feed(), _unlend() or _free() on this
+     * connection. It may point into the buffer that was fed. Writable: a program may change it
+     * in place, for example to send it back. */
+    uint8_t *data;
+    size_t len;
+    const char *text; /* NUL-terminated, static */
+} wsk_event;
+
+/* --------------------------------------------------------------------------- connection -- */
+
+typedef struct wsk_conn wsk_conn;
+
+typedef enum wsk_state {
+    WSK_STATE_CONNECTING = 0, /* opening handshake */
+    WSK_STATE_OPEN = 1,
+    WSK_STATE_CLOSING = 2, /* a close frame was sent or received, or the connection failed */
+    WSK_STATE_CLOSED = 3,  /* nothing will come any more; WSK_EV_END was given */
+} wsk_state;
+
+/*
+ * A new connection in state CONNECTING. now: the time of any monotonic clock; all later times
+ * must come from the same one. A client's request has yet to be started with
+ * wsk_conn_request(). WSK_ERR_NOMEM.
+ */
+WSK_API int wsk_conn_new(wsk_conn **ret, wsk_config *cfg, uint64_t now) WSK_WARN_UNUSED;
+/* Ends it, in any state, without a word to the peer. NULL is fine. */
+WSK_API void wsk_conn_free(wsk_conn *c);
+
+WSK_API wsk_state wsk_conn_state(const wsk_conn *c);
+/* A pointer of the program's own. */
+WSK_API void wsk_conn_set_data(wsk_conn *c, void *data);
+WSK_API void *wsk_conn_data(const wsk_conn *c);
+
+/* ------ input ------ */
+
+/*
+ * Lends n octets that came from the peer; n == 0 says that the peer will send no more. The
+ * octets are changed in place (unmasked). The buffer is the connection's until wsk_conn_next()
+ * has given WSK_EV_NONE, or until wsk_conn_unlend(). Feeding while octets are still lent is
+ * WSK_ERR_STATE. In state CLOSED input is ignored.
+ */
+WSK_API int wsk_conn_feed(wsk_conn *c, void *buf, size_t n, uint64_t now);
+/*
+ * The next event, or WSK_EV_NONE when there is none before more octets are fed or time passes.
+ * Events are found lazily: a program that does not call next() gets no further messages, which
+ * is one way of backpressure. Never fails for what a peer does (that is an event);
+ * WSK_ERR_NOMEM has already failed the connection with 1011.
+ */
+WSK_API int wsk_conn_next(wsk_conn *c, wsk_event *ret);
+/*
+ * Ends the loan of an input buffer and of an output buffer: what is not yet used is copied.
+ * WSK_ERR_NOMEM has failed the connection, but ends the loans all the same.
+ */
+WSK_API int wsk_conn_unlend(wsk_conn *c);
+
+/* ------ output ------ */
+
+/*
+ * Optional: lends room for output, so that short answers need no allocation. Frames are put
+ * there while the queue holds nothing else. The loan ends with wsk_conn_unlend().
+ */
+WSK_API void wsk_conn_lend_output(wsk_conn *c, void *buf, size_t n);
+/*
+ * What to write to the peer now: fills at most max entries of iov, returns how many. 0: nothing.
+ * Valid until the next call that changes the connection.
+ */
+WSK_API size_t wsk_conn_output(wsk_conn *c, struct iovec *iov, size_t max);
+/* n octets of that were written. */
+WSK_API void wsk_conn_sent(wsk_conn *c, size_t n, uint64_t now);
+/* Octets waiting. */
+WSK_API size_t wsk_conn_queued(const wsk_conn *c);
+
+/* ------ what the connection wants from its transport ------ */
+
+#define WSK_WANT_READ     0x1u /* feed it: off while output is above high_water, or paused */
+#define WSK_WANT_WRITE    0x2u /* there is output */
+#define WSK_WANT_SHUTDOWN 0x4u /* when all output is written: end the sending direction
+                                  (shutdown(2) with SHUT_WR, or TLS close_notify), go on reading */
+#define WSK_WANT_DROP     0x8u /* when all output is written: close the socket */
+WSK_API unsigned wsk_conn_wants(const wsk_conn *c);
+
+/* Stop or go on reading, for backpressure by the program; a connection begins unpaused. */
+WSK_API void wsk_conn_pause(wsk_conn *c, bool paused);
+
+/*
+ * Lets time pass: deadlines that are over take effect (call wsk_conn_next() afterwards). Sets
+ * *ret_next to the time of the next deadline, or UINT64_MAX. ret_next may be NULL. Deadlines
+ * may move to later without notice, never to earlier, except by wsk_conn_close() and by the
+ * first queued output: ask again after each turn, or look at least once a second.
+ */
+WSK_API void wsk_conn_tick(wsk_conn *c, uint64_t now, uint64_t *ret_next);
+
+/* The transport is gone (reset, timeout, TLS failure): text, static, is for the log. */
+WSK_API void wsk_conn_lost(wsk_conn *c, const char *text);
+
+/* ------ opening handshake, server ------ */
+
+/*
+ * Readable from WSK_EV_REQUEST (client: from WSK_EV_OPEN or WSK_EV_FAIL) until WSK_EV_OPEN has
+ * been followed by another call of wsk_conn_next(), or as long as the connection with
+ * WSK_CONN_KEEP_REQUEST. Outside of that time they give empty strings.
+ */
+WSK_API wsk_str wsk_conn_method(const wsk_conn *c); /* "GET" */
+WSK_API wsk_str wsk_conn_target(const wsk_conn *c); /* "/chat?room=1", as sent */
+WSK_API wsk_str wsk_conn_path(const wsk_conn *c);   /* "/chat", not decoded */
+WSK_API wsk_str wsk_conn_query(const wsk_conn *c);  /* "room=1" */
+/* The index-th field (from 0) of that name, without regard to case; ptr NULL if there is none.
+ * White space around the value is removed. On a client: of the response. */
+WSK_API wsk_str wsk_conn_header(const wsk_conn *c, const char *name, size_t index);
+/* The n-th field of all, in their order; false if there are not so many. */
+WSK_API bool wsk_conn_header_at(const wsk_conn *c, size_t n, wsk_str *ret_name,
+                                wsk_str *ret_value);
+/* The whole head as it arrived, to the empty line inclusive. */
+WSK_API wsk_str wsk_conn_head(const wsk_conn *c);
+
+typedef struct wsk_accept_options {
+    size_t size;
+    /* NULL: the first of the config's subprotocols that the client offers, or none. "": none.
+     * Else it must be one that the client offered (WSK_ERR_INVAL). */
+    const char *subprotocol;
+    const wsk_header *headers; /* further fields for the 101 response; WSK_ERR_INVAL for names
+                                  or values that are not legal or that the handshake sets */
+    size_t n_headers;
+} wsk_accept_options;
+
+#define WSK_ACCEPT_OPTIONS_INIT {sizeof(wsk_accept_options)}
+
+/* Accepts the request of WSK_EV_REQUEST, at once or later. options may be NULL. WSK_EV_OPEN
+ * follows. WSK_ERR_STATE if there is none pending or it is no upgrade. */
+WSK_API int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options);
+
+typedef struct wsk_response {
+    size_t size;
+    unsigned status;          /* 200 to 599, not 101; redirects need a Location header */
+    const char *content_type; /* NULL: "text/plain; charset=utf-8" */
+    const wsk_header *headers;
+    size_t n_headers;
+    const void *body; /* copied; NULL: the status text and a newline */
+    size_t body_len;
+} wsk_response;
+
+#define WSK_RESPONSE_INIT {sizeof(wsk_response)}
+
+/* Answers the request of WSK_EV_REQUEST with plain HTTP, at once or later, and ends the
+ * connection after it ("Connection: close"; nothing behind the request is ever read). */
+WSK_API int wsk_conn_respond(wsk_conn *c, const wsk_response *response);
+
+/* ------ opening handshake, client ------ */
+
+typedef struct wsk_request_options {
+    size_t size;
+    const char *host;   /* value of the Host field, "example.org:8080"; required */
+    const char *target; /* "/chat?room=1"; NULL: "/" */
+    const char *origin; /* NULL: no Origin field */
+    const wsk_header *headers;
+    size_t n_headers;
+} wsk_request_options;
+
+#define WSK_REQUEST_OPTIONS_INIT {sizeof(wsk_request_options)}
+
+/* Queues the client's request. WSK_ERR_INVAL for anything with CR, LF, NUL or other characters
+ * that may not stand where they would go. */
+WSK_API int wsk_conn_request(wsk_conn *c, const wsk_request_options *options);
+/* Status of the response, 0 before there is one. */
+WSK_API unsigned wsk_conn_status(const wsk_conn *c);
+
+/* ------ open connection ------ */
+
+/* The subprotocol in use, "" if none. Static for the life of the connection's config. */
+WSK_API const char *wsk_conn_subprotocol(const wsk_conn *c);
+/* The value of Sec-WebSocket-Extensions that was agreed; writes at most n octets with NUL to buf
+ * and returns the length of the whole. */
+WSK_API size_t wsk_conn_extensions(const wsk_conn *c, char *buf, size_t n);
+
+/* flags of wsk_conn_send() and wsk_conn_send_part() */
+#define WSK_SEND_COMPRESS    0x1u /* compress, whatever the threshold says, if negotiated */
+#define WSK_SEND_NO_COMPRESS 0x2u /* do not compress this message */
+#define WSK_SEND_SKIP_UTF8   0x4u /* text is known to be valid (it came from a validated message);
+                                     otherwise outgoing text is checked: WSK_ERR_UTF8 */
+
+/*
+ * Queues a message (op TEXT or BINARY). The data is copied. WSK_ERR_STATE unless OPEN,
+ * WSK_ERR_FULL (nothing was queued), WSK_ERR_NOMEM, WSK_ERR_UTF8, WSK_ERR_INVAL.
+ */
+WSK_API int wsk_conn_send(wsk_conn *c, wsk_opcode op, const void *data, size_t len,
+                          unsigned flags);
+/*
+ * Queues a piece of a message that is sent while it is made; each call makes one frame (of a
+ * compressed message: possibly none, until the last). The first call fixes op and flags, the
+ * one with last ends the message. No other message may begin in between (WSK_ERR_STATE);
+ * pings and pongs may.
+ */
+WSK_API int wsk_conn_send_part(wsk_conn *c, wsk_opcode op, const void *data, size_t len, bool last,
+                               unsigned flags);
+/* Queues a ping or an unsolicited pong with at most 125 octets (else WSK_ERR_INVAL). */
+WSK_API int wsk_conn_ping(wsk_conn *c, const void *data, size_t len);
+WSK_API int wsk_conn_pong(wsk_conn *c, const void *data, size_t len);
+/*
+ * Starts the closing handshake (section 7.1.2). code 0 or 1005: a close frame without a code.
+ * Codes that may not be sent, or a reason of more than 123 octets or not UTF-8, are
+ * WSK_ERR_INVAL. reason may be NULL. Calling it again, or on a connection that is closing
+ * already, does nothing and is WSK_OK; while CONNECTING it ends the connection.
+ */
+WSK_API int wsk_conn_close(wsk_conn *c, unsigned code, const char *reason);
+
+/*
+ * A message that is framed (and compressed) once and sent to many connections of the same role
+ * and config: for broadcasting by a server. Reference counted, atomically; immutable.
+ */
+typedef struct wsk_prepared wsk_prepared;
+WSK_API int wsk_prepared_new(wsk_prepared **ret, wsk_config *cfg, wsk_opcode op, const void *data,
+                             size_t len) WSK_WARN_UNUSED;
+WSK_API wsk_prepared *wsk_prepared_ref(wsk_prepared *p);
+WSK_API void wsk_prepared_unref(wsk_prepared *p);
+/* Queues it by reference, without a copy. As wsk_conn_send(); WSK_ERR_INVAL on a client. */
+WSK_API int wsk_conn_send_prepared(wsk_conn *c, wsk_prepared *p);
+
+/* Gives back what an idle connection can do without (compression contexts, buffers). */
+WSK_API void wsk_conn_trim(wsk_conn *c);
+
+typedef struct wsk_conn_stats {
+    uint64_t messages_in, messages_out;
+    uint64_t octets_in, octets_out; /* on the wire, handshake included (before TLS) */
+} wsk_conn_stats;
+WSK_API void wsk_conn_get_stats(const wsk_conn *c, wsk_conn_stats *ret);
+
+/*
+ * How it ended, from WSK_EV_CLOSE, _FAIL or _END on: the code of the close frame that we
+ * received or, when we failed it, sent; 1005, 1006 as section 7.1.5 says. 0 before.
+ */
+WSK_API unsigned wsk_conn_code(const wsk_conn *c);
+/* True if the closing handshake was complete (section 7.1.4). */
+WSK_API bool wsk_conn_was_clean(const wsk_conn *c);
+/* In words, for a log. Static. */
+WSK_API const char *wsk_conn_end_text(const wsk_conn *c);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An event loop for sockets and timers, over io_uring or epoll. One loop belongs to one thread;
+ * run several for several cores. Only wsk_loop_post() and wsk_loop_stop() may be called from
+ * other threads (wsk_loop_stop() from signal handlers too).
+ */
+#ifndef WEBSOCK_LOOP_H
+#define WEBSOCK_LOOP_H
+
+#include <websock/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct wsk_loop wsk_loop;
+
+typedef enum wsk_io {
+    WSK_IO_AUTO = 0, /* io_uring where it is to be had, else epoll, with a line in the log */
+    WSK_IO_URING = 1,
+    WSK_IO_EPOLL = 2,
+} wsk_io;
+
+typedef struct wsk_loop_options {
+    size_t size;
+    const wsk_hooks *hooks; /* borrowed */
+    wsk_io io;
+    uint32_t busy_poll_us; /* spin so long before blocking, when there was traffic just now; in
+                              microseconds; 0: never */
+    size_t recv_buffer;    /* octets of the receive buffer (epoll) [256 KiB] */
+} wsk_loop_options;
+
+#define WSK_LOOP_OPTIONS_INIT {sizeof(wsk_loop_options)}
+
+/* options may be NULL. WSK_ERR_NOTSUP if WSK_IO_URING was asked for and is not to be had,
+ * WSK_ERR_NOMEM, WSK_ERR_SYS. */
+WSK_API int wsk_loop_new(wsk_loop **ret, const wsk_loop_options *options) WSK_WARN_UNUSED;
+/* All servers, listeners and timers of the loop must be gone. NULL is fine. */
+WSK_API void wsk_loop_free(wsk_loop *loop);
+
+/* Turns until wsk_loop_stop(). WSK_ERR_SYS if the kernel refuses to wait. */
+WSK_API int wsk_loop_run(wsk_loop *loop);
+/* One turn: waits at most timeout_ms (0: not at all, -1: until something happens). */
+WSK_API int wsk_loop_turn(wsk_loop *loop, int timeout_ms);
+/* Makes wsk_loop_run() return after the turn that it is in. From any thread or signal handler. */
+WSK_API void wsk_loop_stop(wsk_loop *loop);
+
+/*
+ * For nesting in another loop: readable when wsk_loop_turn(loop, 0) has something to do. Poll it
+ * for input, for at most wsk_loop_timeout() milliseconds (-1: for ever), then take a turn.
+ */
+WSK_API int wsk_loop_fd(const wsk_loop *loop);
+WSK_API int wsk_loop_timeout(const wsk_loop *loop);
+
+/* The loop's clock: CLOCK_MONOTONIC in milliseconds, read once a turn. */
+WSK_API uint64_t wsk_loop_now(const wsk_loop *loop);
+/* "io_uring" or "epoll". */
+WSK_API const char *wsk_loop_io_name(const wsk_loop *loop);
+
+/* Has fn(ud) called on the loop's thread, soon, in the order of posting. From any thread.
+ * WSK_ERR_NOMEM. What is posted and not yet run when the loop is freed is run then. */
+WSK_API int wsk_loop_post(wsk_loop *loop, void (*fn)(void *ud), void *ud);
+
+/* Timers. fn is called once, at the due time or a few milliseconds later. */
+typedef struct wsk_timer wsk_timer;
+WSK_API int wsk_timer_new(wsk_timer **ret, wsk_loop *loop, void (*fn)(void *ud), void *ud);
+WSK_API void wsk_timer_set(wsk_timer *t, uint64_t delay_ms); /* (re)starts it */
+WSK_API void wsk_timer_cancel(wsk_timer *t);
+WSK_API void wsk_timer_free(wsk_timer *t); /* NULL is fine; also within fn */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A WebSocket server on a wsk_loop: listens, takes the opening handshakes, calls back for each
+ * message. The whole of an echo server:
+ *
+ *     static void on_message(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
+ *     {
+ *         wsk_peer_send(p, op, data, len, WSK_SEND_SKIP_UTF8);
+ *     }
+ *     int main(void)
+ *     {
+ *         wsk_loop *loop;  wsk_server *server;
+ *         wsk_handlers h = WSK_HANDLERS_INIT;
+ *         h.on_message = on_message;
+ *         if (wsk_loop_new(&loop, NULL) < 0 || wsk_server_new(&server, loop, NULL, &h, NULL) < 0 ||
+ *             wsk_server_listen(server, "ws://127.0.0.1:8888/ws", NULL) < 0)
+ *             return 1;
+ *         return wsk_loop_run(loop) < 0;
+ *     }
+ *
+ * Every function here belongs to the loop's thread.
+ */
+#ifndef WEBSOCK_SERVER_H
+#define WEBSOCK_SERVER_H
+
+#include <websock/conn.h>
+#include <websock/loop.h>
+#include <websock/tls.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct wsk_server wsk_server;
+typedef struct wsk_peer wsk_peer; /* a client of ours */
+
+/*
+ * All may be NULL. A peer stays valid until on_close for it has returned, whatever is called on
+ * it in a handler; on_close is the last call for every peer that got on_request or on_open.
+ */
+typedef struct wsk_handlers {
+    size_t size;
+    /*
+     * A request in order has come; read it with wsk_peer_conn() and the functions of conn.h. Accept
+     * it (wsk_peer_accept()), answer it (wsk_peer_respond()), or do either later (return without).
+     * NULL: WebSocket handshakes for a path that is listened on are accepted, others get 404 and
+     * plain requests 426.
+     */
+    void (*on_request)(wsk_peer *p, bool is_upgrade);
+    void (*on_open)(wsk_peer *p);
+    /* A whole message. data may be changed, and is valid during the call. */
+    void (*on_message)(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len);
+    /* With WSK_CONN_STREAM, instead: pieces as they arrive. */
+    void (*on_data)(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len, bool first, bool last);
+    void (*on_ping)(wsk_peer *p, const uint8_t *data, size_t len);
+    void (*on_pong)(wsk_peer *p, const uint8_t *data, size_t len);
+    void (*on_writable)(wsk_peer *p); /* the queue fell below low_water */
+    /* The connection is over: code as wsk_conn_code(), text in words (static). */
+    void (*on_close)(wsk_peer *p, unsigned code, const char *text);
+} wsk_handlers;
+
+#define WSK_HANDLERS_INIT {sizeof(wsk_handlers)}
+
+typedef struct wsk_server_options {
+    size_t size;
+    wsk_config_options conn; /* role is set by the server; conn.size 0: all defaults */
+    uint32_t max_connections;             /* [10,000,000]; past it: 503 */
+    uint32_t max_connections_per_address; /* [none]; past it: 503 */
+    int backlog;                          /* of listen(2) [4096] */
+    bool reuse_port;                      /* SO_REUSEPORT: several loops share an address */
+    bool log_access;                      /* a line per connection that opens and closes */
+} wsk_server_options;
+
+#define WSK_SERVER_OPTIONS_INIT {sizeof(wsk_server_options)}
+
+/* options may be NULL. handlers are copied; ud is wsk_server_data(). */
+WSK_API int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *options,
+                           const wsk_handlers *handlers, void *ud) WSK_WARN_UNUSED;
+/* Drops every connection without a word (on_close is called) and ends it. NULL is fine. Not
+ * within a handler. */
+WSK_API void wsk_server_free(wsk_server *s);
+WSK_API void *wsk_server_data(const wsk_server *s);
+WSK_API wsk_config *wsk_server_config(const wsk_server *s);
+
+/*
+ * Listens on a URL: ws://HOST:PORT/PATH, wss://..., ws+unix:/run/x.sock, wss+unix:... HOST may be
+ * a name, an IPv4 or a [IPv6] address; port 0 takes a free one. The path is the one that
+ * handshakes may ask for; "/*" allows every path. Several calls listen in several places. tls is
+ * needed for wss (a reference is taken), NULL otherwise. WSK_ERR_URL, WSK_ERR_RESOLVE, WSK_ERR_SYS
+ * (errno: EADDRINUSE and so on).
+ */
+WSK_API int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls);
+/* The URL of the i-th listener with its real port; writes at most n octets with NUL, returns the
+ * length of the whole, or 0 if there is no i-th. */
+WSK_API size_t wsk_server_url(const wsk_server *s, size_t i, char *buf, size_t n);
+/* Takes a connected stream socket that the program accepted itself. The fd is the server's in any
+ * case. */
+WSK_API int wsk_server_adopt(wsk_server *s, int fd, wsk_tls *tls);
+/* Listens no longer; connections live on. */
+WSK_API void wsk_server_stop_listening(wsk_server *s);
+/* Stops listening and starts the closing handshake with everyone. */
+WSK_API void wsk_server_drain(wsk_server *s, unsigned code, const char *reason);
+
+typedef struct wsk_server_stats {
+    uint64_t accepted, refused, opened, closed; /* since the start */
+    uint64_t messages_in, messages_out, octets_in, octets_out; /* of connections that ended */
+    uint32_t connections;  /* now, in any state */
+    uint32_t open;         /* now, handshake done */
+} wsk_server_stats;
+WSK_API void wsk_server_get_stats(const wsk_server *s, wsk_server_stats *ret);
+
+/* Every open peer: begin with NULL, NULL ends. */
+WSK_API wsk_peer *wsk_server_next_peer(const wsk_server *s, const wsk_peer *p);
+/* Sends to all open peers but `except` (may be NULL); framed and compressed once. Peers whose
+ * queue is full are skipped. Returns how many got it, or a negative error. */
+WSK_API long wsk_server_broadcast(wsk_server *s, wsk_opcode op, const void *data, size_t len,
+                                  const wsk_peer *except);
+WSK_API long wsk_server_broadcast_prepared(wsk_server *s, wsk_prepared *m, const wsk_peer *except);
+
+/* ------ peers ------ */
+
+WSK_API wsk_server *wsk_peer_server(const wsk_peer *p);
+/* For everything of conn.h that only reads: headers, stats, state. Use the wsk_peer_ functions
+ * to send, accept and close: they make the loop write. */
+WSK_API wsk_conn *wsk_peer_conn(const wsk_peer *p);
+WSK_API void wsk_peer_set_data(wsk_peer *p, void *data);
+WSK_API void *wsk_peer_data(const wsk_peer *p);
+/* "127.0.0.1:41234", "[::1]:41234", "unix"; writes at most n octets with NUL, returns the length. */
+WSK_API size_t wsk_peer_address(const wsk_peer *p, char *buf, size_t n);
+WSK_API bool wsk_peer_is_tls(const wsk_peer *p);
+
+/* As the functions of conn.h with the same name. */
+WSK_API int wsk_peer_accept(wsk_peer *p, const wsk_accept_options *options);
+WSK_API int wsk_peer_respond(wsk_peer *p, const wsk_response *response);
+WSK_API int wsk_peer_send(wsk_peer *p, wsk_opcode op, const void *data, size_t len, unsigned flags);
+WSK_API int wsk_peer_send_part(wsk_peer *p, wsk_opcode op, const void *data, size_t len, bool last,
+                               unsigned flags);
+WSK_API int wsk_peer_send_prepared(wsk_peer *p, wsk_prepared *m);
+WSK_API int wsk_peer_ping(wsk_peer *p, const void *data, size_t len);
+WSK_API int wsk_peer_pong(wsk_peer *p, const void *data, size_t len);
+WSK_API int wsk_peer_close(wsk_peer *p, unsigned code, const char *reason);
+WSK_API void wsk_peer_pause(wsk_peer *p, bool paused);
+WSK_API size_t wsk_peer_queued(const wsk_peer *p);
+/* Drops the connection at once; on_close comes before the turn ends, never within this call. */
+WSK_API void wsk_peer_drop(wsk_peer *p);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

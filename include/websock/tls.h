@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Certificates and policy for TLS connections (OpenSSL, TLS 1.2 and 1.3). A wsk_tls is shared by
+ * any number of connections; it is thread-safe but for _add_certificate(), which belongs before
+ * the first connection. Reloading goes on while connections live: they keep what they began
+ * with.
+ */
+#ifndef WEBSOCK_TLS_H
+#define WEBSOCK_TLS_H
+
+#include <websock/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct wsk_tls wsk_tls;
+
+typedef struct wsk_tls_options {
+    size_t size;
+    wsk_role role; /* required */
+    const wsk_hooks *hooks;
+    /* Server: PEM files; the first is the default for names that no other fits. Client: its own
+     * certificate, if any. */
+    const char *certificate_file; /* chain, leaf first */
+    const char *key_file;         /* NULL: in certificate_file */
+    bool self_signed;             /* server: make a certificate for localhost, 127.0.0.1 and ::1, in
+                                     memory, valid for 30 days: for trying things out */
+    const char *ca_file;          /* PEM; server: accept (and, with verify, require) client
+                                     certificates signed by these. Client: trust these instead of
+                                     the system's */
+    bool verify;                  /* server: require a client certificate */
+    bool insecure;                /* client: do not verify. Never in production */
+    const char *const *alpn;      /* NULL-terminated; NULL: "http/1.1" */
+    bool tls13_only;
+    const char *ciphers;          /* OpenSSL cipher list for TLS 1.2; NULL: its default at level 2 */
+} wsk_tls_options;
+
+#define WSK_TLS_OPTIONS_INIT {sizeof(wsk_tls_options)}
+
+/* WSK_ERR_TLS when a file cannot be read or does not fit: *ret_why (may be NULL) then points to
+ * a static, per-thread sentence that names the file. */
+WSK_API int wsk_tls_new(wsk_tls **ret, const wsk_tls_options *options,
+                        const char **ret_why) WSK_WARN_UNUSED;
+/* Server: a further certificate, chosen by SNI among the DNS names in it (wildcards too). */
+WSK_API int wsk_tls_add_certificate(wsk_tls *tls, const char *certificate_file,
+                                    const char *key_file, const char **ret_why);
+/* Reads all files again. On failure the old ones stay in use. From any thread. */
+WSK_API int wsk_tls_reload(wsk_tls *tls, const char **ret_why);
+WSK_API wsk_tls *wsk_tls_ref(wsk_tls *tls);
+WSK_API void wsk_tls_unref(wsk_tls *tls); /* NULL is fine */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Octets of an HTTP/1.1 request or response head (RFC 9112) to its parts. Strict: what servers
+ * and proxies could read in two ways is refused (bare CR or LF, folded lines, white space before
+ * the colon, NUL and controls, Content-Length twice, ...), since that is how requests are
+ * smuggled. Knows nothing of WebSocket.
+ */
+#ifndef WSK_HTTP_HEAD_H
+#define WSK_HTTP_HEAD_H
+
+#include <websock/base.h>
+
+typedef struct wsk__field {
+    wsk_str name;
+    wsk_str value; /* without white space around it */
+} wsk__field;
+
+typedef enum wsk__head_kind {
+    WSK__HEAD_REQUEST,
+    WSK__HEAD_RESPONSE,
+} wsk__head_kind;
+
+/* All strings point into the buffer that was parsed. */
+typedef struct wsk__head {
+    wsk__head_kind kind;
+    /* request */
+    wsk_str method;
+    wsk_str target;
+    wsk_str path;  /* target up to '?' (of an absolute URI: its path, or "/") */
+    wsk_str query; /* behind '?' or empty */
+    /* response */
+    unsigned status;
+    wsk_str reason;
+    /* both */
+    unsigned minor; /* HTTP/1.minor, 0 or 1 */
+    wsk__field *fields;
+    size_t n_fields;
+    size_t max_fields; /* room at `fields`, set by the caller */
+    wsk_str whole;     /* to the empty line inclusive */
+} wsk__head;
+
+/* Why a head is refused: an HTTP status (400, 414, 431, 501, 505) and a sentence for people. Of a
+ * response, status is 0. */
+typedef struct wsk__refusal {
+    unsigned status;
+    const char *text;
+} wsk__refusal;
+
+/*
+ * Looks at the len octets at buf, of which the first `seen` were there at the last call, which
+ * said 0 (so that a slow head costs linear time). head->kind, ->fields and ->max_fields are set.
+ * Returns the length of the head (to the empty line inclusive), 0 if there is more to come, or
+ * -1 with *ret set: as soon as the octet that proves it is there. max_len limits the whole head.
+ */
+long wsk__head_parse(wsk__head *head, const char *buf, size_t len, size_t seen, size_t max_len,
+                     wsk__refusal *ret);
+
+/* The index-th field of that name, without regard to case; NULL if there is none. */
+const wsk__field *wsk__head_find(const wsk__head *head, const char *name, size_t index);
+
+/* RFC 9110 5.6.2, 5.5; RFC 3986 for a request target in origin form. */
+bool wsk__is_token(wsk_str s);
+bool wsk__is_field_value(wsk_str s);
+bool wsk__is_target(wsk_str s);
+
+/*
+ * Iterates over a comma-separated list (RFC 9110 5.6.1) of all fields of a name, quoted strings
+ * respected, empty elements skipped. *pos begins as {0}. False at the end.
+ */
+typedef struct wsk__list_pos {
+    size_t field;
+    size_t offset;
+} wsk__list_pos;
+bool wsk__head_next_element(const wsk__head *head, const char *name, wsk__list_pos *pos,
+                            wsk_str *ret);
+/* True if one of the elements is `token`, without regard to case. */
+bool wsk__head_has_token(const wsk__head *head, const char *name, const char *token);
+
+/* The text of a status, "Bad Request"; "" if unknown. */
+const char *wsk__status_text(unsigned status);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * WebSocket URLs (RFC 6455 section 3): ws, wss, and for Unix sockets ws+unix and wss+unix
+ * ("ws+unix:/run/x.sock:/path", the path behind the second colon is optional).
+ */
+#ifndef WSK_HTTP_URL_H
+#define WSK_HTTP_URL_H
+
+#include <websock/base.h>
+
+typedef struct wsk__url {
+    bool tls;
+    bool is_unix;
+    char host[256];      /* without brackets; of a Unix socket: "localhost" */
+    char unix_path[108]; /* of a Unix socket */
+    uint16_t port;       /* 80 or 443 if none is given */
+    bool has_port;
+    char *target;     /* "/path?query", "/" at least; allocated */
+    char *userinfo;   /* "user:password" percent-decoded, or NULL; allocated */
+    char authority[272]; /* for the Host field: brackets kept, port left out if default */
+} wsk__url;
+
+/* Parses. A fragment, bad percent-encoding, controls, white space, an empty host, a port that is
+ * no number from 0 to 65535, or a scheme of another kind are WSK_ERR_URL, and *why (static)
+ * says which. */
+int wsk__url_parse(const wsk_hooks *hooks, const char *text, wsk__url *ret, const char **why);
+void wsk__url_deinit(const wsk_hooks *hooks, wsk__url *url);
+
+#endif

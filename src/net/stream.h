@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A connected stream socket in a loop, with or without TLS: the interface between the loop and
+ * whoever speaks a protocol over it. Knows no WebSocket.
+ *
+ * Octets come by ops->received. What is to be sent is never handed over: the loop asks for it
+ * (ops->output) when the socket can take some, and reports how much went out (ops->sent). So
+ * there is one queue, the owner's, and the loop may gather, batch and write as its backend does
+ * best:
+ *   epoll     asks right behind `received`, and writes at once with writev(2)
+ *   io_uring  asks right behind `received`, and submits all sends of a turn with the next wait
+ *   TLS       asks, encrypts into its own buffer, and says `sent` for what it took
+ * Between `output` and `sent` the owner leaves the octets where they are. `received` never comes
+ * for a stream between these two: the loop settles the send first.
+ */
+#ifndef WSK_NET_STREAM_H
+#define WSK_NET_STREAM_H
+
+#include <sys/uio.h>
+
+#include <websock/loop.h>
+
+typedef struct wsk__stream wsk__stream;
+typedef struct wsk__tls_session wsk__tls_session;
+
+typedef struct wsk__stream_ops {
+    /* n octets came, 0 = the peer sends no more. data is writable and valid during the call. */
+    void (*received)(wsk__stream *s, uint8_t *data, size_t n);
+    /* Fills iov with what is to be sent now; 0 = nothing. */
+    size_t (*output)(wsk__stream *s, struct iovec *iov, size_t max);
+    /* n of those octets are taken; may be 0 or less than all when the socket is full. Always
+     * follows an `output` that was not 0. Room from wsk__loop_scratch() ends with it. */
+    void (*sent)(wsk__stream *s, size_t n);
+    /* The deadline of wsk__stream_set_deadline() is reached. */
+    void (*expired)(wsk__stream *s);
+    /* The TLS handshake is done (TLS only). */
+    void (*secured)(wsk__stream *s);
+    /* The transport broke: reset, TLS failure (text: static words). Close it now. */
+    void (*lost)(wsk__stream *s, const char *text);
+    /* The last call, after wsk__stream_close(): the stream's memory may be freed. Never comes
+     * within another call of these or within wsk__stream_close(). */
+    void (*closed)(wsk__stream *s);
+} wsk__stream_ops;
+
+/* Embedded in its owner's struct. The fields are the loop's. Keep it small: there may be a
+ * million of them. */
+struct wsk__stream {
+    const wsk__stream_ops *ops;
+    wsk_loop *loop;
+    wsk__tls_session *tls;          /* NULL: plain */
+    wsk__stream *next_dirty;        /* list of those with something to do at the end of a turn */
+    wsk__stream *timer_next;        /* slot of the timer wheel */
+    wsk__stream **timer_prev;
+    uint64_t deadline;              /* UINT64_MAX: none */
+    int fd;
+    uint32_t state; /* bits, private to src/net */
+};
+
+/* Takes over a connected, non-blocking socket. With tls: starts its handshake (server side, or
+ * client side if the session was made for a client). WSK_ERR_NOMEM, WSK_ERR_SYS: fd is closed. */
+int wsk__stream_open(wsk__stream *s, wsk_loop *loop, const wsk__stream_ops *ops, int fd,
+                     wsk__tls_session *tls);
+/* Something is to be sent: the loop asks for it before the turn ends. */
+void wsk__stream_want_output(wsk__stream *s);
+/* Sends now, not at the end of the turn: for octets that are only borrowed. Calls output and
+ * sent before it returns. */
+void wsk__stream_flush(wsk__stream *s);
+/* Go on or stop receiving. One `received` may still come after a stop (io_uring). */
+void wsk__stream_set_reading(wsk__stream *s, bool on);
+/* When the owner's output is empty: end the sending direction. `received` goes on. */
+void wsk__stream_shutdown(wsk__stream *s);
+/* Closes at once; what is not sent is lost. `closed` follows before the turn ends. */
+void wsk__stream_close(wsk__stream *s);
+/* Calls `expired` once at that time of wsk_loop_now() or up to 64 ms later; UINT64_MAX: never.
+ * Cheap when the new deadline is later than the old one. */
+void wsk__stream_set_deadline(wsk__stream *s, uint64_t when);
+
+/* Room for output of the stream whose `received` is running, valid until its `sent`. Sets *ret_n
+ * (at least 4 KiB). */
+void *wsk__loop_scratch(wsk_loop *loop, size_t *ret_n);
+
+#endif

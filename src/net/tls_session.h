@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One TLS connection without a socket: cipher text in, plain text out, and back. OpenSSL reads
+ * from and writes to the buffers that are handed in, through a BIO of our own, so that a session
+ * holds no buffers while it is idle.
+ */
+#ifndef WSK_NET_TLS_SESSION_H
+#define WSK_NET_TLS_SESSION_H
+
+#include <websock/tls.h>
+
+typedef struct wsk__tls_session wsk__tls_session;
+
+/* host: client only, for SNI and verification (a name or an address). */
+int wsk__tls_session_new(wsk__tls_session **ret, wsk_tls *tls, const char *host);
+void wsk__tls_session_free(wsk__tls_session *t); /* NULL is fine */
+
+/* Where cipher text goes: appended; grows as needed (hooks of the wsk_tls). The owner empties it
+ * (off moves forward) and may set ptr, cap to lend room (owned false: never freed nor grown in
+ * place, but moved to owned memory when it is too small). */
+typedef struct wsk__tls_out {
+    uint8_t *ptr;
+    size_t off, len, cap;
+    bool owned;
+} wsk__tls_out;
+
+typedef enum wsk__tls_result {
+    WSK__TLS_OK = 0,     /* go on */
+    WSK__TLS_EOF = 1,    /* the peer's close_notify */
+    WSK__TLS_FAILED = -1 /* see wsk__tls_session_why(); an alert may stand in out */
+} wsk__tls_result;
+
+/*
+ * n octets of cipher text came (n may be 0 to start a client's handshake). Puts at most cap
+ * octets of plain text to plain and their number to *ret_n; *ret_used is how much of the input was
+ * taken. Call it again with the rest, and with n == 0 while *ret_n == cap (more plain text is
+ * waiting). Answers of the handshake, key updates and alerts are appended to out.
+ */
+wsk__tls_result wsk__tls_session_read(wsk__tls_session *t, const uint8_t *in, size_t n,
+                                      size_t *ret_used, uint8_t *plain, size_t cap, size_t *ret_n,
+                                      wsk__tls_out *out);
+/* Encrypts n octets to out: records as large as may be. Only after the handshake. */
+wsk__tls_result wsk__tls_session_write(wsk__tls_session *t, const void *plain, size_t n,
+                                       wsk__tls_out *out);
+/* close_notify. */
+void wsk__tls_session_shutdown(wsk__tls_session *t, wsk__tls_out *out);
+bool wsk__tls_session_is_ready(const wsk__tls_session *t); /* handshake done */
+const char *wsk__tls_session_why(const wsk__tls_session *t); /* static or session-owned words */
+/* "TLSv1.3", the cipher, the ALPN protocol; "" before the handshake is done. */
+const char *wsk__tls_session_version(const wsk__tls_session *t);
+const char *wsk__tls_session_cipher(const wsk__tls_session *t);
+size_t wsk__tls_session_alpn(const wsk__tls_session *t, char *buf, size_t n);
+bool wsk__tls_session_was_resumed(const wsk__tls_session *t);
+
+#endif

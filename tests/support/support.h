@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tests share: cmocka with its prerequisites, buffers that end at a guard page, an
+ * allocator that counts and fails on demand. */
+#ifndef TESTS_SUPPORT_H
+#define TESTS_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <websock/base.h>
+
+/* A copy of n octets whose end is the end of a page; the next page may not be touched. */
+uint8_t *guard_copy(const void *data, size_t n);
+void guard_free(uint8_t *p, size_t n);
+
+/* An allocator for hooks: counts what is live, and fails the fail_at-th call from now (1 = the
+ * next one; 0 = never), and every later one if `for_ever`. */
+typedef struct test_alloc {
+    wsk_hooks hooks; /* hooks.ud points to this struct */
+    long live;       /* blocks */
+    size_t octets;   /* live */
+    size_t peak;
+    long calls; /* allocating calls so far */
+    long fail_at;
+    bool for_ever;
+    bool failed; /* a call was failed */
+    uint64_t seed; /* of the deterministic random hook */
+} test_alloc;
+
+void test_alloc_init(test_alloc *a);
+
+/* Runs body(ud, hooks) first with an allocator that never fails, then again with the i-th
+ * allocation failing, for every i; after each run nothing may be live. body returns nothing: it
+ * must survive. */
+void with_failing_alloc(void (*body)(void *ud, const wsk_hooks *hooks), void *ud);
+
+/* The sizes of pieces for cut-point tests: whole (SIZE_MAX), 1, 2, 3, 7. */
+extern const size_t cut_sizes[5];
+
+/* "81 05 48656c6c6f" to octets; white space and '|' are skipped. Returns malloc'ed memory. */
+uint8_t *unhex(const char *hex, size_t *ret_len);
+
+#endif

@@ -77,8 +77,7 @@ int wsk__random(const wsk_hooks *hooks, void *buf, size_t n)
 
 bool wsk__log_on(const wsk_hooks *hooks, wsk_log_level level)
 {
-    return hooks != NULL && hooks->log != NULL && level != WSK_LOG_OFF &&
-           level <= hooks->log_level;
+    return hooks != NULL && hooks->log != NULL && level != WSK_LOG_OFF && level <= hooks->log_level;
 }
 
 /*

@@ -13,14 +13,16 @@
 
 #include "conformance/corpus_internal.h"
 
-void judge_corpus_put(corpus_out *o, const void *data, size_t n) {
+void judge_corpus_put(corpus_out *o, const void *data, size_t n)
+{
     if (n > o->size - o->len)
         n = o->size - o->len;
     memcpy(o->at + o->len, data, n);
     o->len += n;
 }
 
-void judge_corpus_printf(corpus_out *o, const char *fmt, ...) {
+void judge_corpus_printf(corpus_out *o, const char *fmt, ...)
+{
     char line[1024];
     va_list ap;
     va_start(ap, fmt);
@@ -30,7 +32,8 @@ void judge_corpus_printf(corpus_out *o, const char *fmt, ...) {
         judge_corpus_put(o, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
 }
 
-void judge_corpus_fill(corpus_out *o, char c, size_t until) {
+void judge_corpus_fill(corpus_out *o, char c, size_t until)
+{
     while (o->len < until && o->len < o->size)
         judge_corpus_put(o, &c, 1);
 }
@@ -49,7 +52,8 @@ static struct {
     {1042328, false, judge_corpus_make_pdf, PTHREAD_ONCE_INIT, NULL},
 };
 
-static void make(int i) {
+static void make(int i)
+{
     corpus_out o = {malloc(corpora[i].size), 0, corpora[i].size, (uint64_t)i + 1};
     if (!o.at)
         return;
@@ -59,27 +63,33 @@ static void make(int i) {
 }
 
 /* pthread_once(3) hands no argument on. */
-static void make_0(void) {
+static void make_0(void)
+{
     make(0);
 }
 
-static void make_1(void) {
+static void make_1(void)
+{
     make(1);
 }
 
-static void make_2(void) {
+static void make_2(void)
+{
     make(2);
 }
 
-static void make_3(void) {
+static void make_3(void)
+{
     make(3);
 }
 
-static void make_4(void) {
+static void make_4(void)
+{
     make(4);
 }
 
-const uint8_t *judge_corpus(int which, size_t *ret_len, bool *ret_is_text) {
+const uint8_t *judge_corpus(int which, size_t *ret_len, bool *ret_is_text)
+{
     static void (*const makers[])(void) = {make_0, make_1, make_2, make_3, make_4};
     if (which < JUDGE_CORPUS_JSON || which > JUDGE_CORPUS_PDF)
         return NULL;

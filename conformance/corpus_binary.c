@@ -13,18 +13,21 @@
 
 enum { SIDE = 512, GRID = 64 };
 
-static void put_u16(corpus_out *o, unsigned v) {
+static void put_u16(corpus_out *o, unsigned v)
+{
     uint8_t b[2] = {(uint8_t)v, (uint8_t)(v >> 8)};
     judge_corpus_put(o, b, 2);
 }
 
-static void put_u32(corpus_out *o, uint32_t v) {
+static void put_u32(corpus_out *o, uint32_t v)
+{
     put_u16(o, v & 0xffff);
     put_u16(o, v >> 16);
 }
 
 /* Smooth noise: random heights on a grid, bilinear in between. 0 .. 255. */
-static int smooth(const uint8_t *grid, int x, int y, int cell) {
+static int smooth(const uint8_t *grid, int x, int y, int cell)
+{
     int gx = x / cell, gy = y / cell, fx = x % cell, fy = y % cell;
     const uint8_t *g = grid + gy * (GRID + 1) + gx;
     int top = g[0] * (cell - fx) + g[1] * fx;
@@ -32,7 +35,8 @@ static int smooth(const uint8_t *grid, int x, int y, int cell) {
     return (top * (cell - fy) + bottom * fy) / (cell * cell);
 }
 
-void judge_corpus_make_bitmap(corpus_out *o) {
+void judge_corpus_make_bitmap(corpus_out *o)
+{
     /* BITMAPFILEHEADER, BITMAPINFOHEADER, a palette of 256 greys. */
     judge_corpus_put(o, "BM", 2);
     put_u32(o, (uint32_t)o->size);
@@ -77,7 +81,8 @@ void judge_corpus_make_bitmap(corpus_out *o) {
 static const char *const operators[] = {"Tf", "Td", "Tj", "TJ", "Tm", "re", "cm", "l"};
 
 /* Drawing instructions, uncompressed: what of such a document does compress. */
-static void put_page(corpus_out *o, size_t octets) {
+static void put_page(corpus_out *o, size_t octets)
+{
     size_t until = o->len + octets;
     judge_corpus_printf(o, "BT /F1 11 Tf 72 720 Td\n");
     while (o->len + 64 < until)
@@ -91,7 +96,8 @@ static void put_page(corpus_out *o, size_t octets) {
     judge_corpus_put(o, "\n", 1);
 }
 
-void judge_corpus_make_pdf(corpus_out *o) {
+void judge_corpus_make_pdf(corpus_out *o)
+{
     enum { PAGES = 24, WIDTH = 96, TEXT = 20500, TAIL = 2400 };
     size_t offset[2 + 3 * PAGES + 1];
     unsigned n = 0;

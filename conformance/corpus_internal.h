@@ -23,7 +23,8 @@ typedef struct corpus_out {
 } corpus_out;
 
 /* The next random number (splitmix64, public domain constants). */
-static inline uint64_t corpus_random(corpus_out *o) {
+static inline uint64_t corpus_random(corpus_out *o)
+{
     uint64_t z = (o->seed += UINT64_C(0x9e3779b97f4a7c15));
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
@@ -31,12 +32,14 @@ static inline uint64_t corpus_random(corpus_out *o) {
 }
 
 /* 0 .. n-1. */
-static inline unsigned corpus_pick(corpus_out *o, unsigned n) {
+static inline unsigned corpus_pick(corpus_out *o, unsigned n)
+{
     return (unsigned)((corpus_random(o) >> 32) % n);
 }
 
 /* 0 .. n-1, small numbers far more often, as words in a language. */
-static inline unsigned corpus_pick_skewed(corpus_out *o, unsigned n) {
+static inline unsigned corpus_pick_skewed(corpus_out *o, unsigned n)
+{
     unsigned a = corpus_pick(o, n), b = corpus_pick(o, n), c = corpus_pick(o, n);
     unsigned m = a < b ? a : b;
     return m < c ? m : c;

@@ -20,7 +20,8 @@ static const char *const places[] = {"north pier",  "lighthouse", "old quay",   
                                      "ferry stage", "breakwater", "south pier", "dry dock"};
 static const char *const states[] = {"good", "good", "good", "fair", "poor"};
 
-void judge_corpus_make_json(corpus_out *o) {
+void judge_corpus_make_json(corpus_out *o)
+{
     judge_corpus_printf(o, "{\n    \"network\": \"harbour gauges\",\n    \"readings\": [\n");
     for (unsigned id = 1; o->size - o->len > 2 * 900; id++) {
         judge_corpus_printf(o,
@@ -90,7 +91,8 @@ static const char *const nuclei[] = {"a", "e", "i", "o", "u", "ei", "au", "\xc3\
 static const char *const codas[] = {"n", "l", "r", "s", "m", "nd", "rt", "", "p", "lk", "x", "ck"};
 
 /* A name that nobody has: most of what keeps this text from compressing too well. */
-static void put_name(corpus_out *o) {
+static void put_name(corpus_out *o)
+{
     char name[32] = "";
     unsigned syllables = 2 + corpus_pick(o, 3);
     for (unsigned i = 0; i < syllables; i++) {
@@ -102,7 +104,8 @@ static void put_name(corpus_out *o) {
     judge_corpus_printf(o, "%s", name);
 }
 
-static void put_subject(corpus_out *o) {
+static void put_subject(corpus_out *o)
+{
     switch (corpus_pick(o, 4)) {
     case 0:
         put_name(o);
@@ -123,7 +126,8 @@ static void put_subject(corpus_out *o) {
     }
 }
 
-static void put_clause(corpus_out *o) {
+static void put_clause(corpus_out *o)
+{
     put_subject(o);
     if (corpus_pick(o, 3) == 0) {
         judge_corpus_printf(o, " and ");
@@ -140,7 +144,8 @@ static void put_clause(corpus_out *o) {
 }
 
 /* Whether the text ends inside a character: then it is cut before it. */
-static void end_whole(corpus_out *o) {
+static void end_whole(corpus_out *o)
+{
     size_t i = o->len;
     while (i > 0 && (o->at[i - 1] & 0xc0) == 0x80)
         i--;
@@ -148,7 +153,8 @@ static void end_whole(corpus_out *o) {
         o->len = i - 1;
 }
 
-void judge_corpus_make_prose(corpus_out *o) {
+void judge_corpus_make_prose(corpus_out *o)
+{
     judge_corpus_printf(o, "THE HARBOUR BOOK\n\n");
     while (o->len < o->size) {
         unsigned sentences = 2 + corpus_pick(o, 6);
@@ -175,7 +181,8 @@ void judge_corpus_make_prose(corpus_out *o) {
 
 static const char *const wares[] = {"rope", "canvas", "lamp oil", "tar", "salt", "biscuit"};
 
-void judge_corpus_make_html(corpus_out *o) {
+void judge_corpus_make_html(corpus_out *o)
+{
     judge_corpus_printf(o,
                         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                         "<title>Harbour ledger</title>\n</head>\n<body>\n<h1>Harbour ledger</h1>\n"

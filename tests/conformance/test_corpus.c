@@ -30,7 +30,8 @@ static const struct {
     {1042328, false, 0, 0.73, 0.79, "2635616910597c2bdfd200a05d283355900e5429"},
 };
 
-static void test_facts(void **state) {
+static void test_facts(void **state)
+{
     (void)state;
     for (int i = 0; i < (int)WSK__COUNT(rows); i++) {
         size_t len = 0;
@@ -61,7 +62,8 @@ static void test_facts(void **state) {
     }
 }
 
-static void test_formats(void **state) {
+static void test_formats(void **state)
+{
     (void)state;
     size_t len;
     bool is_text;
@@ -87,7 +89,8 @@ static void test_formats(void **state) {
     assert_memory_equal(p + at, "xref\n", 5);
 }
 
-static void test_no_such(void **state) {
+static void test_no_such(void **state)
+{
     (void)state;
     size_t len = 7;
     bool is_text = true;
@@ -96,7 +99,8 @@ static void test_no_such(void **state) {
     assert_int_equal(len, 7);
 }
 
-static void *ask(void *ud) {
+static void *ask(void *ud)
+{
     size_t len;
     bool is_text;
     const uint8_t **ret = ud;
@@ -104,7 +108,8 @@ static void *ask(void *ud) {
     return NULL;
 }
 
-static void test_threads(void **state) {
+static void test_threads(void **state)
+{
     (void)state;
     pthread_t thread[4];
     const uint8_t *got[4];
@@ -116,7 +121,8 @@ static void test_threads(void **state) {
         assert_ptr_equal(got[i], got[0]);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_facts),

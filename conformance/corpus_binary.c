@@ -7,7 +7,7 @@
  *   bitmap    target 0.85, measured 0.849
  *   document  target 0.76, measured 0.758
  */
-#include <string.h>
+#include <stdio.h>
 
 #include "conformance/corpus_internal.h"
 
@@ -139,14 +139,18 @@ void judge_corpus_make_pdf(corpus_out *o)
         judge_corpus_printf(o, "\nendstream\nendobj\n");
     }
     /* A comment makes the length exact; the end is found from the back, so it comes last. */
-    const size_t per_line = 20, end = (n + 1) * per_line + 128;
-    judge_corpus_put(o, "%", 1);
-    judge_corpus_fill(o, ' ', o->size - end - 1);
-    judge_corpus_put(o, "\n", 1);
-    size_t xref = o->len;
-    judge_corpus_printf(o, "xref\n0 %u\n0000000000 65535 f \n", n + 1);
+    static const char head[] = "xref\n0 %u\n0000000000 65535 f \n";
+    static const char entry[] = "%010zu 00000 n \n";
+    static const char trailer[] = "trailer\n<< /Size %u /Root 1 0 R >>\nstartxref\n%zu\n%%%%EOF\n";
+    size_t end = (size_t)(snprintf(NULL, 0, head, n + 1) +
+                          (int)n * snprintf(NULL, 0, entry, o->len) +
+                          snprintf(NULL, 0, trailer, n + 1, o->size - 1));
+    size_t xref = o->size - end;
+    judge_corpus_printf(o, "%%");
+    judge_corpus_fill(o, ' ', xref - 1);
+    judge_corpus_printf(o, "\n");
+    judge_corpus_printf(o, head, n + 1);
     for (unsigned i = 0; i < n; i++)
-        judge_corpus_printf(o, "%010zu 00000 n \n", offset[i]);
-    judge_corpus_printf(o, "trailer\n<< /Size %u /Root 1 0 R >>\nstartxref\n%zu\n%%%%EOF\n", n + 1,
-                        xref);
+        judge_corpus_printf(o, entry, offset[i]);
+    judge_corpus_printf(o, trailer, n + 1, xref);
 }

@@ -128,6 +128,8 @@ WSK_API void *wsk_peer_data(const wsk_peer *p);
 /* "127.0.0.1:41234", "[::1]:41234", "unix"; writes at most n octets with NUL, returns the length. */
 WSK_API size_t wsk_peer_address(const wsk_peer *p, char *buf, size_t n);
 WSK_API bool wsk_peer_is_tls(const wsk_peer *p);
+/* Which listener took it: the i of wsk_server_url(); SIZE_MAX for wsk_server_adopt(). */
+WSK_API size_t wsk_peer_listener(const wsk_peer *p);
 
 /* As the functions of conn.h with the same name. */
 WSK_API int wsk_peer_accept(wsk_peer *p, const wsk_accept_options *options);

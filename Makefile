@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+# A thin front over Meson for people: everything is decided in meson.build.
+#
+#   make               builds build/websock and libwebsock
+#   make run           installs missing Debian packages, builds, serves ws://127.0.0.1:8888/ws
+#                      (ARGS="wss://127.0.0.1:8889/wss --tls-self-signed" for something else)
+#   make test          installs missing packages, runs every test with assertions on
+#   make bench         runs the benchmarks
+#   make install       PREFIX=/usr/local DESTDIR=
+#   make format        formats the C files; make check-format only looks
+#   make coverage      tests with coverage: build-coverage/meson-logs/coveragereport/index.html
+#   make fuzz          each fuzz target for SECONDS=60
+#   make clean         removes all build directories
+
+BUILD    ?= build
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+SECONDS  ?= 60
+ARGS     ?=
+MESON    ?= meson
+TESTARGS ?=
+
+.PHONY: all run test bench install format check-format coverage fuzz clean
+.SILENT:
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+# A release: assertions off, no tests, so that nothing is needed that only they use.
+$(BUILD)/build.ninja:
+	command -v $(MESON) ninja pkg-config >/dev/null || \
+	    { echo 'Packages are missing; "scripts/packages build" installs them.' >&2; exit 1; }
+	$(MESON) setup $(BUILD) --prefix '$(PREFIX)' \
+	    -Dtests=false -Dfuzz=false -Dbench=false -Dexamples=false
+
+run:
+	scripts/packages build
+	$(MAKE) --no-print-directory all
+	exec $(BUILD)/websock serve $(ARGS)
+
+build-test/build.ninja:
+	$(MESON) setup build-test --buildtype debugoptimized -Db_ndebug=false
+
+test:
+	scripts/packages test
+	if [ -x tests/interop/setup ]; then tests/interop/setup; fi
+	$(MAKE) --no-print-directory build-test/build.ninja
+	ninja -C build-test
+	$(MESON) test -C build-test --no-rebuild --print-errorlogs $(TESTARGS)
+
+build-bench/build.ninja:
+	$(MESON) setup build-bench -Dtests=false -Dfuzz=false -Dexamples=false
+
+bench: build-bench/build.ninja
+	ninja -C build-bench
+	$(MESON) test -C build-bench --no-rebuild --benchmark --verbose
+
+install: $(BUILD)/build.ninja
+	$(MESON) configure $(BUILD) -Dprefix='$(PREFIX)'
+	ninja -C $(BUILD)
+	DESTDIR='$(DESTDIR)' $(MESON) install -C $(BUILD) --no-rebuild
+
+format:
+	scripts/packages format
+	scripts/format
+
+check-format:
+	scripts/packages format
+	scripts/format --check
+
+build-coverage/build.ninja:
+	$(MESON) setup build-coverage --buildtype debug -Db_ndebug=false -Db_coverage=true -Dfuzz=false
+
+coverage:
+	scripts/packages coverage
+	$(MAKE) --no-print-directory build-coverage/build.ninja
+	ninja -C build-coverage
+	$(MESON) test -C build-coverage --no-rebuild --print-errorlogs $(TESTARGS)
+	ninja -C build-coverage coverage-html coverage-text
+
+build-fuzz/build.ninja:
+	CC=clang $(MESON) setup build-fuzz --buildtype debugoptimized -Db_ndebug=false \
+	    -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz_engine=true \
+	    -Dtests=false -Dbench=false -Dexamples=false
+
+fuzz:
+	scripts/packages fuzz
+	$(MAKE) --no-print-directory build-fuzz/build.ninja
+	ninja -C build-fuzz
+	scripts/fuzz build-fuzz $(SECONDS)
+
+clean:
+	rm -rf $(BUILD) build-test build-bench build-coverage build-fuzz build-ci-*

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a command of the program is. Each lives in a file of its own, cmd_NAME.c, and defines one
+ * of these; the table in main.c lists them.
+ */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include <websock/base.h>
+
+typedef struct cli_command {
+    const char *name;
+    const char *summary; /* a few words for the list of commands */
+    /* argv[0] is the name of the command. Returns the exit code. */
+    int (*run)(int argc, char **argv);
+} cli_command;
+
+extern const cli_command cmd_serve;
+
+/* Exit codes that mean the same in all commands. */
+#define CLI_EXIT_FAILURE 1 /* something outside of the program did not work */
+#define CLI_EXIT_USAGE   2 /* the command line is wrong */
+
+/* One line to stderr: "websock NAME: ...". name NULL: "websock: ...". Control characters of
+ * arguments are shown as '?'. */
+void cli_error(const char *name, const char *fmt, ...) WSK_PRINTF(2, 3);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* The program: finds the command and runs it. To add a command, add a row to the table. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "options.h"
+
+static const cli_command *const commands[] = {
+    NULL,
+};
+
+enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) - 1 };
+
+void cli_error(const char *name, const char *fmt, ...)
+{
+    char line[1024];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    /* Arguments may hold anything; a terminal must not obey it. */
+    for (char *p = line; *p != 0; p++) {
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = '?';
+    }
+    fprintf(stderr, "websock%s%s: %s\n", name != NULL ? " " : "", name != NULL ? name : "", line);
+}
+
+static const cli_command *find_command(const char *name)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    }
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *names[N_COMMANDS + 1];
+
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        names[i] = commands[i]->name;
+    names[N_COMMANDS] = "help";
+    const char *near = opt_nearest(name, names, N_COMMANDS + 1);
+    if (near != NULL)
+        cli_error(NULL, "there is no command \"%s\"; did you mean \"%s\"?", name, near);
+    else
+        cli_error(NULL, "there is no command \"%s\"; \"websock help\" lists them", name);
+    return CLI_EXIT_USAGE;
+}
+
+static int help(int argc, char **argv)
+{
+    if (argc > 1) {
+        const cli_command *c = find_command(argv[1]);
+        char option[] = "--help";
+        char *args[] = {argv[1], option, NULL};
+        return c != NULL ? c->run(2, args) : unknown_command(argv[1]);
+    }
+    printf("Usage: websock COMMAND [ARGUMENT]...\n\nWebSocket from the command line (RFC 6455, "
+           "RFC 7692).\n\nCommands:\n");
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    printf("  %-10s %s\n", "help", "Print this, or the help of a command");
+    printf("\nOptions:\n  -h, --help     Print this and leave.\n"
+           "  -V, --version  Print the version and leave.\n"
+           "\n\"websock COMMAND --help\" tells more about each.\n");
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        cli_error(NULL, "which command? \"websock help\" lists them");
+        return CLI_EXIT_USAGE;
+    }
+    const char *name = argv[1];
+    const cli_command *c = find_command(name);
+    if (c != NULL)
+        return c->run(argc - 1, argv + 1);
+    if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        return help(argc - 1, argv + 1);
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+        printf("websock %s\n", WSK_VERSION_STRING);
+        return EXIT_SUCCESS;
+    }
+    if (name[0] == '-') {
+        cli_error(NULL, "there is no option %s before the command; try \"websock help\"", name);
+        return CLI_EXIT_USAGE;
+    }
+    return unknown_command(name);
+}

@@ -11,6 +11,7 @@
 /* SSE2 is part of x86-64 and NEON of AArch64: nobody needs to ask for those. */
 bool wsk__cpu_has_sse41(void); /* with SSSE3 */
 bool wsk__cpu_has_avx2(void);
-bool wsk__cpu_has_avx512(void); /* F, BW, VL and VBMI */
+/* F, BW and VL; and VBMI, for the processors without it lower their clock for wide vectors. */
+bool wsk__cpu_has_avx512(void);
 
 #endif

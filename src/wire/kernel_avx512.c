@@ -106,7 +106,6 @@ VECTOR bool v_has_any(V v)
 #define UTF8_TARGET      TARGET
 #define UTF8_CHECK_NAME  wsk__utf8_check_avx512
 #define UTF8_UNMASK_NAME wsk__utf8_unmask_avx512
-#define UTF8_MASK        wsk__mask_avx512
 #include "wire/utf8_vec.h"
 
 #else

@@ -97,7 +97,6 @@ VECTOR bool v_has_any(V v)
 #define UTF8_TARGET
 #define UTF8_CHECK_NAME  wsk__utf8_check_neon
 #define UTF8_UNMASK_NAME wsk__utf8_unmask_neon
-#define UTF8_MASK        wsk__mask_neon
 #include "wire/utf8_vec.h"
 
 #else

@@ -99,7 +99,6 @@ FOR_41 bool v_has_any(V v)
 #define UTF8_TARGET      WSK__TARGET("ssse3,sse4.1")
 #define UTF8_CHECK_NAME  wsk__utf8_check_sse41
 #define UTF8_UNMASK_NAME wsk__utf8_unmask_sse41
-#define UTF8_MASK        wsk__mask_sse2
 #include "wire/utf8_vec.h"
 
 #else

@@ -25,7 +25,7 @@ void wsk__mask_word(uint8_t *dst, const uint8_t *src, size_t len, uint32_t key, 
     size_t i = 0;
 
     key = wsk__mask_key_at(key, phase);
-    for (; len - i >= 16; i += 8) {
+    for (; len - i >= 64; i += 8) {
         uint64_t w = wsk__load64(src + i) ^ ((uint64_t)key << 32 | key);
         memcpy(dst + i, &w, 8);
     }
@@ -76,7 +76,7 @@ static void mask_first_call(uint8_t *dst, const uint8_t *src, size_t len, uint32
 
 void wsk__mask_copy(uint8_t *dst, const uint8_t *src, size_t len, uint32_t key, unsigned phase)
 {
-    if (len < 16)
+    if (len < 64)
         wsk__mask_short(dst, src, len, wsk__mask_key_at(key, phase));
     else
         atomic_load_explicit(&best, memory_order_relaxed)(dst, src, len, key, phase);

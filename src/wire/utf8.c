@@ -173,24 +173,35 @@ static inline const wsk__utf8_kernel *kernel(void)
     return WSK__LIKELY(k != NULL) ? k : find_best();
 }
 
+/* Short texts that are not plain ASCII: below this the reference is done before a kernel has
+ * begun. */
+#define TINY 16
+
+static size_t check_not_ascii(wsk__utf8_state *state, const uint8_t *data, size_t len)
+{
+    if (len < TINY)
+        return wsk__utf8_check_scalar(state, data, len);
+    return kernel()->check(state, data, len);
+}
+
 size_t wsk__utf8_check(wsk__utf8_state *state, const uint8_t *data, size_t len)
 {
-    if (len >= 16)
+    if (len >= 64)
         return kernel()->check(state, data, len);
     if (*state == WSK__UTF8_START && (wsk__or_short(data, len) & WSK__HIGH_BITS) == 0)
         return len;
-    return wsk__utf8_check_scalar(state, data, len);
+    return check_not_ascii(state, data, len);
 }
 
 size_t wsk__utf8_unmask_check(wsk__utf8_state *state, uint8_t *data, size_t len, uint32_t key,
                               unsigned phase)
 {
-    if (len >= 16)
+    if (len >= 64)
         return kernel()->unmask_check(state, data, len, key, phase);
     uint64_t all = wsk__mask_short(data, data, len, wsk__mask_key_at(key, phase));
     if (*state == WSK__UTF8_START && (all & WSK__HIGH_BITS) == 0)
         return len;
-    return wsk__utf8_check_scalar(state, data, len);
+    return check_not_ascii(state, data, len);
 }
 
 bool wsk__utf8_is_valid(const void *data, size_t len)

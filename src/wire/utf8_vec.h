@@ -17,7 +17,6 @@
  *   v_has_high(v), v_has_any(v)        some octet is 0x80 or above; is not 0
  *   UTF8_TARGET                        attribute
  *   UTF8_CHECK_NAME, UTF8_UNMASK_NAME  names of the functions to define
- *   UTF8_MASK                          a masking function
  */
 
 /* Octets that are judged at once, whatever the size of a vector. */
@@ -163,12 +162,13 @@ UTF8_TARGET static WSK__INLINE size_t pass_ascii(uint8_t *out, const uint8_t *in
     return i;
 }
 
-/* Fewer than BLOCK octets at in[i], unmasked already; p precedes them. */
+/* Fewer than BLOCK octets at in[i], unmasked already; `all` is the OR of them, p precedes them. */
 UTF8_TARGET static WSK__INLINE size_t last_octets(wsk__utf8_state *state, const uint8_t *in,
-                                                  size_t i, size_t len, V p, bool after_ascii)
+                                                  size_t i, size_t len, uint64_t all, V p,
+                                                  bool after_ascii)
 {
     if (after_ascii || !wsk__utf8_ends_inside(in + i)) {
-        if ((wsk__or_short(in + i, len - i) & WSK__HIGH_BITS) == 0)
+        if ((all & WSK__HIGH_BITS) == 0)
             return len;
         /* The zeros behind the text are ASCII: a character that they cut shows as an error. */
         uint8_t padded[BLOCK] = {0};
@@ -206,9 +206,9 @@ UTF8_TARGET static WSK__INLINE size_t check_from_start(wsk__utf8_state *state, u
         after_ascii = false;
         p = v[VECTORS - 1];
     }
-    if (unmask)
-        UTF8_MASK(out + i, in + i, len - i, key, 0);
-    return last_octets(state, in, i, len, p, after_ascii);
+    uint64_t all = unmask ? wsk__mask_short(out + i, in + i, len - i, key)
+                          : wsk__or_short(in + i, len - i);
+    return last_octets(state, in, i, len, all, p, after_ascii);
 }
 
 UTF8_TARGET size_t UTF8_CHECK_NAME(wsk__utf8_state *state, const uint8_t *data, size_t len)

@@ -55,12 +55,12 @@ typedef struct wsk__codec {
 struct wsk__coder {
     const wsk__codec *codec;
     const wsk_hooks *hooks;
-    wsk__coder *prev, *next;   /* among the idle ones of a pool, latest first */
-    struct wsk__half *owner;   /* whose history it holds, while idle */
-    wsk__coder_setup setup;    /* of the stream */
-    bool started;              /* the message has given or taken an octet */
-    bool flushed;              /* compressor: the message is complete, in `stage` at the latest */
-    bool carried;              /* decompressor: `stage` holds one octet that is due */
+    wsk__coder *prev, *next; /* among the idle ones of a pool, latest first */
+    struct wsk__half *owner; /* whose history it holds, while idle */
+    wsk__coder_setup setup;  /* of the stream */
+    bool started;            /* the message has given or taken an octet */
+    bool flushed;            /* compressor: the message is complete, in `stage` at the latest */
+    bool carried;            /* decompressor: `stage` holds one octet that is due */
     uint8_t stage_pos, stage_len;
     uint8_t stage[WSK__CODER_STAGE];
 };

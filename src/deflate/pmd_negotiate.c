@@ -4,6 +4,7 @@
  * Knows no compression.
  */
 #include "deflate/pmd_state.h"
+#include "util/attr.h"
 #include "util/strs.h"
 
 #define BITS_NONE   0 /* the parameter is not there */

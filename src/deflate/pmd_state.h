@@ -12,10 +12,10 @@ typedef struct wsk__pmd_state {
     const wsk__pmd_config *cfg;
     wsk__coder_pool *pool;
     wsk__half out, in;
-    uint8_t out_bits, in_bits;     /* windows, 8 to 15 */
+    uint8_t out_bits, in_bits; /* windows, 8 to 15 */
     bool out_takeover, in_takeover;
-    bool encoding, decoding;       /* a message is under way */
-    bool dead;                     /* a transform failed; only release is left */
+    bool encoding, decoding; /* a message is under way */
+    bool dead;               /* a transform failed; only release is left */
 } wsk__pmd_state;
 
 /* What was agreed, in the terms of our own side. */

@@ -9,10 +9,10 @@
 #include "options.h"
 
 static const cli_command *const commands[] = {
-    &cmd_serve,
+    NULL,
 };
 
-enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) - 1 };
 
 void cli_error(const char *name, const char *fmt, ...)
 {

@@ -85,9 +85,9 @@ WSK_API wsk_config *wsk_server_config(const wsk_server *s);
 /*
  * Listens on a URL: ws://HOST:PORT/PATH, wss://..., ws+unix:/run/x.sock, wss+unix:... HOST may be
  * a name, an IPv4 or a [IPv6] address; port 0 takes a free one. The path is the one that
- * handshakes may ask for; a slash and a star allow every path. Several calls listen in several
- * places. tls is needed for wss (a reference is taken), NULL otherwise. WSK_ERR_URL,
- * WSK_ERR_RESOLVE, WSK_ERR_SYS (errno: EADDRINUSE and so on).
+ * handshakes may ask for; "/*" allows every path. Several calls listen in several places. tls is
+ * needed for wss (a reference is taken), NULL otherwise. WSK_ERR_URL, WSK_ERR_RESOLVE, WSK_ERR_SYS
+ * (errno: EADDRINUSE and so on).
  */
 WSK_API int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls);
 /* The URL of the i-th listener with its real port; writes at most n octets with NUL, returns the

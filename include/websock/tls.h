@@ -3,7 +3,7 @@
  * Certificates and policy for TLS connections (OpenSSL, TLS 1.2 and 1.3). A wsk_tls is shared by
  * any number of connections; it is thread-safe but for _add_certificate(), which belongs before
  * the first connection. Reloading goes on while connections live: they keep what they began
- * with.
+ * with. Its hooks are called on every thread that uses it or a connection of it.
  */
 #ifndef WEBSOCK_TLS_H
 #define WEBSOCK_TLS_H
@@ -31,12 +31,17 @@ typedef struct wsk_tls_options {
                                      the system's */
     bool verify;                  /* server: require a client certificate */
     bool insecure;                /* client: do not verify. Never in production */
-    const char *const *alpn;      /* NULL-terminated; NULL: "http/1.1" */
+    const char *const *alpn; /* NULL-terminated; NULL: "http/1.1". A server refuses clients that
+                                offer others only (RFC 7301 3.2) */
     bool tls13_only;
-    const char *ciphers;          /* OpenSSL cipher list for TLS 1.2; NULL: its default at level 2 */
+    const char *ciphers; /* OpenSSL cipher list for TLS 1.2; NULL: its default at level 2 */
+    bool no_tickets;     /* no session resumption: every handshake is a full one */
 } wsk_tls_options;
 
-#define WSK_TLS_OPTIONS_INIT {sizeof(wsk_tls_options)}
+#define WSK_TLS_OPTIONS_INIT                                                                       \
+    {                                                                                              \
+        sizeof(wsk_tls_options)                                                                    \
+    }
 
 /* WSK_ERR_TLS when a file cannot be read or does not fit: *ret_why (may be NULL) then points to
  * a static, per-thread sentence that names the file. */

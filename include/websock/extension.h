@@ -39,8 +39,9 @@ typedef struct wsk_ext_writer wsk_ext_writer;
 /* Begins a further offer of the same extension (clients, in `offer` only; RFC 6455 9.1). The
  * first one is begun already. */
 WSK_API int wsk_ext_writer_next_offer(wsk_ext_writer *w);
-/* Adds "; name" or "; name=value" (value NULL: no value; both NUL-terminated, copied). The name
- * must be a token, the value a token (it is quoted when it is none): else WSK_ERR_INVAL. */
+/* Adds "; name" or "; name=value" (value NULL: no value; both NUL-terminated, copied). Both must
+ * be tokens, as RFC 6455 9.1 demands even of quoted values: else WSK_ERR_INVAL. WSK_ERR_LIMIT when
+ * all offers or answers together get longer than 1,023 octets. */
 WSK_API int wsk_ext_writer_param(wsk_ext_writer *w, const char *name, const char *value);
 
 /* What a transform reads and writes; both pointers are moved forward by the transform. */

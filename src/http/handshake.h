@@ -18,15 +18,20 @@ int wsk__handshake_accept(const char key[WSK__KEY_LEN], char ret[WSK__ACCEPT_LEN
 /* A fresh key from 16 random octets. */
 int wsk__handshake_key(const wsk_hooks *hooks, char ret[WSK__KEY_LEN + 1]);
 
+/* Elements of Sec-WebSocket-Protocol; more are a refusal, since each is compared with all. */
+#define WSK__MAX_SUBPROTOCOLS 64
+
 /*
- * Judges a request head (section 4.2.1). 1: a WebSocket handshake in order, *ret_key points to
- * its key. 0: a well-formed GET or HEAD without an Upgrade to websocket. -1: *ret says which
- * status: 400, 405, 426 (also for other versions), 501, 505. A body is refused: what stands
- * behind the head of a handshake is frames, and nobody else may think otherwise.
+ * Judges a request head (section 4.2.1). 1: a WebSocket handshake in order but for the Origin and
+ * the extensions; *ret_key points to its key. 0: a well-formed GET or HEAD without an Upgrade to
+ * websocket. -1: *ret says which status: 400, 405, 426 (also for other versions), 501. A body is
+ * refused: what stands behind the head of a handshake is frames, and nobody else may think
+ * otherwise.
  */
 int wsk__handshake_judge_request(const wsk__head *head, wsk_str *ret_key, wsk__refusal *ret);
 
-/* Origin policy; origins is NULL-terminated or NULL. */
+/* Origin policy; origins is NULL-terminated or NULL. A request without Origin comes from no
+ * browser and is allowed. Ports and schemes do not matter for WSK_ORIGIN_SAME_HOST. */
 bool wsk__origin_allowed(const wsk__head *head, wsk_origin_policy policy,
                          const char *const *origins);
 
@@ -53,16 +58,30 @@ void wsk__text_deinit(wsk__text *t);
  * that the handshake itself sets (Upgrade, Connection, Sec-WebSocket-*, Content-Length,
  * Transfer-Encoding; on a request Host too). */
 bool wsk__header_is_allowed(const wsk_header *h, wsk_role role);
+/* The same for all that a program supplies to a response or a request: status, host, target,
+ * origin, content type. Nothing in it can end a line or begin another field. */
+bool wsk__response_is_allowed(const wsk_response *response);
+bool wsk__request_is_allowed(const wsk_request_options *options);
+
+/*
+ * The writers below set `failed` for what these refuse, so that a check which a caller forgot
+ * is no injection. A field among `headers` takes the place of the one that would be written by
+ * itself (Server, User-Agent, Origin, Content-Type, Allow). There is no Date: the core has no
+ * clock, and RFC 9110 6.6.1 does without; a shell that has one may add the field.
+ */
 
 /* 101 response. subprotocol, extensions and server may be NULL. */
 void wsk__handshake_write_response(wsk__text *t, const char accept[WSK__ACCEPT_LEN + 1],
                                    const char *server, const char *subprotocol,
                                    const char *extensions, const wsk_header *headers,
                                    size_t n_headers);
-/* Any other response, with Connection: close, Content-Length, Date; Sec-WebSocket-Version: 13
- * and Upgrade: websocket with 426; Allow: GET with 405. HEAD requests get no body. */
+/* Any other response, with Connection: close and Content-Length; Sec-WebSocket-Version: 13 and
+ * Upgrade: websocket with 426; Allow: GET with 405. HEAD requests get no body. */
 void wsk__http_write_response(wsk__text *t, const wsk_response *response, const char *server,
                               bool is_head);
+/* The same for a refusal: its text and a newline is the body. */
+void wsk__http_write_refusal(wsk__text *t, const wsk__refusal *refusal, const char *server,
+                             bool is_head);
 /* The client's request. subprotocols is NULL-terminated or NULL. */
 void wsk__handshake_write_request(wsk__text *t, const wsk_request_options *options,
                                   const char key[WSK__KEY_LEN + 1], const char *user_agent,

@@ -20,14 +20,24 @@ typedef enum wsk__head_kind {
     WSK__HEAD_RESPONSE,
 } wsk__head_kind;
 
+/* Where wsk__head_parse() stands: its own business. */
+typedef struct wsk__head_scan {
+    size_t pos;   /* octets that are judged */
+    size_t begin; /* of the start line */
+    size_t mark;  /* of the part in which pos is */
+    size_t n_fields;
+    int state;
+} wsk__head_scan;
+
 /* All strings point into the buffer that was parsed. */
 typedef struct wsk__head {
     wsk__head_kind kind;
     /* request */
     wsk_str method;
     wsk_str target;
-    wsk_str path;  /* target up to '?' (of an absolute URI: its path, or "/") */
-    wsk_str query; /* behind '?' or empty */
+    wsk_str path;      /* target up to '?' (of an absolute URI: its path, or "/") */
+    wsk_str query;     /* behind '?' or empty */
+    wsk_str authority; /* of an absolute URI, or empty */
     /* response */
     unsigned status;
     wsk_str reason;
@@ -36,7 +46,8 @@ typedef struct wsk__head {
     wsk__field *fields;
     size_t n_fields;
     size_t max_fields; /* room at `fields`, set by the caller */
-    wsk_str whole;     /* to the empty line inclusive */
+    wsk_str whole;     /* from the start line to the empty line inclusive */
+    wsk__head_scan scan;
 } wsk__head;
 
 /* Why a head is refused: an HTTP status (400, 414, 431, 501, 505) and a sentence for people. Of a
@@ -48,9 +59,11 @@ typedef struct wsk__refusal {
 
 /*
  * Looks at the len octets at buf, of which the first `seen` were there at the last call, which
- * said 0 (so that a slow head costs linear time). head->kind, ->fields and ->max_fields are set.
+ * said 0 (so that a slow head costs linear time: keep `head` between the calls; `buf` may move).
+ * head->kind, ->fields and ->max_fields are set, the rest is 0 at the first call.
  * Returns the length of the head (to the empty line inclusive), 0 if there is more to come, or
  * -1 with *ret set: as soon as the octet that proves it is there. max_len limits the whole head.
+ * Before a request one empty line is passed over (RFC 9112 2.2); it counts in the length.
  */
 long wsk__head_parse(wsk__head *head, const char *buf, size_t len, size_t seen, size_t max_len,
                      wsk__refusal *ret);
@@ -62,6 +75,14 @@ const wsk__field *wsk__head_find(const wsk__head *head, const char *name, size_t
 bool wsk__is_token(wsk_str s);
 bool wsk__is_field_value(wsk_str s);
 bool wsk__is_target(wsk_str s);
+/* The value of a Host field: a name, an IPv4 or an [IPv6] address, perhaps ":port". Outputs may
+ * be NULL; the brackets stay. */
+bool wsk__is_host(wsk_str s, wsk_str *ret_host, wsk_str *ret_port);
+
+/* Takes a request target apart (RFC 9112 3.2): origin form, absolute form, "*" for OPTIONS,
+ * host and port for CONNECT. NULL, or why it is refused; then no output is set. */
+const char *wsk__target_split(wsk_str method, wsk_str target, wsk_str *ret_path, wsk_str *ret_query,
+                              wsk_str *ret_authority);
 
 /*
  * Iterates over a comma-separated list (RFC 9110 5.6.1) of all fields of a name, quoted strings
@@ -70,6 +91,7 @@ bool wsk__is_target(wsk_str s);
 typedef struct wsk__list_pos {
     size_t field;
     size_t offset;
+    size_t count; /* elements so far */
 } wsk__list_pos;
 bool wsk__head_next_element(const wsk__head *head, const char *name, wsk__list_pos *pos,
                             wsk_str *ret);

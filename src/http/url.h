@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * WebSocket URLs (RFC 6455 section 3): ws, wss, and for Unix sockets ws+unix and wss+unix
- * ("ws+unix:/run/x.sock:/path", the path behind the second colon is optional).
+ * ("ws+unix:/run/x.sock:/path", the path behind the second colon is optional; the name of the
+ * socket is percent-decoded, so that "%3A" may stand in it, and may be relative).
  */
 #ifndef WSK_HTTP_URL_H
 #define WSK_HTTP_URL_H
@@ -11,19 +12,23 @@
 typedef struct wsk__url {
     bool tls;
     bool is_unix;
-    char host[256];      /* without brackets; of a Unix socket: "localhost" */
+    char host[256];      /* without brackets; of a Unix socket: "localhost". A zone stays:
+                            "fe80::1%eth0", as getaddrinfo(3) takes it */
     char unix_path[108]; /* of a Unix socket */
     uint16_t port;       /* 80 or 443 if none is given */
     bool has_port;
-    char *target;     /* "/path?query", "/" at least; allocated */
-    char *userinfo;   /* "user:password" percent-decoded, or NULL; allocated */
-    char authority[272]; /* for the Host field: brackets kept, port left out if default */
+    char *target;   /* "/path?query", "/" at least; allocated. As RFC 3986 wants it: what people
+                       and browsers leave unencoded there ("{", "|", UTF-8) is encoded */
+    char *userinfo; /* "user:password" percent-decoded, always with the colon, or NULL; allocated.
+                       The user has no colon, neither has any control characters */
+    char authority[272]; /* for the Host field: brackets kept, no zone, no default port */
 } wsk__url;
 
 /* Parses. A fragment, bad percent-encoding, controls, white space, an empty host, a port that is
- * no number from 0 to 65535, or a scheme of another kind are WSK_ERR_URL, and *why (static)
- * says which. */
+ * no number from 0 to 65535, or a scheme of another kind are WSK_ERR_URL, and *why (static, may be
+ * NULL) says which. WSK_ERR_NOMEM sets it, too. */
 int wsk__url_parse(const wsk_hooks *hooks, const char *text, wsk__url *ret, const char **why);
+/* Also for a struct of zeros. */
 void wsk__url_deinit(const wsk_hooks *hooks, wsk__url *url);
 
 #endif

@@ -79,35 +79,35 @@ typedef struct wsk_config_options {
     const wsk_hooks *hooks; /* borrowed; NULL: defaults */
 
     /* ---- limits of what a peer may make us hold or do; 0: the default in brackets ---- */
-    uint64_t max_message;      /* octets of a message, after inflating [16 MiB] -> close 1009 */
-    uint64_t max_frame;        /* octets of a frame as on the wire [max_message] -> 1009 */
-    uint32_t max_fragments;    /* frames of one message, empty ones too [131072] -> 1008 */
-    uint32_t max_head;         /* octets of a request or response head [8192] -> 431 */
-    uint32_t max_fields;       /* header fields in it [100] -> 431 */
-    uint32_t max_pongs;        /* pongs waiting to be sent; past it only the latest ping is
-                                  answered, which section 5.5.3 allows [16] */
-    size_t max_queued;         /* output octets, counted before a message is added; past it
-                                  wsk_conn_send() says WSK_ERR_FULL [16 MiB] */
-    size_t high_water;         /* above it WSK_WANT_READ goes off: a peer that does not read is
-                                  not read from [1 MiB] */
-    size_t low_water;          /* below it WSK_WANT_READ comes back, and WSK_EV_WRITABLE if the
-                                  queue had been above high_water [high_water / 4] */
-    uint32_t max_ignored;      /* octets that a peer may send after the connection failed or
-                                  was closed before it is dropped without more ado [1 MiB] */
+    uint64_t max_message;   /* octets of a message, after inflating [16 MiB] -> close 1009 */
+    uint64_t max_frame;     /* octets of a frame as on the wire [max_message] -> 1009 */
+    uint32_t max_fragments; /* frames of one message, empty ones too [131072] -> 1008 */
+    uint32_t max_head;      /* octets of a request or response head [8192] -> 431 */
+    uint32_t max_fields;    /* header fields in it [100] -> 431 */
+    uint32_t max_pongs;     /* pongs waiting to be sent; past it only the latest ping is
+                               answered, which section 5.5.3 allows [16] */
+    size_t max_queued;      /* output octets, counted before a message is added; past it
+                               wsk_conn_send() says WSK_ERR_FULL [16 MiB] */
+    size_t high_water;      /* above it WSK_WANT_READ goes off: a peer that does not read is
+                               not read from [1 MiB] */
+    size_t low_water;       /* below it WSK_WANT_READ comes back, and WSK_EV_WRITABLE if the
+                               queue had been above high_water [high_water / 4] */
+    uint32_t max_ignored;   /* octets that a peer may send after the connection failed or
+                               was closed before it is dropped without more ado [1 MiB] */
 
     /* ---- deadlines in milliseconds; 0: the default in brackets; WSK_NEVER: none ---- */
-    uint32_t open_timeout;     /* the whole opening handshake [10 s] -> 408, or the drop */
-    uint32_t idle_timeout;     /* nothing but pings and pongs came in [never] -> close 1001 */
-    uint32_t ping_interval;    /* after so long without any input we send a ping [30 s] */
-    uint32_t ping_timeout;     /* and then wait so long for any input [20 s] -> drop, 1006 */
-    uint32_t message_timeout;  /* first to last octet of one message [never] -> close 1008 */
-    uint32_t write_timeout;    /* queued output did not move at all [30 s] -> drop, 1006 */
-    uint32_t close_timeout;    /* from our close frame to the peer's [5 s] -> drop */
-    uint32_t linger_timeout;   /* from our end of output to the peer's end of file [2 s] */
+    uint32_t open_timeout;    /* the whole opening handshake [10 s] -> 408, or the drop */
+    uint32_t idle_timeout;    /* nothing but pings and pongs came in [never] -> close 1001 */
+    uint32_t ping_interval;   /* after so long without any input we send a ping [30 s] */
+    uint32_t ping_timeout;    /* and then wait so long for any input [20 s] -> drop, 1006 */
+    uint32_t message_timeout; /* first to last octet of one message [never] -> close 1008 */
+    uint32_t write_timeout;   /* queued output did not move at all [30 s] -> drop, 1006 */
+    uint32_t close_timeout;   /* from our close frame to the peer's [5 s] -> drop */
+    uint32_t linger_timeout;  /* from our end of output to the peer's end of file [2 s] */
 
     /* ---- sending ---- */
-    size_t fragment_size;      /* data messages go out in frames of at most so many octets; 0:
-                                  in one frame */
+    size_t fragment_size; /* data messages go out in frames of at most so many octets; 0:
+                             in one frame */
 
     /* ---- opening handshake ---- */
     const char *const *subprotocols; /* NULL-terminated, in order of preference; copied */
@@ -123,7 +123,10 @@ typedef struct wsk_config_options {
                                                encode (before deflate); borrowed */
 } wsk_config_options;
 
-#define WSK_CONFIG_OPTIONS_INIT {sizeof(wsk_config_options)}
+#define WSK_CONFIG_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(wsk_config_options)                                                                 \
+    }
 
 /* A checked and immutable copy of the options, shared by any number of connections and threads. */
 typedef struct wsk_config wsk_config;
@@ -149,17 +152,17 @@ typedef enum wsk_event_type {
      * that break the rules were answered by the core and never get here.
      */
     WSK_EV_REQUEST = 1,
-    WSK_EV_OPEN = 2,    /* the handshake is done; messages may be sent */
-    WSK_EV_MESSAGE = 3, /* a whole message: opcode, data, len */
-    WSK_EV_DATA = 4,    /* WSK_CONN_STREAM: a piece of one: opcode (of the message), data, len,
-                           first, last */
-    WSK_EV_PING = 5,    /* data, len; already answered, unless WSK_CONN_NO_AUTO_PONG */
-    WSK_EV_PONG = 6,    /* data, len */
-    WSK_EV_CLOSE = 7,   /* the peer's close frame: code (1005 if it had none), data and len are
-                           its reason. It is answered already */
-    WSK_EV_FAIL = 8,    /* the connection fails: code is the close code or, before it was open,
-                           `status` the HTTP status that we send (server) or got (client); text
-                           says why in words */
+    WSK_EV_OPEN = 2,     /* the handshake is done; messages may be sent */
+    WSK_EV_MESSAGE = 3,  /* a whole message: opcode, data, len */
+    WSK_EV_DATA = 4,     /* WSK_CONN_STREAM: a piece of one: opcode (of the message), data, len,
+                            first, last */
+    WSK_EV_PING = 5,     /* data, len; already answered, unless WSK_CONN_NO_AUTO_PONG */
+    WSK_EV_PONG = 6,     /* data, len */
+    WSK_EV_CLOSE = 7,    /* the peer's close frame: code (1005 if it had none), data and len are
+                            its reason. It is answered already */
+    WSK_EV_FAIL = 8,     /* the connection fails: code is the close code or, before it was open,
+                            `status` the HTTP status that we send (server) or got (client); text
+                            says why in words */
     WSK_EV_WRITABLE = 9, /* the queue was above high_water and is now below low_water */
     WSK_EV_END = 10,     /* the last event, exactly once: code is 1000.. as in wsk_conn_code(),
                             text says how it ended. Close the socket */
@@ -247,11 +250,12 @@ WSK_API size_t wsk_conn_queued(const wsk_conn *c);
 
 /* ------ what the connection wants from its transport ------ */
 
-#define WSK_WANT_READ     0x1u /* feed it: off while output is above high_water, or paused */
-#define WSK_WANT_WRITE    0x2u /* there is output */
-#define WSK_WANT_SHUTDOWN 0x4u /* when all output is written: end the sending direction
-                                  (shutdown(2) with SHUT_WR, or TLS close_notify), go on reading */
-#define WSK_WANT_DROP     0x8u /* when all output is written: close the socket */
+#define WSK_WANT_READ  0x1u /* feed it: off while output is above high_water, or paused */
+#define WSK_WANT_WRITE 0x2u /* there is output */
+#define WSK_WANT_SHUTDOWN                                                                          \
+    0x4u                   /* when all output is written: end the sending direction                \
+                              (shutdown(2) with SHUT_WR, or TLS close_notify), go on reading */
+#define WSK_WANT_DROP 0x8u /* close the socket now */
 WSK_API unsigned wsk_conn_wants(const wsk_conn *c);
 
 /* Stop or go on reading, for backpressure by the program; a connection begins unpaused. */
@@ -283,8 +287,7 @@ WSK_API wsk_str wsk_conn_query(const wsk_conn *c);  /* "room=1" */
  * White space around the value is removed. On a client: of the response. */
 WSK_API wsk_str wsk_conn_header(const wsk_conn *c, const char *name, size_t index);
 /* The n-th field of all, in their order; false if there are not so many. */
-WSK_API bool wsk_conn_header_at(const wsk_conn *c, size_t n, wsk_str *ret_name,
-                                wsk_str *ret_value);
+WSK_API bool wsk_conn_header_at(const wsk_conn *c, size_t n, wsk_str *ret_name, wsk_str *ret_value);
 /* The whole head as it arrived, to the empty line inclusive. */
 WSK_API wsk_str wsk_conn_head(const wsk_conn *c);
 
@@ -298,7 +301,10 @@ typedef struct wsk_accept_options {
     size_t n_headers;
 } wsk_accept_options;
 
-#define WSK_ACCEPT_OPTIONS_INIT {sizeof(wsk_accept_options)}
+#define WSK_ACCEPT_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(wsk_accept_options)                                                                 \
+    }
 
 /* Accepts the request of WSK_EV_REQUEST, at once or later. options may be NULL. WSK_EV_OPEN
  * follows. WSK_ERR_STATE if there is none pending or it is no upgrade. */
@@ -314,7 +320,10 @@ typedef struct wsk_response {
     size_t body_len;
 } wsk_response;
 
-#define WSK_RESPONSE_INIT {sizeof(wsk_response)}
+#define WSK_RESPONSE_INIT                                                                          \
+    {                                                                                              \
+        sizeof(wsk_response)                                                                       \
+    }
 
 /* Answers the request of WSK_EV_REQUEST with plain HTTP, at once or later, and ends the
  * connection after it ("Connection: close"; nothing behind the request is ever read). */
@@ -331,7 +340,10 @@ typedef struct wsk_request_options {
     size_t n_headers;
 } wsk_request_options;
 
-#define WSK_REQUEST_OPTIONS_INIT {sizeof(wsk_request_options)}
+#define WSK_REQUEST_OPTIONS_INIT                                                                   \
+    {                                                                                              \
+        sizeof(wsk_request_options)                                                                \
+    }
 
 /* Queues the client's request. WSK_ERR_INVAL for anything with CR, LF, NUL or other characters
  * that may not stand where they would go. */
@@ -350,15 +362,15 @@ WSK_API size_t wsk_conn_extensions(const wsk_conn *c, char *buf, size_t n);
 /* flags of wsk_conn_send() and wsk_conn_send_part() */
 #define WSK_SEND_COMPRESS    0x1u /* compress, whatever the threshold says, if negotiated */
 #define WSK_SEND_NO_COMPRESS 0x2u /* do not compress this message */
-#define WSK_SEND_SKIP_UTF8   0x4u /* text is known to be valid (it came from a validated message);
-                                     otherwise outgoing text is checked: WSK_ERR_UTF8 */
+#define WSK_SEND_SKIP_UTF8                                                                         \
+    0x4u /* text is known to be valid (it came from a validated message);                          \
+            otherwise outgoing text is checked: WSK_ERR_UTF8 */
 
 /*
  * Queues a message (op TEXT or BINARY). The data is copied. WSK_ERR_STATE unless OPEN,
  * WSK_ERR_FULL (nothing was queued), WSK_ERR_NOMEM, WSK_ERR_UTF8, WSK_ERR_INVAL.
  */
-WSK_API int wsk_conn_send(wsk_conn *c, wsk_opcode op, const void *data, size_t len,
-                          unsigned flags);
+WSK_API int wsk_conn_send(wsk_conn *c, wsk_opcode op, const void *data, size_t len, unsigned flags);
 /*
  * Queues a piece of a message that is sent while it is made; each call makes one frame (of a
  * compressed message: possibly none, until the last). The first call fixes op and flags, the

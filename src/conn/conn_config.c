@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Options to a config: defaults filled in, ranges checked, strings copied. All limits and
+ * deadlines of conn.h get their default here and nowhere else.
+ */
+#include <string.h>
+
+#include "conn/conn_internal.h"
+#include "util/strs.h"
+
+#define MAX_EXTENSIONS 8
+
+static int invalid(const wsk_hooks *hooks, const char *what)
+{
+    wsk__log(hooks, WSK_LOG_ERROR, "config: %s", what);
+    return WSK_ERR_INVAL;
+}
+
+static char **copy_list(const wsk_hooks *hooks, const char *const *list)
+{
+    size_t n = 0;
+    char **copy;
+
+    while (list[n] != NULL)
+        n++;
+    copy = wsk__alloc0(hooks, (n + 1) * sizeof(*copy));
+    for (size_t i = 0; copy != NULL && i < n; i++) {
+        copy[i] = wsk__strndup(hooks, list[i], strlen(list[i]));
+        if (copy[i] == NULL) {
+            for (size_t j = 0; j < i; j++)
+                wsk__free(hooks, copy[j]);
+            wsk__free(hooks, copy);
+            return NULL;
+        }
+    }
+    return copy;
+}
+
+static void free_list(const wsk_hooks *hooks, char **list)
+{
+    for (size_t i = 0; list != NULL && list[i] != NULL; i++)
+        wsk__free(hooks, list[i]);
+    wsk__free(hooks, list);
+}
+
+#define DEFAULT(field, value) (o->field = o->field != 0 ? o->field : (value))
+
+static void fill_defaults(wsk_config_options *o)
+{
+    DEFAULT(max_message, 16u << 20);
+    DEFAULT(max_frame, o->max_message);
+    DEFAULT(max_fragments, 131072);
+    DEFAULT(max_head, 8192);
+    DEFAULT(max_fields, 100);
+    DEFAULT(max_pongs, 16);
+    DEFAULT(max_queued, (size_t)16 << 20);
+    DEFAULT(high_water, (size_t)1 << 20);
+    DEFAULT(low_water, o->high_water / 4);
+    DEFAULT(max_ignored, 1u << 20);
+    DEFAULT(open_timeout, 10000);
+    DEFAULT(idle_timeout, WSK_NEVER);
+    DEFAULT(ping_interval, 30000);
+    DEFAULT(ping_timeout, 20000);
+    DEFAULT(message_timeout, WSK_NEVER);
+    DEFAULT(write_timeout, 30000);
+    DEFAULT(close_timeout, 5000);
+    DEFAULT(linger_timeout, 2000);
+}
+
+static int check(const wsk_config_options *o)
+{
+    if (o->role != WSK_ROLE_SERVER && o->role != WSK_ROLE_CLIENT)
+        return invalid(o->hooks, "role must be server or client");
+    if (o->max_head < 64 || o->max_head > (1u << 24))
+        return invalid(o->hooks, "max_head must be 64 to 16 Mi octets");
+    if (o->max_fields > 10000)
+        return invalid(o->hooks, "max_fields must be at most 10,000");
+    if (o->max_pongs > 60000)
+        return invalid(o->hooks, "max_pongs must be at most 60,000");
+    if (o->low_water > o->high_water)
+        return invalid(o->hooks, "low_water must not be above high_water");
+    if (o->high_water > o->max_queued)
+        return invalid(o->hooks, "high_water must not be above max_queued");
+    for (size_t i = 0; o->subprotocols != NULL && o->subprotocols[i] != NULL; i++) {
+        if (!wsk__is_token(wsk__str(o->subprotocols[i])))
+            return invalid(o->hooks, "a subprotocol is not a token");
+    }
+    if (o->server_header != NULL && !wsk__is_field_value(wsk__str(o->server_header)))
+        return invalid(o->hooks, "server_header may not stand in a header field");
+    if (o->origin_policy < WSK_ORIGIN_SAME_HOST || o->origin_policy > WSK_ORIGIN_ANY)
+        return invalid(o->hooks, "unknown origin_policy");
+    if (o->origin_policy == WSK_ORIGIN_LIST && o->origins == NULL)
+        return invalid(o->hooks, "WSK_ORIGIN_LIST needs origins");
+    return WSK_OK;
+}
+
+/* The program's extensions, then permessage-deflate. */
+static int set_extensions(wsk_config *cfg)
+{
+    const wsk_extension *const *list = cfg->o.extensions;
+    size_t n = 0;
+
+    while (list != NULL && list[n] != NULL)
+        n++;
+    if (n + 1 > MAX_EXTENSIONS)
+        return invalid(cfg->hooks, "at most 7 extensions");
+    cfg->extensions = wsk__alloc0(cfg->hooks, (n + 1) * sizeof(*cfg->extensions));
+    if (cfg->extensions == NULL)
+        return WSK_ERR_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        if (list[i]->name == NULL || !wsk__is_token(wsk__str(list[i]->name)))
+            return invalid(cfg->hooks, "the name of an extension is not a token");
+        if (list[i]->rsv & ~(WSK_RSV1 | WSK_RSV2 | WSK_RSV3))
+            return invalid(cfg->hooks, "an extension claims bits that are not reserved bits");
+        cfg->extensions[cfg->n_extensions++] = list[i];
+    }
+    cfg->o.extensions = NULL;
+    if (!cfg->o.deflate.enabled)
+        return WSK_OK;
+    if (cfg->o.deflate.size == 0)
+        cfg->o.deflate.size = sizeof(cfg->o.deflate);
+    WSK_TRY(wsk__pmd_config_init(&cfg->pmd, &cfg->o.deflate, cfg->hooks));
+    cfg->extensions[cfg->n_extensions++] = &cfg->pmd.extension;
+    cfg->has_deflate = true;
+    return WSK_OK;
+}
+
+static int set_strings(wsk_config *cfg)
+{
+    wsk_config_options *o = &cfg->o;
+
+    if (o->subprotocols != NULL) {
+        cfg->subprotocols = copy_list(cfg->hooks, o->subprotocols);
+        if (cfg->subprotocols == NULL)
+            return WSK_ERR_NOMEM;
+    }
+    if (o->origins != NULL) {
+        cfg->origins = copy_list(cfg->hooks, o->origins);
+        if (cfg->origins == NULL)
+            return WSK_ERR_NOMEM;
+    }
+    if (o->server_header != NULL) {
+        cfg->server_header = wsk__strndup(cfg->hooks, o->server_header, strlen(o->server_header));
+        if (cfg->server_header == NULL)
+            return WSK_ERR_NOMEM;
+    }
+    /* Only our copies are to be used from here on. */
+    o->subprotocols = o->origins = NULL;
+    o->server_header = NULL;
+    return WSK_OK;
+}
+
+int wsk_config_new(wsk_config **ret, const wsk_config_options *options)
+{
+    wsk_config *cfg;
+    int r;
+
+    if (options == NULL || options->size < sizeof(options->size))
+        return WSK_ERR_INVAL;
+    const wsk_hooks *hooks = options->size >=
+                                     offsetof(wsk_config_options, hooks) + sizeof(options->hooks)
+                                 ? options->hooks
+                                 : NULL;
+    cfg = wsk__alloc0(hooks, sizeof(*cfg));
+    if (cfg == NULL)
+        return WSK_ERR_NOMEM;
+    /* An older program's struct is shorter: what it does not have is 0. */
+    memcpy(&cfg->o, options, options->size < sizeof(cfg->o) ? options->size : sizeof(cfg->o));
+    cfg->hooks = hooks;
+    atomic_init(&cfg->refs, 1);
+    fill_defaults(&cfg->o);
+    r = check(&cfg->o);
+    if (r >= 0)
+        r = set_strings(cfg);
+    if (r >= 0)
+        r = set_extensions(cfg);
+    if (r < 0) {
+        wsk_config_unref(cfg);
+        return r;
+    }
+    *ret = cfg;
+    return WSK_OK;
+}
+
+wsk_config *wsk_config_ref(wsk_config *cfg)
+{
+    atomic_fetch_add_explicit(&cfg->refs, 1, memory_order_relaxed);
+    return cfg;
+}
+
+void wsk_config_unref(wsk_config *cfg)
+{
+    if (cfg == NULL || atomic_fetch_sub_explicit(&cfg->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    free_list(cfg->hooks, cfg->subprotocols);
+    free_list(cfg->hooks, cfg->origins);
+    wsk__free(cfg->hooks, cfg->server_header);
+    wsk__free(cfg->hooks, cfg->extensions);
+    wsk__free(cfg->hooks, cfg);
+}

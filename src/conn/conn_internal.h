@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The insides of a connection, shared by the files of src/conn and, where said, by the shells.
+ *
+ *   conn_config.c   options -> checked, immutable config
+ *   conn.c          life, clock, wants, getters
+ *   conn_opening.c  CONNECTING: heads, negotiation (both roles)
+ *   conn_receive.c  octets -> frames -> messages -> events
+ *   conn_send.c     messages -> frames -> queue
+ *   conn_output.c   the queue
+ *   conn_close.c    closing handshake and failure
+ *   conn_prepared.c messages framed once for many
+ *   ext_set.c       the extensions of one connection
+ */
+#ifndef WSK_CONN_INTERNAL_H
+#define WSK_CONN_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include <websock/conn.h>
+
+#include "deflate/pmd.h"
+#include "http/extension_field.h"
+#include "http/handshake.h"
+#include "http/head.h"
+#include "util/attr.h"
+#include "util/mem.h"
+#include "wire/frame.h"
+#include "wire/rules.h"
+#include "wire/utf8.h"
+
+struct wsk_config {
+    wsk_config_options o; /* defaults filled in; strings below are our copies */
+    atomic_uint refs;
+    const wsk_hooks *hooks;
+    char **subprotocols; /* NULL-terminated, or NULL */
+    char **origins;
+    char *server_header;
+    bool has_deflate;
+    wsk__pmd_config pmd;
+    const wsk_extension **extensions; /* the program's, then ours; n_extensions of them */
+    size_t n_extensions;
+};
+
+/* ----------------------------------------------------------------- what a loop's conns share -- */
+
+/*
+ * Memory that connections of one loop pass to each other, so that an idle one holds none and a
+ * busy one need not ask the allocator. May be NULL in a connection that lives alone.
+ */
+typedef struct wsk__conn_env {
+    const wsk_hooks *hooks;
+    wsk__coder_pool *coders;
+    struct wsk__assembly *spare[2]; /* message buffers not in use: one in, one out */
+} wsk__conn_env;
+
+int wsk__conn_env_init(wsk__conn_env *env, const wsk_hooks *hooks);
+void wsk__conn_env_deinit(wsk__conn_env *env);
+
+/* ------------------------------------------------------------------------------- the parts -- */
+
+/* The opening handshake, from the first octet to the call behind WSK_EV_OPEN. */
+typedef struct wsk__opening {
+    char *buf; /* the head as far as it is here; nothing behind it */
+    size_t len, cap, seen;
+    wsk__head head; /* points into buf */
+    bool complete;  /* head is parsed */
+    bool pending;   /* WSK_EV_REQUEST was given, no answer yet */
+    bool is_upgrade;
+    bool is_head_method;
+    uint8_t offered;            /* client: bit i: extension i of the config was offered */
+    wsk_str ws_key;             /* server: of the request */
+    char key[WSK__KEY_LEN + 1]; /* client: sent */
+    unsigned status;
+    wsk__field fields[]; /* config.max_fields */
+} wsk__opening;
+
+/* One negotiated extension. */
+typedef struct wsk__ext_use {
+    const wsk_extension *ext;
+    void *state;
+    bool decoding; /* this message */
+    bool encoding;
+} wsk__ext_use;
+
+/* The extensions of a connection, in the order in which they encode. */
+typedef struct wsk__ext_set {
+    uint8_t rsv; /* all their bits */
+    uint8_t n;
+    bool has_pmd; /* the last one is permessage-deflate */
+    bool decoding;
+    bool encoding;
+    uint64_t wire; /* octets of the current message before decoding */
+    char *text;    /* as agreed */
+    wsk__ext_use use[];
+} wsk__ext_set;
+
+/* A message on its way in. The octets stand behind the struct. */
+typedef struct wsk__assembly {
+    size_t len, cap;
+    uint8_t data[];
+} wsk__assembly;
+
+/* Input that was lent and not used up: a cut header, a cut control frame, or anything behind a
+ * message at which the program stopped asking. */
+typedef struct wsk__kept {
+    size_t off, len, cap;
+    uint8_t data[];
+} wsk__kept;
+
+typedef enum wsk__chunk_kind {
+    WSK__CHUNK_OWN,      /* octets in the chunk */
+    WSK__CHUNK_SHARED,   /* of a prepared message */
+    WSK__CHUNK_BORROWED, /* the caller's, until wsk__conn_settle() */
+} wsk__chunk_kind;
+
+typedef struct wsk__chunk {
+    struct wsk__chunk *next;
+    const uint8_t *ptr; /* of the next octet to send */
+    size_t len;         /* left to send */
+    size_t room;        /* OWN: octets that may be added behind */
+    wsk_prepared *shared;
+    wsk__chunk_kind kind;
+    uint8_t data[];
+} wsk__chunk;
+
+/* Masking keys of a client, drawn in batches: a call to the random source per frame would cost
+ * more than the masking. */
+typedef struct wsk__mask_keys {
+    unsigned left;
+    uint32_t key[32];
+} wsk__mask_keys;
+
+typedef enum wsk__phase {
+    WSK__PHASE_HEAD = 0, /* opening handshake */
+    WSK__PHASE_WAIT,     /* request given to the program, no answer yet */
+    WSK__PHASE_FRAME,    /* a frame header is next */
+    WSK__PHASE_PAYLOAD,  /* inside a data frame */
+    WSK__PHASE_IGNORE,   /* closed or failed: input is counted and dropped */
+} wsk__phase;
+
+struct wsk_conn {
+    /* ---- touched by every message ---- */
+    wsk_config *cfg;
+    uint8_t *in; /* lent */
+    size_t in_len;
+    size_t pass; /* octets of the source that the last event points to */
+    wsk__assembly *rx;
+    wsk__ext_set *ext;
+    wsk__chunk *out_head, *out_tail;
+    size_t queued;
+    uint8_t *lent_out;
+    uint32_t lent_off, lent_len, lent_cap;
+
+    uint64_t left;  /* of the payload of the current frame */
+    uint64_t total; /* octets of the current message so far, decoded */
+    uint32_t key;
+    wsk__utf8_state utf8;
+    uint32_t fragments; /* frames of the current message so far */
+    uint8_t phase;
+    uint8_t state;
+    uint8_t rx_opcode; /* of the current message; 0: none is open */
+    uint8_t tx_opcode; /* of the message that is sent in parts; 0: none */
+    uint8_t tx_rsv;    /* of its first frame */
+    uint8_t mask_phase;
+    wsk__utf8_state tx_utf8;
+
+    bool rx_fin : 1;     /* the current frame ends the message */
+    bool rx_first : 1;   /* WSK_CONN_STREAM: no piece given yet */
+    bool rx_done : 1;    /* rx holds a message that the program has seen: give it back */
+    bool tx_started : 1; /* of the message in parts, a frame went out */
+    bool eof : 1;        /* the peer sends no more */
+    bool lost : 1;
+    bool paused : 1;
+    bool over_high : 1;
+    bool choked : 1; /* not reading since the queue was over high_water */
+    bool close_sent : 1;
+    bool close_received : 1;
+    bool failed : 1;
+    bool was_open : 1;
+    bool ping_waiting : 1; /* our keepalive ping is unanswered */
+    bool shutdown : 1;     /* end of output: WSK_WANT_SHUTDOWN */
+    bool drop : 1;
+    bool fail_pending : 1; /* an event to give */
+    bool open_pending : 1;
+    bool end_given : 1;
+    bool opening_done : 1; /* opening may be freed at the next call of next() */
+    bool borrowed : 1;     /* the queue holds octets of the caller */
+    bool owns_subprotocol : 1;
+
+    uint8_t fail_rule;
+    uint16_t code;   /* see wsk_conn_code() */
+    uint16_t status; /* HTTP, when the opening handshake failed */
+    uint16_t pongs;  /* in the queue since it was empty */
+
+    /* Low 32 bits of the clock; only differences of less than 49 days are taken. */
+    uint32_t t_in;   /* last input */
+    uint32_t t_data; /* last data frame; begin of the handshake, of the close, of lingering */
+    uint32_t t_out;  /* last progress of output, or when the queue began to fill */
+    uint32_t t_ping; /* our keepalive ping */
+    uint32_t t_msg;  /* first octet of the current message */
+    uint32_t t_now;  /* last time that we were told */
+    uint32_t ignored;
+
+    /* ---- seldom ---- */
+    wsk__kept *kept;
+    wsk__opening *opening;
+    wsk__conn_env *env;
+    wsk__mask_keys *mask_keys; /* client */
+    uint8_t *late_ping;        /* [0] length, then the payload: the latest beyond max_pongs */
+    const char *text;          /* why it failed or how it ended */
+    const char *subprotocol;
+    void *data;
+    uint64_t messages_in, messages_out, octets_in, octets_out;
+};
+
+/* ---- for shells ---- */
+
+/* In place, for shells that embed a connection in a struct of their own. env may be NULL. */
+void wsk__conn_init(wsk_conn *c, wsk_config *cfg, wsk__conn_env *env, uint64_t now);
+void wsk__conn_deinit(wsk_conn *c);
+/* Halves of wsk_conn_unlend(). */
+int wsk__conn_unlend_input(wsk_conn *c);
+int wsk__conn_unlend_output(wsk_conn *c);
+/* As wsk_conn_send(), but a large uncompressed payload is queued by reference. The octets must
+ * stay until wsk__conn_settle(), which copies what is not sent by then. */
+int wsk__conn_send_borrowed(wsk_conn *c, wsk_opcode op, const void *data, size_t len,
+                            unsigned flags);
+int wsk__conn_settle(wsk_conn *c);
+
+/* ---- conn_output.c ---- */
+
+/* n octets of room at the end of the queue, contiguous, to be written and then committed; NULL:
+ * no memory. *ret_room (may be NULL) is how much there really is. */
+uint8_t *wsk__output_reserve(wsk_conn *c, size_t n, size_t *ret_room);
+void wsk__output_commit(wsk_conn *c, size_t n);
+int wsk__output_add(wsk_conn *c, const void *p, size_t n);
+int wsk__output_add_ref(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared *shared);
+void wsk__output_clear(wsk_conn *c);
+
+/* ---- conn_send.c ---- */
+int wsk__send_control(wsk_conn *c, wsk_opcode op, const void *data, size_t len);
+int wsk__mask_key(wsk_conn *c, uint32_t *ret);
+
+/* ---- conn_close.c ---- */
+
+/* Breaks a rule: queues the close frame (once open) and lets no further input matter. */
+WSK__COLD void wsk__fail(wsk_conn *c, wsk__rule rule);
+/* The same with a code and words of an extension or of a deadline. */
+WSK__COLD void wsk__fail_code(wsk_conn *c, unsigned code, const char *text);
+/* Fails without a word to the peer: it would not be heard. */
+WSK__COLD void wsk__fail_silently(wsk_conn *c, const char *text);
+/* Before it was open: answers with an HTTP status (server), or just fails (client). */
+WSK__COLD void wsk__refuse(wsk_conn *c, unsigned status, const char *text);
+/* The peer's close frame. */
+void wsk__close_received(wsk_conn *c, const uint8_t *data, size_t len, wsk_event *ret);
+/* No further input matters. */
+void wsk__ignore_input(wsk_conn *c);
+/* Nothing more will be sent behind what is queued; then the peer's end is awaited. */
+void wsk__end_output(wsk_conn *c);
+
+/* ---- conn_opening.c ---- */
+
+/* Takes input of phase HEAD. True if *ret was set to an event. */
+bool wsk__opening_next(wsk_conn *c, wsk_event *ret);
+void wsk__opening_free(wsk_conn *c);
+
+/* ---- conn_receive.c ---- */
+/* Where input stands now, and that n octets of it are used. */
+uint8_t *wsk__input(const wsk_conn *c, size_t *ret_n);
+void wsk__input_used(wsk_conn *c, size_t n);
+void wsk__receive_reset(wsk_conn *c); /* gives message buffers back */
+/* A buffer with room for at least n octets, from env or new. */
+wsk__assembly *wsk__assembly_take(wsk_conn *c, size_t n);
+void wsk__assembly_give(wsk_conn *c, wsk__assembly *a);
+/* Makes room for n more octets behind what *a holds, never more than `limit` in all. */
+int wsk__assembly_grow(wsk_conn *c, wsk__assembly **a, size_t n, size_t limit);
+
+/* ---- ext_set.c ---- */
+
+/* Server: goes through the offers and fills c->ext (NULL: none agreed). 0, or negative with *ret
+ * a refusal. */
+int wsk__ext_set_accept(wsk_conn *c, const wsk__head *head, wsk__refusal *ret);
+/* Client: the offer, to w. */
+int wsk__ext_set_offer(wsk_conn *c, wsk_ext_writer *w);
+/* Client: judges the answer. false: *why. */
+bool wsk__ext_set_confirm(wsk_conn *c, const wsk__head *head, const char **why);
+void wsk__ext_set_free(wsk_conn *c);
+
+/* Asks each extension at the begin of a message; returns reserved bits, or negative. */
+int wsk__ext_set_encode_begin(wsk__ext_set *set, wsk_opcode op, uint64_t len, unsigned flags);
+int wsk__ext_set_decode_begin(wsk__ext_set *set, wsk_opcode op, unsigned rsv);
+/* Runs a piece through all; output goes to `sink`, which makes room as it is asked. */
+typedef struct wsk__ext_sink {
+    void *ud;
+    /* Gives room behind what was put there; 0 and *ret_n > 0, or negative. */
+    int (*room)(void *ud, uint8_t **ret, size_t *ret_n);
+    void (*put)(void *ud, size_t n);
+} wsk__ext_sink;
+int wsk__ext_set_encode(wsk_conn *c, const uint8_t *in, size_t n, bool fin,
+                        const wsk__ext_sink *sink);
+int wsk__ext_set_decode(wsk_conn *c, const uint8_t *in, size_t n, bool fin,
+                        const wsk__ext_sink *sink);
+
+/* ---- conn_prepared.c ---- */
+struct wsk_prepared {
+    atomic_uint refs;
+    wsk_config *cfg;
+    uint8_t op, head_len; /* of the plain frame */
+    size_t plain_len;
+    size_t packed_len; /* 0: there is no compressed form */
+    unsigned window;   /* that the compressed form needs */
+    uint8_t data[];    /* both frames, whole */
+};
+
+static inline uint32_t wsk__since(const wsk_conn *c, uint32_t t)
+{
+    return c->t_now - t;
+}
+
+static inline bool wsk__is_server(const wsk_conn *c)
+{
+    return c->cfg->o.role == WSK_ROLE_SERVER;
+}
+
+#endif

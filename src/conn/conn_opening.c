@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The opening handshake of one connection, both roles: gathers the head, has http judge it, hands
+ * the request to the program, writes the answer. From then on nothing of it is kept, unless the
+ * config asks for it.
+ */
+#include <string.h>
+
+#include "conn/conn_internal.h"
+#include "util/strs.h"
+
+void wsk__opening_free(wsk_conn *c)
+{
+    if (c->opening == NULL)
+        return;
+    wsk__free(c->cfg->hooks, c->opening->buf);
+    wsk__free(c->cfg->hooks, c->opening);
+    c->opening = NULL;
+}
+
+static wsk__opening *opening(wsk_conn *c)
+{
+    const wsk_config_options *o = &c->cfg->o;
+    wsk__opening *op = c->opening;
+
+    if (op != NULL)
+        return op;
+    op = wsk__alloc0(c->cfg->hooks, sizeof(*op) + o->max_fields * sizeof(wsk__field));
+    if (op == NULL)
+        return NULL;
+    op->head.kind = wsk__is_server(c) ? WSK__HEAD_REQUEST : WSK__HEAD_RESPONSE;
+    op->head.fields = op->fields;
+    op->head.max_fields = o->max_fields;
+    c->opening = op;
+    return op;
+}
+
+/* Adds at most n octets at p to the head's buffer; returns how many, or negative. One octet more
+ * than max_head is taken, which lets the parser see that the limit is passed. */
+static long gather(wsk_conn *c, wsk__opening *op, const uint8_t *p, size_t n)
+{
+    size_t most = (size_t)c->cfg->o.max_head + 1 - op->len;
+
+    if (n > most)
+        n = most;
+    if (op->cap - op->len < n) {
+        size_t cap = op->cap == 0 ? 512 : op->cap * 2;
+        if (cap < op->len + n)
+            cap = op->len + n;
+        char *fresh = op->buf == NULL ? wsk__alloc(c->cfg->hooks, cap)
+                                      : wsk__realloc(c->cfg->hooks, op->buf, cap);
+        if (fresh == NULL)
+            return WSK_ERR_NOMEM;
+        op->buf = fresh;
+        op->cap = cap;
+    }
+    memcpy(op->buf + op->len, p, n);
+    op->len += n;
+    return (long)n;
+}
+
+/* ---------------------------------------------------------------------------------- server -- */
+
+static bool take_request(wsk_conn *c, wsk__opening *op, wsk_event *ret)
+{
+    wsk__refusal refusal = {0, NULL};
+    const wsk__head *h = &op->head;
+    int r;
+
+    op->is_head_method = wsk__str_eq(h->method, wsk__str("HEAD"));
+    r = wsk__handshake_judge_request(h, &op->ws_key, &refusal);
+    if (r < 0) {
+        wsk__refuse(c, refusal.status, refusal.text);
+        return false;
+    }
+    op->is_upgrade = r > 0;
+    if (op->is_upgrade) {
+        if (!wsk__origin_allowed(h, c->cfg->o.origin_policy,
+                                 (const char *const *)c->cfg->origins)) {
+            wsk__refuse(c, 403, "this origin may not connect");
+            return false;
+        }
+        c->subprotocol = wsk__subprotocol_select(h, (const char *const *)c->cfg->subprotocols,
+                                                 &refusal);
+        if (refusal.status != 0) {
+            wsk__refuse(c, refusal.status, refusal.text);
+            return false;
+        }
+    }
+    op->pending = true;
+    c->phase = WSK__PHASE_WAIT;
+    ret->type = WSK_EV_REQUEST;
+    ret->is_upgrade = op->is_upgrade;
+    return true;
+}
+
+/* The handshake is done: from here on octets are frames. */
+static void opened(wsk_conn *c)
+{
+    c->state = WSK_STATE_OPEN;
+    c->phase = WSK__PHASE_FRAME;
+    c->was_open = c->open_pending = true;
+    c->t_in = c->t_data = c->t_now;
+}
+
+static int choose_subprotocol(wsk_conn *c, const wsk__opening *op, const char *name)
+{
+    if (name == NULL)
+        return WSK_OK;
+    if (*name == 0) {
+        c->subprotocol = NULL;
+        return WSK_OK;
+    }
+    if (!wsk__subprotocol_offered(&op->head, name))
+        return WSK_ERR_INVAL;
+    char *copy = wsk__strndup(c->cfg->hooks, name, strlen(name));
+    if (copy == NULL)
+        return WSK_ERR_NOMEM;
+    if (c->owns_subprotocol)
+        wsk__free(c->cfg->hooks, (void *)(uintptr_t)c->subprotocol);
+    c->subprotocol = copy;
+    c->owns_subprotocol = true;
+    return WSK_OK;
+}
+
+int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options)
+{
+    static const wsk_accept_options none = WSK_ACCEPT_OPTIONS_INIT;
+    const wsk_accept_options *o = options != NULL ? options : &none;
+    wsk__opening *op = c->opening;
+    wsk__refusal refusal = {0, NULL};
+    char accept[WSK__ACCEPT_LEN + 1];
+    int r;
+
+    if (c->phase != WSK__PHASE_WAIT || op == NULL || !op->pending || !op->is_upgrade)
+        return WSK_ERR_STATE;
+    for (size_t i = 0; i < o->n_headers; i++) {
+        if (!wsk__header_is_allowed(&o->headers[i], WSK_ROLE_SERVER))
+            return WSK_ERR_INVAL;
+    }
+    WSK_TRY(choose_subprotocol(c, op, o->subprotocol));
+    r = wsk__ext_set_accept(c, &op->head, &refusal);
+    if (r < 0) {
+        wsk__refuse(c, refusal.status != 0 ? refusal.status : 500,
+                    refusal.status != 0 ? refusal.text : "an extension failed to negotiate");
+        return WSK_ERR_FAILED;
+    }
+    wsk__text t = {.hooks = c->cfg->hooks};
+    r = wsk__handshake_accept(op->ws_key.ptr, accept);
+    if (r >= 0) {
+        wsk__handshake_write_response(&t, accept, c->cfg->server_header, c->subprotocol,
+                                      c->ext != NULL ? c->ext->text : NULL, o->headers,
+                                      o->n_headers);
+        r = t.failed ? WSK_ERR_NOMEM : wsk__output_add(c, t.ptr, t.len);
+    }
+    wsk__text_deinit(&t);
+    if (r < 0) {
+        wsk__refuse(c, 500, "the handshake could not be answered");
+        return r;
+    }
+    op->pending = false;
+    c->status = 101;
+    opened(c);
+    return WSK_OK;
+}
+
+int wsk_conn_respond(wsk_conn *c, const wsk_response *response)
+{
+    wsk__opening *op = c->opening;
+    int r;
+
+    if (c->phase != WSK__PHASE_WAIT || op == NULL || !op->pending)
+        return WSK_ERR_STATE;
+    if (response == NULL || response->status < 200 || response->status > 599)
+        return WSK_ERR_INVAL;
+    for (size_t i = 0; i < response->n_headers; i++) {
+        if (!wsk__header_is_allowed(&response->headers[i], WSK_ROLE_SERVER))
+            return WSK_ERR_INVAL;
+    }
+    if (response->content_type != NULL && !wsk__is_field_value(wsk__str(response->content_type)))
+        return WSK_ERR_INVAL;
+    wsk__text t = {.hooks = c->cfg->hooks};
+    wsk__http_write_response(&t, response, c->cfg->server_header, op->is_head_method);
+    r = t.failed ? WSK_ERR_NOMEM : wsk__output_add(c, t.ptr, t.len);
+    wsk__text_deinit(&t);
+    if (r < 0) {
+        wsk__fail_silently(c, wsk__rule_text(WSK__RULE_NOMEM));
+        return r;
+    }
+    op->pending = false;
+    c->status = (uint16_t)response->status;
+    c->text = "answered with plain HTTP";
+    wsk__ignore_input(c);
+    wsk__end_output(c);
+    return WSK_OK;
+}
+
+/* ---------------------------------------------------------------------------------- client -- */
+
+int wsk_conn_request(wsk_conn *c, const wsk_request_options *options)
+{
+    wsk_request_options o;
+    wsk_ext_writer w;
+    wsk__opening *op;
+
+    if (wsk__is_server(c) || c->opening != NULL || c->phase != WSK__PHASE_HEAD ||
+        c->state != WSK_STATE_CONNECTING)
+        return WSK_ERR_STATE;
+    if (options == NULL || options->host == NULL)
+        return WSK_ERR_INVAL;
+    o = *options;
+    if (o.target == NULL)
+        o.target = "/";
+    if (!wsk__is_field_value(wsk__str(o.host)) || *o.host == 0 || strpbrk(o.host, " \t,/") ||
+        !wsk__is_target(wsk__str(o.target)) ||
+        (o.origin != NULL && !wsk__is_field_value(wsk__str(o.origin))))
+        return WSK_ERR_INVAL;
+    for (size_t i = 0; i < o.n_headers; i++) {
+        if (!wsk__header_is_allowed(&o.headers[i], WSK_ROLE_CLIENT))
+            return WSK_ERR_INVAL;
+    }
+    op = opening(c);
+    if (op == NULL)
+        return WSK_ERR_NOMEM;
+    WSK_TRY(wsk__handshake_key(c->cfg->hooks, op->key));
+    memset(&w, 0, sizeof(w));
+    WSK_TRY(wsk__ext_set_offer(c, &w));
+    wsk__text t = {.hooks = c->cfg->hooks};
+    wsk__handshake_write_request(&t, &o, op->key, c->cfg->server_header,
+                                 (const char *const *)c->cfg->subprotocols,
+                                 w.len > 0 ? w.text : NULL);
+    int r = t.failed ? WSK_ERR_NOMEM : wsk__output_add(c, t.ptr, t.len);
+    wsk__text_deinit(&t);
+    return r;
+}
+
+static void take_response(wsk_conn *c, wsk__opening *op)
+{
+    const char *why = NULL;
+
+    c->status = (uint16_t)op->head.status;
+    if (!wsk__handshake_judge_response(
+            &op->head, op->key, (const char *const *)c->cfg->subprotocols, &c->subprotocol, &why) ||
+        !wsk__ext_set_confirm(c, &op->head, &why)) {
+        wsk__fail_silently(c, why != NULL ? why : "the handshake failed");
+        return;
+    }
+    opened(c);
+}
+
+/* ------------------------------------------------------------------------------------ both -- */
+
+bool wsk__opening_next(wsk_conn *c, wsk_event *ret)
+{
+    wsk__opening *op = c->opening;
+    wsk__refusal refusal = {0, NULL};
+    size_t n, before;
+    uint8_t *p;
+    long head, took;
+
+    p = wsk__input(c, &n);
+    if (n == 0)
+        return false;
+    if (op == NULL)
+        op = opening(c);
+    took = op == NULL ? WSK_ERR_NOMEM : gather(c, op, p, n);
+    if (took < 0) {
+        wsk__fail_silently(c, wsk__rule_text(WSK__RULE_NOMEM));
+        return false;
+    }
+    before = op->len - (size_t)took;
+    head = wsk__head_parse(&op->head, op->buf, op->len, before, c->cfg->o.max_head, &refusal);
+    if (head <= 0) {
+        wsk__input_used(c, (size_t)took);
+        if (head < 0 && wsk__is_server(c))
+            wsk__refuse(c, refusal.status, refusal.text);
+        else if (head < 0)
+            wsk__fail_silently(c, refusal.text);
+        return false;
+    }
+    /* What stands behind the head stays where it is: it is frames, or never read. */
+    wsk__input_used(c, (size_t)head - before);
+    op->len = (size_t)head;
+    op->complete = true;
+    if (wsk__is_server(c))
+        return take_request(c, op, ret);
+    take_response(c, op);
+    return false;
+}
+
+/* ---------------------------------------------------------------------------------- readers -- */
+
+static const wsk__head *head_of(const wsk_conn *c)
+{
+    return c->opening != NULL && c->opening->complete ? &c->opening->head : NULL;
+}
+
+wsk_str wsk_conn_method(const wsk_conn *c)
+{
+    const wsk__head *h = head_of(c);
+
+    return h != NULL ? h->method : wsk__str("");
+}
+
+wsk_str wsk_conn_target(const wsk_conn *c)
+{
+    const wsk__head *h = head_of(c);
+
+    return h != NULL ? h->target : wsk__str("");
+}
+
+wsk_str wsk_conn_path(const wsk_conn *c)
+{
+    const wsk__head *h = head_of(c);
+
+    return h != NULL ? h->path : wsk__str("");
+}
+
+wsk_str wsk_conn_query(const wsk_conn *c)
+{
+    const wsk__head *h = head_of(c);
+
+    return h != NULL ? h->query : wsk__str("");
+}
+
+wsk_str wsk_conn_header(const wsk_conn *c, const char *name, size_t index)
+{
+    const wsk__head *h = head_of(c);
+    const wsk__field *f = h != NULL ? wsk__head_find(h, name, index) : NULL;
+
+    return f != NULL ? f->value : wsk__strn(NULL, 0);
+}
+
+bool wsk_conn_header_at(const wsk_conn *c, size_t n, wsk_str *ret_name, wsk_str *ret_value)
+{
+    const wsk__head *h = head_of(c);
+
+    if (h == NULL || n >= h->n_fields)
+        return false;
+    *ret_name = h->fields[n].name;
+    *ret_value = h->fields[n].value;
+    return true;
+}
+
+wsk_str wsk_conn_head(const wsk_conn *c)
+{
+    const wsk__head *h = head_of(c);
+
+    return h != NULL ? h->whole : wsk__str("");
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The output queue of a connection: octets in the order in which they must go out. Knows no
+ * frames. First what stands in room that the shell has lent (a turn's short answers, without any
+ * allocation), then chunks: octets of our own, octets of a prepared message that many
+ * connections share, octets of the caller for as long as he promised.
+ */
+#include <string.h>
+#include <sys/uio.h>
+
+#include "conn/conn_internal.h"
+
+/* Small frames behind each other share a chunk of this size when output backs up. */
+#define CHUNK_SIZE 4096
+
+void wsk_conn_lend_output(wsk_conn *c, void *buf, size_t n)
+{
+    if (c->lent_out != NULL || c->out_head != NULL)
+        return; /* what is queued goes first; a loan behind it would be out of order */
+    c->lent_out = buf;
+    c->lent_off = c->lent_len = 0;
+    c->lent_cap = n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
+
+static wsk__chunk *add_chunk(wsk_conn *c, size_t room)
+{
+    wsk__chunk *k = wsk__alloc(c->cfg->hooks, sizeof(*k) + room);
+
+    if (k == NULL)
+        return NULL;
+    k->next = NULL;
+    k->ptr = k->data;
+    k->len = 0;
+    k->room = room;
+    k->shared = NULL;
+    k->kind = WSK__CHUNK_OWN;
+    if (c->out_tail != NULL)
+        c->out_tail->next = k;
+    else
+        c->out_head = k;
+    c->out_tail = k;
+    return k;
+}
+
+uint8_t *wsk__output_reserve(wsk_conn *c, size_t n, size_t *ret_room)
+{
+    wsk__chunk *k = c->out_tail;
+
+    if (k == NULL && c->lent_out != NULL && c->lent_cap - c->lent_len >= n) {
+        if (ret_room != NULL)
+            *ret_room = c->lent_cap - c->lent_len;
+        return c->lent_out + c->lent_len;
+    }
+    if (k == NULL || k->kind != WSK__CHUNK_OWN || k->room < n) {
+        size_t least = k == NULL ? 256 : CHUNK_SIZE - sizeof(*k);
+        k = add_chunk(c, n < least ? least : n);
+        if (k == NULL)
+            return NULL;
+    }
+    if (ret_room != NULL)
+        *ret_room = k->room;
+    return (uint8_t *)(uintptr_t)k->ptr + k->len;
+}
+
+void wsk__output_commit(wsk_conn *c, size_t n)
+{
+    wsk__chunk *k = c->out_tail;
+
+    if (c->queued == 0)
+        c->t_out = c->t_now;
+    if (k != NULL) {
+        k->len += n;
+        k->room -= n;
+    } else {
+        c->lent_len += (uint32_t)n;
+    }
+    c->queued += n;
+    if (c->queued > c->cfg->o.high_water)
+        c->over_high = c->choked = true;
+}
+
+int wsk__output_add(wsk_conn *c, const void *p, size_t n)
+{
+    uint8_t *to = wsk__output_reserve(c, n, NULL);
+
+    if (to == NULL)
+        return WSK_ERR_NOMEM;
+    memcpy(to, p, n);
+    wsk__output_commit(c, n);
+    return WSK_OK;
+}
+
+int wsk__output_add_ref(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared *shared)
+{
+    wsk__chunk *k = add_chunk(c, 0);
+
+    if (k == NULL)
+        return WSK_ERR_NOMEM;
+    k->ptr = p;
+    k->kind = shared != NULL ? WSK__CHUNK_SHARED : WSK__CHUNK_BORROWED;
+    k->shared = shared != NULL ? wsk_prepared_ref(shared) : NULL;
+    if (shared == NULL)
+        c->borrowed = true;
+    wsk__output_commit(c, n);
+    k->room = 0;
+    return WSK_OK;
+}
+
+static void free_head(wsk_conn *c)
+{
+    wsk__chunk *k = c->out_head;
+
+    c->out_head = k->next;
+    if (c->out_head == NULL)
+        c->out_tail = NULL;
+    wsk_prepared_unref(k->shared);
+    wsk__free(c->cfg->hooks, k);
+}
+
+void wsk__output_clear(wsk_conn *c)
+{
+    while (c->out_head != NULL)
+        free_head(c);
+    c->lent_len = c->lent_off = 0;
+    c->lent_out = NULL;
+    c->queued = 0;
+    c->borrowed = false;
+}
+
+size_t wsk_conn_output(wsk_conn *c, struct iovec *iov, size_t max)
+{
+    size_t n = 0;
+
+    if (c->lent_len > c->lent_off && n < max) {
+        iov[n].iov_base = c->lent_out + c->lent_off;
+        iov[n++].iov_len = c->lent_len - c->lent_off;
+    }
+    for (const wsk__chunk *k = c->out_head; k != NULL && n < max; k = k->next) {
+        if (k->len == 0)
+            continue;
+        iov[n].iov_base = (void *)(uintptr_t)k->ptr;
+        iov[n++].iov_len = k->len;
+    }
+    return n;
+}
+
+/* The queue is empty: pongs may be queued again, the latest ping that had to wait first. */
+static void drained(wsk_conn *c)
+{
+    c->pongs = 0;
+    if (c->late_ping != NULL) {
+        uint8_t *late = c->late_ping;
+        c->late_ping = NULL;
+        (void)wsk__send_control(c, WSK_OP_PONG, late + 1, late[0]);
+        wsk__free(c->cfg->hooks, late);
+    }
+}
+
+void wsk_conn_sent(wsk_conn *c, size_t n, uint64_t now)
+{
+    c->t_now = (uint32_t)now;
+    if (n > c->queued)
+        n = c->queued;
+    if (n == 0)
+        return;
+    c->t_out = c->t_now;
+    c->octets_out += n;
+    c->queued -= n;
+    if (c->lent_len > c->lent_off) {
+        uint32_t part = c->lent_len - c->lent_off;
+        if (part > n)
+            part = (uint32_t)n;
+        c->lent_off += part;
+        n -= part;
+        if (c->lent_off == c->lent_len)
+            c->lent_off = c->lent_len = 0;
+    }
+    while (n > 0) {
+        wsk__chunk *k = c->out_head;
+        if (n < k->len) {
+            k->ptr += n;
+            k->len -= n;
+            break;
+        }
+        n -= k->len;
+        free_head(c);
+    }
+    if (c->queued < c->cfg->o.low_water || c->queued == 0)
+        c->choked = false;
+    if (c->queued == 0) {
+        while (c->out_head != NULL)
+            free_head(c);
+        drained(c);
+    }
+}
+
+size_t wsk_conn_queued(const wsk_conn *c)
+{
+    return c->queued;
+}
+
+/* Puts a copy of n octets at the very front of the queue. */
+static int copy_to_front(wsk_conn *c, const uint8_t *p, size_t n)
+{
+    wsk__chunk *k = wsk__alloc(c->cfg->hooks, sizeof(*k) + n);
+
+    if (k == NULL)
+        return WSK_ERR_NOMEM;
+    memcpy(k->data, p, n);
+    k->ptr = k->data;
+    k->len = n;
+    k->room = 0;
+    k->shared = NULL;
+    k->kind = WSK__CHUNK_OWN;
+    k->next = c->out_head;
+    c->out_head = k;
+    if (c->out_tail == NULL)
+        c->out_tail = k;
+    return WSK_OK;
+}
+
+int wsk__conn_unlend_output(wsk_conn *c)
+{
+    uint32_t n = c->lent_len - c->lent_off;
+    int r = WSK_OK;
+
+    if (n > 0)
+        r = copy_to_front(c, c->lent_out + c->lent_off, n);
+    c->lent_out = NULL;
+    c->lent_off = c->lent_len = c->lent_cap = 0;
+    if (r < 0) {
+        /* The octets are gone, so nothing behind them may be sent either. */
+        c->queued -= n;
+        wsk__output_clear(c);
+        wsk__fail_silently(c, wsk__rule_text(WSK__RULE_NOMEM));
+    }
+    return r;
+}
+
+int wsk__conn_settle(wsk_conn *c)
+{
+    wsk__chunk **at = &c->out_head;
+
+    if (!c->borrowed)
+        return WSK_OK;
+    c->borrowed = false;
+    for (wsk__chunk *k = c->out_head; k != NULL; at = &(*at)->next, k = *at) {
+        if (k->kind != WSK__CHUNK_BORROWED)
+            continue;
+        wsk__chunk *own = wsk__alloc(c->cfg->hooks, sizeof(*own) + k->len);
+        if (own == NULL) {
+            wsk__output_clear(c);
+            wsk__fail_silently(c, wsk__rule_text(WSK__RULE_NOMEM));
+            return WSK_ERR_NOMEM;
+        }
+        memcpy(own->data, k->ptr, k->len);
+        own->ptr = own->data;
+        own->len = k->len;
+        own->room = 0;
+        own->shared = NULL;
+        own->kind = WSK__CHUNK_OWN;
+        own->next = k->next;
+        *at = own;
+        if (c->out_tail == k)
+            c->out_tail = own;
+        wsk__free(c->cfg->hooks, k);
+    }
+    return WSK_OK;
+}

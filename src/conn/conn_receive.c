@@ -1,0 +1,704 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Octets to frames to messages to events. One path for both roles and for both ways of delivery
+ * (whole, in pieces). Events are found lazily: nothing is parsed that was not asked for.
+ *
+ * Input comes from two places in this order: `kept`, what an earlier loan left over, and `in`, what
+ * is lent now. A header or a control frame that is cut in two is completed in `kept`; payloads of
+ * data frames are taken from wherever they are.
+ */
+#include <string.h>
+
+#include "conn/conn_internal.h"
+#include "wire/mask.h"
+
+/* A buffer for a message begins with at most this much, however much was announced. */
+#define ASSEMBLY_FIRST 16384
+/* Larger buffers are given back to the allocator, not kept for the next message. */
+#define SPARE_MAX (4u << 20)
+/* A decoder swells its input about 1,032 times at most; pieces keep a step's output bounded. */
+#define DECODE_STEP 4096
+/* What encoding may add to a message that does not shrink. */
+#define ENCODE_SLACK(n) ((n) / 64 + 1024)
+
+/* ----------------------------------------------------------------------- message buffers -- */
+
+wsk__assembly *wsk__assembly_take(wsk_conn *c, size_t n)
+{
+    wsk__conn_env *env = c->env;
+    wsk__assembly *a;
+
+    for (int i = 0; env != NULL && i < 2; i++) {
+        if (env->spare[i] != NULL) {
+            a = env->spare[i];
+            env->spare[i] = NULL;
+            a->len = 0;
+            return a;
+        }
+    }
+    if (n < 512)
+        n = 512;
+    if (n > ASSEMBLY_FIRST)
+        n = ASSEMBLY_FIRST;
+    a = wsk__alloc(c->cfg->hooks, sizeof(*a) + n);
+    if (a != NULL) {
+        a->len = 0;
+        a->cap = n;
+    }
+    return a;
+}
+
+void wsk__assembly_give(wsk_conn *c, wsk__assembly *a)
+{
+    wsk__conn_env *env = c->env;
+
+    if (a == NULL)
+        return;
+    for (int i = 0; env != NULL && i < 2; i++) {
+        if (env->spare[i] == NULL && a->cap <= SPARE_MAX) {
+            env->spare[i] = a;
+            return;
+        }
+    }
+    wsk__free(c->cfg->hooks, a);
+}
+
+int wsk__assembly_grow(wsk_conn *c, wsk__assembly **a, size_t n, size_t limit)
+{
+    wsk__assembly *old = *a, *fresh;
+    size_t cap;
+
+    if (old->cap - old->len >= n)
+        return WSK_OK;
+    if (n > limit || old->len > limit - n)
+        return WSK_ERR_LIMIT;
+    cap = old->cap > limit / 2 ? limit : old->cap * 2;
+    if (cap < old->len + n)
+        cap = old->len + n;
+    if (cap > SIZE_MAX - sizeof(*old))
+        return WSK_ERR_LIMIT;
+    fresh = wsk__realloc(c->cfg->hooks, old, sizeof(*old) + cap);
+    if (fresh == NULL)
+        return WSK_ERR_NOMEM;
+    fresh->cap = cap;
+    *a = fresh;
+    return WSK_OK;
+}
+
+void wsk__receive_reset(wsk_conn *c)
+{
+    wsk__assembly_give(c, c->rx);
+    c->rx = NULL;
+    c->rx_done = false;
+}
+
+/* ----------------------------------------------------------------------------------- input -- */
+
+static WSK__INLINE uint8_t *source(const wsk_conn *c, size_t *ret_n)
+{
+    if (WSK__UNLIKELY(c->kept != NULL)) {
+        *ret_n = c->kept->len;
+        return c->kept->data + c->kept->off;
+    }
+    *ret_n = c->in_len;
+    return c->in;
+}
+
+static WSK__INLINE void consume(wsk_conn *c, size_t n)
+{
+    if (WSK__UNLIKELY(c->kept != NULL)) {
+        c->kept->off += n;
+        c->kept->len -= n;
+        if (c->kept->len == 0) {
+            wsk__free(c->cfg->hooks, c->kept);
+            c->kept = NULL;
+        }
+        return;
+    }
+    c->in += n;
+    c->in_len -= n;
+}
+
+uint8_t *wsk__input(const wsk_conn *c, size_t *ret_n)
+{
+    return source(c, ret_n);
+}
+
+void wsk__input_used(wsk_conn *c, size_t n)
+{
+    consume(c, n);
+}
+
+int wsk_conn_feed(wsk_conn *c, void *buf, size_t n, uint64_t now)
+{
+    c->t_now = (uint32_t)now;
+    if (c->state == WSK_STATE_CLOSED)
+        return WSK_OK;
+    if (c->pass > 0) {
+        consume(c, c->pass);
+        c->pass = 0;
+    }
+    if (c->in_len != 0 || c->eof)
+        return n == 0 && c->eof ? WSK_OK : WSK_ERR_STATE;
+    if (n == 0) {
+        c->eof = true;
+        return WSK_OK;
+    }
+    c->in = buf;
+    c->in_len = n;
+    c->t_in = c->t_now;
+    c->ping_waiting = false;
+    c->octets_in += n;
+    return WSK_OK;
+}
+
+/* Appends n octets from p to what is kept. */
+static int keep(wsk_conn *c, const uint8_t *p, size_t n)
+{
+    wsk__kept *k = c->kept;
+    size_t have = k != NULL ? k->len : 0;
+
+    if (k == NULL || k->cap - k->off - k->len < n) {
+        size_t cap = have + n < 160 ? 160 : have + n;
+        wsk__kept *fresh = wsk__alloc(c->cfg->hooks, sizeof(*fresh) + cap);
+        if (fresh == NULL)
+            return WSK_ERR_NOMEM;
+        fresh->off = 0;
+        fresh->len = have;
+        fresh->cap = cap;
+        if (k != NULL)
+            memcpy(fresh->data, k->data + k->off, have);
+        wsk__free(c->cfg->hooks, k);
+        c->kept = k = fresh;
+    }
+    memcpy(k->data + k->off + k->len, p, n);
+    k->len += n;
+    return WSK_OK;
+}
+
+/*
+ * The source ends before `need` octets. If it is `kept`, goes on with what is lent, no more than
+ * that. True: look again. False: the peer must send more first (or memory ran out).
+ */
+static bool top_up(wsk_conn *c, size_t need)
+{
+    size_t have = c->kept != NULL ? c->kept->len : 0, n;
+
+    if (c->kept == NULL || c->in_len == 0)
+        return false;
+    n = need - have < c->in_len ? need - have : c->in_len;
+    if (keep(c, c->in, n) < 0) {
+        wsk__fail(c, WSK__RULE_NOMEM);
+        return true;
+    }
+    c->in += n;
+    c->in_len -= n;
+    return true;
+}
+
+int wsk__conn_unlend_input(wsk_conn *c)
+{
+    int r = WSK_OK;
+
+    if (c->pass > 0) {
+        consume(c, c->pass);
+        c->pass = 0;
+    }
+    if (c->in_len > 0) {
+        if (c->phase == WSK__PHASE_IGNORE)
+            c->ignored += (uint32_t)(c->in_len < UINT32_MAX / 2 ? c->in_len : UINT32_MAX / 2);
+        else
+            r = keep(c, c->in, c->in_len);
+        c->in_len = 0;
+        if (r < 0)
+            wsk__fail(c, WSK__RULE_NOMEM);
+    }
+    c->in = NULL;
+    return r;
+}
+
+int wsk_conn_unlend(wsk_conn *c)
+{
+    int in = wsk__conn_unlend_input(c), out = wsk__conn_unlend_output(c);
+    int settled = wsk__conn_settle(c);
+
+    return in < 0 ? in : out < 0 ? out : settled;
+}
+
+/* -------------------------------------------------------------------------------- messages -- */
+
+/* The bound of what a message may grow to in memory. */
+static size_t message_limit(const wsk_conn *c)
+{
+    uint64_t max = c->cfg->o.max_message;
+
+    return max > SIZE_MAX / 2 ? SIZE_MAX / 2 : (size_t)max;
+}
+
+static void begin_message(wsk_conn *c, const wsk__frame *f)
+{
+    c->rx_opcode = f->opcode;
+    c->rx_first = true;
+    c->utf8 = WSK__UTF8_START;
+    c->total = 0;
+    c->fragments = 0;
+    c->t_msg = c->t_now;
+    if (c->ext == NULL)
+        return;
+    c->ext->wire = 0;
+    if (wsk__ext_set_decode_begin(c->ext, (wsk_opcode)f->opcode, f->rsv) < 0)
+        wsk__fail(c, WSK__RULE_EXTENSION);
+    else if (!c->ext->decoding && f->rsv != 0)
+        wsk__fail(c, WSK__RULE_RSV); /* claimed by an extension that has no use for it here */
+}
+
+/* Validates n more octets of text that are unmasked already. */
+static bool check_text(wsk_conn *c, const uint8_t *p, size_t n)
+{
+    if (c->rx_opcode != WSK_OP_TEXT || (c->cfg->o.flags & WSK_CONN_SKIP_UTF8))
+        return true;
+    return wsk__utf8_check(&c->utf8, p, n) == n;
+}
+
+/* Unmasks n octets in place and, if they are text as it is, validates them on the way. */
+static WSK__INLINE bool unmask(wsk_conn *c, uint8_t *p, size_t n, bool is_text)
+{
+    bool ok = true;
+
+    if (is_text && c->key != 0)
+        ok = wsk__utf8_unmask_check(&c->utf8, p, n, c->key, c->mask_phase) == n;
+    else if (is_text)
+        ok = wsk__utf8_check(&c->utf8, p, n) == n;
+    else if (c->key != 0)
+        wsk__mask(p, n, c->key, c->mask_phase);
+    c->mask_phase = (uint8_t)((c->mask_phase + n) & 3);
+    return ok;
+}
+
+/* The message is complete, data are its octets (or its last piece). */
+static bool end_message(wsk_conn *c, uint8_t *data, size_t len, wsk_event *ret)
+{
+    bool stream = (c->cfg->o.flags & WSK_CONN_STREAM) != 0;
+
+    if (c->rx_opcode == WSK_OP_TEXT && c->utf8 != WSK__UTF8_START) {
+        wsk__fail(c, WSK__RULE_UTF8); /* it ends inside a character */
+        return false;
+    }
+    ret->type = stream ? WSK_EV_DATA : WSK_EV_MESSAGE;
+    ret->opcode = (wsk_opcode)c->rx_opcode;
+    ret->data = data;
+    ret->len = len;
+    ret->first = c->rx_first;
+    ret->last = true;
+    c->rx_opcode = 0;
+    c->messages_in++;
+    return true;
+}
+
+/* Where decoded octets of the current message go. */
+static int decoded_room(void *ud, uint8_t **ret, size_t *ret_n)
+{
+    wsk_conn *c = ud;
+    /* One octet of room beyond the limit shows a decoder that still has something to say. The
+     * limit holds while it decodes: a bomb is stopped when it has swollen this far. */
+    size_t limit = message_limit(c) + 1, used = (size_t)(c->total - c->rx->len);
+
+    if (used >= limit)
+        return WSK_ERR_LIMIT;
+    if (c->rx->len == c->rx->cap)
+        WSK_TRY(wsk__assembly_grow(c, &c->rx, 1, limit - used));
+    *ret = c->rx->data + c->rx->len;
+    *ret_n = c->rx->cap - c->rx->len;
+    if (*ret_n > limit - used - c->rx->len)
+        *ret_n = limit - used - c->rx->len;
+    return *ret_n > 0 ? WSK_OK : WSK_ERR_LIMIT;
+}
+
+static void decoded_put(void *ud, size_t n)
+{
+    wsk_conn *c = ud;
+
+    c->rx->len += n;
+    c->total += n;
+}
+
+static bool take_rx(wsk_conn *c, size_t n)
+{
+    if (c->rx == NULL)
+        c->rx = wsk__assembly_take(c, n);
+    if (c->rx == NULL)
+        wsk__fail(c, WSK__RULE_NOMEM);
+    return c->rx != NULL;
+}
+
+/* n octets of the current message, still encoded, unmasked. */
+static void decode(wsk_conn *c, const uint8_t *p, size_t n, bool fin)
+{
+    const wsk__ext_sink sink = {c, decoded_room, decoded_put};
+    size_t before;
+    int r;
+
+    if (!take_rx(c, n * 2))
+        return;
+    before = c->rx->len;
+    r = wsk__ext_set_decode(c, p, n, fin, &sink);
+    if (r == WSK_ERR_LIMIT || (r >= 0 && c->total > message_limit(c)))
+        wsk__fail(c, WSK__RULE_MESSAGE_TOO_BIG);
+    else if (r == WSK_ERR_NOMEM)
+        wsk__fail(c, WSK__RULE_NOMEM);
+    else if (r < 0)
+        wsk__fail(c, r == WSK_ERR_INVAL ? WSK__RULE_EXTENSION_DATA : WSK__RULE_INTERNAL);
+    else if (!check_text(c, c->rx->data + before, c->rx->len - before))
+        wsk__fail(c, WSK__RULE_UTF8);
+}
+
+/*
+ * A piece of an encoded message: n octets at p of the current frame. True if *ret is set.
+ */
+static bool take_encoded(wsk_conn *c, uint8_t *p, size_t n, wsk_event *ret)
+{
+    bool stream = (c->cfg->o.flags & WSK_CONN_STREAM) != 0, fin;
+
+    if (stream && n > DECODE_STEP)
+        n = DECODE_STEP;
+    (void)unmask(c, p, n, false);
+    c->left -= n;
+    fin = c->left == 0 && c->rx_fin;
+    if (c->left == 0)
+        c->phase = WSK__PHASE_FRAME;
+    decode(c, p, n, fin);
+    consume(c, n);
+    if (c->failed)
+        return false;
+    if (fin) {
+        c->rx_done = true;
+        return end_message(c, c->rx->data, c->rx->len, ret);
+    }
+    if (!stream || c->rx->len == 0)
+        return false;
+    ret->type = WSK_EV_DATA;
+    ret->opcode = (wsk_opcode)c->rx_opcode;
+    ret->data = c->rx->data;
+    ret->len = c->rx->len;
+    ret->first = c->rx_first;
+    c->rx_first = false;
+    c->rx_done = true;
+    return true;
+}
+
+/* Adds n octets at p, still masked, to the message that is being put together. */
+static void append(wsk_conn *c, uint8_t *p, size_t n, bool is_text)
+{
+    size_t announced = c->left < ASSEMBLY_FIRST ? (size_t)c->left : ASSEMBLY_FIRST;
+    int r;
+
+    if (!take_rx(c, announced > n ? announced : n))
+        return;
+    r = wsk__assembly_grow(c, &c->rx, n, message_limit(c));
+    if (r < 0) {
+        wsk__fail(c, r == WSK_ERR_LIMIT ? WSK__RULE_MESSAGE_TOO_BIG : WSK__RULE_NOMEM);
+        return;
+    }
+    if (is_text) {
+        /* One pass that unmasks and validates; the copy finds the octets in the cache. */
+        if (!unmask(c, p, n, true)) {
+            wsk__fail(c, WSK__RULE_UTF8);
+            return;
+        }
+        memcpy(c->rx->data + c->rx->len, p, n);
+    } else if (n > 0) {
+        wsk__mask_copy(c->rx->data + c->rx->len, p, n, c->key, c->mask_phase);
+        c->mask_phase = (uint8_t)((c->mask_phase + n) & 3);
+    }
+    c->rx->len += n;
+    c->total += n;
+}
+
+/* Goes on inside a data frame. True if *ret was set; false: look at the phase again, or, with
+ * *ret_wait, wait for input. */
+static bool take_payload(wsk_conn *c, wsk_event *ret, bool *ret_wait)
+{
+    size_t n;
+    uint8_t *p = source(c, &n);
+    bool is_text = c->rx_opcode == WSK_OP_TEXT && !(c->cfg->o.flags & WSK_CONN_SKIP_UTF8);
+
+    if (n == 0 && c->left > 0) {
+        *ret_wait = true;
+        return false;
+    }
+    if (n > c->left)
+        n = (size_t)c->left;
+    if (WSK__UNLIKELY(c->ext != NULL && c->ext->decoding))
+        return take_encoded(c, p, n, ret);
+
+    bool ends = n == c->left && c->rx_fin;
+    if (c->cfg->o.flags & WSK_CONN_STREAM || (ends && c->rx == NULL)) {
+        /* Handed on where it stands. */
+        if (WSK__UNLIKELY(!unmask(c, p, n, is_text))) {
+            wsk__fail(c, WSK__RULE_UTF8);
+            return false;
+        }
+        c->total += n;
+        c->left -= n;
+        c->pass = n;
+        if (c->left == 0)
+            c->phase = WSK__PHASE_FRAME;
+        if (ends)
+            return end_message(c, p, n, ret);
+        if (n == 0)
+            return false;
+        ret->type = WSK_EV_DATA;
+        ret->opcode = (wsk_opcode)c->rx_opcode;
+        ret->data = p;
+        ret->len = n;
+        ret->first = c->rx_first;
+        c->rx_first = false;
+        return true;
+    }
+    append(c, p, n, is_text);
+    if (c->failed)
+        return false;
+    consume(c, n);
+    c->left -= n;
+    if (c->left == 0)
+        c->phase = WSK__PHASE_FRAME;
+    if (!ends)
+        return false;
+    c->rx_done = true;
+    return end_message(c, c->rx->data, c->rx->len, ret);
+}
+
+/* ---------------------------------------------------------------------------------- frames -- */
+
+static void answer_ping(wsk_conn *c, const uint8_t *p, size_t n)
+{
+    if ((c->cfg->o.flags & WSK_CONN_NO_AUTO_PONG) || c->close_sent)
+        return;
+    if (c->pongs >= c->cfg->o.max_pongs) {
+        /* The peer pings faster than it reads. RFC 6455 5.5.3: the latest is enough. */
+        if (c->late_ping == NULL)
+            c->late_ping = wsk__alloc(c->cfg->hooks, 1 + WSK__CONTROL_MAX);
+        if (c->late_ping == NULL) {
+            wsk__fail(c, WSK__RULE_NOMEM);
+            return;
+        }
+        c->late_ping[0] = (uint8_t)n;
+        memcpy(c->late_ping + 1, p, n);
+        return;
+    }
+    c->pongs++;
+    if (wsk__send_control(c, WSK_OP_PONG, p, n) < 0)
+        wsk__fail(c, WSK__RULE_NOMEM);
+}
+
+/* A whole control frame; its octets stay where they are until the next call. */
+static bool take_control(wsk_conn *c, const wsk__frame *f, uint8_t *p, wsk_event *ret)
+{
+    size_t n = (size_t)f->len;
+
+    if (f->masked)
+        wsk__mask(p, n, f->key, 0);
+    ret->data = p;
+    ret->len = n;
+    ret->opcode = (wsk_opcode)f->opcode;
+    if (f->opcode == WSK_OP_CLOSE) {
+        wsk__close_received(c, p, n, ret);
+        return ret->type != WSK_EV_NONE;
+    }
+    ret->type = f->opcode == WSK_OP_PING ? WSK_EV_PING : WSK_EV_PONG;
+    if (f->opcode == WSK_OP_PING)
+        answer_ping(c, p, n);
+    return !c->failed;
+}
+
+/* A header of a data frame. */
+static void begin_frame(wsk_conn *c, const wsk__frame *f)
+{
+    c->left = f->len;
+    c->key = f->key;
+    c->mask_phase = 0;
+    c->rx_fin = f->fin;
+    c->phase = WSK__PHASE_PAYLOAD;
+    c->t_data = c->t_now;
+    if (f->opcode != WSK_OP_CONTINUATION)
+        begin_message(c, f);
+    if (c->failed)
+        return;
+    /* Empty frames cost the sender two to six octets and make no message longer: count them. */
+    if (++c->fragments > c->cfg->o.max_fragments) {
+        wsk__fail(c, WSK__RULE_TOO_MANY_FRAGMENTS);
+        return;
+    }
+    if (c->ext == NULL)
+        return;
+    c->ext->wire += f->len;
+    if (!c->ext->decoding && f->len > c->cfg->o.max_message - c->total)
+        wsk__fail(c, WSK__RULE_MESSAGE_TOO_BIG);
+}
+
+static bool take_frame(wsk_conn *c, wsk_event *ret, bool *ret_wait)
+{
+    uint64_t max = c->cfg->o.max_message;
+    wsk__frame_context ctx = {
+        .expect_mask = wsk__is_server(c),
+        .in_message = c->rx_opcode != 0,
+        .max_len = c->cfg->o.max_frame,
+        .budget = c->rx_opcode != 0 ? max - c->total : max,
+    };
+    wsk__rule rule;
+    wsk__frame f;
+    size_t n, need;
+    uint8_t *p = source(c, &n);
+
+    if (WSK__UNLIKELY(c->ext != NULL)) {
+        /* Encoded octets are counted for themselves: those of a message that does not shrink
+         * may be a little more than it, and those of empty blocks decode to nothing. */
+        uint64_t most = max > UINT64_MAX - ENCODE_SLACK(max) ? max : max + ENCODE_SLACK(max);
+        uint64_t used = c->rx_opcode != 0 ? c->ext->wire : 0;
+        ctx.rsv = c->ext->rsv;
+        ctx.budget = used < most ? most - used : 0;
+        if (ctx.max_len == max)
+            ctx.max_len = most;
+    }
+    int r = wsk__frame_parse(p, n, &ctx, &f, &need, &rule);
+    if (r > 0 && f.opcode >= WSK_OP_CLOSE && n < f.head_len + f.len) {
+        need = f.head_len + (size_t)f.len;
+        r = 0;
+    }
+    if (WSK__UNLIKELY(r == 0)) {
+        *ret_wait = !top_up(c, need);
+        return false;
+    }
+    if (WSK__UNLIKELY(r < 0)) {
+        wsk__fail(c, rule);
+        return false;
+    }
+    if (WSK__UNLIKELY(wsk__log_on(c->cfg->hooks, WSK_LOG_TRACE)))
+        wsk__log(c->cfg->hooks, WSK_LOG_TRACE,
+                 "received frame: fin=%d rsv=%x opcode=%x length=%llu", f.fin, f.rsv >> 4, f.opcode,
+                 (unsigned long long)f.len);
+    if (f.opcode >= WSK_OP_CLOSE) {
+        c->pass = f.head_len + (size_t)f.len;
+        return take_control(c, &f, p + f.head_len, ret);
+    }
+    consume(c, f.head_len);
+    begin_frame(c, &f);
+    return false;
+}
+
+/* ---------------------------------------------------------------------------------- events -- */
+
+static void ignore_input(wsk_conn *c)
+{
+    size_t n;
+
+    while ((void)source(c, &n), n > 0) {
+        c->ignored = n > UINT32_MAX - c->ignored ? UINT32_MAX : c->ignored + (uint32_t)n;
+        consume(c, n);
+    }
+    /* A peer that goes on sending to a closed connection is not listened to for ever. */
+    if (c->ignored > c->cfg->o.max_ignored)
+        c->drop = true;
+}
+
+/* True when nothing more can come of this connection. */
+static bool is_over(const wsk_conn *c)
+{
+    if (c->lost || c->drop)
+        return true;
+    if (!c->eof || c->phase == WSK__PHASE_WAIT)
+        return false;
+    /* The peer has ended its side; what we owe it (a close frame, a response) still goes out. */
+    return c->phase != WSK__PHASE_IGNORE || c->queued == 0;
+}
+
+static bool end(wsk_conn *c, wsk_event *ret)
+{
+    if (c->end_given || !is_over(c))
+        return false;
+    c->end_given = true;
+    if (c->code == 0 && c->status == 0)
+        c->code = WSK_CLOSE_ABNORMAL;
+    if (c->text == NULL)
+        c->text = c->was_open ? "the peer ended the connection without a close frame"
+                              : "the peer ended the connection during the opening handshake";
+    c->state = WSK_STATE_CLOSED;
+    c->drop = true;
+    ret->type = WSK_EV_END;
+    ret->code = c->code;
+    ret->status = c->status;
+    ret->text = c->text;
+    return true;
+}
+
+int wsk_conn_next(wsk_conn *c, wsk_event *ret)
+{
+    bool wait;
+
+    ret->type = WSK_EV_NONE;
+    ret->text = NULL;
+    ret->data = NULL;
+    ret->len = 0;
+    ret->first = ret->last = ret->is_upgrade = false;
+    ret->code = ret->status = 0;
+    if (c->pass > 0) {
+        consume(c, c->pass); /* what the last event pointed to */
+        c->pass = 0;
+    }
+    if (c->rx_done)
+        wsk__receive_reset(c);
+    if (WSK__UNLIKELY(c->opening_done)) {
+        c->opening_done = false;
+        if (!(c->cfg->o.flags & WSK_CONN_KEEP_REQUEST))
+            wsk__opening_free(c);
+    }
+    for (;;) {
+        if (WSK__UNLIKELY(c->fail_pending)) {
+            c->fail_pending = false;
+            ret->type = WSK_EV_FAIL;
+            ret->code = c->code;
+            ret->status = c->status;
+            ret->text = c->text;
+            return WSK_OK;
+        }
+        wait = false;
+        switch ((wsk__phase)c->phase) {
+        case WSK__PHASE_HEAD:
+            if (wsk__opening_next(c, ret))
+                return WSK_OK;
+            wait = c->phase == WSK__PHASE_HEAD;
+            break;
+        case WSK__PHASE_WAIT:
+            wait = true;
+            break;
+        case WSK__PHASE_FRAME:
+            if (WSK__UNLIKELY(c->open_pending)) {
+                c->open_pending = false;
+                c->opening_done = true;
+                ret->type = WSK_EV_OPEN;
+                return WSK_OK;
+            }
+            if (take_frame(c, ret, &wait))
+                return WSK_OK;
+            break;
+        case WSK__PHASE_PAYLOAD:
+            if (take_payload(c, ret, &wait))
+                return WSK_OK;
+            break;
+        case WSK__PHASE_IGNORE:
+            ignore_input(c);
+            wait = true;
+            break;
+        }
+        if (wait && !c->fail_pending)
+            break;
+    }
+    if (WSK__UNLIKELY(c->over_high) && c->queued < c->cfg->o.low_water &&
+        c->state == WSK_STATE_OPEN) {
+        c->over_high = false;
+        ret->type = WSK_EV_WRITABLE;
+        return WSK_OK;
+    }
+    (void)end(c, ret);
+    return WSK_OK;
+}

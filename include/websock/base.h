@@ -29,8 +29,8 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define WSK_API __attribute__((visibility("default")))
-#define WSK_WARN_UNUSED __attribute__((warn_unused_result))
+#define WSK_API               __attribute__((visibility("default")))
+#define WSK_WARN_UNUSED       __attribute__((warn_unused_result))
 #define WSK_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #else
 #define WSK_API

@@ -59,11 +59,14 @@ typedef struct wsk_handlers {
     void (*on_close)(wsk_peer *p, unsigned code, const char *text);
 } wsk_handlers;
 
-#define WSK_HANDLERS_INIT {sizeof(wsk_handlers)}
+#define WSK_HANDLERS_INIT                                                                          \
+    {                                                                                              \
+        sizeof(wsk_handlers)                                                                       \
+    }
 
 typedef struct wsk_server_options {
     size_t size;
-    wsk_config_options conn; /* role is set by the server; conn.size 0: all defaults */
+    wsk_config_options conn;              /* role is set by the server; conn.size 0: all defaults */
     uint32_t max_connections;             /* [10,000,000]; past it: 503 */
     uint32_t max_connections_per_address; /* [none]; past it: 503 */
     int backlog;                          /* of listen(2) [4096] */
@@ -71,7 +74,10 @@ typedef struct wsk_server_options {
     bool log_access;                      /* a line per connection that opens and closes */
 } wsk_server_options;
 
-#define WSK_SERVER_OPTIONS_INIT {sizeof(wsk_server_options)}
+#define WSK_SERVER_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(wsk_server_options)                                                                 \
+    }
 
 /* options may be NULL. handlers are copied; ud is wsk_server_data(). */
 WSK_API int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *options,
@@ -85,9 +91,9 @@ WSK_API wsk_config *wsk_server_config(const wsk_server *s);
 /*
  * Listens on a URL: ws://HOST:PORT/PATH, wss://..., ws+unix:/run/x.sock, wss+unix:... HOST may be
  * a name, an IPv4 or a [IPv6] address; port 0 takes a free one. The path is the one that
- * handshakes may ask for; "/*" allows every path. Several calls listen in several places. tls is
- * needed for wss (a reference is taken), NULL otherwise. WSK_ERR_URL, WSK_ERR_RESOLVE, WSK_ERR_SYS
- * (errno: EADDRINUSE and so on).
+ * handshakes may ask for; an asterisk behind the slash allows every path. Several calls listen in
+ * several places. tls is needed for wss (a reference is taken), NULL otherwise. WSK_ERR_URL,
+ * WSK_ERR_RESOLVE, WSK_ERR_SYS (errno: EADDRINUSE and so on).
  */
 WSK_API int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls);
 /* The URL of the i-th listener with its real port; writes at most n octets with NUL, returns the
@@ -102,10 +108,10 @@ WSK_API void wsk_server_stop_listening(wsk_server *s);
 WSK_API void wsk_server_drain(wsk_server *s, unsigned code, const char *reason);
 
 typedef struct wsk_server_stats {
-    uint64_t accepted, refused, opened, closed; /* since the start */
+    uint64_t accepted, refused, opened, closed;                /* since the start */
     uint64_t messages_in, messages_out, octets_in, octets_out; /* of connections that ended */
-    uint32_t connections;  /* now, in any state */
-    uint32_t open;         /* now, handshake done */
+    uint32_t connections;                                      /* now, in any state */
+    uint32_t open;                                             /* now, handshake done */
 } wsk_server_stats;
 WSK_API void wsk_server_get_stats(const wsk_server *s, wsk_server_stats *ret);
 
@@ -125,7 +131,8 @@ WSK_API wsk_server *wsk_peer_server(const wsk_peer *p);
 WSK_API wsk_conn *wsk_peer_conn(const wsk_peer *p);
 WSK_API void wsk_peer_set_data(wsk_peer *p, void *data);
 WSK_API void *wsk_peer_data(const wsk_peer *p);
-/* "127.0.0.1:41234", "[::1]:41234", "unix"; writes at most n octets with NUL, returns the length. */
+/* "127.0.0.1:41234", "[::1]:41234", "unix"; writes at most n octets with NUL, returns the length.
+ */
 WSK_API size_t wsk_peer_address(const wsk_peer *p, char *buf, size_t n);
 WSK_API bool wsk_peer_is_tls(const wsk_peer *p);
 /* Which listener took it: the i of wsk_server_url(); SIZE_MAX for wsk_server_adopt(). */

@@ -1,0 +1,603 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One client: moves octets between its stream and its connection, and turns the connection's events
+ * into calls of the program's handlers. Decides nothing about the protocol.
+ *
+ * A handler may do anything to any peer. So events are only ever given from run(), which is never
+ * entered twice for a peer; whatever a call changes from outside of it is put off to the end of the
+ * turn (`deferred`, which has the loop ask for output). A peer's memory is freed by the stream's
+ * last callback, when nobody holds it any more.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "server/server_internal.h"
+#include "util/strs.h"
+
+/* Beyond max_connections so many more are accepted to be told "503"; the rest are just closed. */
+#define MAX_REFUSING 64
+
+static wsk_peer *peer_of(wsk__stream *s)
+{
+    return WSK__CONTAINER(s, wsk_peer, stream);
+}
+
+static wsk_server *server_of(const wsk_peer *p)
+{
+    return p->site->server;
+}
+
+static void run(wsk_peer *p);
+
+/* ------------------------------------------------------------------------------------- log -- */
+
+static bool logs_access(const wsk_server *s)
+{
+    return s->o.log_access && wsk__log_on(s->hooks, WSK_LOG_INFO);
+}
+
+static void log_open(wsk_peer *p)
+{
+    wsk_server *s = server_of(p);
+    wsk_str target = wsk_conn_target(&p->conn);
+    char ext[160];
+
+    if (!logs_access(s))
+        return;
+    size_t n = wsk_conn_extensions(&p->conn, ext, sizeof(ext));
+    const char *sub = wsk_conn_subprotocol(&p->conn);
+    wsk__log(s->hooks, WSK_LOG_INFO, "%s open %.*s%s%s%s%s%s", p->name, (int)target.len, target.ptr,
+             p->stream.tls != NULL ? " TLS" : "", *sub ? " subprotocol " : "", sub,
+             n > 0 ? " with " : "", n > 0 ? ext : "");
+}
+
+static void log_close(wsk_peer *p, unsigned code, const char *text)
+{
+    wsk_server *s = server_of(p);
+    const wsk_conn *c = &p->conn;
+    double seconds = (uint32_t)((uint32_t)wsk_loop_now(s->loop) - p->t_begin) / 1000.0;
+
+    if (!logs_access(s))
+        return;
+    if (c->was_open)
+        wsk__log(
+            s->hooks, WSK_LOG_INFO,
+            "%s closed %u after %.3f s, messages %llu in %llu out, octets %llu in %llu out: %s",
+            p->name, code, seconds, (unsigned long long)c->messages_in,
+            (unsigned long long)c->messages_out, (unsigned long long)c->octets_in,
+            (unsigned long long)c->octets_out, text);
+    else if (c->status != 0)
+        wsk__log(s->hooks, WSK_LOG_INFO, "%s answered %u after %.3f s: %s", p->name, c->status,
+                 seconds, text);
+    else
+        wsk__log(s->hooks, WSK_LOG_INFO, "%s gone before the handshake after %.3f s: %s", p->name,
+                 seconds, text);
+}
+
+/* -------------------------------------------------------------------------------- requests -- */
+
+static bool path_fits(const wsk_peer *p)
+{
+    const wsk__site *site = p->site;
+    wsk_str path = wsk_conn_path(&p->conn), own = wsk__str(site->url.target);
+    const char *query;
+
+    if (site->any_path || site->url.target == NULL)
+        return true;
+    query = memchr(own.ptr, '?', own.len);
+    if (query != NULL)
+        own.len = (size_t)(query - own.ptr);
+    return wsk__str_eq(path, own);
+}
+
+static void refuse(wsk_peer *p, unsigned status, const char *text)
+{
+    wsk_response r = WSK_RESPONSE_INIT;
+    char body[128];
+    size_t n = strlen(text);
+
+    memcpy(body, text, n);
+    body[n++] = '\n';
+    r.status = status;
+    r.body = body;
+    r.body_len = n;
+    (void)wsk_conn_respond(&p->conn, &r);
+    server_of(p)->stats.refused++;
+}
+
+static void requested(wsk_peer *p, bool is_upgrade)
+{
+    wsk_server *s = server_of(p);
+
+    if (p->refuse) {
+        refuse(p, 503, "this server is at its limit of connections");
+    } else if (s->draining) {
+        refuse(p, 503, "this server is shutting down");
+    } else if (is_upgrade && !path_fits(p)) {
+        refuse(p, 404, "no WebSocket is served at this path");
+    } else if (s->h.on_request != NULL) {
+        p->seen = true;
+        s->h.on_request(p, is_upgrade);
+    } else if (is_upgrade) {
+        (void)wsk_conn_accept(&p->conn, NULL);
+    } else if (!path_fits(p)) {
+        refuse(p, 404, "not found");
+    } else {
+        wsk__refuse(&p->conn, 426, "this is a WebSocket: connect to it with a WebSocket client");
+        s->stats.refused++;
+    }
+}
+
+/* ---------------------------------------------------------------------------------- events -- */
+
+static void ended(wsk_peer *p, unsigned code, const char *text)
+{
+    wsk_server *s = server_of(p);
+
+    if (p->ended)
+        return;
+    p->ended = true;
+    log_close(p, code, text);
+    if (p->opened)
+        s->stats.open--;
+    s->stats.messages_in += p->conn.messages_in;
+    s->stats.messages_out += p->conn.messages_out;
+    s->stats.octets_in += p->conn.octets_in;
+    s->stats.octets_out += p->conn.octets_out;
+    if (p->opened)
+        s->stats.closed++;
+    p->opened = false;
+    if (p->seen && s->h.on_close != NULL)
+        s->h.on_close(p, code, text);
+    wsk__stream_close(&p->stream);
+}
+
+static void dispatch(wsk_peer *p, wsk_event *ev)
+{
+    wsk_server *s = server_of(p);
+    const wsk_handlers *h = &s->h;
+
+    switch (ev->type) {
+    case WSK_EV_MESSAGE:
+        if (h->on_message != NULL)
+            h->on_message(p, ev->opcode, ev->data, ev->len);
+        break;
+    case WSK_EV_DATA:
+        if (h->on_data != NULL)
+            h->on_data(p, ev->opcode, ev->data, ev->len, ev->first, ev->last);
+        break;
+    case WSK_EV_REQUEST:
+        requested(p, ev->is_upgrade);
+        break;
+    case WSK_EV_OPEN:
+        p->opened = p->seen = true;
+        s->stats.open++;
+        s->stats.opened++;
+        log_open(p);
+        if (h->on_open != NULL)
+            h->on_open(p);
+        break;
+    case WSK_EV_PING:
+        if (h->on_ping != NULL)
+            h->on_ping(p, ev->data, ev->len);
+        break;
+    case WSK_EV_PONG:
+        if (h->on_pong != NULL)
+            h->on_pong(p, ev->data, ev->len);
+        break;
+    case WSK_EV_WRITABLE:
+        if (h->on_writable != NULL)
+            h->on_writable(p);
+        break;
+    case WSK_EV_FAIL:
+        if (!p->conn.was_open)
+            s->stats.refused++;
+        if (wsk__log_on(s->hooks, WSK_LOG_DEBUG))
+            wsk__log(s->hooks, WSK_LOG_DEBUG, "%s failed: %s (%s)",
+                     p->name != NULL ? p->name : "peer", ev->text,
+                     wsk__rule_rfc((wsk__rule)p->conn.fail_rule));
+        break;
+    case WSK_EV_END:
+        ended(p, ev->code, ev->text);
+        break;
+    case WSK_EV_CLOSE:
+    case WSK_EV_NONE:
+        break;
+    }
+}
+
+/* Which of its deadlines a connection may have begun; when it changes the timer is set anew. Those
+ * that only move to later are looked at when the timer fires. */
+static uint8_t deadlines(const wsk_peer *p)
+{
+    const wsk_conn *c = &p->conn;
+
+    return (uint8_t)(1 | c->state << 1 | (c->queued > 0) << 4 | c->shutdown << 5 |
+                     (c->rx_opcode != 0 && c->cfg->o.message_timeout != WSK_NEVER) << 6);
+}
+
+/* Has the stream do what the connection wants. */
+static void update(wsk_peer *p)
+{
+    wsk_server *s = server_of(p);
+    unsigned wants;
+    uint64_t next;
+
+    if (p->ended)
+        return;
+    if (deadlines(p) != p->armed) {
+        wsk_conn_tick(&p->conn, wsk_loop_now(s->loop), &next);
+        p->armed = deadlines(p);
+        wsk__stream_set_deadline(&p->stream, next);
+    }
+    wants = wsk_conn_wants(&p->conn);
+    bool reading = (wants & WSK_WANT_READ) != 0;
+    if (reading != p->reading && !(wants & WSK_WANT_DROP)) {
+        p->reading = reading;
+        wsk__stream_set_reading(&p->stream, reading);
+    }
+    if (wants & (WSK_WANT_WRITE | WSK_WANT_DROP))
+        wsk__stream_want_output(&p->stream);
+    if ((wants & WSK_WANT_SHUTDOWN) && !(wants & WSK_WANT_WRITE) && !p->shut) {
+        p->shut = true;
+        wsk__stream_shutdown(&p->stream);
+    }
+}
+
+static void run(wsk_peer *p)
+{
+    wsk_event ev;
+
+    if (p->running || p->ended)
+        return;
+    p->running = true;
+    p->deferred = false;
+    do {
+        if (wsk_conn_next(&p->conn, &ev) < 0 || ev.type == WSK_EV_NONE)
+            break;
+        dispatch(p, &ev);
+    } while (!p->ended && !(p->conn.paused && p->conn.state == WSK_STATE_OPEN));
+    p->running = false;
+}
+
+/* Something was changed from outside: its consequences come before the turn ends. */
+static void defer(wsk_peer *p)
+{
+    if (p->ended)
+        return;
+    p->deferred = true;
+    wsk__stream_want_output(&p->stream);
+}
+
+/* ---------------------------------------------------------------------------------- stream -- */
+
+static void on_received(wsk__stream *stream, uint8_t *data, size_t n)
+{
+    wsk_peer *p = peer_of(stream);
+    wsk_server *s = server_of(p);
+    size_t room;
+
+    if (p->ended)
+        return;
+    if (p->deferred)
+        run(p); /* what was waiting comes first */
+    if (p->ended || wsk_conn_feed(&p->conn, data, n, wsk_loop_now(s->loop)) < 0)
+        return;
+    if (p->conn.queued == 0 && n > 0) {
+        void *scratch = wsk__loop_scratch(s->loop, &room);
+        wsk_conn_lend_output(&p->conn, scratch, room);
+    }
+    run(p);
+    if (p->ended)
+        return;
+    (void)wsk__conn_unlend_input(&p->conn);
+    if (p->conn.queued == 0)
+        (void)wsk__conn_unlend_output(&p->conn); /* nothing in it: `sent` will not come */
+    if (p->conn.fail_pending || p->conn.drop)
+        run(p);
+    update(p);
+}
+
+static size_t on_output(wsk__stream *stream, struct iovec *iov, size_t max)
+{
+    wsk_peer *p = peer_of(stream);
+
+    if (p->deferred || (p->conn.drop && !p->ended)) {
+        run(p);
+        update(p);
+    }
+    if (p->ended)
+        return 0;
+    return wsk_conn_output(&p->conn, iov, max);
+}
+
+static void on_sent(wsk__stream *stream, size_t n)
+{
+    wsk_peer *p = peer_of(stream);
+    wsk_server *s = server_of(p);
+
+    if (p->ended)
+        return;
+    wsk_conn_sent(&p->conn, n, wsk_loop_now(s->loop));
+    (void)wsk__conn_unlend_output(&p->conn);
+    /* Below the mark again, or the last octet before the end is out. Not from within a handler
+     * that flushes: then run() is under way and sees it itself. */
+    if (!p->running && (p->conn.over_high || p->conn.eof || p->conn.fail_pending))
+        run(p);
+    update(p);
+}
+
+static void on_expired(wsk__stream *stream)
+{
+    wsk_peer *p = peer_of(stream);
+    wsk_server *s = server_of(p);
+    uint64_t next;
+
+    if (p->ended)
+        return;
+    wsk_conn_tick(&p->conn, wsk_loop_now(s->loop), &next);
+    run(p);
+    if (p->ended)
+        return;
+    wsk_conn_tick(&p->conn, wsk_loop_now(s->loop), &next);
+    p->armed = deadlines(p);
+    wsk__stream_set_deadline(&p->stream, next);
+    update(p);
+}
+
+static void on_secured(wsk__stream *stream)
+{
+    wsk_peer *p = peer_of(stream);
+    wsk_server *s = server_of(p);
+
+    if (wsk__log_on(s->hooks, WSK_LOG_DEBUG))
+        wsk__log(s->hooks, WSK_LOG_DEBUG, "%s %s %s", p->name != NULL ? p->name : "peer",
+                 wsk__tls_session_version(stream->tls), wsk__tls_session_cipher(stream->tls));
+}
+
+static void on_lost(wsk__stream *stream, const char *text)
+{
+    wsk_peer *p = peer_of(stream);
+
+    if (p->ended)
+        return;
+    wsk_conn_lost(&p->conn, text);
+    if (!p->running)
+        run(p);
+    else
+        defer(p);
+}
+
+static void on_closed(wsk__stream *stream)
+{
+    wsk_peer *p = peer_of(stream);
+    wsk_server *s = server_of(p);
+
+    *p->prev = p->next;
+    if (p->next != NULL)
+        p->next->prev = p->prev;
+    s->stats.connections--;
+    if (p->refuse)
+        s->refusing--;
+    if (p->counted)
+        wsk__address_table_remove(s->addresses, p->address);
+    wsk__conn_deinit(&p->conn);
+    wsk__free(s->hooks, p->name);
+    wsk__free(s->hooks, p);
+}
+
+static const wsk__stream_ops peer_ops = {
+    .received = on_received,
+    .output = on_output,
+    .sent = on_sent,
+    .expired = on_expired,
+    .secured = on_secured,
+    .lost = on_lost,
+    .closed = on_closed,
+};
+
+void wsk__peer_begin(wsk__site *site, int fd)
+{
+    wsk_server *s = site->server;
+    wsk__tls_session *tls = NULL;
+    bool full = s->stats.connections - s->refusing >= s->o.max_connections;
+    wsk_peer *p;
+
+    s->stats.accepted++;
+    if (full && s->refusing >= MAX_REFUSING) {
+        s->stats.refused++;
+        close(fd);
+        return;
+    }
+    p = wsk__alloc0(s->hooks, sizeof(*p));
+    if (p == NULL)
+        goto no_memory;
+    if (site->tls != NULL && wsk__tls_session_new(&tls, site->tls, NULL) < 0)
+        goto no_memory;
+    p->site = site;
+    p->t_begin = (uint32_t)wsk_loop_now(s->loop);
+    p->refuse = full;
+    p->reading = true;
+    if (s->addresses != NULL && wsk__address_of(fd, p->address)) {
+        int n = wsk__address_table_add(s->addresses, p->address);
+        p->counted = n > 0;
+        if (n > 0 && (uint32_t)n > s->o.max_connections_per_address)
+            p->refuse = true;
+    }
+    if (logs_access(s) || wsk__log_on(s->hooks, WSK_LOG_DEBUG)) {
+        char name[80];
+        p->name = wsk__strndup(s->hooks, name, wsk__peer_name(fd, name, sizeof(name)));
+        if (p->name == NULL)
+            goto no_memory;
+    }
+    wsk__conn_init(&p->conn, s->cfg, &s->env, wsk_loop_now(s->loop));
+    if (wsk__stream_open(&p->stream, s->loop, &peer_ops, fd, tls) < 0) {
+        wsk__conn_deinit(&p->conn);
+        fd = -1;
+        tls = NULL;
+        goto no_memory;
+    }
+    p->prev = &s->peers;
+    p->next = s->peers;
+    if (p->next != NULL)
+        p->next->prev = &p->next;
+    s->peers = p;
+    s->stats.connections++;
+    if (p->refuse)
+        s->refusing++;
+    update(p);
+    return;
+
+no_memory:
+    s->stats.refused++;
+    wsk__log(s->hooks, WSK_LOG_WARN, "a connection was dropped: no memory for it");
+    wsk__tls_session_free(tls);
+    if (p != NULL) {
+        if (p->counted)
+            wsk__address_table_remove(s->addresses, p->address);
+        wsk__free(s->hooks, p->name);
+        wsk__free(s->hooks, p);
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+void wsk__peer_end(wsk_peer *p, const char *text)
+{
+    wsk_conn_lost(&p->conn, text);
+    if (p->running)
+        defer(p);
+    else
+        ended(p, p->conn.code, wsk_conn_end_text(&p->conn));
+}
+
+/* ------------------------------------------------------------------------------------- API -- */
+
+wsk_server *wsk_peer_server(const wsk_peer *p)
+{
+    return p->site->server;
+}
+
+wsk_conn *wsk_peer_conn(const wsk_peer *p)
+{
+    return (wsk_conn *)(uintptr_t)&p->conn;
+}
+
+void wsk_peer_set_data(wsk_peer *p, void *data)
+{
+    p->data = data;
+}
+
+void *wsk_peer_data(const wsk_peer *p)
+{
+    return p->data;
+}
+
+size_t wsk_peer_address(const wsk_peer *p, char *buf, size_t n)
+{
+    if (p->name == NULL)
+        return wsk__peer_name(p->stream.fd, buf, n);
+    size_t len = strlen(p->name);
+    if (n > 0) {
+        size_t k = len < n - 1 ? len : n - 1;
+        memcpy(buf, p->name, k);
+        buf[k] = 0;
+    }
+    return len;
+}
+
+bool wsk_peer_is_tls(const wsk_peer *p)
+{
+    return p->site->tls != NULL;
+}
+
+/* Within run() the loop asks for output anyway; from outside it has to be told. */
+static int changed(wsk_peer *p, int r)
+{
+    if (p->ended)
+        return r;
+    if (!p->running || p->conn.drop)
+        defer(p);
+    return r;
+}
+
+int wsk_peer_accept(wsk_peer *p, const wsk_accept_options *options)
+{
+    return changed(p, wsk_conn_accept(&p->conn, options));
+}
+
+int wsk_peer_respond(wsk_peer *p, const wsk_response *response)
+{
+    return changed(p, wsk_conn_respond(&p->conn, response));
+}
+
+int wsk_peer_send(wsk_peer *p, wsk_opcode op, const void *data, size_t len, unsigned flags)
+{
+    int r;
+
+    if (WSK__UNLIKELY(p->ended))
+        return WSK_ERR_STATE;
+    r = wsk__conn_send_borrowed(&p->conn, op, data, len, flags);
+    if (p->conn.borrowed) {
+        /* As much as the socket takes goes out from where it stands; the rest is copied. */
+        wsk__stream_flush(&p->stream);
+        if (!p->ended && wsk__conn_settle(&p->conn) < 0)
+            r = WSK_ERR_NOMEM;
+    }
+    if (WSK__LIKELY(p->running && !p->conn.drop))
+        return r;
+    if (!p->ended) {
+        if (p->conn.drop || p->conn.fail_pending)
+            defer(p);
+        else
+            update(p);
+    }
+    return r;
+}
+
+int wsk_peer_send_part(wsk_peer *p, wsk_opcode op, const void *data, size_t len, bool last,
+                       unsigned flags)
+{
+    return changed(p, wsk_conn_send_part(&p->conn, op, data, len, last, flags));
+}
+
+int wsk_peer_send_prepared(wsk_peer *p, wsk_prepared *m)
+{
+    int r = wsk_conn_send_prepared(&p->conn, m);
+
+    if (!p->running && !p->ended)
+        update(p);
+    return r;
+}
+
+int wsk_peer_ping(wsk_peer *p, const void *data, size_t len)
+{
+    return changed(p, wsk_conn_ping(&p->conn, data, len));
+}
+
+int wsk_peer_pong(wsk_peer *p, const void *data, size_t len)
+{
+    return changed(p, wsk_conn_pong(&p->conn, data, len));
+}
+
+int wsk_peer_close(wsk_peer *p, unsigned code, const char *reason)
+{
+    return changed(p, wsk_conn_close(&p->conn, code, reason));
+}
+
+void wsk_peer_pause(wsk_peer *p, bool paused)
+{
+    wsk_conn_pause(&p->conn, paused);
+    (void)changed(p, 0);
+}
+
+size_t wsk_peer_queued(const wsk_peer *p)
+{
+    return wsk_conn_queued(&p->conn);
+}
+
+void wsk_peer_drop(wsk_peer *p)
+{
+    wsk_conn_lost(&p->conn, "dropped by the program");
+    defer(p);
+}

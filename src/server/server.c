@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Listening, the set of peers, broadcasting, draining. What happens on one connection is peer.c's.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "server/server_internal.h"
+#include "util/strs.h"
+
+static void accepted(void *ud, int fd)
+{
+    wsk__peer_begin(ud, fd);
+}
+
+int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *options,
+                   const wsk_handlers *handlers, void *ud)
+{
+    wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+    const wsk_hooks *hooks;
+    wsk_server *s;
+    int r;
+
+    if (loop == NULL || (options != NULL && options->size < sizeof(options->size)))
+        return WSK_ERR_INVAL;
+    if (options != NULL)
+        memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));
+    if (o.conn.size == 0)
+        o.conn.size = sizeof(o.conn);
+    o.conn.role = WSK_ROLE_SERVER;
+    if (o.max_connections == 0)
+        o.max_connections = 10000000;
+    if (o.backlog == 0)
+        o.backlog = 4096;
+    hooks = o.conn.hooks;
+    s = wsk__alloc0(hooks, sizeof(*s));
+    if (s == NULL)
+        return WSK_ERR_NOMEM;
+    s->loop = loop;
+    s->hooks = hooks;
+    s->o = o;
+    s->ud = ud;
+    if (handlers != NULL)
+        memcpy(&s->h, handlers, handlers->size < sizeof(s->h) ? handlers->size : sizeof(s->h));
+    for (int i = 0; i < 2; i++) {
+        s->adopted[i].server = s;
+        s->adopted[i].any_path = true;
+    }
+    r = wsk_config_new(&s->cfg, &s->o.conn);
+    if (r >= 0)
+        r = wsk__conn_env_init(&s->env, hooks);
+    if (r >= 0 && o.max_connections_per_address != 0)
+        r = wsk__address_table_new(&s->addresses, hooks);
+    if (r < 0) {
+        wsk_server_free(s);
+        return r;
+    }
+    *ret = s;
+    return WSK_OK;
+}
+
+static void free_site(const wsk_hooks *hooks, wsk__site *site)
+{
+    wsk__listener_free(site->listener);
+    wsk_tls_unref(site->tls);
+    wsk__url_deinit(hooks, &site->url);
+    wsk__free(hooks, site);
+}
+
+void wsk_server_free(wsk_server *s)
+{
+    if (s == NULL)
+        return;
+    wsk_server_stop_listening(s);
+    for (wsk_peer *p = s->peers; p != NULL; p = p->next)
+        wsk__peer_end(p, "the server was ended");
+    /* Streams are freed by the loop, at the end of a turn. */
+    while (s->peers != NULL && wsk_loop_turn(s->loop, 0) >= 0)
+        ;
+    while (s->sites != NULL) {
+        wsk__site *site = s->sites;
+        s->sites = site->next;
+        free_site(s->hooks, site);
+    }
+    for (int i = 0; i < 2; i++)
+        wsk_tls_unref(s->adopted[i].tls);
+    wsk__conn_env_deinit(&s->env);
+    wsk__address_table_free(s->addresses);
+    wsk_config_unref(s->cfg);
+    wsk__free(s->hooks, s);
+}
+
+void *wsk_server_data(const wsk_server *s)
+{
+    return s->ud;
+}
+
+wsk_config *wsk_server_config(const wsk_server *s)
+{
+    return s->cfg;
+}
+
+int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls)
+{
+    wsk__listen_options lo = {.backlog = s->o.backlog, .reuse_port = s->o.reuse_port};
+    const char *why = NULL;
+    wsk__site *site, **last;
+    int r;
+
+    if (url == NULL)
+        return WSK_ERR_INVAL;
+    site = wsk__alloc0(s->hooks, sizeof(*site));
+    if (site == NULL)
+        return WSK_ERR_NOMEM;
+    r = wsk__url_parse(s->hooks, url, &site->url, &why);
+    if (r < 0) {
+        if (why != NULL)
+            wsk__log(s->hooks, WSK_LOG_ERROR, "'%s': %s", url, why);
+        wsk__free(s->hooks, site);
+        return r;
+    }
+    site->server = s;
+    if (site->url.tls != (tls != NULL)) {
+        free_site(s->hooks, site);
+        return WSK_ERR_INVAL;
+    }
+    site->tls = tls != NULL ? wsk_tls_ref(tls) : NULL;
+    site->any_path = strcmp(site->url.target, "/*") == 0;
+    if (site->url.is_unix)
+        lo.unix_path = site->url.unix_path;
+    else
+        lo.host = site->url.host;
+    lo.port = site->url.port;
+    r = wsk__listener_new(&site->listener, s->loop, &lo, accepted, site);
+    if (r < 0) {
+        free_site(s->hooks, site);
+        return r;
+    }
+    site->port = wsk__listener_port(site->listener);
+    for (last = &s->sites; *last != NULL; last = &(*last)->next)
+        ;
+    *last = site;
+    return WSK_OK;
+}
+
+size_t wsk_server_url(const wsk_server *s, size_t i, char *buf, size_t n)
+{
+    const wsk__site *site = s->sites;
+    wsk__text t = {.hooks = s->hooks};
+
+    while (site != NULL && i-- > 0)
+        site = site->next;
+    if (site == NULL)
+        return 0;
+    const wsk__url *u = &site->url;
+    if (u->is_unix) {
+        bool root = strcmp(u->target, "/") == 0;
+        wsk__text_addf(&t, "%s+unix:%s%s%s", u->tls ? "wss" : "ws", u->unix_path, root ? "" : ":",
+                       root ? "" : u->target);
+    } else {
+        bool v6 = strchr(u->host, ':') != NULL;
+        wsk__text_addf(&t, "%s://%s%s%s:%u%s", u->tls ? "wss" : "ws", v6 ? "[" : "", u->host,
+                       v6 ? "]" : "", site->port, u->target);
+    }
+    size_t len = t.failed ? 0 : t.len;
+    if (n > 0) {
+        size_t k = len < n - 1 ? len : n - 1;
+        if (k > 0)
+            memcpy(buf, t.ptr, k);
+        buf[k] = 0;
+    }
+    wsk__text_deinit(&t);
+    return len;
+}
+
+int wsk_server_adopt(wsk_server *s, int fd, wsk_tls *tls)
+{
+    wsk__site *site = &s->adopted[tls != NULL];
+
+    if (site->tls != tls) {
+        if (site->tls != NULL) {
+            close(fd);
+            return WSK_ERR_INVAL; /* one set of certificates for all that are adopted */
+        }
+        site->tls = wsk_tls_ref(tls);
+    }
+    wsk__peer_begin(site, fd);
+    return WSK_OK;
+}
+
+void wsk_server_stop_listening(wsk_server *s)
+{
+    for (wsk__site *site = s->sites; site != NULL; site = site->next) {
+        wsk__listener_free(site->listener);
+        site->listener = NULL;
+    }
+}
+
+void wsk_server_drain(wsk_server *s, unsigned code, const char *reason)
+{
+    wsk_server_stop_listening(s);
+    s->draining = true;
+    for (wsk_peer *p = s->peers; p != NULL; p = p->next) {
+        if (!p->ended)
+            (void)wsk_peer_close(p, code, reason);
+    }
+}
+
+void wsk_server_get_stats(const wsk_server *s, wsk_server_stats *ret)
+{
+    *ret = s->stats;
+}
+
+wsk_peer *wsk_server_next_peer(const wsk_server *s, const wsk_peer *p)
+{
+    wsk_peer *next = p == NULL ? s->peers : p->next;
+
+    while (next != NULL && (!next->opened || next->conn.state != WSK_STATE_OPEN))
+        next = next->next;
+    return next;
+}
+
+long wsk_server_broadcast_prepared(wsk_server *s, wsk_prepared *m, const wsk_peer *except)
+{
+    long n = 0;
+
+    for (wsk_peer *p = wsk_server_next_peer(s, NULL); p != NULL; p = wsk_server_next_peer(s, p)) {
+        if (p != except && wsk_peer_send_prepared(p, m) >= 0)
+            n++;
+    }
+    return n;
+}
+
+long wsk_server_broadcast(wsk_server *s, wsk_opcode op, const void *data, size_t len,
+                          const wsk_peer *except)
+{
+    wsk_prepared *m;
+    long n;
+
+    WSK_TRY(wsk_prepared_new(&m, s->cfg, op, data, len));
+    n = wsk_server_broadcast_prepared(s, m, except);
+    wsk_prepared_unref(m);
+    return n;
+}

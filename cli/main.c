@@ -9,10 +9,10 @@
 #include "options.h"
 
 static const cli_command *const commands[] = {
-    NULL,
+    &cmd_serve,
 };
 
-enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) - 1 };
+enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
 void cli_error(const char *name, const char *fmt, ...)
 {

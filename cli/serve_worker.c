@@ -1,0 +1,611 @@
+/* SPDX-License-Identifier: MIT */
+/* See serve_worker.h. */
+#include "serve_worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    DRAIN_LOOK_MS = 10,
+    LONGEST_URL = 4096,
+    /* A worker that is slower than the others must not make them pile up messages for it: past
+     * this, broadcasts from other workers pass it by. */
+    INBOX_MAX = 64 << 20,
+};
+
+/* ---------------------------------------------------------------------------- per peer -- */
+
+/*
+ * The data pointer of a peer is all that an idle connection may cost here. It holds the time at
+ * which the connection opened, shifted, with the lowest bit set; or, while messages wait to be
+ * sent back, points to a backlog. NULL: not open yet.
+ */
+typedef struct waiting {
+    struct waiting *next;
+    wsk_opcode op;
+    size_t len;
+    uint8_t data[];
+} waiting;
+
+typedef struct backlog {
+    uint64_t opened;
+    waiting *first, **last;
+    size_t octets;
+} backlog;
+
+static void *opened_at(uint64_t now)
+{
+    return (void *)((uintptr_t)now << 1 | 1);
+}
+
+static bool has_backlog(const void *data)
+{
+    return data != NULL && ((uintptr_t)data & 1) == 0;
+}
+
+static uint64_t opened_time(const void *data)
+{
+    return has_backlog(data) ? ((const backlog *)data)->opened : (uint64_t)((uintptr_t)data >> 1);
+}
+
+static backlog *backlog_new(wsk_peer *p)
+{
+    backlog *b = malloc(sizeof(*b));
+
+    if (b == NULL)
+        return NULL;
+    b->opened = opened_time(wsk_peer_data(p));
+    b->first = NULL;
+    b->last = &b->first;
+    b->octets = 0;
+    wsk_peer_set_data(p, b);
+    return b;
+}
+
+static void backlog_pop(backlog *b)
+{
+    waiting *m = b->first;
+
+    b->first = m->next;
+    if (b->first == NULL)
+        b->last = &b->first;
+    b->octets -= m->len;
+    free(m);
+}
+
+static void backlog_free(wsk_peer *p, backlog *b)
+{
+    while (b->first != NULL)
+        backlog_pop(b);
+    wsk_peer_set_data(p, opened_at(b->opened));
+    free(b);
+}
+
+/* --------------------------------------------------------------------------------- log -- */
+
+static serve_worker *worker_of(const wsk_peer *p)
+{
+    return wsk_server_data(wsk_peer_server(p));
+}
+
+static serve_field text_field(const char *key, const char *text)
+{
+    return (serve_field){.key = key, .type = SERVE_FIELD_TEXT, .text = {text, strlen(text)}};
+}
+
+static serve_field str_field(const char *key, wsk_str text)
+{
+    return (serve_field){.key = key, .type = SERVE_FIELD_TEXT, .text = text};
+}
+
+static serve_field number_field(const char *key, uint64_t number)
+{
+    return (serve_field){.key = key, .type = SERVE_FIELD_NUMBER, .number = number};
+}
+
+static serve_field typed_field(const char *key, serve_field_type type, uint64_t number)
+{
+    return (serve_field){.key = key, .type = type, .number = number};
+}
+
+static void log_request(wsk_peer *p, int status)
+{
+    const wsk_conn *c = wsk_peer_conn(p);
+    char address[128];
+
+    wsk_peer_address(p, address, sizeof(address));
+    serve_field fields[] = {
+        text_field("peer", address),
+        str_field("method", wsk_conn_method(c)),
+        str_field("target", wsk_conn_target(c)),
+        number_field("status", (uint64_t)status),
+    };
+    serve_log_event(&worker_of(p)->serve->log, WSK_LOG_INFO, "http", fields,
+                    sizeof(fields) / sizeof(fields[0]));
+}
+
+static void log_open(wsk_peer *p)
+{
+    const wsk_conn *c = wsk_peer_conn(p);
+    const serve_log *log = &worker_of(p)->serve->log;
+    char address[128], extensions[256];
+    serve_field fields[6];
+    size_t n = 0;
+
+    if (log->level < WSK_LOG_INFO)
+        return;
+    wsk_peer_address(p, address, sizeof(address));
+    fields[n++] = text_field("peer", address);
+    fields[n++] = str_field("target", wsk_conn_target(c));
+    wsk_str origin = wsk_conn_header(c, "Origin", 0);
+    if (origin.ptr != NULL)
+        fields[n++] = str_field("origin", origin);
+    if (wsk_conn_subprotocol(c)[0] != 0)
+        fields[n++] = text_field("subprotocol", wsk_conn_subprotocol(c));
+    if (wsk_conn_extensions(c, extensions, sizeof(extensions)) > 0)
+        fields[n++] = text_field("extensions", extensions);
+    if (wsk_peer_is_tls(p))
+        fields[n++] = typed_field("tls", SERVE_FIELD_YES, 1);
+    serve_log_event(log, WSK_LOG_INFO, "open", fields, n);
+}
+
+static void log_close(wsk_peer *p, unsigned code, const char *text, uint64_t lasted)
+{
+    const wsk_conn *c = wsk_peer_conn(p);
+    char address[128];
+    wsk_conn_stats stats = {0};
+
+    wsk_peer_address(p, address, sizeof(address));
+    wsk_conn_get_stats(c, &stats);
+    serve_field fields[] = {
+        text_field("peer", address),
+        typed_field("seconds", SERVE_FIELD_SECONDS, lasted),
+        number_field("messages_in", stats.messages_in),
+        number_field("messages_out", stats.messages_out),
+        number_field("octets_in", stats.octets_in),
+        number_field("octets_out", stats.octets_out),
+        number_field("code", code),
+        typed_field("clean", SERVE_FIELD_YES, wsk_conn_was_clean(c)),
+        text_field("reason", text != NULL ? text : wsk_close_code_text(code)),
+    };
+    serve_log_event(&worker_of(p)->serve->log, WSK_LOG_INFO, "close", fields,
+                    sizeof(fields) / sizeof(fields[0]));
+}
+
+/* ---------------------------------------------------------------------------- handlers -- */
+
+static void on_request(wsk_peer *p, bool is_upgrade)
+{
+    serve_worker *w = worker_of(p);
+    const serve_page *page = w->pages[wsk_peer_listener(p)];
+
+    if (is_upgrade && serve_page_path_fits(page, wsk_conn_path(wsk_peer_conn(p)))) {
+        if (wsk_peer_accept(p, NULL) < 0)
+            wsk_peer_drop(p);
+        return;
+    }
+    /* Logged first: the request is readable only until it is answered. */
+    int status = serve_page_status(page, p, is_upgrade);
+    log_request(p, status);
+    if (serve_page_respond(page, p, status) < 0)
+        wsk_peer_drop(p);
+}
+
+static void on_open(wsk_peer *p)
+{
+    wsk_peer_set_data(p, opened_at(wsk_loop_now(worker_of(p)->loop)));
+    log_open(p);
+}
+
+static void echo_later(wsk_peer *p, backlog *b, wsk_opcode op, const uint8_t *data, size_t len)
+{
+    waiting *m = b != NULL || (b = backlog_new(p)) != NULL ? malloc(sizeof(*m) + len) : NULL;
+
+    if (m == NULL) {
+        wsk_peer_close(p, WSK_CLOSE_INTERNAL_ERROR, "out of memory");
+        return;
+    }
+    m->next = NULL;
+    m->op = op;
+    m->len = len;
+    if (len > 0)
+        memcpy(m->data, data, len);
+    *b->last = m;
+    b->last = &m->next;
+    b->octets += len;
+    wsk_peer_pause(p, true);
+}
+
+static void on_message_echo(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
+{
+    void *d = wsk_peer_data(p);
+
+    /* What was read before the pause took effect keeps its place in the order. */
+    if (has_backlog(d)) {
+        echo_later(p, d, op, data, len);
+        return;
+    }
+    int r = wsk_peer_send(p, op, data, len, WSK_SEND_SKIP_UTF8);
+    if (r == WSK_ERR_FULL)
+        echo_later(p, NULL, op, data, len);
+    else if (r == WSK_ERR_NOMEM)
+        wsk_peer_close(p, WSK_CLOSE_INTERNAL_ERROR, "out of memory");
+}
+
+static void on_writable(wsk_peer *p)
+{
+    backlog *b = wsk_peer_data(p);
+
+    if (!has_backlog(b))
+        return;
+    while (b->first != NULL) {
+        int r = wsk_peer_send(p, b->first->op, b->first->data, b->first->len, WSK_SEND_SKIP_UTF8);
+        if (r == WSK_ERR_FULL)
+            return;
+        if (r == WSK_ERR_NOMEM)
+            wsk_peer_close(p, WSK_CLOSE_INTERNAL_ERROR, "out of memory");
+        backlog_pop(b);
+    }
+    backlog_free(p, b);
+    wsk_peer_pause(p, false);
+}
+
+static void on_close(wsk_peer *p, unsigned code, const char *text)
+{
+    void *d = wsk_peer_data(p);
+
+    if (d == NULL)
+        return;
+    uint64_t now = wsk_loop_now(worker_of(p)->loop), opened = opened_time(d);
+    if (has_backlog(d))
+        backlog_free(p, d);
+    log_close(p, code, text, now > opened ? now - opened : 0);
+}
+
+/* --------------------------------------------------------------------------- broadcast -- */
+
+/* A message on its way to another worker. */
+typedef struct parcel {
+    serve_worker *to;
+    wsk_prepared *message;
+    size_t octets;
+} parcel;
+
+static void deliver(serve_worker *w, wsk_prepared *message)
+{
+    wsk_server_stats stats;
+
+    wsk_server_get_stats(w->server, &stats);
+    long n = wsk_server_broadcast_prepared(w->server, message, NULL);
+    if (n < 0)
+        serve_log_line(&w->serve->log, WSK_LOG_ERROR, "broadcast: %s", wsk_strerror((int)n));
+    else if ((uint32_t)n < stats.open)
+        w->skipped += stats.open - (uint32_t)n;
+}
+
+static void unpack(void *ud)
+{
+    parcel *x = ud;
+
+    atomic_fetch_sub(&x->to->inbox, x->octets);
+    /* The loop runs what is left over when it is freed: by then the server is gone. */
+    if (x->to->server != NULL)
+        deliver(x->to, x->message);
+    wsk_prepared_unref(x->message);
+    free(x);
+}
+
+static void post_to(serve_worker *to, wsk_prepared *message, size_t len)
+{
+    size_t octets = len + sizeof(parcel);
+
+    if (atomic_fetch_add(&to->inbox, octets) <= INBOX_MAX) {
+        parcel *x = malloc(sizeof(*x));
+        if (x != NULL) {
+            *x = (parcel){to, wsk_prepared_ref(message), octets};
+            if (wsk_loop_post(to->loop, unpack, x) == WSK_OK)
+                return;
+            wsk_prepared_unref(x->message);
+            free(x);
+        }
+    }
+    atomic_fetch_sub(&to->inbox, octets);
+}
+
+static void on_message_broadcast(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
+{
+    serve_worker *w = worker_of(p);
+    wsk_prepared *message;
+
+    int r = wsk_prepared_new(&message, wsk_server_config(w->server), op, data, len);
+    if (r < 0) {
+        serve_log_line(&w->serve->log, WSK_LOG_ERROR, "broadcast: %s", wsk_strerror(r));
+        return;
+    }
+    for (size_t i = 0; i < w->serve->n_workers; i++) {
+        if (i != w->index)
+            post_to(&w->serve->workers[i], message, len);
+    }
+    deliver(w, message);
+    wsk_prepared_unref(message);
+}
+
+/* ------------------------------------------------------------------------------- drain -- */
+
+static void tell(serve_worker *w)
+{
+    uint64_t one = 1;
+    ssize_t n;
+
+    do
+        n = write(w->serve->event_fd, &one, sizeof(one));
+    while (n < 0 && errno == EINTR);
+}
+
+static void look_whether_drained(void *ud)
+{
+    serve_worker *w = ud;
+    wsk_server_stats stats;
+
+    wsk_server_get_stats(w->server, &stats);
+    if (stats.connections > 0) {
+        wsk_timer_set(w->drain_timer, DRAIN_LOOK_MS);
+        return;
+    }
+    atomic_store(&w->drained, true);
+    tell(w);
+}
+
+static void drain(void *ud)
+{
+    serve_worker *w = ud;
+
+    if (w->server == NULL)
+        return;
+    wsk_server_drain(w->server, WSK_CLOSE_GOING_AWAY, "the server is going away");
+    look_whether_drained(w);
+}
+
+bool serve_worker_drain(serve_worker *w)
+{
+    return wsk_loop_post(w->loop, drain, w) == WSK_OK;
+}
+
+/* ------------------------------------------------------------------------------- start -- */
+
+static bool is_unix(const char *url)
+{
+    return strncmp(url, "ws+unix:", 8) == 0 || strncmp(url, "wss+unix:", 9) == 0;
+}
+
+static bool is_tls(const char *url)
+{
+    return strncmp(url, "wss", 3) == 0;
+}
+
+/* Why listening on a URL failed, for one line. */
+static void describe(serve_worker *w, const char *url, int r)
+{
+    snprintf(w->error, sizeof(w->error), "cannot listen on %s: %s", url,
+             r == WSK_ERR_SYS && errno == EADDRINUSE      ? "the address is in use"
+             : r == WSK_ERR_SYS && errno == EACCES        ? "permission denied"
+             : r == WSK_ERR_SYS && errno == EADDRNOTAVAIL ? "this machine has no such address"
+             : r == WSK_ERR_SYS                           ? strerror(errno)
+                                                          : wsk_strerror(r));
+}
+
+static void strings_free(char **at)
+{
+    for (size_t i = 0; at != NULL && at[i] != NULL; i++)
+        free(at[i]);
+    free(at);
+}
+
+/* The URLs of all listeners, or NULL if there is no memory. */
+static char **listener_urls(const wsk_server *server)
+{
+    char url[LONGEST_URL];
+    size_t n = 0;
+
+    while (wsk_server_url(server, n, url, sizeof(url)) > 0)
+        n++;
+    char **at = calloc(n + 1, sizeof(*at));
+    for (size_t i = 0; at != NULL && i < n; i++) {
+        wsk_server_url(server, i, url, sizeof(url));
+        at[i] = strdup(url);
+        if (at[i] == NULL) {
+            strings_free(at);
+            return NULL;
+        }
+    }
+    return at;
+}
+
+static bool listen_on(serve_worker *w, wsk_server *server, const char *url)
+{
+    errno = 0;
+    int r = wsk_server_listen(server, url, is_tls(url) ? w->serve->tls : NULL);
+    if (r < 0)
+        describe(w, url, r);
+    return r == WSK_OK;
+}
+
+/*
+ * Sockets with SO_REUSEPORT would quietly share a port with another program of the same user, and
+ * each would get a port of its own for port 0. So the first worker listens once without, sees who
+ * is in the way, and learns the ports. Its loop is epoll: there, closing is done when it returns.
+ */
+static char **probe(serve_worker *w)
+{
+    wsk_loop_options loop_options = WSK_LOOP_OPTIONS_INIT;
+    wsk_loop *loop = NULL;
+    wsk_server *server = NULL;
+    char **urls = NULL;
+    bool ok = true;
+
+    loop_options.io = WSK_IO_EPOLL;
+    int r = wsk_loop_new(&loop, &loop_options);
+    if (r == WSK_OK)
+        r = wsk_server_new(&server, loop, NULL, &(wsk_handlers)WSK_HANDLERS_INIT, NULL);
+    for (size_t i = 0; r == WSK_OK && ok && i < w->serve->n_urls; i++)
+        ok = is_unix(w->serve->urls[i]) || listen_on(w, server, w->serve->urls[i]);
+    if (r == WSK_OK && ok && (urls = listener_urls(server)) == NULL)
+        r = WSK_ERR_NOMEM;
+    wsk_server_free(server);
+    wsk_loop_free(loop);
+    if (r < 0)
+        snprintf(w->error, sizeof(w->error), "%s", wsk_strerror(r));
+    return urls;
+}
+
+static bool listen_all(serve_worker *w)
+{
+    serve *s = w->serve;
+    bool ok = true;
+
+    if (s->n_workers == 1) {
+        for (size_t i = 0; ok && i < s->n_urls; i++)
+            ok = listen_on(w, w->server, s->urls[i]);
+    } else {
+        char **probed = w->index == 0 ? probe(w) : NULL;
+        if (w->index == 0 && probed == NULL)
+            return false;
+        char **tcp = w->index == 0 ? probed : s->workers[0].real_urls;
+        for (size_t i = 0; ok && tcp[i] != NULL; i++)
+            ok = is_unix(tcp[i]) || listen_on(w, w->server, tcp[i]);
+        /* Unix sockets cannot be shared that way: the first worker has them alone. */
+        for (size_t i = 0; ok && w->index == 0 && i < s->n_urls; i++)
+            ok = !is_unix(s->urls[i]) || listen_on(w, w->server, s->urls[i]);
+        strings_free(probed);
+    }
+    if (!ok)
+        return false;
+    w->real_urls = listener_urls(w->server);
+    size_t n = 0;
+    while (w->real_urls != NULL && w->real_urls[n] != NULL)
+        n++;
+    w->pages = calloc(n + 1, sizeof(*w->pages));
+    for (size_t i = 0; w->pages != NULL && i < n; i++) {
+        w->pages[i] = serve_page_new(s->settings, w->real_urls[i]);
+        if (w->pages[i] == NULL)
+            ok = false;
+    }
+    if (w->real_urls == NULL || w->pages == NULL || !ok) {
+        snprintf(w->error, sizeof(w->error), "%s", wsk_strerror(WSK_ERR_NOMEM));
+        return false;
+    }
+    return true;
+}
+
+static bool set_up(serve_worker *w)
+{
+    serve *s = w->serve;
+    wsk_loop_options loop_options = s->settings->loop;
+    wsk_handlers handlers = WSK_HANDLERS_INIT;
+
+    handlers.on_request = on_request;
+    handlers.on_open = on_open;
+    handlers.on_message = s->settings->broadcast ? on_message_broadcast : on_message_echo;
+    handlers.on_writable = on_writable;
+    handlers.on_close = on_close;
+    /* One word about the fallback from io_uring is enough. */
+    loop_options.hooks = w->index == 0 ? &s->log.hooks : NULL;
+    int r = wsk_loop_new(&w->loop, &loop_options);
+    if (r < 0) {
+        if (r == WSK_ERR_NOTSUP)
+            snprintf(w->error, sizeof(w->error), "--io %s: %s",
+                     loop_options.io == WSK_IO_URING ? "uring" : "epoll", wsk_strerror(r));
+        else
+            snprintf(w->error, sizeof(w->error), "no event loop: %s",
+                     r == WSK_ERR_SYS ? strerror(errno) : wsk_strerror(r));
+        return false;
+    }
+    r = wsk_server_new(&w->server, w->loop, &s->settings->server, &handlers, w);
+    if (r == WSK_OK)
+        r = wsk_timer_new(&w->drain_timer, w->loop, look_whether_drained, w);
+    if (r < 0) {
+        snprintf(w->error, sizeof(w->error), "%s", wsk_strerror(r));
+        return false;
+    }
+    return listen_all(w);
+}
+
+static void tear_down(serve_worker *w)
+{
+    if (w->server != NULL)
+        wsk_server_get_stats(w->server, &w->end);
+    wsk_timer_free(w->drain_timer);
+    wsk_server_free(w->server);
+    w->server = NULL;
+    wsk_loop_free(w->loop);
+    for (size_t i = 0; w->pages != NULL && w->pages[i] != NULL; i++)
+        serve_page_free(w->pages[i]);
+    free(w->pages);
+    strings_free(w->real_urls);
+}
+
+static void *run(void *ud)
+{
+    serve_worker *w = ud;
+
+    if (!set_up(w)) {
+        tear_down(w);
+        sem_post(&w->started);
+        return NULL;
+    }
+    sem_post(&w->started);
+    int r = wsk_loop_run(w->loop);
+    if (r < 0) {
+        serve_log_line(&w->serve->log, WSK_LOG_ERROR, "worker %zu: the event loop failed: %s",
+                       w->index, r == WSK_ERR_SYS ? strerror(errno) : wsk_strerror(r));
+        atomic_store(&w->broken, true);
+        tell(w);
+    }
+    sem_post(&w->left);
+    while (sem_wait(&w->may_free) < 0)
+        assert(errno == EINTR);
+    tear_down(w);
+    return NULL;
+}
+
+bool serve_worker_start(serve_worker *w, serve *s, size_t index)
+{
+    memset(w, 0, sizeof(*w));
+    w->serve = s;
+    w->index = index;
+    sem_init(&w->started, 0, 0);
+    sem_init(&w->left, 0, 0);
+    sem_init(&w->may_free, 0, 0);
+    int error = pthread_create(&w->thread, NULL, run, w);
+    if (error != 0) {
+        snprintf(w->error, sizeof(w->error), "no thread for worker %zu: %s", index,
+                 strerror(error));
+        return false;
+    }
+    while (sem_wait(&w->started) < 0)
+        assert(errno == EINTR);
+    if (w->error[0] != 0) {
+        pthread_join(w->thread, NULL);
+        return false;
+    }
+    return true;
+}
+
+void serve_workers_end(serve_worker *workers, size_t n)
+{
+    /* Nobody may free a loop while another worker can still post to it: first all loops end. */
+    for (size_t i = 0; i < n; i++)
+        wsk_loop_stop(workers[i].loop);
+    for (size_t i = 0; i < n; i++) {
+        while (sem_wait(&workers[i].left) < 0)
+            assert(errno == EINTR);
+    }
+    for (size_t i = 0; i < n; i++)
+        sem_post(&workers[i].may_free);
+    for (size_t i = 0; i < n; i++)
+        pthread_join(workers[i].thread, NULL);
+}

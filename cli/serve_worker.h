@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker of "websock serve": a thread with a loop and a server of its own. Workers share the
+ * listening addresses (SO_REUSEPORT) and, to broadcast, post to each other's loops.
+ */
+#ifndef CLI_SERVE_WORKER_H
+#define CLI_SERVE_WORKER_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "serve.h"
+#include "serve_page.h"
+
+struct serve_worker {
+    serve *serve;
+    size_t index;
+    pthread_t thread;
+    wsk_loop *loop;
+    wsk_server *server;
+    wsk_timer *drain_timer;
+    serve_page **pages; /* one per URL, in the order of the server's listeners */
+
+    sem_t started;        /* posted once; then `error` says whether it runs */
+    char error[512];      /* why it does not; "" if it does */
+    char **real_urls;     /* of worker 0: with the ports that the kernel chose */
+    sem_t left;           /* posted when its loop has ended */
+    sem_t may_free;       /* the others no longer post to it */
+    atomic_bool drained;  /* nobody is connected any more */
+    atomic_bool broken;   /* its loop failed */
+    atomic_size_t inbox;  /* octets of broadcasts that others posted and it has not yet sent */
+    uint64_t skipped;     /* deliveries that a full queue prevented */
+    wsk_server_stats end; /* when it ended */
+};
+
+/* Starts the thread and waits until it listens or has failed: then false and w->error. */
+bool serve_worker_start(serve_worker *w, serve *serve, size_t index);
+/* Stops listening, closes every connection with 1001, and tells event_fd when they are gone. */
+bool serve_worker_drain(serve_worker *w);
+/* Ends all of the n workers that were started; connections that are left are dropped. */
+void serve_workers_end(serve_worker *workers, size_t n);
+
+#endif

@@ -24,6 +24,25 @@
 
 #include <websock/version.h>
 
+/* The value of every WSK_..._INIT macro: `size` is set, all else is 0 or NULL. Written so that a
+ * program may warn of missing initialisers, in C as in C++. */
+#ifdef __cplusplus
+extern "C++" {
+template <class wsk_type> inline wsk_type wsk_init_value_()
+{
+    wsk_type value = wsk_type();
+    value.size = sizeof(wsk_type);
+    return value;
+}
+}
+#define WSK_INIT_(type) wsk_init_value_<type>()
+#else
+#define WSK_INIT_(type)                                                                            \
+    {                                                                                              \
+        .size = sizeof(type)                                                                       \
+    }
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -114,10 +133,7 @@ typedef struct wsk_hooks {
     wsk_log_level log_level;
 } wsk_hooks;
 
-#define WSK_HOOKS_INIT                                                                             \
-    {                                                                                              \
-        sizeof(wsk_hooks), NULL, NULL, NULL, NULL, WSK_LOG_OFF                                     \
-    }
+#define WSK_HOOKS_INIT WSK_INIT_(wsk_hooks)
 
 /* -------------------------------------------------------------------------------- types -- */
 

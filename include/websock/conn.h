@@ -123,10 +123,7 @@ typedef struct wsk_config_options {
                                                encode (before deflate); borrowed */
 } wsk_config_options;
 
-#define WSK_CONFIG_OPTIONS_INIT                                                                    \
-    {                                                                                              \
-        sizeof(wsk_config_options)                                                                 \
-    }
+#define WSK_CONFIG_OPTIONS_INIT WSK_INIT_(wsk_config_options)
 
 /* A checked and immutable copy of the options, shared by any number of connections and threads. */
 typedef struct wsk_config wsk_config;
@@ -301,10 +298,7 @@ typedef struct wsk_accept_options {
     size_t n_headers;
 } wsk_accept_options;
 
-#define WSK_ACCEPT_OPTIONS_INIT                                                                    \
-    {                                                                                              \
-        sizeof(wsk_accept_options)                                                                 \
-    }
+#define WSK_ACCEPT_OPTIONS_INIT WSK_INIT_(wsk_accept_options)
 
 /* Accepts the request of WSK_EV_REQUEST, at once or later. options may be NULL. WSK_EV_OPEN
  * follows. WSK_ERR_STATE if there is none pending or it is no upgrade. */
@@ -320,10 +314,7 @@ typedef struct wsk_response {
     size_t body_len;
 } wsk_response;
 
-#define WSK_RESPONSE_INIT                                                                          \
-    {                                                                                              \
-        sizeof(wsk_response)                                                                       \
-    }
+#define WSK_RESPONSE_INIT WSK_INIT_(wsk_response)
 
 /* Answers the request of WSK_EV_REQUEST with plain HTTP, at once or later, and ends the
  * connection after it ("Connection: close"; nothing behind the request is ever read). */
@@ -340,10 +331,7 @@ typedef struct wsk_request_options {
     size_t n_headers;
 } wsk_request_options;
 
-#define WSK_REQUEST_OPTIONS_INIT                                                                   \
-    {                                                                                              \
-        sizeof(wsk_request_options)                                                                \
-    }
+#define WSK_REQUEST_OPTIONS_INIT WSK_INIT_(wsk_request_options)
 
 /* Queues the client's request. WSK_ERR_INVAL for anything with CR, LF, NUL or other characters
  * that may not stand where they would go. */

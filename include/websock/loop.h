@@ -30,10 +30,7 @@ typedef struct wsk_loop_options {
     size_t recv_buffer;    /* octets of the receive buffer (epoll) [256 KiB] */
 } wsk_loop_options;
 
-#define WSK_LOOP_OPTIONS_INIT                                                                      \
-    {                                                                                              \
-        sizeof(wsk_loop_options)                                                                   \
-    }
+#define WSK_LOOP_OPTIONS_INIT WSK_INIT_(wsk_loop_options)
 
 /* options may be NULL. WSK_ERR_NOTSUP if WSK_IO_URING was asked for and is not to be had,
  * WSK_ERR_NOMEM, WSK_ERR_SYS. */

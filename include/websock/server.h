@@ -59,10 +59,7 @@ typedef struct wsk_handlers {
     void (*on_close)(wsk_peer *p, unsigned code, const char *text);
 } wsk_handlers;
 
-#define WSK_HANDLERS_INIT                                                                          \
-    {                                                                                              \
-        sizeof(wsk_handlers)                                                                       \
-    }
+#define WSK_HANDLERS_INIT WSK_INIT_(wsk_handlers)
 
 typedef struct wsk_server_options {
     size_t size;
@@ -74,10 +71,7 @@ typedef struct wsk_server_options {
     bool log_access;                      /* a line per connection that opens and closes */
 } wsk_server_options;
 
-#define WSK_SERVER_OPTIONS_INIT                                                                    \
-    {                                                                                              \
-        sizeof(wsk_server_options)                                                                 \
-    }
+#define WSK_SERVER_OPTIONS_INIT WSK_INIT_(wsk_server_options)
 
 /* options may be NULL. handlers are copied; ud is wsk_server_data(). */
 WSK_API int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *options,

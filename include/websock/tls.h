@@ -38,10 +38,7 @@ typedef struct wsk_tls_options {
     bool no_tickets;     /* no session resumption: every handshake is a full one */
 } wsk_tls_options;
 
-#define WSK_TLS_OPTIONS_INIT                                                                       \
-    {                                                                                              \
-        sizeof(wsk_tls_options)                                                                    \
-    }
+#define WSK_TLS_OPTIONS_INIT WSK_INIT_(wsk_tls_options)
 
 /* WSK_ERR_TLS when a file cannot be read or does not fit: *ret_why (may be NULL) then points to
  * a static, per-thread sentence that names the file. */

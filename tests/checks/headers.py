@@ -26,7 +26,11 @@ def initialised(header):
 
 
 def compile_alone(compiler, language, include, name, text):
-    source = f"#include <{name}>\n#include <{name}>\n" + "\n".join(initialised(text)) + "\n"
+    source = f"#include <{name}>\n#include <{name}>\n"
+    if "+" in language:
+        # The habit of C++ programs that do not trust C headers to say it themselves.
+        source = f'extern "C" {{\n{source}}}\n'
+    source += "\n".join(initialised(text)) + "\n"
     source += "int last_line;\n"
     run = subprocess.run(
         [*compiler, f"-std={language}", "-x", "c++" if "+" in language else "c", *WARNINGS,

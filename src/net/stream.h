@@ -21,6 +21,7 @@
 #include <websock/loop.h>
 
 typedef struct wsk__stream wsk__stream;
+typedef struct wsk__stream_tls wsk__stream_tls;
 typedef struct wsk__tls_session wsk__tls_session;
 
 typedef struct wsk__stream_ops {
@@ -47,19 +48,22 @@ typedef struct wsk__stream_ops {
 struct wsk__stream {
     const wsk__stream_ops *ops;
     wsk_loop *loop;
-    wsk__tls_session *tls;          /* NULL: plain */
-    wsk__stream *next_dirty;        /* list of those with something to do at the end of a turn */
-    wsk__stream *timer_next;        /* slot of the timer wheel */
+    wsk__stream_tls *tls;    /* NULL: plain */
+    wsk__stream *next_dirty; /* list of those with something to do at the end of a turn */
+    wsk__stream *timer_next; /* slot of the timer wheel */
     wsk__stream **timer_prev;
-    uint64_t deadline;              /* UINT64_MAX: none */
+    uint64_t deadline; /* UINT64_MAX: none */
     int fd;
     uint32_t state; /* bits, private to src/net */
 };
 
-/* Takes over a connected, non-blocking socket. With tls: starts its handshake (server side, or
- * client side if the session was made for a client). WSK_ERR_NOMEM, WSK_ERR_SYS: fd is closed. */
+/* Takes over a connected, non-blocking socket, and tls with it: the stream frees the session
+ * before `closed`. With tls: starts its handshake (server side, or client side if the session was
+ * made for a client). WSK_ERR_NOMEM, WSK_ERR_SYS: fd is closed and tls freed. */
 int wsk__stream_open(wsk__stream *s, wsk_loop *loop, const wsk__stream_ops *ops, int fd,
                      wsk__tls_session *tls);
+/* What was given to wsk__stream_open(), to ask for version, cipher and so on; NULL: plain. */
+wsk__tls_session *wsk__stream_session(const wsk__stream *s);
 /* Something is to be sent: the loop asks for it before the turn ends. */
 void wsk__stream_want_output(wsk__stream *s);
 /* Sends now, not at the end of the turn: for octets that are only borrowed. Calls output and
@@ -75,8 +79,9 @@ void wsk__stream_close(wsk__stream *s);
  * Cheap when the new deadline is later than the old one. */
 void wsk__stream_set_deadline(wsk__stream *s, uint64_t when);
 
-/* Room for output of the stream whose `received` is running, valid until its `sent`. Sets *ret_n
- * (at least 4 KiB). */
+/* Room for output of the stream whose `received` is running. Sets *ret_n (at least 4 KiB). What
+ * the next `output` of the stream names of it is valid until its `sent`; the rest is no longer
+ * the stream's from then on, nor is any of it when `output` names nothing. */
 void *wsk__loop_scratch(wsk_loop *loop, size_t *ret_n);
 
 #endif

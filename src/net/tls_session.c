@@ -43,6 +43,11 @@ void wsk__tls_out_clear(wsk__tls_out *out, const wsk_tls *tls)
     memset(out, 0, sizeof(*out));
 }
 
+void wsk__tls_session_clear(wsk__tls_session *t, wsk__tls_out *out)
+{
+    wsk__tls_out_clear(out, t->tls);
+}
+
 /* Room for n more octets at ptr + len. */
 static bool out_reserve(wsk__tls_out *out, const wsk_hooks *hooks, size_t n)
 {

@@ -29,6 +29,8 @@ typedef struct wsk__tls_out {
 
 /* Frees the memory if it is owned, and empties the struct. */
 void wsk__tls_out_clear(wsk__tls_out *out, const wsk_tls *tls);
+/* The same for memory that this session gave to out. */
+void wsk__tls_session_clear(wsk__tls_session *t, wsk__tls_out *out);
 
 typedef enum wsk__tls_result {
     WSK__TLS_OK = 0,     /* go on */

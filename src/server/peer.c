@@ -308,7 +308,10 @@ static size_t on_output(wsk__stream *stream, struct iovec *iov, size_t max)
     }
     if (p->ended)
         return 0;
-    return wsk_conn_output(&p->conn, iov, max);
+    size_t k = wsk_conn_output(&p->conn, iov, max);
+    /* What of the loop's room is not used by now serves others. */
+    p->conn.lent_cap = p->conn.lent_len;
+    return k;
 }
 
 static void on_sent(wsk__stream *stream, size_t n)
@@ -352,7 +355,8 @@ static void on_secured(wsk__stream *stream)
 
     if (wsk__log_on(s->hooks, WSK_LOG_DEBUG))
         wsk__log(s->hooks, WSK_LOG_DEBUG, "%s %s %s", p->name != NULL ? p->name : "peer",
-                 wsk__tls_session_version(stream->tls), wsk__tls_session_cipher(stream->tls));
+                 wsk__tls_session_version(wsk__stream_session(stream)),
+                 wsk__tls_session_cipher(wsk__stream_session(stream)));
 }
 
 static void on_lost(wsk__stream *stream, const char *text)

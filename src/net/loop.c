@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loop itself, whatever the backend: turns, posted calls, stopping, busy polling, and the
+ * list of streams that have something to do at the end of a turn. The order of a turn is
+ * described in loop_priv.h.
+ */
+#include "net/loop_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sys/eventfd.h>
+
+#define RECV_BUFFER_DEFAULT ((size_t)256 * 1024)
+#define RECV_BUFFER_MIN     ((size_t)4 * 1024)
+#define RECV_BUFFER_MAX     ((size_t)16 * 1024 * 1024)
+/* Spins that may fail in a row before the loop takes it that the traffic has ended. */
+#define BUSY_CREDIT 16
+
+struct wsk__post {
+    wsk__post *next;
+    void (*fn)(void *ud);
+    void *ud;
+};
+
+/* -------------------------------------------------------------------------------- clock -- */
+
+uint64_t wsk__clock_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+uint64_t wsk_loop_now(const wsk_loop *loop)
+{
+    return loop->in_turn ? loop->now : wsk__clock_us() / 1000;
+}
+
+/* ---------------------------------------------------------------------- making, freeing -- */
+
+static int choose_backend(wsk_loop *loop, wsk_io io)
+{
+#if defined(WSK_HAVE_URING) && defined(WSK_NET_URING)
+    if (io != WSK_IO_EPOLL) {
+        loop->io = &wsk__io_uring;
+        int r = loop->io->open(loop);
+        if (r == WSK_OK)
+            return r;
+        /* Memory may be short for the locked pages of the rings only (RLIMIT_MEMLOCK). */
+        if (io == WSK_IO_URING)
+            return r;
+        wsk__log(loop->hooks, WSK_LOG_INFO, "io_uring is not to be had here (%s), using epoll",
+                 strerror(errno));
+    }
+#else
+    if (io == WSK_IO_URING)
+        return WSK_ERR_NOTSUP;
+#endif
+    loop->io = &wsk__io_epoll;
+    return loop->io->open(loop);
+}
+
+static void free_parts(wsk_loop *loop)
+{
+    if (loop->wake_fd >= 0)
+        close(loop->wake_fd);
+    pthread_mutex_destroy(&loop->post_lock);
+    wsk__free(loop->hooks, loop->scratch);
+    wsk__free(loop->hooks, loop->tls_room);
+    wsk__free(loop->hooks, loop->heap);
+    wsk__free(loop->hooks, loop);
+}
+
+int wsk__loop_new_on(wsk_loop **ret, const wsk_loop_options *options, const wsk__sys *sys)
+{
+    wsk_loop_options o = WSK_LOOP_OPTIONS_INIT;
+
+    if (options != NULL)
+        memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));
+    if (ret == NULL || (unsigned)o.io > WSK_IO_EPOLL)
+        return WSK_ERR_INVAL;
+    if (o.recv_buffer == 0)
+        o.recv_buffer = RECV_BUFFER_DEFAULT;
+    if (o.recv_buffer < RECV_BUFFER_MIN || o.recv_buffer > RECV_BUFFER_MAX)
+        return WSK_ERR_INVAL;
+
+    wsk_loop *loop = wsk__alloc0(o.hooks, sizeof(*loop));
+    if (loop == NULL)
+        return WSK_ERR_NOMEM;
+    loop->hooks = o.hooks;
+    loop->sys = sys;
+    loop->busy_us = o.busy_poll_us;
+    loop->recv_cap = o.recv_buffer;
+    loop->now = wsk__clock_us() / 1000;
+    loop->dirty_end = &loop->dirty;
+    loop->later_end = &loop->later;
+    loop->post_end = &loop->post;
+    wsk__wheel_init(&loop->wheel, loop->now);
+    atomic_init(&loop->stop, 0);
+    pthread_mutex_init(&loop->post_lock, NULL);
+    int r = WSK_ERR_NOMEM;
+    loop->wake_fd = -1;
+    loop->scratch = wsk__alloc(loop->hooks, WSK__SCRATCH);
+    if (loop->scratch != NULL) {
+        r = WSK_ERR_SYS;
+        loop->wake_fd = sys->eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (loop->wake_fd >= 0)
+            r = choose_backend(loop, o.io);
+    }
+    if (r < 0) {
+        int err = errno;
+        free_parts(loop);
+        errno = err;
+        return r;
+    }
+    *ret = loop;
+    return WSK_OK;
+}
+
+int wsk_loop_new(wsk_loop **ret, const wsk_loop_options *options)
+{
+    return wsk__loop_new_on(ret, options, &wsk__sys_default);
+}
+
+/* --------------------------------------------------------------------------- dirty list -- */
+
+void wsk__loop_dirty(wsk__stream *s)
+{
+    if (s->state & WSK__S_DIRTY)
+        return;
+    s->state |= WSK__S_DIRTY;
+    s->next_dirty = NULL;
+    *s->loop->dirty_end = s;
+    s->loop->dirty_end = &s->next_dirty;
+}
+
+void wsk__loop_later(wsk__stream *s)
+{
+    if (s->state & WSK__S_DIRTY)
+        return;
+    s->state |= WSK__S_DIRTY | WSK__S_LATER;
+    s->next_dirty = NULL;
+    *s->loop->later_end = s;
+    s->loop->later_end = &s->next_dirty;
+}
+
+static void finish(wsk__stream *s)
+{
+    wsk_loop *loop = s->loop;
+
+    loop->streams--;
+    wsk__stream_tls_free(s);
+    s->state = WSK__S_CLOSED;
+    s->ops->closed(s);
+}
+
+static void run_dirty(wsk_loop *loop)
+{
+    while (loop->dirty != NULL || loop->later_closed > 0) {
+        wsk__stream *s = loop->dirty;
+
+        if (s != NULL) {
+            loop->dirty = s->next_dirty;
+            if (loop->dirty == NULL)
+                loop->dirty_end = &loop->dirty;
+            s->state &= ~(uint32_t)WSK__S_DIRTY;
+            if (s->state & WSK__S_CLOSED)
+                finish(s);
+            else
+                wsk__stream_run(s);
+            continue;
+        }
+        /* `closed` is not put off to the next turn. */
+        loop->later_closed = 0;
+        loop->later_end = &loop->later;
+        while ((s = *loop->later_end) != NULL) {
+            if (s->state & WSK__S_CLOSED) {
+                *loop->later_end = s->next_dirty;
+                s->state &= ~(uint32_t)(WSK__S_DIRTY | WSK__S_LATER);
+                wsk__loop_dirty(s);
+            } else {
+                loop->later_end = &s->next_dirty;
+            }
+        }
+    }
+}
+
+static void run_later(wsk_loop *loop)
+{
+    if (loop->later == NULL)
+        return;
+    for (wsk__stream *s = loop->later; s != NULL; s = s->next_dirty)
+        s->state &= ~(uint32_t)WSK__S_LATER;
+    *loop->dirty_end = loop->later;
+    loop->dirty_end = loop->later_end;
+    loop->later = NULL;
+    loop->later_end = &loop->later;
+    loop->later_closed = 0;
+}
+
+/* ----------------------------------------------------------------- posting and stopping -- */
+
+/* The list of posted calls is the one thing that other threads touch. Its memory comes from the
+ * C library, because the hooks are called on the loop's thread only. */
+int wsk_loop_post(wsk_loop *loop, void (*fn)(void *ud), void *ud)
+{
+    wsk__post *p = loop->sys->malloc(sizeof(*p));
+
+    if (p == NULL)
+        return WSK_ERR_NOMEM;
+    p->next = NULL;
+    p->fn = fn;
+    p->ud = ud;
+    pthread_mutex_lock(&loop->post_lock);
+    bool first = loop->post == NULL;
+    *loop->post_end = p;
+    loop->post_end = &p->next;
+    pthread_mutex_unlock(&loop->post_lock);
+    if (first)
+        eventfd_write(loop->wake_fd, 1);
+    return WSK_OK;
+}
+
+void wsk_loop_stop(wsk_loop *loop)
+{
+    int err = errno;
+
+    atomic_store(&loop->stop, 1);
+    eventfd_write(loop->wake_fd, 1);
+    errno = err;
+}
+
+void wsk__loop_woken(wsk_loop *loop)
+{
+    loop->woken = true;
+}
+
+static void run_posted(wsk_loop *loop)
+{
+    eventfd_t count;
+
+    loop->woken = false;
+    /* Before the list is taken, so that no call is left behind without a wake-up. */
+    eventfd_read(loop->wake_fd, &count);
+    pthread_mutex_lock(&loop->post_lock);
+    wsk__post *p = loop->post;
+    loop->post = NULL;
+    loop->post_end = &loop->post;
+    pthread_mutex_unlock(&loop->post_lock);
+    while (p != NULL) {
+        wsk__post *next = p->next;
+
+        p->fn(p->ud);
+        free(p);
+        p = next;
+    }
+}
+
+void wsk_loop_free(wsk_loop *loop)
+{
+    if (loop == NULL)
+        return;
+    /* Posted calls may post, close streams, and so on. */
+    loop->in_turn = true;
+    do {
+        run_posted(loop);
+        run_later(loop);
+        run_dirty(loop);
+    } while (loop->post != NULL || loop->later != NULL);
+    loop->io->close(loop);
+    free_parts(loop);
+}
+
+/* -------------------------------------------------------------------------------- turns -- */
+
+static uint64_t next_due(const wsk_loop *loop)
+{
+    uint64_t a = wsk__timers_next(loop), b = wsk__wheel_next(&loop->wheel);
+
+    return a < b ? a : b;
+}
+
+/* Waits at most so long, or until the next timer. */
+static int until_due(const wsk_loop *loop, uint64_t now, int timeout_ms)
+{
+    uint64_t due = next_due(loop);
+
+    if (due == UINT64_MAX)
+        return timeout_ms;
+    uint64_t rest = due > now ? due - now : 0;
+    if (rest > INT32_MAX)
+        rest = INT32_MAX;
+    return timeout_ms < 0 || rest < (uint64_t)timeout_ms ? (int)rest : timeout_ms;
+}
+
+int wsk_loop_timeout(const wsk_loop *loop)
+{
+    if (loop->dirty != NULL || loop->later != NULL || loop->io->queued(loop))
+        return 0;
+    return until_due(loop, wsk__clock_us() / 1000, -1);
+}
+
+int wsk_loop_fd(const wsk_loop *loop)
+{
+    return loop->io->fd(loop);
+}
+
+const char *wsk_loop_io_name(const wsk_loop *loop)
+{
+    return loop->io->name;
+}
+
+/*
+ * Most of the latency of a quiet connection is the processor's way to sleep and back. Spinning
+ * for a moment before blocking saves it, as long as something does come in that moment; when it
+ * does not, again and again, spinning stops until events come quickly again.
+ */
+static int wait_busily(wsk_loop *loop, int timeout_ms)
+{
+    uint64_t start = wsk__clock_us();
+    int r = 0;
+
+    if (loop->busy_credit > 0) {
+        uint64_t spin = loop->busy_us;
+
+        if (timeout_ms > 0 && spin > (uint64_t)timeout_ms * 1000)
+            spin = (uint64_t)timeout_ms * 1000;
+        do {
+            if (loop->io->ready == NULL || loop->io->queued(loop) || loop->io->ready(loop))
+                r = loop->io->wait(loop, 0);
+        } while (r == 0 && wsk__clock_us() - start < spin);
+        if (r != 0) {
+            loop->busy_credit = BUSY_CREDIT;
+            return r;
+        }
+        loop->busy_credit--;
+        start = wsk__clock_us();
+    }
+    r = loop->io->wait(loop, timeout_ms);
+    /* Waking up takes time too, so "quickly" is measured with a wide margin. */
+    if (r > 0 && wsk__clock_us() - start < (uint64_t)loop->busy_us * 4)
+        loop->busy_credit = loop->busy_credit + 2 < BUSY_CREDIT ? loop->busy_credit + 2
+                                                                : BUSY_CREDIT;
+    return r;
+}
+
+static int turn(wsk_loop *loop, int timeout_ms, bool more)
+{
+    loop->now = wsk__clock_us() / 1000;
+    loop->in_turn = true;
+    run_later(loop);
+    run_dirty(loop);
+    if (loop->later != NULL)
+        timeout_ms = 0;
+    timeout_ms = until_due(loop, loop->now, timeout_ms);
+    int r = loop->busy_us != 0 && timeout_ms != 0 ? wait_busily(loop, timeout_ms)
+                                                  : loop->io->wait(loop, timeout_ms);
+    loop->now = wsk__clock_us() / 1000;
+    if (r > 0)
+        loop->io->dispatch(loop);
+    if (loop->woken)
+        run_posted(loop);
+    if (loop->heap_n > 0)
+        wsk__timers_fire(loop);
+    wsk__wheel_fire(&loop->wheel, loop->now);
+    run_dirty(loop);
+    /* Within wsk_loop_run() the next wait submits; nobody knows when the next single turn is. */
+    if (!more && loop->io->submit != NULL && loop->io->queued(loop)) {
+        loop->io->submit(loop);
+        run_dirty(loop);
+    }
+    loop->in_turn = false;
+    return r < 0 ? WSK_ERR_SYS : WSK_OK;
+}
+
+int wsk_loop_turn(wsk_loop *loop, int timeout_ms)
+{
+    return turn(loop, timeout_ms, false);
+}
+
+int wsk_loop_run(wsk_loop *loop)
+{
+    while (!atomic_exchange(&loop->stop, 0))
+        WSK_TRY(turn(loop, -1, true));
+    if (loop->io->submit != NULL && loop->io->queued(loop)) {
+        loop->in_turn = true;
+        loop->io->submit(loop);
+        run_dirty(loop);
+        loop->in_turn = false;
+    }
+    return WSK_OK;
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a stream does on every backend: asks for output and sends it, ends, closes, breaks. Knows
+ * the backend only as wsk__io_ops; TLS is in stream_tls.c.
+ */
+#include "net/loop_priv.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+int wsk__stream_open(wsk__stream *s, wsk_loop *loop, const wsk__stream_ops *ops, int fd,
+                     wsk__tls_session *tls)
+{
+    memset(s, 0, sizeof(*s));
+    s->ops = ops;
+    s->loop = loop;
+    s->fd = fd;
+    s->deadline = UINT64_MAX;
+    s->state = WSK__S_OPEN;
+    if (tls != NULL) {
+        int r = wsk__stream_tls_open(s, tls);
+        if (r < 0) {
+            close(fd);
+            return r;
+        }
+    }
+    int r = loop->io->stream_open(s);
+    if (r < 0) {
+        int err = errno;
+        wsk__stream_tls_free(s);
+        close(fd);
+        errno = err;
+        return r;
+    }
+    loop->streams++;
+    if (tls != NULL)
+        wsk__loop_dirty(s);
+    return WSK_OK;
+}
+
+wsk__tls_session *wsk__stream_session(const wsk__stream *s)
+{
+    return s->tls != NULL ? s->tls->session : NULL;
+}
+
+void wsk__stream_close(wsk__stream *s)
+{
+    wsk_loop *loop = s->loop;
+
+    if (s->state & WSK__S_CLOSED)
+        return;
+    s->state |= WSK__S_CLOSED;
+    wsk__wheel_remove(&loop->wheel, s);
+    loop->io->stream_close(s);
+    s->fd = -1;
+    if (s->state & WSK__S_LATER)
+        loop->later_closed++;
+    wsk__loop_dirty(s);
+}
+
+void wsk__stream_set_deadline(wsk__stream *s, uint64_t when)
+{
+    if (!(s->state & WSK__S_CLOSED))
+        wsk__wheel_set(&s->loop->wheel, s, when);
+}
+
+/* -------------------------------------------------------------------------------- input -- */
+
+void wsk__stream_received(wsk__stream *s, uint8_t *data, size_t n)
+{
+    s->loop->receiving = s;
+    s->ops->received(s, data, n);
+    s->loop->receiving = NULL;
+}
+
+void wsk__stream_take(wsk__stream *s, uint8_t *data, size_t n)
+{
+    if (n == 0)
+        s->state |= WSK__S_EOF;
+    if (s->tls != NULL) {
+        wsk__stream_tls_take(s, data, n);
+        return;
+    }
+    wsk__stream_received(s, data, n);
+}
+
+void wsk__stream_set_reading(wsk__stream *s, bool on)
+{
+    if ((s->state & WSK__S_CLOSED) || on == !(s->state & WSK__S_PAUSED))
+        return;
+    if (on) {
+        s->state &= ~(uint32_t)WSK__S_PAUSED;
+        wsk__loop_dirty(s);
+    } else {
+        s->state |= WSK__S_PAUSED;
+        s->loop->io->stream_pause(s);
+    }
+}
+
+void *wsk__loop_scratch(wsk_loop *loop, size_t *ret_n)
+{
+    /* TLS encrypts right behind `received`, so one piece of memory serves them all. */
+    if (loop->receiving == NULL || loop->receiving->tls != NULL || loop->io->scratch == NULL) {
+        *ret_n = WSK__SCRATCH;
+        return loop->scratch;
+    }
+    return loop->io->scratch(loop, ret_n);
+}
+
+/* ------------------------------------------------------------------------------- output -- */
+
+ssize_t wsk__stream_write(wsk__stream *s, const struct iovec *iov, size_t n)
+{
+    const wsk__sys *sys = s->loop->sys;
+    ssize_t r;
+
+    do {
+        if (n == 1) {
+            r = sys->send(s->fd, iov->iov_base, iov->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        } else {
+            struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = n};
+            r = sys->sendmsg(s->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+        }
+    } while (r < 0 && errno == EINTR);
+    return r;
+}
+
+void wsk__stream_end_output(wsk__stream *s)
+{
+    s->state |= WSK__S_SHUT_DONE;
+    shutdown(s->fd, SHUT_WR);
+}
+
+static void pump(wsk__stream *s, bool now)
+{
+    const wsk__io_ops *io = s->loop->io;
+    struct iovec iov[WSK__IOV_MAX];
+
+    if (s->tls != NULL) {
+        wsk__stream_tls_pump(s, now);
+        return;
+    }
+    for (unsigned round = 0; !(s->state & WSK__S_NO_OUTPUT); round++) {
+        if (round == WSK__ROUNDS && !now) {
+            wsk__loop_later(s);
+            return;
+        }
+        if (!now && io->room != NULL && !io->room(s->loop)) {
+            wsk__loop_later(s);
+            return;
+        }
+        size_t k = s->ops->output(s, iov, WSK__IOV_MAX);
+        if (k == 0) {
+            if ((s->state & (WSK__S_SHUT | WSK__S_SHUT_DONE)) == WSK__S_SHUT)
+                wsk__stream_end_output(s);
+            return;
+        }
+        size_t total = 0;
+        for (size_t i = 0; i < k; i++)
+            total += iov[i].iov_len;
+        if (!now && io->send != NULL && io->send(s, iov, k, total))
+            return;
+        ssize_t n = wsk__stream_write(s, iov, k);
+        wsk__stream_settled(s, NULL, n > 0 ? (size_t)n : 0, total, n < 0 ? errno : 0);
+    }
+}
+
+void wsk__stream_pump(wsk__stream *s)
+{
+    pump(s, false);
+}
+
+void wsk__stream_settled(wsk__stream *s, const uint8_t *base, size_t n, size_t total, int err)
+{
+    if (s->tls != NULL) {
+        wsk__stream_tls_settled(s, base, n, total, err);
+        return;
+    }
+    s->ops->sent(s, n);
+    if ((s->state & WSK__S_CLOSED) || n == total)
+        return;
+    if (err != 0 && err != EAGAIN) {
+        wsk__stream_broken(s, err);
+        return;
+    }
+    s->state |= WSK__S_BLOCKED;
+    s->loop->io->stream_block(s);
+}
+
+void wsk__stream_want_output(wsk__stream *s)
+{
+    /* Right behind `received` it is asked anyway. */
+    if (!(s->state & (WSK__S_DIRTY | WSK__S_NO_OUTPUT)) && s->loop->receiving != s)
+        wsk__loop_dirty(s);
+}
+
+void wsk__stream_flush(wsk__stream *s)
+{
+    if (s->state & WSK__S_SENDING)
+        s->loop->io->settle(s);
+    pump(s, true);
+}
+
+void wsk__stream_shutdown(wsk__stream *s)
+{
+    s->state |= WSK__S_SHUT;
+    wsk__stream_want_output(s);
+}
+
+/* ----------------------------------------------------------------------------- breaking -- */
+
+static const char *error_text(int err)
+{
+    switch (err) {
+    case ECONNRESET:
+        return "connection reset by peer";
+    case EPIPE:
+        return "connection closed by peer";
+    case ETIMEDOUT:
+        return "connection timed out";
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENETDOWN:
+        return "network unreachable";
+    case ENOMEM:
+    case ENOBUFS:
+        return "out of memory";
+    default:
+        return "connection broken";
+    }
+}
+
+void wsk__stream_lost_text(wsk__stream *s, const char *text)
+{
+    if (s->state & WSK__S_DEAD)
+        return;
+    s->state |= WSK__S_LOST;
+    s->ops->lost(s, text);
+}
+
+void wsk__stream_lost(wsk__stream *s, int err)
+{
+    if (s->state & WSK__S_BROKEN)
+        err = (int)(s->state >> WSK__S_ERRNO_SHIFT);
+    wsk__stream_lost_text(s, error_text(err));
+}
+
+void wsk__stream_broken(wsk__stream *s, int err)
+{
+    if (s->state & (WSK__S_DEAD | WSK__S_BROKEN))
+        return;
+    s->state |= WSK__S_BROKEN | (uint32_t)(err & 0xFF) << WSK__S_ERRNO_SHIFT;
+    wsk__loop_dirty(s);
+}
+
+void wsk__stream_run(wsk__stream *s)
+{
+    if (s->state & WSK__S_DEAD)
+        return;
+    if (!(s->state & (WSK__S_PAUSED | WSK__S_EOF)))
+        s->loop->io->stream_read(s);
+    /*
+     * A peer that fails a connection sends a close frame and resets. Our writing sees the reset
+     * first, but what the peer sent is still to be had: `lost` waits until it is read.
+     */
+    if ((s->state & WSK__S_BROKEN) && !(s->state & WSK__S_ARMED)) {
+        wsk__stream_lost(s, 0);
+        return;
+    }
+    if (!(s->state & WSK__S_CLOSED))
+        wsk__stream_pump(s);
+}

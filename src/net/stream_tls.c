@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TLS on a stream: cipher text in, plain text to the owner; the owner's output, encrypted into
+ * records, out. The session (tls_session.h) does the cryptography.
+ *
+ * Cipher text to be sent is gathered in memory of the loop: what the handshake answers, then all
+ * of the owner's output, in one write. Only what the socket does not take is copied to memory of
+ * the stream's own, and that is freed as soon as it is gone, so that an idle stream holds none.
+ */
+#include "net/loop_priv.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* Cipher text may pile up this far: what is gathered, and what the session says of its own
+ * accord. A peer that asks for key updates without reading the answers is cut off here. */
+#define OUT_MAX (WSK__TLS_GATHER + (size_t)64 * 1024)
+
+int wsk__stream_tls_open(wsk__stream *s, wsk__tls_session *session)
+{
+    wsk_loop *loop = s->loop;
+
+    s->tls = wsk__alloc0(loop->hooks, sizeof(*s->tls));
+    if (s->tls == NULL) {
+        wsk__tls_session_free(session);
+        return WSK_ERR_NOMEM;
+    }
+    s->tls->session = session;
+    if (loop->tls_room == NULL)
+        loop->tls_room = wsk__alloc(loop->hooks, sizeof(*loop->tls_room) + loop->recv_cap);
+    if (loop->tls_room == NULL) {
+        wsk__stream_tls_free(s);
+        return WSK_ERR_NOMEM;
+    }
+    return WSK_OK;
+}
+
+/* Frees what memory `out` has, be it the session's or ours. Lent memory is let go. */
+static void free_out(wsk__stream *s, wsk__tls_out *out)
+{
+    wsk__stream_tls *t = s->tls;
+
+    wsk__tls_session_clear(t->session, out);
+    wsk__free(s->loop->hooks, t->kept);
+    t->kept = NULL;
+}
+
+void wsk__stream_tls_free(wsk__stream *s)
+{
+    if (s->tls == NULL)
+        return;
+    free_out(s, &s->tls->out);
+    wsk__tls_session_free(s->tls->session);
+    wsk__free(s->loop->hooks, s->tls);
+    s->tls = NULL;
+}
+
+/* --------------------------------------------------------------------------- cipher text -- */
+
+/* Opens a place for cipher text: behind what still waits, or in memory of the loop. True if that
+ * was lent. */
+static bool open_out(wsk__stream *s, wsk__tls_out *out)
+{
+    wsk_loop *loop = s->loop;
+    bool lend = s->tls->out.ptr == NULL && !loop->cipher_lent;
+
+    *out = s->tls->out;
+    memset(&s->tls->out, 0, sizeof(s->tls->out));
+    if (lend) {
+        out->cap = sizeof(loop->tls_room->cipher);
+        out->ptr = loop->io->scratch != NULL ? loop->io->scratch(loop, &out->cap)
+                                             : loop->tls_room->cipher;
+        loop->cipher_lent = true;
+    }
+    s->tls->open = out;
+    return lend;
+}
+
+/* Keeps what of `out` is not sent yet. */
+static void keep_out(wsk__stream *s, wsk__tls_out *out)
+{
+    wsk__stream_tls *t = s->tls;
+    size_t n = out->len - out->off;
+
+    if (n == 0) {
+        free_out(s, out);
+        return;
+    }
+    if (!out->owned && out->ptr != t->kept) {
+        uint8_t *p = wsk__alloc(s->loop->hooks, n);
+
+        if (p == NULL) {
+            wsk__stream_broken(s, ENOMEM);
+            return;
+        }
+        memcpy(p, out->ptr + out->off, n);
+        t->kept = p;
+        *out = (wsk__tls_out){.ptr = p, .len = n, .cap = n};
+    } else if (out->owned) {
+        /* The session has moved it. */
+        wsk__free(s->loop->hooks, t->kept);
+        t->kept = NULL;
+    }
+    t->out = *out;
+}
+
+static void sent_or_blocked(wsk__stream *s, size_t n, size_t total, int err)
+{
+    if (s->state & WSK__S_BROKEN)
+        return;
+    if (err != 0 && err != EAGAIN) {
+        wsk__stream_broken(s, err);
+    } else if (n < total) {
+        s->state |= WSK__S_BLOCKED;
+        s->loop->io->stream_block(s);
+    }
+}
+
+static void send_out(wsk__stream *s, wsk__tls_out *out, bool now)
+{
+    const wsk__io_ops *io = s->loop->io;
+    struct iovec iov = {out->ptr + out->off, out->len - out->off};
+
+    if (iov.iov_len == 0 || (s->state & (WSK__S_CLOSED | WSK__S_BROKEN | WSK__S_BLOCKED))) {
+        keep_out(s, out);
+        return;
+    }
+    if (!now && io->send != NULL && io->send(s, &iov, 1, iov.iov_len)) {
+        /* Where lent memory is, the queue knows: settling copies what remains of it. */
+        if (out->owned || out->ptr == s->tls->kept)
+            keep_out(s, out);
+        return;
+    }
+    ssize_t n = wsk__stream_write(s, &iov, 1);
+    int err = n < 0 ? errno : 0;
+    out->off += n > 0 ? (size_t)n : 0;
+    keep_out(s, out);
+    sent_or_blocked(s, n > 0 ? (size_t)n : 0, iov.iov_len, err);
+}
+
+static void close_out(wsk__stream *s, wsk__tls_out *out, bool lent, bool now)
+{
+    s->tls->open = NULL;
+    send_out(s, out, now);
+    if (lent)
+        s->loop->cipher_lent = false;
+}
+
+void wsk__stream_tls_settled(wsk__stream *s, const uint8_t *base, size_t n, size_t total, int err)
+{
+    wsk__stream_tls *t = s->tls;
+    wsk__tls_out rest = {.ptr = (uint8_t *)(uintptr_t)base, .off = n, .len = total};
+
+    if (t->out.ptr != NULL) {
+        rest = t->out;
+        rest.off += n;
+        memset(&t->out, 0, sizeof(t->out));
+    }
+    keep_out(s, &rest);
+    sent_or_blocked(s, n, total, err);
+}
+
+/* -------------------------------------------------------------------------------- output -- */
+
+/* One record from the pieces between *i, *off and the end, or, from a long piece, several. How
+ * many octets; 0 = the session has failed. */
+static size_t encrypt_some(wsk__stream *s, const struct iovec *iov, size_t k, size_t *i,
+                           size_t *off, size_t max, wsk__tls_out *out)
+{
+    wsk__tls_room *room = s->loop->tls_room;
+    const uint8_t *p = (const uint8_t *)iov[*i].iov_base + *off;
+    size_t n = iov[*i].iov_len - *off;
+
+    if (n >= WSK__TLS_RECORD || *i + 1 == k) {
+        if (n > max)
+            n = max;
+        *off += n;
+    } else {
+        for (n = 0; n < WSK__TLS_RECORD && *i < k;) {
+            size_t m = iov[*i].iov_len - *off;
+
+            if (m > WSK__TLS_RECORD - n)
+                m = WSK__TLS_RECORD - n;
+            memcpy(room->record + n, (const uint8_t *)iov[*i].iov_base + *off, m);
+            n += m;
+            *off += m;
+            if (*off < iov[*i].iov_len)
+                break;
+            ++*i;
+            *off = 0;
+        }
+        p = room->record;
+    }
+    if (*i < k && *off == iov[*i].iov_len) {
+        ++*i;
+        *off = 0;
+    }
+    return wsk__tls_session_write(s->tls->session, p, n, out) == WSK__TLS_OK ? n : 0;
+}
+
+/* Encrypts the owner's output until there is no more of it, or enough for one write. */
+static void gather(wsk__stream *s, wsk__tls_out *out)
+{
+    const uint32_t not_now = WSK__S_NO_OUTPUT | WSK__S_NOTIFIED;
+    struct iovec iov[WSK__IOV_MAX];
+
+    while ((s->state & WSK__S_SECURED) && !(s->state & not_now) &&
+           out->len - out->off < WSK__TLS_GATHER) {
+        size_t k = s->ops->output(s, iov, WSK__IOV_MAX);
+        size_t i = 0, off = 0, taken = 0, n = 1;
+
+        if (k == 0) {
+            if (s->state & WSK__S_SHUT) {
+                s->state |= WSK__S_NOTIFIED;
+                wsk__tls_session_shutdown(s->tls->session, out);
+            }
+            return;
+        }
+        while (i < k && n > 0 && out->len - out->off < WSK__TLS_GATHER) {
+            if (iov[i].iov_len == 0) {
+                i++;
+                continue;
+            }
+            n = encrypt_some(s, iov, k, &i, &off, WSK__TLS_GATHER, out);
+            taken += n;
+        }
+        s->ops->sent(s, taken);
+        if (n == 0)
+            wsk__stream_broken(s, ENOMEM);
+    }
+}
+
+/* --------------------------------------------------------------------------------- input -- */
+
+static void feed(wsk__stream *s, const uint8_t *data, size_t n, wsk__tls_out *out,
+                 const char **ret_why)
+{
+    wsk__tls_room *room = s->loop->tls_room;
+    wsk__tls_session *session = s->tls->session;
+    size_t cap = s->loop->recv_cap, got;
+    wsk__tls_result r;
+
+    do {
+        size_t used = 0;
+
+        got = 0;
+        r = wsk__tls_session_read(session, data, n, &used, room->plain, cap, &got, out);
+        if (n > 0)
+            data += used;
+        n -= used;
+        if (!(s->state & WSK__S_SECURED) && wsk__tls_session_is_ready(session)) {
+            s->state |= WSK__S_SECURED;
+            s->ops->secured(s);
+        }
+        if (got > 0 && !(s->state & WSK__S_DEAD)) {
+            wsk__stream_received(s, room->plain, got);
+            gather(s, out);
+        }
+        if (r == WSK__TLS_OK && out->len - out->off > OUT_MAX) {
+            *ret_why = "TLS answers pile up unread";
+            return;
+        }
+    } while (r == WSK__TLS_OK && (n > 0 || got == cap) && !(s->state & WSK__S_DEAD));
+    if (r == WSK__TLS_FAILED) {
+        *ret_why = wsk__tls_session_why(session);
+    } else if (r == WSK__TLS_EOF && !(s->state & (WSK__S_EOF | WSK__S_DEAD))) {
+        s->state |= WSK__S_EOF;
+        wsk__stream_received(s, NULL, 0);
+    }
+}
+
+static void take(wsk__stream *s, uint8_t *data, size_t n)
+{
+    const char *why = NULL;
+    wsk__tls_out out;
+    bool lent = open_out(s, &out);
+
+    s->state |= WSK__S_STARTED;
+    feed(s, data, n, &out, &why);
+    gather(s, &out);
+    close_out(s, &out, lent, why != NULL);
+    /* Behind the alert, which says the same to the peer. */
+    if (why != NULL)
+        wsk__stream_lost_text(s, why);
+}
+
+void wsk__stream_tls_take(wsk__stream *s, uint8_t *data, size_t n)
+{
+    if (n > 0) {
+        take(s, data, n);
+    } else if (!(s->state & WSK__S_SECURED)) {
+        wsk__stream_lost_text(s, "closed by the peer during the TLS handshake");
+    } else {
+        /* Without close_notify: for a protocol that has a closing handshake of its own, the
+         * same thing as with it. */
+        wsk__stream_received(s, NULL, 0);
+    }
+}
+
+void wsk__stream_tls_pump(wsk__stream *s, bool now)
+{
+    const wsk__io_ops *io = s->loop->io;
+    wsk__stream_tls *t = s->tls;
+
+    /* `received` runs: encrypting is as good as sending for octets that are only borrowed. */
+    if (t->open != NULL) {
+        gather(s, t->open);
+        return;
+    }
+    for (unsigned round = 0; !(s->state & WSK__S_NO_OUTPUT); round++) {
+        wsk__tls_out out;
+
+        if (!now && (round == WSK__ROUNDS || (io->room != NULL && !io->room(s->loop)))) {
+            wsk__loop_later(s);
+            return;
+        }
+        if (!(s->state & WSK__S_STARTED)) {
+            take(s, NULL, 0);
+            continue;
+        }
+        bool lent = open_out(s, &out);
+        if (out.len == out.off)
+            gather(s, &out);
+        bool none = out.len == out.off;
+        close_out(s, &out, lent, now);
+        if (none)
+            break;
+    }
+    if ((s->state & (WSK__S_NOTIFIED | WSK__S_SHUT_DONE | WSK__S_NO_OUTPUT)) == WSK__S_NOTIFIED &&
+        t->out.ptr == NULL)
+        wsk__stream_end_output(s);
+    else if ((s->state & (WSK__S_SHUT | WSK__S_SECURED | WSK__S_SHUT_DONE | WSK__S_NO_OUTPUT)) ==
+             WSK__S_SHUT)
+        wsk__stream_end_output(s);
+}

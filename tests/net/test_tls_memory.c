@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* How much heap an idle TLS connection holds, by kind: all that OpenSSL and the library allocate
+ * for it, as malloc(3) rounds it. */
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/ssl.h>
+
+#include "net/tls_set.h"
+#include "tls_certs.h"
+#include "tls_pair.h"
+
+#define PAIRS 50
+/* What a server may hold for a connection that is idle. */
+#define LIMIT 20480
+
+static size_t live;
+
+/* glibc's blocks have 8 octets in front. */
+static void count(void *p, int sign)
+{
+    size_t n = p != NULL ? malloc_usable_size(p) + 8 : 0;
+
+    live += sign > 0 ? n : -n;
+}
+
+static void *count_malloc(size_t n, const char *file, int line)
+{
+    void *p = malloc(n);
+
+    (void)file;
+    (void)line;
+    count(p, 1);
+    return p;
+}
+
+static void *count_realloc(void *p, size_t n, const char *file, int line)
+{
+    void *q;
+
+    (void)file;
+    (void)line;
+    count(p, -1);
+    q = realloc(p, n);
+    count(q, 1);
+    return q;
+}
+
+static void count_free(void *p, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    count(p, -1);
+    free(p);
+}
+
+static void *hook_realloc(void *ud, void *p, size_t n)
+{
+    (void)ud;
+    if (n > 0)
+        return count_realloc(p, n, NULL, 0);
+    count_free(p, NULL, 0);
+    return NULL;
+}
+
+static wsk_hooks hooks = {.size = sizeof(wsk_hooks), .realloc = hook_realloc};
+
+static int make_certificates(void **state)
+{
+    (void)state;
+    certs_begin();
+    certs_make(&(cert_spec){.file = "ca", .ca = true});
+    certs_make(&(cert_spec){.file = "a", .san = "DNS:a.test", .issuer = "ca"});
+    certs_make(&(cert_spec){.file = "b", .san = "DNS:b.test", .issuer = "ca", .rsa_bits = 2048});
+    certs_make(&(cert_spec){.file = "user", .san = "DNS:user.test", .issuer = "ca"});
+    return 0;
+}
+
+static int remove_certificates(void **state)
+{
+    (void)state;
+    certs_end();
+    return 0;
+}
+
+typedef struct kind {
+    const char *name;
+    const char *host;
+    int version;
+    bool client_certificate, resumed, used, no_tickets;
+} kind;
+
+static void measure(const kind *k)
+{
+    static tls_pair pairs[PAIRS];
+    static uint8_t data[70000];
+    wsk_tls_options s = WSK_TLS_OPTIONS_INIT, c = WSK_TLS_OPTIONS_INIT;
+    size_t server_octets, client_octets;
+    const char *why = "";
+
+    s.role = WSK_ROLE_SERVER;
+    c.role = WSK_ROLE_CLIENT;
+    s.hooks = c.hooks = &hooks;
+    s.no_tickets = k->no_tickets;
+    s.certificate_file = certs_path("a.pem");
+    s.key_file = certs_path("a.key");
+    s.ca_file = c.ca_file = certs_path("ca.pem");
+    if (k->client_certificate) {
+        s.verify = true;
+        c.certificate_file = certs_path("user.pem");
+        c.key_file = certs_path("user.key");
+    }
+    wsk_tls *server = tls_make(&s), *client = tls_make(&c);
+    assert_int_equal(
+        wsk_tls_add_certificate(server, certs_path("b.pem"), certs_path("b.key"), &why), 0);
+    if (k->version == 12)
+        SSL_CTX_set_max_proto_version(client->set->ctx, TLS1_2_VERSION);
+    for (int i = -2; i < PAIRS; i++) {
+        tls_pair *p = &pairs[i < 0 ? 0 : i];
+        assert_int_equal(pair_open(p, server, client, k->host, SIZE_MAX), 0);
+        assert_true(pair_run(p));
+        if (k->used) {
+            pair_send(p, &p->client, &p->server, data, sizeof(data));
+            pair_send(p, &p->server, &p->client, data, sizeof(data));
+        }
+        assert_true(wsk__tls_session_was_resumed(p->server.session) == (k->resumed && (i > -2)));
+        wsk__tls_out_clear(&p->client.out, client);
+        wsk__tls_out_clear(&p->server.out, server);
+        /* The first two: what is allocated once. */
+        if (i < 0)
+            pair_close(p);
+        if (!k->resumed) {
+            SSL_SESSION_free(client->set->tickets[0].session);
+            client->set->tickets[0].session = NULL;
+        }
+    }
+    size_t before = live;
+    for (int i = 0; i < PAIRS; i++) {
+        wsk__tls_session_free(pairs[i].server.session);
+        pairs[i].server.session = NULL;
+    }
+    server_octets = (before - live) / PAIRS;
+    before = live;
+    for (int i = 0; i < PAIRS; i++) {
+        wsk__tls_session_free(pairs[i].client.session);
+        pairs[i].client.session = NULL;
+    }
+    client_octets = (before - live) / PAIRS;
+    print_message("# %-34s server %6zu octets, client %6zu octets\n", k->name, server_octets,
+                  client_octets);
+    assert_in_range(server_octets, 1, LIMIT);
+    for (int i = 0; i < PAIRS; i++)
+        pair_close(&pairs[i]);
+    wsk_tls_unref(server);
+    wsk_tls_unref(client);
+}
+
+static void test_idle_memory(void **state)
+{
+    static const kind kinds[] = {
+        {.name = "TLS 1.3", .host = "a.test", .version = 13},
+        {.name = "TLS 1.3, resumed", .host = "a.test", .version = 13, .resumed = true},
+        {.name = "TLS 1.3, no tickets", .host = "a.test", .version = 13, .no_tickets = true},
+        {.name = "TLS 1.3, second certificate", .host = "b.test", .version = 13},
+        {.name = "TLS 1.3, client certificate",
+         .host = "a.test",
+         .version = 13,
+         .client_certificate = true},
+        {.name = "TLS 1.3, used", .host = "a.test", .version = 13, .used = true},
+        {.name = "TLS 1.2", .host = "a.test", .version = 12},
+        {.name = "TLS 1.2, resumed", .host = "a.test", .version = 12, .resumed = true},
+        {.name = "TLS 1.2, second certificate", .host = "b.test", .version = 12},
+        {.name = "TLS 1.2, client certificate",
+         .host = "a.test",
+         .version = 12,
+         .client_certificate = true},
+        {.name = "TLS 1.2, used", .host = "a.test", .version = 12, .used = true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < WSK__COUNT(kinds); i++)
+        measure(&kinds[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_idle_memory)};
+
+    /* Before OpenSSL allocates for the first time. */
+    if (!CRYPTO_set_mem_functions(count_malloc, count_realloc, count_free))
+        return 1;
+    return cmocka_run_group_tests_name("tls_memory", tests, make_certificates, remove_certificates);
+}

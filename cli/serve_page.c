@@ -163,20 +163,13 @@ static bool equals(wsk_str a, const char *b)
     return a.len == strlen(b) && memcmp(a.ptr, b, a.len) == 0;
 }
 
-bool serve_page_path_fits(const serve_page *page, wsk_str path)
-{
-    return is_any(page->path) || equals(path, page->path);
-}
-
-int serve_page_status(const serve_page *page, const wsk_peer *peer, bool is_upgrade)
+int serve_page_status(const serve_page *page, const wsk_peer *peer)
 {
     wsk_str path = wsk_conn_path(wsk_peer_conn(peer));
 
-    if (is_upgrade)
-        return 404;
     if (page->html != NULL && equals(path, "/"))
         return 200;
-    return serve_page_path_fits(page, path) ? 426 : 404;
+    return is_any(page->path) || equals(path, page->path) ? 426 : 404;
 }
 
 static int respond_page(const serve_page *page, wsk_peer *peer)

@@ -11,11 +11,8 @@ typedef struct serve_page serve_page;
 serve_page *serve_page_new(const serve_settings *settings, const char *url);
 void serve_page_free(serve_page *page); /* NULL is fine */
 
-/* True if handshakes of the listener may ask for the path. */
-bool serve_page_path_fits(const serve_page *page, wsk_str path);
-
-/* The HTTP status for a request that is no handshake, or is one for another path. */
-int serve_page_status(const serve_page *page, const wsk_peer *peer, bool is_upgrade);
+/* The HTTP status for a request that is no handshake. */
+int serve_page_status(const serve_page *page, const wsk_peer *peer);
 /* Answers it so. A negative error if that was not possible. */
 int serve_page_respond(const serve_page *page, wsk_peer *peer, int status);
 

@@ -19,11 +19,8 @@ enum {
 
 /* ---------------------------------------------------------------------------- per peer -- */
 
-/*
- * The data pointer of a peer is all that an idle connection may cost here. It holds the time at
- * which the connection opened, shifted, with the lowest bit set; or, while messages wait to be
- * sent back, points to a backlog. NULL: not open yet.
- */
+/* What is remembered of an open connection. There is none, and idle connections cost nothing here,
+ * while neither its end is to be logged nor messages wait to be sent back. */
 typedef struct waiting {
     struct waiting *next;
     wsk_opcode op;
@@ -31,66 +28,49 @@ typedef struct waiting {
     uint8_t data[];
 } waiting;
 
-typedef struct backlog {
+typedef struct client {
     uint64_t opened;
     waiting *first, **last;
-    size_t octets;
-} backlog;
-
-static void *opened_at(uint64_t now)
-{
-    return (void *)((uintptr_t)now << 1 | 1);
-}
-
-static bool has_backlog(const void *data)
-{
-    return data != NULL && ((uintptr_t)data & 1) == 0;
-}
-
-static uint64_t opened_time(const void *data)
-{
-    return has_backlog(data) ? ((const backlog *)data)->opened : (uint64_t)((uintptr_t)data >> 1);
-}
-
-static backlog *backlog_new(wsk_peer *p)
-{
-    backlog *b = malloc(sizeof(*b));
-
-    if (b == NULL)
-        return NULL;
-    b->opened = opened_time(wsk_peer_data(p));
-    b->first = NULL;
-    b->last = &b->first;
-    b->octets = 0;
-    wsk_peer_set_data(p, b);
-    return b;
-}
-
-static void backlog_pop(backlog *b)
-{
-    waiting *m = b->first;
-
-    b->first = m->next;
-    if (b->first == NULL)
-        b->last = &b->first;
-    b->octets -= m->len;
-    free(m);
-}
-
-static void backlog_free(wsk_peer *p, backlog *b)
-{
-    while (b->first != NULL)
-        backlog_pop(b);
-    wsk_peer_set_data(p, opened_at(b->opened));
-    free(b);
-}
-
-/* --------------------------------------------------------------------------------- log -- */
+    char address[]; /* asked for while there is a socket to ask */
+} client;
 
 static serve_worker *worker_of(const wsk_peer *p)
 {
     return wsk_server_data(wsk_peer_server(p));
 }
+
+/* The client of a peer, made if there is none; NULL: out of memory. */
+static client *client_of(wsk_peer *p)
+{
+    client *c = wsk_peer_data(p);
+    char address[128];
+
+    if (c != NULL)
+        return c;
+    wsk_peer_address(p, address, sizeof(address));
+    size_t len = strlen(address);
+    c = malloc(sizeof(*c) + len + 1);
+    if (c == NULL)
+        return NULL;
+    memcpy(c->address, address, len + 1);
+    c->opened = wsk_loop_now(worker_of(p)->loop);
+    c->first = NULL;
+    c->last = &c->first;
+    wsk_peer_set_data(p, c);
+    return c;
+}
+
+static void forget_first(client *c)
+{
+    waiting *m = c->first;
+
+    c->first = m->next;
+    if (c->first == NULL)
+        c->last = &c->first;
+    free(m);
+}
+
+/* --------------------------------------------------------------------------------- log -- */
 
 static serve_field text_field(const char *key, const char *text)
 {
@@ -128,17 +108,13 @@ static void log_request(wsk_peer *p, int status)
                     sizeof(fields) / sizeof(fields[0]));
 }
 
-static void log_open(wsk_peer *p)
+static void log_open(wsk_peer *p, const char *address)
 {
     const wsk_conn *c = wsk_peer_conn(p);
-    const serve_log *log = &worker_of(p)->serve->log;
-    char address[128], extensions[256];
+    char extensions[256];
     serve_field fields[6];
     size_t n = 0;
 
-    if (log->level < WSK_LOG_INFO)
-        return;
-    wsk_peer_address(p, address, sizeof(address));
     fields[n++] = text_field("peer", address);
     fields[n++] = str_field("target", wsk_conn_target(c));
     wsk_str origin = wsk_conn_header(c, "Origin", 0);
@@ -150,60 +126,81 @@ static void log_open(wsk_peer *p)
         fields[n++] = text_field("extensions", extensions);
     if (wsk_peer_is_tls(p))
         fields[n++] = typed_field("tls", SERVE_FIELD_YES, 1);
-    serve_log_event(log, WSK_LOG_INFO, "open", fields, n);
+    serve_log_event(&worker_of(p)->serve->log, WSK_LOG_INFO, "open", fields, n);
 }
 
-static void log_close(wsk_peer *p, unsigned code, const char *text, uint64_t lasted)
+static void log_close(wsk_peer *p, const client *who, unsigned code, const char *text)
 {
+    serve_worker *w = worker_of(p);
     const wsk_conn *c = wsk_peer_conn(p);
-    char address[128];
     wsk_conn_stats stats = {0};
 
-    wsk_peer_address(p, address, sizeof(address));
     wsk_conn_get_stats(c, &stats);
     serve_field fields[] = {
-        text_field("peer", address),
-        typed_field("seconds", SERVE_FIELD_SECONDS, lasted),
+        text_field("peer", who->address),
+        typed_field("seconds", SERVE_FIELD_SECONDS, wsk_loop_now(w->loop) - who->opened),
         number_field("messages_in", stats.messages_in),
         number_field("messages_out", stats.messages_out),
         number_field("octets_in", stats.octets_in),
         number_field("octets_out", stats.octets_out),
         number_field("code", code),
         typed_field("clean", SERVE_FIELD_YES, wsk_conn_was_clean(c)),
-        text_field("reason", text != NULL ? text : wsk_close_code_text(code)),
+        text_field("reason", text),
     };
-    serve_log_event(&worker_of(p)->serve->log, WSK_LOG_INFO, "close", fields,
+    serve_log_event(&w->serve->log, WSK_LOG_INFO, "close", fields,
                     sizeof(fields) / sizeof(fields[0]));
 }
 
 /* ---------------------------------------------------------------------------- handlers -- */
 
+static bool logs_clients(const wsk_peer *p)
+{
+    return worker_of(p)->serve->log.level >= WSK_LOG_INFO;
+}
+
 static void on_request(wsk_peer *p, bool is_upgrade)
 {
-    serve_worker *w = worker_of(p);
-    const serve_page *page = w->pages[wsk_peer_listener(p)];
-
-    if (is_upgrade && serve_page_path_fits(page, wsk_conn_path(wsk_peer_conn(p)))) {
+    if (is_upgrade) {
         if (wsk_peer_accept(p, NULL) < 0)
             wsk_peer_drop(p);
         return;
     }
     /* Logged first: the request is readable only until it is answered. */
-    int status = serve_page_status(page, p, is_upgrade);
+    const serve_page *page = worker_of(p)->pages[wsk_peer_listener(p)];
+    int status = serve_page_status(page, p);
     log_request(p, status);
     if (serve_page_respond(page, p, status) < 0)
         wsk_peer_drop(p);
 }
 
-static void on_open(wsk_peer *p)
+static void on_refused(wsk_peer *p, unsigned status, const char *text)
 {
-    wsk_peer_set_data(p, opened_at(wsk_loop_now(worker_of(p)->loop)));
-    log_open(p);
+    char address[128];
+
+    wsk_peer_address(p, address, sizeof(address));
+    const serve_field fields[] = {
+        text_field("peer", address),
+        number_field("status", status),
+        text_field("reason", text),
+    };
+    serve_log_event(&worker_of(p)->serve->log, WSK_LOG_INFO, "refuse", fields,
+                    sizeof(fields) / sizeof(fields[0]));
 }
 
-static void echo_later(wsk_peer *p, backlog *b, wsk_opcode op, const uint8_t *data, size_t len)
+static void on_open(wsk_peer *p)
 {
-    waiting *m = b != NULL || (b = backlog_new(p)) != NULL ? malloc(sizeof(*m) + len) : NULL;
+    client *c;
+
+    if (logs_clients(p) && (c = client_of(p)) != NULL)
+        log_open(p, c->address);
+}
+
+/* The queue is full, and so above its high mark: nothing more is read from the client until it has
+ * drained. What was read already still arrives and has to keep its place. */
+static void echo_later(wsk_peer *p, wsk_opcode op, const uint8_t *data, size_t len)
+{
+    client *c = client_of(p);
+    waiting *m = c != NULL ? malloc(sizeof(*m) + len) : NULL;
 
     if (m == NULL) {
         wsk_peer_close(p, WSK_CLOSE_INTERNAL_ERROR, "out of memory");
@@ -214,56 +211,50 @@ static void echo_later(wsk_peer *p, backlog *b, wsk_opcode op, const uint8_t *da
     m->len = len;
     if (len > 0)
         memcpy(m->data, data, len);
-    *b->last = m;
-    b->last = &m->next;
-    b->octets += len;
-    wsk_peer_pause(p, true);
+    *c->last = m;
+    c->last = &m->next;
 }
 
 static void on_message_echo(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
 {
-    void *d = wsk_peer_data(p);
+    const client *c = wsk_peer_data(p);
 
-    /* What was read before the pause took effect keeps its place in the order. */
-    if (has_backlog(d)) {
-        echo_later(p, d, op, data, len);
+    if (c != NULL && c->first != NULL) {
+        echo_later(p, op, data, len);
         return;
     }
     int r = wsk_peer_send(p, op, data, len, WSK_SEND_SKIP_UTF8);
     if (r == WSK_ERR_FULL)
-        echo_later(p, NULL, op, data, len);
+        echo_later(p, op, data, len);
     else if (r == WSK_ERR_NOMEM)
         wsk_peer_close(p, WSK_CLOSE_INTERNAL_ERROR, "out of memory");
 }
 
 static void on_writable(wsk_peer *p)
 {
-    backlog *b = wsk_peer_data(p);
+    client *c = wsk_peer_data(p);
 
-    if (!has_backlog(b))
-        return;
-    while (b->first != NULL) {
-        int r = wsk_peer_send(p, b->first->op, b->first->data, b->first->len, WSK_SEND_SKIP_UTF8);
+    while (c != NULL && c->first != NULL) {
+        int r = wsk_peer_send(p, c->first->op, c->first->data, c->first->len, WSK_SEND_SKIP_UTF8);
         if (r == WSK_ERR_FULL)
             return;
         if (r == WSK_ERR_NOMEM)
             wsk_peer_close(p, WSK_CLOSE_INTERNAL_ERROR, "out of memory");
-        backlog_pop(b);
+        forget_first(c);
     }
-    backlog_free(p, b);
-    wsk_peer_pause(p, false);
 }
 
 static void on_close(wsk_peer *p, unsigned code, const char *text)
 {
-    void *d = wsk_peer_data(p);
+    client *c = wsk_peer_data(p);
 
-    if (d == NULL)
+    if (c == NULL)
         return;
-    uint64_t now = wsk_loop_now(worker_of(p)->loop), opened = opened_time(d);
-    if (has_backlog(d))
-        backlog_free(p, d);
-    log_close(p, code, text, now > opened ? now - opened : 0);
+    if (logs_clients(p))
+        log_close(p, c, code, text);
+    while (c->first != NULL)
+        forget_first(c);
+    free(c);
 }
 
 /* --------------------------------------------------------------------------- broadcast -- */
@@ -512,6 +503,7 @@ static bool set_up(serve_worker *w)
     handlers.on_message = s->settings->broadcast ? on_message_broadcast : on_message_echo;
     handlers.on_writable = on_writable;
     handlers.on_close = on_close;
+    handlers.on_refused = on_refused;
     /* One word about the fallback from io_uring is enough. */
     loop_options.hooks = w->index == 0 ? &s->log.hooks : NULL;
     int r = wsk_loop_new(&w->loop, &loop_options);

@@ -57,6 +57,9 @@ typedef struct wsk_handlers {
     void (*on_writable)(wsk_peer *p); /* the queue fell below low_water */
     /* The connection is over: code as wsk_conn_code(), text in words (static). */
     void (*on_close)(wsk_peer *p, unsigned code, const char *text);
+    /* A connection is over that none of the above ever saw: the library answered its request with
+     * `status`, or (0) it went before it had made one. For logs. */
+    void (*on_refused)(wsk_peer *p, unsigned status, const char *text);
 } wsk_handlers;
 
 #define WSK_HANDLERS_INIT WSK_INIT_(wsk_handlers)

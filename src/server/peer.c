@@ -149,6 +149,8 @@ static void ended(wsk_peer *p, unsigned code, const char *text)
     p->opened = false;
     if (p->seen && s->h.on_close != NULL)
         s->h.on_close(p, code, text);
+    if (!p->seen && s->h.on_refused != NULL)
+        s->h.on_refused(p, p->conn.status, text);
     wsk__stream_close(&p->stream);
 }
 
@@ -523,6 +525,17 @@ static int changed(wsk_peer *p, int r)
     if (!p->running || p->conn.drop)
         defer(p);
     return r;
+}
+
+size_t wsk_peer_listener(const wsk_peer *p)
+{
+    size_t i = 0;
+
+    for (const wsk__site *site = server_of(p)->sites; site != NULL; site = site->next, i++) {
+        if (site == p->site)
+            return i;
+    }
+    return SIZE_MAX;
 }
 
 int wsk_peer_accept(wsk_peer *p, const wsk_accept_options *options)

@@ -617,7 +617,7 @@ static bool end(wsk_conn *c, wsk_event *ret)
     if (c->end_given || !is_over(c))
         return false;
     c->end_given = true;
-    if (c->code == 0 && c->status == 0)
+    if (c->code == 0 && c->status < 200)
         c->code = WSK_CLOSE_ABNORMAL;
     if (c->text == NULL)
         c->text = c->was_open ? "the peer ended the connection without a close frame"

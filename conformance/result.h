@@ -17,9 +17,9 @@ typedef enum judge_behavior {
     JUDGE_NON_STRICT,
     JUDGE_INFORMATIONAL,
     JUDGE_UNIMPLEMENTED,
-    JUDGE_WRONG_CODE,        /* close only */
-    JUDGE_UNCLEAN,           /* close only */
-    JUDGE_FAILED_BY_CLIENT,  /* close only */
+    JUDGE_WRONG_CODE,       /* close only */
+    JUDGE_UNCLEAN,          /* close only */
+    JUDGE_FAILED_BY_CLIENT, /* close only */
 } judge_behavior;
 
 /* "OK", "NON-STRICT", "WRONG CODE", ... as in the reports. */
@@ -69,13 +69,14 @@ typedef struct judge_stats {
 typedef enum judge_log_kind {
     JUDGE_LOG_RO,  /* octets received: octets */
     JUDGE_LOG_TO,  /* octets sent: octets, sync */
-    JUDGE_LOG_RF,  /* frame received: octets (payload after inflate), opcode, fin, rsv, masked, mask */
+    JUDGE_LOG_RF,  /* frame received: octets (payload after inflate), opcode, fin, rsv, masked, mask
+                    */
     JUDGE_LOG_TF,  /* frame sent: octets, opcode, fin, rsv, has_mask+mask, repeat, chop, sync */
     JUDGE_LOG_CT,  /* continue after `seconds`, tag */
     JUDGE_LOG_CTE, /* ... fired, tag */
     JUDGE_LOG_KL,  /* fail the connection after `seconds` */
     JUDGE_LOG_KLE,
-    JUDGE_LOG_TI,  /* close the connection after `seconds` */
+    JUDGE_LOG_TI, /* close the connection after `seconds` */
     JUDGE_LOG_TIE,
     JUDGE_LOG_WLM, /* wire log on (flag) or off */
 } judge_log_kind;
@@ -90,11 +91,11 @@ typedef struct judge_log {
     bool sync;
     bool flag;
     uint8_t mask[4];
-    int64_t repeat;  /* TF: -1 = null */
-    int64_t chop;    /* TF: -1 = null */
+    int64_t repeat; /* TF: -1 = null */
+    int64_t chop;   /* TF: -1 = null */
     double seconds;
-    char tag[8];     /* "" = null */
-    uint32_t at_us;  /* microseconds since the handshake began: ours, not in Autobahn's JSON */
+    char tag[8];    /* "" = null */
+    uint32_t at_us; /* microseconds since the handshake began: ours, not in Autobahn's JSON */
 } judge_log;
 
 typedef struct judge_traffic { /* 12.*, 13.* only */
@@ -106,9 +107,9 @@ typedef struct judge_traffic { /* 12.*, 13.* only */
 typedef struct judge_result {
     /* which */
     char *agent;
-    const char *id; /* "6.2.4", static */
-    int index;      /* the key "case" */
-    bool is_server; /* the judge is the server */
+    const char *id;          /* "6.2.4", static */
+    int index;               /* the key "case" */
+    bool is_server;          /* the judge is the server */
     const char *description; /* HTML, ours, static for the process */
     const char *expectation; /* HTML */
     const char *reference;   /* "RFC 6455 8.1" */
@@ -116,13 +117,13 @@ typedef struct judge_result {
     /* verdict */
     judge_behavior behavior;
     judge_behavior behavior_close;
-    char *result;       /* sentence */
-    char *result_close; /* sentence */
-    char *why;          /* ours: one line for people, what failed; NULL if nothing did */
-    int why_log;        /* ours: index into log of the frame that showed it, or -1 */
+    char *result;         /* sentence */
+    char *result_close;   /* sentence */
+    char *why;            /* ours: one line for people, what failed; NULL if nothing did */
+    int why_log;          /* ours: index into log of the frame that showed it, or -1 */
     uint64_t duration_ms; /* handshake done (or begun, when it was lost) to TCP lost */
     uint64_t duration_us; /* ours */
-    int64_t started_ms; /* UTC, milliseconds since 1970 */
+    int64_t started_ms;   /* UTC, milliseconds since 1970 */
     bool report_time, report_ratio; /* reportTime, reportCompressionRatio */
     bool create_stats, create_wirelog;
     bool scaled; /* ours: message counts were scaled down */
@@ -140,8 +141,8 @@ typedef struct judge_result {
     /* how it closed */
     bool closed_by_me, failed_by_me, dropped_by_me;
     bool was_clean, open_timeout, close_timeout, drop_timeout;
-    char *not_clean_reason;  /* NULL = null */
-    int local_code, remote_code; /* -1 = null */
+    char *not_clean_reason;             /* NULL = null */
+    int local_code, remote_code;        /* -1 = null */
     char *local_reason, *remote_reason; /* NULL = null; UTF-8 */
 
     /* wire */

@@ -20,8 +20,8 @@ static size_t guard_span(size_t n)
 uint8_t *guard_copy(const void *data, size_t n)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), span = guard_span(n);
-    uint8_t *base = mmap(NULL, span + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                         -1, 0);
+    uint8_t *base = mmap(NULL, span + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                         0);
 
     if (base == MAP_FAILED || mprotect(base + span, page, PROT_NONE) != 0)
         abort();

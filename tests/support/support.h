@@ -28,7 +28,7 @@ typedef struct test_alloc {
     long calls; /* allocating calls so far */
     long fail_at;
     bool for_ever;
-    bool failed; /* a call was failed */
+    bool failed;   /* a call was failed */
     uint64_t seed; /* of the deterministic random hook */
 } test_alloc;
 

@@ -20,9 +20,9 @@ void wsk__mask(uint8_t *data, size_t len, uint32_t key, unsigned phase);
 /* From src to dst, which must not overlap unless equal. */
 void wsk__mask_copy(uint8_t *dst, const uint8_t *src, size_t len, uint32_t key, unsigned phase);
 
-/* For tests and benchmarks: the kernels of this build by name ("scalar", "sse2", "avx2",
- * "avx512", "neon"); scalar is the reference. NULL behind the last. `usable` says whether this
- * processor can run it. */
+/* For tests and benchmarks: the kernels of this build by name ("scalar", "word", "sse2", "avx2",
+ * "avx512", "neon"), from the slowest to the fastest; scalar is the reference. NULL behind the
+ * last. `usable` says whether this processor can run it. */
 typedef struct wsk__mask_kernel {
     const char *name;
     void (*copy)(uint8_t *dst, const uint8_t *src, size_t len, uint32_t key, unsigned phase);

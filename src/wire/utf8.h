@@ -29,7 +29,7 @@ size_t wsk__utf8_unmask_check(wsk__utf8_state *state, uint8_t *data, size_t len,
 bool wsk__utf8_is_valid(const void *data, size_t len);
 
 typedef struct wsk__utf8_kernel {
-    const char *name; /* "scalar" is the reference */
+    const char *name; /* "scalar" (the reference), "word", "sse41", "avx2", "avx512", "neon" */
     size_t (*check)(wsk__utf8_state *state, const uint8_t *data, size_t len);
     size_t (*unmask_check)(wsk__utf8_state *state, uint8_t *data, size_t len, uint32_t key,
                            unsigned phase);

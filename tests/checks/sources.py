@@ -19,7 +19,7 @@ def read_tree(root):
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(
             d for d in folders
-            if not d.startswith((".", "build")) and d not in ("node_modules", "corpus"))
+            if not d.startswith((".", "build")) and d != "node_modules")
         for name in sorted(files):
             path = os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/")
             if name.endswith((".c", ".h", ".py", ".sh", ".txt")):

@@ -95,7 +95,7 @@ bool wsk__is_host(wsk_str s, wsk_str *ret_host, wsk_str *ret_port)
 
     if (s.len > 0 && s.ptr[0] == '[') {
         n = 1 + span_ipv6(s.ptr + 1, s.len - 1);
-        if (n < 4 || n >= s.len || s.ptr[n] != ']') /* "[::]" is the shortest */
+        if (n < 3 || n >= s.len || s.ptr[n] != ']') /* "[::]" is the shortest */
             return false;
         n++;
     } else {

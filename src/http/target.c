@@ -33,7 +33,8 @@ const char *wsk__target_split(wsk_str method, wsk_str target, wsk_str *ret_path,
         authority = target;
         path.len = 0;
     } else if (wsk__str_eq(target, wsk__str("*"))) {
-        if (!wsk__str_eq(method, wsk__str("OPTIONS")))
+        /* "PRI *" begins the preface of HTTP/2 (RFC 9113 3.4): its version is what is wrong. */
+        if (!wsk__str_eq(method, wsk__str("OPTIONS")) && !wsk__str_eq(method, wsk__str("PRI")))
             return "the request target * is for OPTIONS only";
     } else if (target.len == 0 || target.ptr[0] != '/') {
         n = scheme_len(target);

@@ -285,10 +285,8 @@ void wsk__listener_free(wsk__listener *l)
     if (l->unix_path != NULL && l->n > 0 && stat(l->unix_path, &st) == 0 &&
         st.st_dev == l->unix_dev && st.st_ino == l->unix_ino)
         unlink(l->unix_path);
-    for (size_t i = 0; i < l->n; i++) {
+    for (size_t i = 0; i < l->n; i++)
         l->loop->io->unlisten(&l->socks[i]);
-        close(l->socks[i].fd);
-    }
     wsk_timer_free(l->rest);
     wsk__free(l->loop->hooks, l->unix_path);
     wsk__free(l->loop->hooks, l);

@@ -45,7 +45,7 @@ uint64_t wsk_loop_now(const wsk_loop *loop)
 
 static int choose_backend(wsk_loop *loop, wsk_io io)
 {
-#if defined(WSK_HAVE_URING) && defined(WSK_NET_URING)
+#ifdef WSK_HAVE_URING
     if (io != WSK_IO_EPOLL) {
         loop->io = &wsk__io_uring;
         int r = loop->io->open(loop);

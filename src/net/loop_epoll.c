@@ -196,7 +196,7 @@ static int io_listen(wsk__lsock *l)
     return WSK_OK;
 }
 
-static void io_unlisten(wsk__lsock *l)
+static void stop_accepting(wsk__lsock *l)
 {
     epoll_io *e = l->loop->io_data;
 
@@ -209,6 +209,12 @@ static void io_unlisten(wsk__lsock *l)
         if (e->events[i].data.u64 == ((uintptr_t)l | TAG_LSOCK))
             e->events[i].events = 0;
     }
+}
+
+static void io_unlisten(wsk__lsock *l)
+{
+    stop_accepting(l);
+    close(l->fd);
 }
 
 static void accept_some(wsk__lsock *l, const struct epoll_event *event)
@@ -225,7 +231,7 @@ static void accept_some(wsk__lsock *l, const struct epoll_event *event)
             return;
         } else if (!wsk__accept_error_is_passing(errno)) {
             int err = errno;
-            io_unlisten(l);
+            stop_accepting(l);
             wsk__listener_rest(l, err);
             return;
         }

@@ -14,8 +14,10 @@
 #include "tls_pair.h"
 
 #define PAIRS 50
-/* What a server may hold for a connection that is idle. */
-#define LIMIT 20480
+/* What a server may hold for a connection that is idle: with records of our own, and when OpenSSL
+ * keeps the connection. */
+#define LIMIT         3072
+#define LIMIT_OPENSSL 20480
 
 static size_t live;
 
@@ -151,7 +153,7 @@ static void measure(const kind *k)
     client_octets = (before - live) / PAIRS;
     print_message("# %-34s server %6zu octets, client %6zu octets\n", k->name, server_octets,
                   client_octets);
-    assert_in_range(server_octets, 1, LIMIT);
+    assert_in_range(server_octets, 1, k->version == 13 ? LIMIT : LIMIT_OPENSSL);
     for (int i = 0; i < PAIRS; i++)
         pair_close(&pairs[i]);
     wsk_tls_unref(server);

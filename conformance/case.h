@@ -31,8 +31,8 @@ typedef enum judge_op {
     JUDGE_STEP_END = 0,
     JUDGE_STEP_FRAME,       /* one frame, first octet as given, `blob`, in writes of `chop` */
     JUDGE_STEP_MESSAGE,     /* first octet = opcode; frames of `fragment` octets (0: one) */
-    JUDGE_STEP_CLOSE,       /* close `code` (0: none) with reason `blob`, by the state machine */
-    JUDGE_STEP_CLOSE_RAW,   /* the same, payload = code if code >= 0, then `blob`; unchecked */
+    JUDGE_STEP_CLOSE,       /* close with `code` and reason `blob`, if the state is open */
+    JUDGE_STEP_CLOSE_RAW,   /* the same; code -1: none, the payload is `blob` alone */
     JUDGE_STEP_HEADER,      /* the header of a frame only; `blob.total` octets are to follow */
     JUDGE_STEP_OCTETS,      /* some of these */
     JUDGE_STEP_WAIT,        /* `seconds`, then go on; `tag` (if any) is recorded as an event */

@@ -92,6 +92,8 @@ typedef struct judge_run_params {
     unsigned jobs;     /* 0: from the number of processors */
     uint32_t messages; /* 0: as the cases say; else so many round trips in 9.7, 9.8, 12.*, 13.* */
     bool compat;       /* Autobahn's verdicts where ours differ */
+    /* Not with compat: an echo loop in which no octet moves so long has failed; 0: 10. */
+    double stall_seconds;
     const char *user_agent; /* NULL: ours */
 } judge_run_params;
 

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of cases are written in: short names for steps, payloads and closings, and the
+ * builder that takes their rows. Only cases_NN.c and table.c include it.
+ */
+#ifndef CONFORMANCE_CASE_ROWS_H
+#define CONFORMANCE_CASE_ROWS_H
+
+#include <websock/base.h>
+
+#include "conformance/case.h"
+#include "util/attr.h"
+
+#define FIN    0x80
+#define RSV1   0x40
+#define RSV2   0x20
+#define RSV3   0x10
+#define CONT   WSK_OP_CONTINUATION
+#define TEXT   WSK_OP_TEXT
+#define BINARY WSK_OP_BINARY
+#define CLOSE  WSK_OP_CLOSE
+#define PING   WSK_OP_PING
+#define PONG   WSK_OP_PONG
+
+/* Payloads: a literal (octets of value 0 are fine), nothing, a literal repeated to n octets. */
+#define S(s)                                                                                       \
+    {                                                                                              \
+        "" s, sizeof(s) - 1, sizeof(s) - 1                                                         \
+    }
+#define NOTHING                                                                                    \
+    {                                                                                              \
+        "", 0, 0                                                                                   \
+    }
+#define REP(s, n)                                                                                  \
+    {                                                                                              \
+        "" s, sizeof(s) - 1, (n)                                                                   \
+    }
+
+#define FRAME(octet, ...)                                                                          \
+    {                                                                                              \
+        .op = JUDGE_STEP_FRAME, .first = (octet), .blob = __VA_ARGS__                              \
+    }
+#define FRAME_SYNC(octet, ...)                                                                     \
+    {                                                                                              \
+        .op = JUDGE_STEP_FRAME, .first = (octet), .sync = true, .blob = __VA_ARGS__                \
+    }
+#define FRAME_CHOP(octet, n, ...)                                                                  \
+    {                                                                                              \
+        .op = JUDGE_STEP_FRAME, .first = (octet), .chop = (n), .blob = __VA_ARGS__                 \
+    }
+/* A message, whole or in frames of n octets. */
+#define MESSAGE(opcode, n, ...)                                                                    \
+    {                                                                                              \
+        .op = JUDGE_STEP_MESSAGE, .first = (opcode), .fragment = (n), .blob = __VA_ARGS__          \
+    }
+#define SEND_CLOSE(number, ...)                                                                    \
+    {                                                                                              \
+        .op = JUDGE_STEP_CLOSE, .code = (number), .blob = __VA_ARGS__                              \
+    }
+/* number -1: no code */
+#define SEND_CLOSE_RAW(number, ...)                                                                \
+    {                                                                                              \
+        .op = JUDGE_STEP_CLOSE_RAW, .code = (number), .blob = __VA_ARGS__                          \
+    }
+#define HEADER(octet, n)                                                                           \
+    {                                                                                              \
+        .op = JUDGE_STEP_HEADER, .first = (octet), .blob = { "", 0, (n) }                          \
+    }
+#define OCTETS(...)                                                                                \
+    {                                                                                              \
+        .op = JUDGE_STEP_OCTETS, .blob = __VA_ARGS__                                               \
+    }
+#define WAIT(s)                                                                                    \
+    {                                                                                              \
+        .op = JUDGE_STEP_WAIT, .seconds = (s)                                                      \
+    }
+/* If the connection is still open then, the event is recorded and the steps go on. */
+#define WAIT_TAG(s, c)                                                                             \
+    {                                                                                              \
+        .op = JUDGE_STEP_WAIT, .seconds = (s), .tag = (c)                                          \
+    }
+#define KILL_AFTER(s)                                                                              \
+    {                                                                                              \
+        .op = JUDGE_STEP_KILL_AFTER, .seconds = (s)                                                \
+    }
+#define CLOSE_AFTER(s)                                                                             \
+    {                                                                                              \
+        .op = JUDGE_STEP_CLOSE_AFTER, .seconds = (s)                                               \
+    }
+#define WIRE_LOG(on, entry)                                                                        \
+    {                                                                                              \
+        .op = JUDGE_STEP_LOG, .code = (on), .marked = (entry)                                      \
+    }
+#define ECHO                                                                                       \
+    {                                                                                              \
+        .op = JUDGE_STEP_ECHO                                                                      \
+    }
+#define STEPS(...)                                                                                 \
+    (const judge_step[])                                                                           \
+    {                                                                                              \
+        __VA_ARGS__,                                                                               \
+        {                                                                                          \
+            .op = JUDGE_STEP_END                                                                   \
+        }                                                                                          \
+    }
+
+#define GOT_TEXT(...)                                                                              \
+    {                                                                                              \
+        JUDGE_EVENT_MESSAGE, false, __VA_ARGS__                                                    \
+    }
+#define GOT_PONG(...)                                                                              \
+    {                                                                                              \
+        JUDGE_EVENT_PONG, false, __VA_ARGS__                                                       \
+    }
+#define GOT_TIMEOUT(...)                                                                           \
+    {                                                                                              \
+        JUDGE_EVENT_TIMEOUT, false, __VA_ARGS__                                                    \
+    }
+
+/* Clauses of a row. */
+#define OK_NOTHING            .ending = {{JUDGE_OK, 0}}
+#define OK_WITH(n, ...)       .ending = {{JUDGE_OK, n, {__VA_ARGS__}}}
+#define OK_OR_NOTHING(n, ...) .ending = {{JUDGE_OK, n, {__VA_ARGS__}}, {JUDGE_NON_STRICT, 0}}
+/* The judge closes with 1000 when all has come, and the peer answers. */
+#define ENDS_CLEAN .close = {{1000}, 1, true, true, false, false}
+/* The judge closes as one of the steps. */
+#define ENDS_BY_STEP .close = {{1000}, 1, true, true, false, true}
+/* The peer must fail the connection: close with the code, or drop TCP. */
+#define PEER_FAILS(code) .close = {{code}, 1, false, false, false, false}
+/* ... and if the judge had to end it, the behaviour fails too. */
+#define PEER_FAILS_ELSE_FATAL(code) .close = {{code}, 1, false, false, true, false}
+
+/* Sentences that many rows share. */
+#define EXPECT_ECHO "The same message comes back. The close is clean, with code 1000."
+#define EXPECT_FAIL "The peer fails the connection at once: close with 1002, or TCP dropped."
+
+typedef struct judge_builder judge_builder;
+/* Takes n rows as they are. */
+void judge_add_rows(judge_builder *b, const judge_case *rows, size_t n);
+/* Takes a copy of one row whose id, texts and steps are copied too. */
+void judge_add(judge_builder *b, const judge_case *row);
+/* Text that lives as long as the table. */
+const char *judge_text(judge_builder *b, const char *fmt, ...) WSK_PRINTF(2, 3);
+/* Octets that live as long as the table, as a blob. */
+judge_blob judge_octet_blob(judge_builder *b, const void *data, size_t len);
+/* Lowercase hexadecimal digits of some octets. */
+const char *judge_hex_text(judge_builder *b, const void *data, size_t len);
+
+void judge_cases_01(judge_builder *b);
+void judge_cases_02(judge_builder *b);
+void judge_cases_03(judge_builder *b);
+void judge_cases_04(judge_builder *b);
+void judge_cases_05(judge_builder *b);
+void judge_cases_06(judge_builder *b);
+void judge_cases_07(judge_builder *b);
+void judge_cases_09(judge_builder *b);
+void judge_cases_10(judge_builder *b);
+void judge_cases_12(judge_builder *b);
+void judge_cases_13(judge_builder *b);
+
+#endif

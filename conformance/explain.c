@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* A case in plain text: what is sent frame by frame, what is accepted, which sentence asks. */
+#include <string.h>
+
+#include "conformance/case.h"
+#include "conformance/report_frame.h"
+#include "wire/utf8.h"
+
+/* At most 40 octets, as text if they are printable, else as digits. */
+static void put_octets(FILE *out, const char *lit, size_t len, uint64_t total)
+{
+    const size_t n = len < 40 ? len : 40;
+    bool printable = wsk__utf8_is_valid(lit, len);
+
+    for (size_t i = 0; i < len; i++)
+        printable = printable && (unsigned char)lit[i] >= 0x20 && lit[i] != 0x7f;
+    if (total == 0) {
+        fputs("empty", out);
+        return;
+    }
+    if (printable) {
+        fprintf(out, "\"%.*s\"%s", (int)(len > 125 ? 40 : len), lit, len > 125 ? "..." : "");
+    } else {
+        fputs("0x", out);
+        for (size_t i = 0; i < n; i++)
+            fprintf(out, "%02x", (unsigned char)lit[i]);
+        if (n < len)
+            fputs("...", out);
+    }
+    if (total != len)
+        fprintf(out, " repeated to %llu octets", (unsigned long long)total);
+    else
+        fprintf(out, " (%llu octet%s)", (unsigned long long)total, total == 1 ? "" : "s");
+}
+
+static void put_frame(FILE *out, const judge_step *s)
+{
+    const unsigned rsv = s->first >> 4 & 7;
+
+    fprintf(out, "%s frame", judge_opcode_name(s->first & 15));
+    fputs(s->first & 0x80 ? ", FIN" : ", no FIN", out);
+    for (unsigned i = 0; i < 3; i++) {
+        if (rsv & 4u >> i)
+            fprintf(out, ", RSV%u", i + 1);
+    }
+    fputs(", payload ", out);
+    put_octets(out, s->blob.lit, s->blob.len, s->blob.total);
+    if (s->chop > 0)
+        fprintf(out, ", in writes of %u octet%s", s->chop, s->chop == 1 ? "" : "s");
+    if (s->sync)
+        fputs(", a write of its own", out);
+}
+
+static void put_close(FILE *out, const judge_step *s)
+{
+    fputs("close frame", out);
+    if (s->code >= 0)
+        fprintf(out, " with code %d", s->code);
+    if (s->blob.total > 0) {
+        fputs(s->code >= 0 ? ", reason " : " with payload ", out);
+        put_octets(out, s->blob.lit, s->blob.len, s->blob.total);
+    }
+    fputs("; the judge's state becomes CLOSING", out);
+}
+
+static void put_loop(FILE *out, const judge_case *c)
+{
+    if (c->rule == JUDGE_RULE_ONE_ECHO) {
+        fputs("wait for the first message", out);
+        return;
+    }
+    fprintf(out, "%u times: a %s message of %u %s", c->echo.count,
+            c->echo.binary ? "binary" : "text", c->echo.len,
+            c->echo.corpus && !c->echo.binary ? "characters" : "octets");
+    if (c->echo.corpus > 0)
+        fprintf(out, ", a window that slides over corpus %u, compressed", c->echo.corpus);
+    if (c->echo.fragment > 0)
+        fprintf(out, " and cut in frames of %llu octets", (unsigned long long)c->echo.fragment);
+    fputs("; then wait for its echo", out);
+}
+
+static void put_step(FILE *out, const judge_case *c, const judge_step *s)
+{
+    switch (s->op) {
+    case JUDGE_STEP_FRAME:
+        put_frame(out, s);
+        break;
+    case JUDGE_STEP_MESSAGE: {
+        const uint64_t size = s->fragment ? s->fragment : c->auto_fragment;
+
+        fprintf(out, "%s message ", judge_opcode_name(s->first & 15));
+        put_octets(out, s->blob.lit, s->blob.len, s->blob.total);
+        if (size > 0 && s->blob.total > size)
+            fprintf(out, " in %llu frames of %llu octets and a last one of %llu",
+                    (unsigned long long)(s->blob.total / size), (unsigned long long)size,
+                    (unsigned long long)(s->blob.total % size));
+        else
+            fputs(" in one frame", out);
+        break;
+    }
+    case JUDGE_STEP_CLOSE:
+    case JUDGE_STEP_CLOSE_RAW:
+        put_close(out, s);
+        break;
+    case JUDGE_STEP_HEADER:
+        fprintf(out, "the header of a %s frame%s that announces %llu octets",
+                judge_opcode_name(s->first & 15), s->first & 0x80 ? "" : ", no FIN",
+                (unsigned long long)s->blob.total);
+        break;
+    case JUDGE_STEP_OCTETS:
+        fputs("of its payload ", out);
+        put_octets(out, s->blob.lit, s->blob.len, s->blob.total);
+        break;
+    case JUDGE_STEP_WAIT:
+        fprintf(out, "wait %g s", s->seconds);
+        if (s->tag != '\0')
+            fprintf(out, "; if the connection is still open then, note pause %c and go on", s->tag);
+        break;
+    case JUDGE_STEP_KILL_AFTER:
+        fprintf(out, "%g s from here: fail the connection (close 1001), if it still is",
+                s->seconds);
+        break;
+    case JUDGE_STEP_CLOSE_AFTER:
+        fprintf(out, "%g s from here: send an empty close frame, if it is still open", s->seconds);
+        break;
+    case JUDGE_STEP_ECHO:
+        put_loop(out, c);
+        break;
+    case JUDGE_STEP_LOG:
+    case JUDGE_STEP_END:
+        break;
+    }
+}
+
+static void put_ending(FILE *out, const judge_ending *e)
+{
+    fprintf(out, "  %s: ", judge_behavior_name(e->behavior));
+    if (e->n == 0)
+        fputs("no message and no pong comes back", out);
+    for (size_t i = 0; i < e->n; i++) {
+        const judge_event_row *row = &e->event[i];
+
+        fputs(i > 0 ? ", then " : "", out);
+        if (row->kind == JUDGE_EVENT_TIMEOUT) {
+            fprintf(out, "pause %s", row->blob.lit);
+            continue;
+        }
+        fputs(row->kind == JUDGE_EVENT_PONG ? "pong " : row->binary ? "binary " : "text ", out);
+        put_octets(out, row->blob.lit, row->blob.len, row->blob.total);
+    }
+    fputc('\n', out);
+}
+
+static void put_offers(FILE *out, const judge_case *c, judge_role role)
+{
+    if (c->echo.n_offers == 0)
+        return;
+    fputs("The handshake ", out);
+    fputs(role == JUDGE_ROLE_CLIENT ? "offers" : "accepts", out);
+    for (unsigned i = 0; i < c->echo.n_offers; i++) {
+        const judge_deflate_row *o = &c->echo.offers[i];
+
+        fputs(i > 0 ? ", or permessage-deflate" : " permessage-deflate", out);
+        if (o->no_context_takeover)
+            fputs(" with no context takeover of the peer", out);
+        if (o->window_bits > 0)
+            fprintf(out, "%s a window of %u bits of the peer",
+                    o->no_context_takeover ? " and" : " with", o->window_bits);
+    }
+    fputs(".\n", out);
+}
+
+void judge_explain(FILE *out, const judge_case *c, judge_role role)
+{
+    unsigned n = 0;
+
+    fprintf(out, "%s  %s\n\n", c->id, c->title);
+    put_offers(out, c, role);
+    fputs("Sent:\n", out);
+    for (const judge_step *s = c->steps; s->op != JUDGE_STEP_END; s++) {
+        if (s->op == JUDGE_STEP_LOG)
+            continue;
+        fprintf(out, "  %2u. ", ++n);
+        put_step(out, c, s);
+        fputc('\n', out);
+    }
+    fputs("\nAccepted:\n", out);
+    for (size_t i = 0; i < 2; i++) {
+        if (c->ending[i].behavior != JUDGE_FAILED)
+            put_ending(out, &c->ending[i]);
+    }
+    if (c->rule == JUDGE_RULE_ONE_ECHO || c->rule == JUDGE_RULE_ROUND_TRIPS ||
+        c->rule == JUDGE_RULE_DEFLATE)
+        fputs("  OK: every echo has the type and the octets of what was sent\n", out);
+    if (c->rule == JUDGE_RULE_INFORM || c->rule == JUDGE_RULE_INFORM_LAST)
+        fputs("  Whatever happens is for information only.\n", out);
+    if (c->rule == JUDGE_RULE_FRAMES_SENT)
+        fputs("  and the judge itself has sent exactly the frames above\n", out);
+    fprintf(out, "  Close: begun by the %s; code ", c->close.closed_by_me ? "judge" : "peer");
+    for (size_t i = 0; i < c->close.n_codes; i++)
+        fprintf(out, "%s%d", i > 0 ? ", " : "", c->close.codes[i]);
+    fputs(" or none", out);
+    fputs(c->close.require_clean ? "; the closing handshake must be complete"
+                                 : "; dropping TCP without a close frame is accepted",
+          out);
+    if (c->close.wrong_endpoint_fatal)
+        fputs("; if the wrong side closes, the case fails", out);
+    fprintf(out, "\n\nWhy: %s\n%s\n", c->reference, c->expectation);
+}

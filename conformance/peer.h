@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The judge's end of one connection, which runs one case: takes the octets of each read, says
+ * what to write next and when its next timer is due, and in the end fills the result. It must be
+ * able to send what a correct endpoint never would, and sees every octet that comes back, so it
+ * shares nothing with the library's own connection. Knows no sockets: transports and tests drive
+ * it, with whatever clock they have.
+ */
+#ifndef CONFORMANCE_PEER_H
+#define CONFORMANCE_PEER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conformance/case.h"
+#include "conformance/peer_deflate.h"
+#include "conformance/result.h"
+#include "conformance/run.h"
+
+typedef struct judge_peer judge_peer;
+
+/* Strings are borrowed for the life of the peer. */
+typedef struct judge_peer_setup {
+    const judge_case *test;
+    judge_role role;
+    const judge_options *options;
+    const char *host;       /* client: the Host field */
+    const char *resource;   /* client: what is asked for */
+    const char *origin;     /* client: NULL for none */
+    const char *user_agent; /* or, as server, the Server field */
+    const char *const *protocols;
+    size_t n_protocols;
+    const char *agent; /* NULL: from the peer's Server field */
+    const char *key;   /* client: a Sec-WebSocket-Key for replays; NULL: a random one */
+    judge_streams *streams;
+    uint32_t messages;    /* round trips of echo loops; 0: as the case says */
+    double stall_seconds; /* an echo loop in which nothing moves so long has failed; 0: never */
+    bool compat;
+    /* The agent's name is known: shall the case be left out? NULL: never. */
+    bool (*skip)(void *ud, const judge_case *c, const char *agent);
+    void *skip_ud;
+} judge_peer_setup;
+
+typedef enum judge_drop {
+    JUDGE_DROP_NONE,
+    JUDGE_DROP_GRACEFUL, /* what is still to be written goes out first */
+    JUDGE_DROP_ABORT,
+} judge_drop;
+
+/* NULL without memory. Times are microseconds of any clock that does not jump. */
+judge_peer *judge_peer_new(const judge_peer_setup *setup, int64_t now);
+void judge_peer_free(judge_peer *p);
+
+/* The transport is there: the handshake begins. */
+void judge_peer_begin(judge_peer *p, int64_t now);
+/* The transport could not be had, say why. */
+void judge_peer_unreachable(judge_peer *p, int64_t now, const char *why);
+/* One read. */
+void judge_peer_feed(judge_peer *p, int64_t now, const uint8_t *data, size_t len);
+/* The other side is gone. */
+void judge_peer_lost(judge_peer *p, int64_t now);
+/* Octets for one write; 0: none for now. Valid until the next call. */
+size_t judge_peer_output(judge_peer *p, const uint8_t **ret_data);
+/* So many of them were taken. */
+void judge_peer_wrote(judge_peer *p, size_t n);
+/* True if the next write must wait for a turn of the loop; a new turn has begun. */
+bool judge_peer_paused(const judge_peer *p);
+void judge_peer_turn(judge_peer *p);
+/* When judge_peer_tick is due; INT64_MAX: never. */
+int64_t judge_peer_deadline(const judge_peer *p);
+void judge_peer_tick(judge_peer *p, int64_t now);
+/* The case is over; how is the transport to be dropped (NONE: it is gone already)? */
+bool judge_peer_is_done(const judge_peer *p);
+judge_drop judge_peer_drop(const judge_peer *p);
+/* The agent's name, known once the handshake is through; may be NULL before. */
+const char *judge_peer_agent(const judge_peer *p);
+/* True if the case was left out: it has no result. */
+bool judge_peer_was_skipped(const judge_peer *p);
+/* True if the opening handshake was completed. */
+bool judge_peer_is_open(const judge_peer *p);
+/* True if a time limit decided: then a peer under load might have done better. */
+bool judge_peer_timed_out(const judge_peer *p);
+/* Gives the result away. Call it once, when the case is over. */
+void judge_peer_result(judge_peer *p, int64_t now, judge_result *ret);
+
+#endif

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The opening handshake (RFC 6455 section 4, RFC 7692 section 7) from the judge's side: the
+ * request with the offers of the case, and the check of every line of the answer that matters.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/evp.h>
+
+#include "conformance/peer_internal.h"
+
+#define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+/* ----------------------------------------------------------------------------- request -- */
+
+static bool put(judge_peer *p, const char *text)
+{
+    return peer_buf_add(p, &p->hello, text, strlen(text));
+}
+
+static void put_field(judge_peer *p, const char *name, const char *value)
+{
+    (void)(put(p, name) && put(p, ": ") && put(p, value) && put(p, "\r\n"));
+}
+
+static void put_offers(judge_peer *p)
+{
+    char text[64];
+
+    put(p, "Sec-WebSocket-Extensions: ");
+    for (unsigned i = 0; i < p->test->echo.n_offers; i++) {
+        const judge_deflate_row *o = &p->test->echo.offers[i];
+
+        if (i > 0)
+            put(p, ", ");
+        put(p, "permessage-deflate; client_no_context_takeover; client_max_window_bits");
+        if (o->no_context_takeover)
+            put(p, "; server_no_context_takeover");
+        if (o->window_bits > 0) {
+            snprintf(text, sizeof(text), "; server_max_window_bits=%u", o->window_bits);
+            put(p, text);
+        }
+    }
+    put(p, "\r\n");
+}
+
+void peer_hello_begin(judge_peer *p)
+{
+    uint64_t nonce[2];
+
+    if (p->setup.role != JUDGE_ROLE_CLIENT)
+        return;
+    if (p->setup.key != NULL) {
+        snprintf(p->key, sizeof(p->key), "%s", p->setup.key);
+    } else {
+        nonce[0] = peer_random(p);
+        nonce[1] = peer_random(p);
+        EVP_EncodeBlock((unsigned char *)p->key, (const unsigned char *)nonce, 16);
+    }
+    put(p, "GET ");
+    put(p, p->setup.resource);
+    put(p, " HTTP/1.1\r\n");
+    if (p->setup.user_agent != NULL)
+        put_field(p, "User-Agent", p->setup.user_agent);
+    put_field(p, "Host", p->setup.host);
+    put_field(p, "Upgrade", "WebSocket");
+    put_field(p, "Connection", "Upgrade");
+    put_field(p, "Pragma", "no-cache");
+    put_field(p, "Cache-Control", "no-cache");
+    put_field(p, "Sec-WebSocket-Key", p->key);
+    if (p->setup.origin != NULL)
+        put_field(p, "Origin", p->setup.origin);
+    for (size_t i = 0; i < p->setup.n_protocols; i++) {
+        put(p, i == 0 ? "Sec-WebSocket-Protocol: " : ",");
+        put(p, p->setup.protocols[i]);
+    }
+    if (p->setup.n_protocols > 0)
+        put(p, "\r\n");
+    if (p->test->echo.n_offers > 0)
+        put_offers(p);
+    put_field(p, "Sec-WebSocket-Version", "13");
+    put(p, "\r\n");
+    if (p->failed)
+        return;
+    peer_write(p, p->hello.at, p->hello.len, 0, false);
+    p->r.http_request = peer_text(p, "%.*s", (int)p->hello.len, (const char *)p->hello.at);
+    p->hello.len = 0;
+}
+
+/* ------------------------------------------------------------------------------- answer -- */
+
+typedef struct field {
+    const char *value;
+    size_t len;
+    unsigned count; /* lines of this name */
+} field;
+
+static const char *trim(const char *s, size_t *len)
+{
+    while (*len > 0 && (*s == ' ' || *s == '\t')) {
+        s++;
+        (*len)--;
+    }
+    while (*len > 0 && (s[*len - 1] == ' ' || s[*len - 1] == '\t' || s[*len - 1] == '\r'))
+        (*len)--;
+    return s;
+}
+
+/* The field of that name in a head whose first line is skipped. */
+static field find_field(const char *head, size_t len, const char *name)
+{
+    const size_t n_name = strlen(name);
+    const char *end = head + len, *line = memchr(head, '\n', len);
+    field f = {NULL, 0, 0};
+
+    while (line != NULL && ++line < end) {
+        const char *next = memchr(line, '\n', (size_t)(end - line));
+        const size_t n = (size_t)((next ? next : end) - line);
+
+        if (n > n_name && line[n_name] == ':' && strncasecmp(line, name, n_name) == 0) {
+            size_t n_value = n - n_name - 1;
+            const char *value = trim(line + n_name + 1, &n_value);
+
+            if (f.count++ == 0) {
+                f.value = value;
+                f.len = n_value;
+            }
+        }
+        line = next;
+    }
+    return f;
+}
+
+static bool same(const char *s, size_t len, const char *word)
+{
+    return len == strlen(word) && strncasecmp(s, word, len) == 0;
+}
+
+/* The next element of a list, up to `separator`; quoted strings may hold it. */
+static bool next_part(const char **at, const char *end, char separator, const char **ret,
+                      size_t *ret_len)
+{
+    const char *s = *at;
+    bool quoted = false;
+
+    if (s == NULL)
+        return false;
+    while (s < end && (quoted || *s != separator)) {
+        if (*s == '"')
+            quoted = !quoted;
+        s++;
+    }
+    *ret_len = (size_t)(s - *at);
+    *ret = trim(*at, ret_len);
+    *at = s < end ? s + 1 : NULL;
+    return true;
+}
+
+static bool has_token(field f, const char *token)
+{
+    const char *at = f.value, *part;
+    size_t len;
+
+    while (next_part(&at, f.value + f.len, ',', &part, &len)) {
+        if (same(part, len, token))
+            return true;
+    }
+    return false;
+}
+
+/* The opening handshake failed; the reason goes into the report. */
+static bool refuse(judge_peer *p, char *why)
+{
+    free(p->r.not_clean_reason);
+    p->r.not_clean_reason = why;
+    if (p->fault == NULL && why != NULL)
+        p->fault = peer_text(p, "%s", why);
+    peer_drop(p, JUDGE_DROP_ABORT);
+    return false;
+}
+
+/* 8 to 15, or 0. */
+static unsigned window_bits(const char *s, size_t len)
+{
+    if (len >= 2 && s[0] == '"' && s[len - 1] == '"') {
+        s++;
+        len -= 2;
+    }
+    if (len == 1 && (s[0] == '8' || s[0] == '9'))
+        return (unsigned)(s[0] - '0');
+    if (len == 2 && s[0] == '1' && s[1] >= '0' && s[1] <= '5')
+        return 10 + (unsigned)(s[1] - '0');
+    return 0;
+}
+
+/* RFC 7692 7.1: each parameter at most once, of those only that an answer may have. */
+static bool take_deflate(judge_peer *p, const char *text, size_t len)
+{
+    const char *at = text, *end = text + len, *part;
+    bool seen[4] = {false};
+    size_t n;
+
+    p->to_peer = p->from_peer = (judge_deflate_params){15, false};
+    next_part(&at, end, ';', &part, &n);
+    if (!same(part, n, "permessage-deflate"))
+        return refuse(p, peer_text(p, "server answered with extension %.*s, which was not offered",
+                                   (int)n, part));
+    while (next_part(&at, end, ';', &part, &n)) {
+        static const char *const names[] = {"client_no_context_takeover",
+                                            "server_no_context_takeover", "client_max_window_bits",
+                                            "server_max_window_bits"};
+        const char *equals = memchr(part, '=', n), *value = NULL;
+        size_t n_name = equals ? (size_t)(equals - part) : n, n_value = 0;
+        unsigned which = 0, bits;
+
+        if (equals != NULL) {
+            n_value = n - n_name - 1;
+            value = trim(equals + 1, &n_value);
+        }
+        trim(part, &n_name);
+        while (which < 4 && !same(part, n_name, names[which]))
+            which++;
+        if (which == 4)
+            return refuse(
+                p, peer_text(p, "unknown parameter of permessage-deflate: %.*s", (int)n, part));
+        if (seen[which])
+            return refuse(p, peer_text(p, "parameter %s occurs twice", names[which]));
+        seen[which] = true;
+        if (which < 2 && value != NULL)
+            return refuse(p, peer_text(p, "parameter %s has a value", names[which]));
+        if (which == 0)
+            p->to_peer.no_context_takeover = true;
+        else if (which == 1)
+            p->from_peer.no_context_takeover = true;
+        if (which < 2)
+            continue;
+        bits = value ? window_bits(value, n_value) : 0;
+        if (bits == 0)
+            return refuse(p, peer_text(p, "invalid value of %s: %.*s", names[which], (int)n_value,
+                                       value ? value : ""));
+        (which == 2 ? &p->to_peer : &p->from_peer)->window_bits = (uint8_t)bits;
+    }
+    p->deflate = true;
+    return true;
+}
+
+static bool take_extensions(judge_peer *p, field f)
+{
+    const char *at = f.value, *part;
+    size_t n;
+
+    if (f.count > 1)
+        return refuse(
+            p, peer_text(p, "HTTP Sec-WebSocket-Extensions header occurs %u times", f.count));
+    while (next_part(&at, f.value + f.len, ',', &part, &n)) {
+        if (n == 0)
+            continue;
+        if (p->test->echo.n_offers == 0)
+            return refuse(p, peer_text(p, "server requested extension that was not offered: %.*s",
+                                       (int)n, part));
+        if (p->deflate)
+            return refuse(p, peer_text(p, "server answered with permessage-deflate twice"));
+        if (!take_deflate(p, part, n))
+            return false;
+    }
+    return true;
+}
+
+static bool accept_matches(const judge_peer *p, field f)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    char text[96], expected[64];
+    unsigned n = 0;
+
+    snprintf(text, sizeof(text), "%s" GUID, p->key);
+    if (EVP_Digest(text, strlen(text), digest, &n, EVP_sha1(), NULL) != 1)
+        return false;
+    EVP_EncodeBlock((unsigned char *)expected, digest, (int)n);
+    return f.len == strlen(expected) && memcmp(f.value, expected, f.len) == 0;
+}
+
+/* The checks of RFC 6455 4.1, in its order. */
+static bool take_answer(judge_peer *p, const char *head, size_t len)
+{
+    const char *eol = memchr(head, '\n', len), *status;
+    size_t n = eol ? (size_t)(eol - head) : len;
+    field f;
+
+    if (n < 12 || strncmp(head, "HTTP/1.1 ", 9) != 0)
+        return refuse(p, peer_text(p, "bad HTTP response status line"));
+    status = trim(head + 9, &(size_t){n - 9});
+    if (strncmp(status, "101", 3) != 0 || (status[3] != ' ' && status[3] != '\r'))
+        return refuse(p,
+                      peer_text(p, "WebSocket connection upgrade failed (%.*s)",
+                                (int)(n - 9 > 100 ? 100 : n - 9 - (head[n - 1] == '\r')), status));
+    f = find_field(head, len, "Upgrade");
+    if (f.count == 0)
+        return refuse(p, peer_text(p, "HTTP Upgrade header missing"));
+    if (!same(f.value, f.len, "websocket"))
+        return refuse(p, peer_text(p, "HTTP Upgrade header different from 'websocket'"));
+    f = find_field(head, len, "Connection");
+    if (f.count == 0)
+        return refuse(p, peer_text(p, "HTTP Connection header missing"));
+    if (!has_token(f, "upgrade"))
+        return refuse(p, peer_text(p, "HTTP Connection header does not include 'upgrade'"));
+    f = find_field(head, len, "Sec-WebSocket-Accept");
+    if (f.count == 0)
+        return refuse(p, peer_text(p, "HTTP Sec-WebSocket-Accept header missing"));
+    if (f.count > 1)
+        return refuse(p, peer_text(p, "HTTP Sec-WebSocket-Accept header occurs %u times", f.count));
+    if (!accept_matches(p, f))
+        return refuse(p, peer_text(p, "HTTP Sec-WebSocket-Accept bogus value"));
+    f = find_field(head, len, "Sec-WebSocket-Extensions");
+    if (f.count > 0 && !take_extensions(p, f))
+        return false;
+    f = find_field(head, len, "Sec-WebSocket-Protocol");
+    if (f.count > 1)
+        return refuse(p,
+                      peer_text(p, "HTTP Sec-WebSocket-Protocol header occurs %u times", f.count));
+    if (f.count == 1 && f.len > 0) {
+        for (size_t i = 0; i < p->setup.n_protocols; i++) {
+            const char *offered = p->setup.protocols[i];
+
+            if (f.len == strlen(offered) && memcmp(f.value, offered, f.len) == 0)
+                return true;
+        }
+        return refuse(p, peer_text(p, "subprotocol selected by server, but not offered by client"));
+    }
+    return true;
+}
+
+size_t peer_hello_feed(judge_peer *p, const uint8_t *data, size_t len)
+{
+    const size_t had = p->hello.len;
+    const uint8_t *end;
+    field server;
+    size_t n;
+
+    if (!peer_buf_add(p, &p->hello, data, len)) {
+        peer_drop(p, JUDGE_DROP_ABORT);
+        return len;
+    }
+    end = memmem(p->hello.at + (had < 3 ? 0 : had - 3), p->hello.len - (had < 3 ? 0 : had - 3),
+                 "\r\n\r\n", 4);
+    if (end == NULL) {
+        if (p->hello.len > MAX_HELLO)
+            refuse(p, peer_text(p, "HTTP response head longer than %d octets", MAX_HELLO));
+        return len;
+    }
+    n = (size_t)(end - p->hello.at) + 4;
+    p->r.http_response = peer_text(p, "%.*s", (int)n, (const char *)p->hello.at);
+    server = find_field((const char *)p->hello.at, n, "Server");
+    if (p->setup.agent == NULL)
+        p->agent = server.count > 0 && server.len > 0
+                       ? peer_text(p, "%.*s", (int)server.len, server.value)
+                       : peer_text(p, "UnknownServer");
+    if (take_answer(p, (const char *)p->hello.at, n))
+        peer_open(p);
+    p->hello.len = n;
+    return n - had;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* The state of a judge_peer, shared by the peer_*.c files alone. */
+#ifndef CONFORMANCE_PEER_INTERNAL_H
+#define CONFORMANCE_PEER_INTERNAL_H
+
+#include <websock/base.h>
+
+#include "conformance/peer.h"
+#include "util/attr.h"
+#include "wire/utf8.h"
+
+#define FIN_BIT  0x80
+#define RSV1_BIT 0x40
+
+/* RFC 6455 section 5.5 allows 125; a faulty peer may send more, of which so much is kept. */
+#define CONTROL_KEPT 256
+/* A peer must not be able to fill the memory with log entries or events. */
+#define MAX_LOG    60000
+#define MAX_EVENTS 4096
+#define MAX_TIMERS 16
+/* A handshake head above this is refused. */
+#define MAX_HELLO 65536
+
+typedef enum peer_state {
+    PEER_CONNECTING,
+    PEER_OPEN,
+    PEER_CLOSING,
+    PEER_CLOSED,
+} peer_state;
+
+typedef enum timer_kind {
+    TIMER_OPEN_HANDSHAKE,
+    TIMER_CLOSE_HANDSHAKE,
+    TIMER_SERVER_DROP,
+    TIMER_KILL,
+    TIMER_CLOSE,
+    TIMER_WAIT,
+    TIMER_STALL,
+    TIMER_AUTO_PING,
+    TIMER_AUTO_PONG,
+} timer_kind;
+
+typedef struct peer_timer {
+    int64_t at;
+    uint64_t seq; /* of two that are due the elder goes first */
+    timer_kind kind;
+    char tag;
+} peer_timer;
+
+/* A stretch of the output that is written in the same manner. */
+typedef struct out_run {
+    size_t len;
+    size_t chop; /* queued: octets of a write; 0: all at once */
+    bool queued; /* a write of its own, a turn of the loop before the next */
+    bool sync;
+} out_run;
+
+typedef struct stat_map {
+    judge_stat *at; /* open addressing; count 0 = free */
+    size_t room, n;
+} stat_map;
+
+/* An event with all of its octets. */
+typedef struct peer_event {
+    judge_event_kind kind;
+    bool binary;
+    uint8_t *data;
+    size_t kept; /* octets of data; fewer than len if the message was absurdly long */
+    uint64_t len;
+} peer_event;
+
+typedef struct peer_buf {
+    uint8_t *at;
+    size_t len, room;
+} peer_buf;
+
+struct judge_peer {
+    judge_peer_setup setup;
+    judge_options options;
+    const judge_case *test;
+    judge_result r;
+    char *agent;
+    peer_state state;
+    judge_drop drop;
+    bool failed;    /* no memory: there is no verdict to be had */
+    bool open_done; /* the opening handshake was completed */
+    bool log_on;
+    bool skipped;
+    bool timed_out;
+    bool suppress_close;
+    uint64_t random; /* state of the generator of masks and keys */
+    int64_t now, begun, opened, over;
+    int64_t started_ms;
+    size_t step; /* next step of the case */
+    peer_timer timers[MAX_TIMERS];
+    size_t n_timers;
+    uint64_t timer_seq;
+
+    /* output */
+    peer_buf out;
+    size_t out_head;
+    out_run *runs;
+    size_t run_head, n_runs, run_room;
+    size_t piece_left; /* of the queued write that has begun */
+    bool paused;
+    uint8_t mask[4]; /* of the frame whose octets come in steps */
+    uint64_t mask_at;
+
+    /* handshake */
+    peer_buf hello;
+    char key[32];
+    bool deflate;
+    judge_deflate_params to_peer, from_peer;
+
+    /* the frame that is coming in */
+    uint8_t head[14];
+    unsigned head_have;
+    bool in_payload;
+    struct {
+        bool fin, masked;
+        uint8_t rsv, opcode;
+        uint8_t mask[4];
+        uint64_t len, at;
+        judge_octets shown;
+    } frame;
+    uint8_t control[CONTROL_KEPT];
+
+    /* the message that is coming in */
+    bool in_message, binary, compressed, bad_text;
+    wsk__utf8_state utf8;
+    uint64_t utf8_at;
+    peer_buf message;
+    uint64_t message_len;
+    uint64_t message_cap; /* octets that are kept: more cannot be right */
+
+    peer_event *events;
+    size_t n_events, event_room;
+    int why_log; /* the entry that showed the first fault */
+    char *fault; /* what the peer did wrong, first */
+
+    /* echo loops */
+    struct {
+        bool on, judged, ok;
+        uint32_t sent, count;
+        uint64_t expected_len;
+        uint64_t at;      /* octets of the echo compared */
+        uint64_t differs; /* first octet that differs; UINT64_MAX: none */
+        uint8_t *tile;    /* the payload, repeated to a handy size */
+        size_t tile_len, period;
+        judge_stream *stream;
+        judge_inflater *inflater;
+        int64_t moved; /* when an octet last moved */
+    } echo;
+    judge_behavior behavior;
+    char *verdict; /* the sentence of an echo loop */
+
+    stat_map rx_octets, tx_octets;
+    uint64_t rx_frames[16], tx_frames[16];
+    judge_traffic traffic;
+};
+
+/* peer.c */
+void peer_fail(judge_peer *p, unsigned code, const char *reason);
+void peer_drop(judge_peer *p, judge_drop how);
+void peer_open(judge_peer *p);
+void peer_arm(judge_peer *p, timer_kind kind, double seconds, char tag);
+void peer_disarm(judge_peer *p, timer_kind kind);
+void peer_event_add(judge_peer *p, judge_event_kind kind, bool binary, const uint8_t *data,
+                    size_t kept, uint64_t len);
+void peer_finish_when_done(judge_peer *p);
+bool peer_buf_add(judge_peer *p, peer_buf *b, const void *data, size_t len);
+char *peer_text(judge_peer *p, const char *fmt, ...) WSK_PRINTF(2, 3);
+/* An entry of the wire log, or NULL if it is off (`always`: nevertheless) or full. */
+judge_log *peer_log(judge_peer *p, judge_log_kind kind, bool always);
+void peer_show(judge_octets *o, const uint8_t *data, uint64_t len);
+uint64_t peer_random(judge_peer *p);
+void peer_stat(judge_peer *p, stat_map *m, uint64_t key);
+
+/* peer_send.c */
+void peer_send_frame(judge_peer *p, uint8_t first, const judge_blob *blob, const judge_step *how);
+void peer_send_octets(judge_peer *p, uint8_t first, const uint8_t *data, size_t len);
+void peer_send_message(judge_peer *p, uint8_t opcode, const judge_blob *blob, uint64_t fragment);
+void peer_send_compressed(judge_peer *p, uint8_t opcode, const uint8_t *data, size_t len,
+                          uint64_t fragment);
+/* code -1: none. `reply`: the answer to the peer's close. */
+void peer_send_close(judge_peer *p, int code, const uint8_t *reason, size_t len, bool reply);
+void peer_send_header(judge_peer *p, uint8_t first, uint64_t len);
+void peer_send_part(judge_peer *p, const judge_blob *blob);
+void peer_write(judge_peer *p, const uint8_t *data, size_t len, size_t chop, bool sync);
+
+/* peer_receive.c */
+void peer_receive(judge_peer *p, const uint8_t *data, size_t len);
+
+/* peer_handshake.c */
+void peer_hello_begin(judge_peer *p);
+/* Returns how many octets of a read belong to the handshake. */
+size_t peer_hello_feed(judge_peer *p, const uint8_t *data, size_t len);
+
+/* peer_echo.c */
+void peer_echo_begin(judge_peer *p);
+void peer_echo_end(judge_peer *p);
+void peer_echo_message_begin(judge_peer *p);
+void peer_echo_data(judge_peer *p, const uint8_t *data, size_t len);
+void peer_echo_message_end(judge_peer *p);
+void peer_echo_stalled(judge_peer *p);
+bool peer_echo_wants_raw(const judge_peer *p);
+
+/* peer_verdict.c */
+void peer_verdict(judge_peer *p);
+bool peer_ending_matches(const judge_peer *p, const judge_ending *e);
+
+#endif

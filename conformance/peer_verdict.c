@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The verdict, when TCP is gone: what happened against what the case accepts, then how it was
+ * closed, with the sentences that Autobahn's reports use. And the one line that says in plain
+ * words what was wrong.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conformance/peer_internal.h"
+
+static void say(judge_peer *p, char **slot, const char *text)
+{
+    free(*slot);
+    *slot = peer_text(p, "%s", text);
+}
+
+/* ------------------------------------------------------------------------------ events -- */
+
+static bool event_matches(const judge_event_row *row, const peer_event *e)
+{
+    if (row->kind != e->kind || row->binary != e->binary || row->blob.total != e->len ||
+        e->data == NULL || e->kept != e->len)
+        return false;
+    for (uint64_t at = 0; at < e->len; at += row->blob.len) {
+        const uint64_t left = e->len - at;
+
+        if (memcmp(e->data + at, row->blob.lit,
+                   left < row->blob.len ? (size_t)left : row->blob.len) != 0)
+            return false;
+    }
+    return true;
+}
+
+bool peer_ending_matches(const judge_peer *p, const judge_ending *e)
+{
+    if (e->behavior == JUDGE_FAILED || e->n != p->n_events)
+        return false;
+    for (size_t i = 0; i < e->n; i++) {
+        if (!event_matches(&e->event[i], &p->events[i]))
+            return false;
+    }
+    return true;
+}
+
+static void judge_events_seen(judge_peer *p)
+{
+    for (size_t i = 0; i < WSK__COUNT(p->test->ending); i++) {
+        if (peer_ending_matches(p, &p->test->ending[i])) {
+            p->r.behavior = p->test->ending[i].behavior;
+            say(p, &p->r.result, "Actual events match at least one expected.");
+            return;
+        }
+    }
+    p->r.behavior = JUDGE_FAILED;
+    say(p, &p->r.result, "Actual events differ from any expected.");
+}
+
+/* ------------------------------------------------------------------------------- close -- */
+
+static void judge_close(judge_peer *p)
+{
+    const judge_case *c = p->test;
+    judge_result *r = &p->r;
+    bool listed = false;
+
+    for (size_t i = 0; i < c->close.n_codes; i++)
+        listed = listed || c->close.codes[i] == r->remote_code;
+    if (!p->open_done) {
+        r->behavior_close = JUDGE_FAILED;
+        say(p, &r->result_close, "The WebSocket opening handshake was never completed!");
+    } else if (c->close.closed_by_me != r->closed_by_me) {
+        r->behavior_close = JUDGE_FAILED;
+        say(p, &r->result_close, "The connection was failed by the wrong endpoint");
+    } else if (c->close.require_clean && !r->was_clean) {
+        r->behavior_close = JUDGE_UNCLEAN;
+        say(p, &r->result_close, "The spec requires the connection to be failed cleanly here");
+    } else if (r->remote_code >= 0 && !listed) {
+        char codes[64] = "";
+
+        for (size_t i = 0; i < c->close.n_codes; i++)
+            snprintf(codes + strlen(codes), sizeof(codes) - strlen(codes), "%s%d", i > 0 ? "," : "",
+                     c->close.codes[i]);
+        r->behavior_close = JUDGE_WRONG_CODE;
+        free(r->result_close);
+        r->result_close = peer_text(p, "The close code should have been %s or empty", codes);
+    } else if (p->setup.role == JUDGE_ROLE_CLIENT && r->dropped_by_me) {
+        r->behavior_close = JUDGE_FAILED_BY_CLIENT;
+        say(p, &r->result_close, "It is preferred that the server close the TCP connection");
+    } else {
+        r->behavior_close = JUDGE_OK;
+        say(p, &r->result_close, "Connection was properly closed");
+    }
+}
+
+/* --------------------------------------------------------------------------- case rules -- */
+
+static void frames_sent(judge_peer *p)
+{
+    const uint64_t total = p->test->steps[0].blob.total, size = p->test->auto_fragment;
+    const uint64_t want = total / size;
+
+    if (p->open_done && p->tx_frames[WSK_OP_CONTINUATION] == want && p->tx_frames[WSK_OP_TEXT] == 1)
+        return;
+    p->r.behavior = JUDGE_FAILED;
+    free(p->r.result);
+    p->r.result = peer_text(
+        p,
+        "Frames transmitted differ from what was asked for (got %llu text and %llu "
+        "continuation, expected 1 and %llu).",
+        (unsigned long long)p->tx_frames[WSK_OP_TEXT],
+        (unsigned long long)p->tx_frames[WSK_OP_CONTINUATION], (unsigned long long)want);
+}
+
+static void inform_last(judge_peer *p)
+{
+    judge_result *r = &p->r;
+    const judge_ending *e = &p->test->ending[0];
+    bool came = r->behavior == JUDGE_OK;
+
+    /* The big message before it is in no ending of Autobahn's, so that a peer which echoes both
+     * gets no answer there. */
+    if (!came && !p->setup.compat && p->n_events > 0)
+        came = event_matches(&e->event[0], &p->events[p->n_events - 1]);
+    if (came)
+        say(p, &r->result, "Text message was processed before close.");
+    else if (r->behavior == JUDGE_NON_STRICT)
+        say(p, &r->result, "Close was processed before text message could be returned.");
+}
+
+static void judge_by_rule(judge_peer *p)
+{
+    judge_result *r = &p->r;
+
+    switch (p->test->rule) {
+    case JUDGE_RULE_EVENTS:
+        judge_events_seen(p);
+        judge_close(p);
+        break;
+    case JUDGE_RULE_CLOSE_CODE:
+        judge_events_seen(p);
+        judge_close(p);
+        if (r->behavior_close == JUDGE_WRONG_CODE) {
+            r->behavior = JUDGE_FAILED;
+            say(p, &r->result, r->result_close);
+        }
+        break;
+    case JUDGE_RULE_INFORM:
+        judge_close(p);
+        say(p, &r->result, "Actual events are undefined by the spec.");
+        r->behavior = r->behavior_close = JUDGE_INFORMATIONAL;
+        break;
+    case JUDGE_RULE_INFORM_LAST:
+        judge_events_seen(p);
+        judge_close(p);
+        inform_last(p);
+        r->behavior = r->behavior_close = JUDGE_INFORMATIONAL;
+        break;
+    case JUDGE_RULE_ONE_ECHO:
+    case JUDGE_RULE_ROUND_TRIPS:
+    case JUDGE_RULE_DEFLATE:
+        judge_close(p);
+        r->behavior = p->behavior;
+        say(p, &r->result, p->verdict ? p->verdict : "Actual events differ from any expected.");
+        break;
+    case JUDGE_RULE_FRAMES_SENT:
+        judge_events_seen(p);
+        judge_close(p);
+        frames_sent(p);
+        break;
+    }
+    /* A peer that left bad text to the judge to end has not failed the connection. */
+    if (p->test->close.wrong_endpoint_fatal && p->test->close.closed_by_me != r->closed_by_me)
+        r->behavior = JUDGE_FAILED;
+    if (!p->open_done && p->test->rule != JUDGE_RULE_INFORM &&
+        p->test->rule != JUDGE_RULE_INFORM_LAST)
+        r->behavior = JUDGE_FAILED;
+}
+
+/* --------------------------------------------------------------------------------- why -- */
+
+static const char *kind_name(judge_event_kind kind, bool binary)
+{
+    switch (kind) {
+    case JUDGE_EVENT_MESSAGE:
+        return binary ? "binary message" : "text message";
+    case JUDGE_EVENT_PING:
+        return "ping";
+    case JUDGE_EVENT_PONG:
+        return "pong";
+    case JUDGE_EVENT_TIMEOUT:
+        break;
+    }
+    return "pause";
+}
+
+/* The first event that is missing, wrong, or too much, against the strict ending. */
+static char *events_why(judge_peer *p)
+{
+    const judge_ending *e = &p->test->ending[0];
+    size_t i = 0;
+
+    while (i < e->n && i < p->n_events && event_matches(&e->event[i], &p->events[i]))
+        i++;
+    if (i == e->n && i == p->n_events)
+        return NULL;
+    if (i == p->n_events)
+        return peer_text(p, "%s %zu of %zu (%llu octets) never came",
+                         kind_name(e->event[i].kind, e->event[i].binary), i + 1, e->n,
+                         (unsigned long long)e->event[i].blob.total);
+    if (i == e->n)
+        return peer_text(p, "%s of %llu octets came, which should not",
+                         kind_name(p->events[i].kind, p->events[i].binary),
+                         (unsigned long long)p->events[i].len);
+    return peer_text(
+        p, "%s of %llu octets came where a %s of %llu octets was expected%s",
+        kind_name(p->events[i].kind, p->events[i].binary), (unsigned long long)p->events[i].len,
+        kind_name(e->event[i].kind, e->event[i].binary), (unsigned long long)e->event[i].blob.total,
+        p->events[i].kind == e->event[i].kind && p->events[i].len == e->event[i].blob.total
+            ? " (the contents differ)"
+            : "");
+}
+
+static void explain(judge_peer *p)
+{
+    judge_result *r = &p->r;
+    const bool good = r->behavior == JUDGE_OK || r->behavior == JUDGE_INFORMATIONAL ||
+                      r->behavior == JUDGE_UNIMPLEMENTED;
+
+    r->why_log = p->why_log;
+    if (good && (r->behavior_close == JUDGE_OK || r->behavior_close == JUDGE_INFORMATIONAL))
+        return;
+    if (p->failed) {
+        r->why = peer_text(p, "the judge ran out of memory");
+    } else if (p->fault != NULL) {
+        r->why = peer_text(p, "%s", p->fault);
+    } else if (!p->open_done) {
+        r->why = peer_text(p, "the opening handshake was not completed: %s",
+                           r->not_clean_reason ? r->not_clean_reason : "connection lost");
+    } else if (!good &&
+               (p->test->rule == JUDGE_RULE_EVENTS || p->test->rule == JUDGE_RULE_CLOSE_CODE)) {
+        r->why = events_why(p);
+    } else if (!good && p->verdict != NULL) {
+        r->why = peer_text(p, "%s", p->verdict);
+    }
+    if (r->why != NULL)
+        return;
+    if (r->behavior_close == JUDGE_FAILED && r->closed_by_me)
+        r->why = peer_text(p, "the peer did not fail the connection, the judge had to");
+    else if (r->behavior_close == JUDGE_FAILED)
+        r->why = peer_text(p, "the peer %s where it should not",
+                           r->was_clean ? "closed" : "dropped TCP");
+    else if (r->behavior_close == JUDGE_WRONG_CODE)
+        r->why = peer_text(p, "close code %d", r->remote_code);
+    else if (r->not_clean_reason != NULL)
+        r->why = peer_text(p, "%s", r->not_clean_reason);
+    else
+        r->why = peer_text(p, "%s", r->result_close);
+    if (r->why_log < 0)
+        r->why_log = (int)r->n_log - 1;
+}
+
+/* ------------------------------------------------------------------------------- record -- */
+
+static int by_key(const void *a, const void *b)
+{
+    const judge_stat *x = a, *y = b;
+
+    return x->key < y->key ? -1 : x->key > y->key;
+}
+
+static void take_stats(judge_peer *p, judge_stats *ret, stat_map *m)
+{
+    if (m->n == 0)
+        return;
+    ret->at = malloc(m->n * sizeof(*ret->at));
+    if (ret->at == NULL) {
+        p->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < m->room; i++) {
+        if (m->at[i].count > 0)
+            ret->at[ret->n++] = m->at[i];
+    }
+    qsort(ret->at, ret->n, sizeof(*ret->at), by_key);
+}
+
+static void take_frames(judge_peer *p, judge_stats *ret, const uint64_t counts[16])
+{
+    ret->at = malloc(16 * sizeof(*ret->at));
+    if (ret->at == NULL) {
+        p->failed = true;
+        return;
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        if (counts[i] > 0)
+            ret->at[ret->n++] = (judge_stat){i, counts[i]};
+    }
+}
+
+static void show_blob(judge_octets *o, const judge_blob *blob)
+{
+    o->len = blob->total;
+    o->kept = (uint8_t)(blob->total < sizeof(o->head) ? blob->total : sizeof(o->head));
+    for (size_t i = 0; i < o->kept; i++)
+        o->head[i] = (uint8_t)blob->lit[i % blob->len];
+}
+
+static void take_expected(judge_peer *p)
+{
+    judge_result *r = &p->r;
+
+    r->expected = calloc(WSK__COUNT(p->test->ending), sizeof(*r->expected));
+    if (r->expected == NULL) {
+        p->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < WSK__COUNT(p->test->ending); i++) {
+        const judge_ending *e = &p->test->ending[i];
+        judge_expected *out = &r->expected[r->n_expected];
+
+        if (e->behavior == JUDGE_FAILED)
+            continue;
+        r->n_expected++;
+        out->behavior = e->behavior;
+        out->events.at = calloc(e->n ? e->n : 1, sizeof(*out->events.at));
+        if (out->events.at == NULL) {
+            p->failed = true;
+            return;
+        }
+        out->events.n = e->n;
+        for (size_t k = 0; k < e->n; k++) {
+            out->events.at[k].kind = e->event[k].kind;
+            out->events.at[k].binary = e->event[k].binary;
+            show_blob(&out->events.at[k].octets, &e->event[k].blob);
+        }
+    }
+}
+
+static void take_received(judge_peer *p)
+{
+    judge_events *out = &p->r.received;
+
+    if (p->n_events == 0)
+        return;
+    out->at = calloc(p->n_events, sizeof(*out->at));
+    if (out->at == NULL) {
+        p->failed = true;
+        return;
+    }
+    out->n = p->n_events;
+    for (size_t i = 0; i < p->n_events; i++) {
+        out->at[i].kind = p->events[i].kind;
+        out->at[i].binary = p->events[i].binary;
+        peer_show(&out->at[i].octets, p->events[i].data, p->events[i].kept);
+        out->at[i].octets.len = p->events[i].len;
+    }
+}
+
+void peer_verdict(judge_peer *p)
+{
+    const judge_case *c = p->test;
+    judge_result *r = &p->r;
+    const int64_t from = p->open_done ? p->opened : p->begun;
+
+    judge_by_rule(p);
+    explain(p);
+    r->agent = peer_text(p, "%s", judge_peer_agent(p) ? judge_peer_agent(p) : "UnknownServer");
+    r->id = c->id;
+    r->index = c->index;
+    r->is_server = p->setup.role == JUDGE_ROLE_SERVER;
+    r->description = c->description;
+    r->expectation = c->expectation;
+    r->reference = c->reference;
+    r->duration_us = (uint64_t)(p->over - from);
+    r->duration_ms = (r->duration_us + 500) / 1000;
+    r->started_ms = p->started_ms;
+    r->report_time = c->report_time;
+    r->report_ratio = c->report_ratio;
+    r->create_stats = true;
+    r->create_wirelog = p->log_on;
+    memcpy(r->expected_close.codes, c->close.codes, sizeof(c->close.codes));
+    r->expected_close.n_codes = c->close.n_codes;
+    r->expected_close.closed_by_me = c->close.closed_by_me;
+    r->expected_close.require_clean = c->close.require_clean;
+    r->expected_close.has_wrong_endpoint_fatal = c->close.wrong_endpoint_fatal;
+    r->expected_close.wrong_endpoint_fatal = c->close.wrong_endpoint_fatal;
+    if (r->http_request == NULL)
+        say(p, &r->http_request, "?");
+    if (r->http_response == NULL)
+        say(p, &r->http_response, "?");
+    take_expected(p);
+    take_received(p);
+    take_stats(p, &r->rx_octets, &p->rx_octets);
+    take_stats(p, &r->tx_octets, &p->tx_octets);
+    take_frames(p, &r->rx_frames, p->rx_frames);
+    take_frames(p, &r->tx_frames, p->tx_frames);
+}

@@ -1,0 +1,771 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The run: which case goes when, on how many connections at once, and what is done again alone
+ * because load may have decided it. One thread, one epoll set.
+ */
+#include "conformance/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <websock/version.h>
+
+#include "conformance/peer.h"
+#include "conformance/transport.h"
+
+#define MAX_ADDRESSES 8
+#define READ_SIZE     65536
+#define MAX_EVENTS    64
+/* A second is what Autobahn gives a peer to drop TCP; nothing is waiting for it here. */
+#define LINGER_US 1000000
+/* Slower answers than this mean that the peer has more to do than it can. */
+#define SLOW_US 100000
+/* So many cases that fail alone as they did together show that load was not the reason. */
+#define CONFIRMATIONS 3
+
+typedef struct slot {
+    judge_link link;
+    judge_peer *peer; /* NULL: free, or lingering */
+    size_t test;      /* index into the table */
+    unsigned address; /* of the target, tried now */
+    bool counted;     /* takes a job */
+    bool up;          /* the link is ready */
+    bool deaf;        /* writing has failed; what is left to read is still read */
+    bool lingering;
+    uint32_t events; /* registered */
+    int64_t until;   /* lingering; or the time for connecting is up */
+    int64_t sent_at; /* octets went out and none came in since */
+} slot;
+
+typedef struct host {
+    const judge_target *target;
+    judge_address address[MAX_ADDRESSES];
+    size_t n_addresses;
+    unsigned preferred; /* the address that worked */
+    bool reached, dead;
+    char *field; /* Host */
+    char *agent; /* from the first answer; for cases whose handshake is lost */
+} host;
+
+/* A case that did not do well among others, and what it came to there. */
+typedef struct second {
+    size_t test;
+    bool slow; /* the peer was seen to be slow then */
+    bool was_up;
+    judge_result result;
+} second;
+
+struct judge_run {
+    judge_run_params params;
+    SSL_CTX *tls;
+    judge_streams *streams;
+    int epoll;
+    volatile sig_atomic_t cancelled;
+    unsigned jobs, cores;
+    host host; /* the target whose turn it is */
+    slot **slots;
+    size_t n_slots, room;
+    unsigned active;  /* slots with a peer */
+    unsigned counted; /* ... that take a job */
+    size_t *order;    /* indices of the cases of this target, in the order of their turn */
+    size_t n_order, next;
+    second *again; /* what is to be run alone */
+    size_t n_again;
+    bool alone;
+    int64_t slow_at; /* when an answer last was slow */
+    unsigned confirmed;
+    judge_run_totals totals;
+    uint8_t buf[READ_SIZE];
+};
+
+static int64_t now_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* ----------------------------------------------------------------------------- options -- */
+
+void judge_options_init(judge_options *o)
+{
+    *o = (judge_options){
+        .open_handshake_timeout = 5,
+        .close_handshake_timeout = 1,
+        .server_connection_drop_timeout = 1,
+        .auto_ping_size = 4,
+        .version = 18,
+        .utf8_validate_incoming = true,
+        .apply_mask = true,
+        .tcp_no_delay = true,
+        .mask_client_frames = true,
+        .require_masked_client_frames = true,
+    };
+}
+
+int judge_options_set(judge_options *o, const char *name, double value)
+{
+    static const char *const ignored[] = {
+        "allowHixie76",      "webStatus",          "serveFlashSocketPolicy",
+        "flashSocketPolicy", "allowedOrigins",     "maxConnections",
+        "versions",          "trustXForwardedFor",
+    };
+    const struct {
+        const char *name;
+        double *seconds;
+        uint64_t *size;
+        bool *flag;
+    } known[] = {
+        {"openHandshakeTimeout", &o->open_handshake_timeout, NULL, NULL},
+        {"closeHandshakeTimeout", &o->close_handshake_timeout, NULL, NULL},
+        {"serverConnectionDropTimeout", &o->server_connection_drop_timeout, NULL, NULL},
+        {"autoPingInterval", &o->auto_ping_interval, NULL, NULL},
+        {"autoPingTimeout", &o->auto_ping_timeout, NULL, NULL},
+        {"autoPingSize", NULL, &o->auto_ping_size, NULL},
+        {"maxFramePayloadSize", NULL, &o->max_frame_payload_size, NULL},
+        {"maxMessagePayloadSize", NULL, &o->max_message_payload_size, NULL},
+        {"autoFragmentSize", NULL, &o->auto_fragment_size, NULL},
+        {"utf8validateIncoming", NULL, NULL, &o->utf8_validate_incoming},
+        {"applyMask", NULL, NULL, &o->apply_mask},
+        {"failByDrop", NULL, NULL, &o->fail_by_drop},
+        {"echoCloseCodeReason", NULL, NULL, &o->echo_close_code_reason},
+        {"tcpNoDelay", NULL, NULL, &o->tcp_no_delay},
+        {"maskClientFrames", NULL, NULL, &o->mask_client_frames},
+        {"acceptMaskedServerFrames", NULL, NULL, &o->accept_masked_server_frames},
+        {"maskServerFrames", NULL, NULL, &o->mask_server_frames},
+        {"requireMaskedClientFrames", NULL, NULL, &o->require_masked_client_frames},
+    };
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(name, known[i].name) != 0)
+            continue;
+        if (known[i].seconds != NULL)
+            *known[i].seconds = value > 0 ? value : 0;
+        else if (known[i].size != NULL)
+            *known[i].size = value > 0 ? (uint64_t)value : 0;
+        else
+            *known[i].flag = value != 0;
+        return 0;
+    }
+    if (strcmp(name, "version") == 0) {
+        o->version = (int)value;
+        /* 10 to 18 are drafts from 8 on and RFC 6455; older ones cannot be spoken here. */
+        return value >= 10 && value <= 18 ? 0 : 1;
+    }
+    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
+        if (strcmp(name, ignored[i]) == 0)
+            return 1;
+    }
+    return -1;
+}
+
+/* ------------------------------------------------------------------------------- slots -- */
+
+static void slot_free(judge_run *r, slot *s)
+{
+    if (s->link.fd >= 0)
+        epoll_ctl(r->epoll, EPOLL_CTL_DEL, s->link.fd, NULL);
+    judge_link_close(&s->link);
+    judge_peer_free(s->peer);
+    free(s);
+}
+
+static void slot_remove(judge_run *r, slot *s)
+{
+    for (size_t i = 0; i < r->n_slots; i++) {
+        if (r->slots[i] == s)
+            r->slots[i] = r->slots[--r->n_slots];
+    }
+    slot_free(r, s);
+}
+
+static void slot_watch(judge_run *r, slot *s)
+{
+    const uint32_t events = judge_link_events(&s->link);
+    struct epoll_event e = {.events = events, .data.ptr = s};
+
+    if (s->events == events)
+        return;
+    epoll_ctl(r->epoll, s->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, s->link.fd, &e);
+    s->events = events;
+}
+
+static bool is_bad(const judge_result *result)
+{
+    return result->behavior == JUDGE_FAILED || result->behavior == JUDGE_NON_STRICT ||
+           result->behavior_close == JUDGE_FAILED || result->behavior_close == JUDGE_UNCLEAN ||
+           result->behavior_close == JUDGE_FAILED_BY_CLIENT;
+}
+
+static void deliver(judge_run *r, size_t test, bool was_up, judge_result *result)
+{
+    r->totals.cases++;
+    r->totals.connected += was_up;
+    r->totals.unreachable += !was_up;
+    r->params.callbacks.on_done(r->params.callbacks.ud, r->host.target,
+                                judge_table_at(r->params.table, test), result);
+    judge_result_deinit(result);
+}
+
+static void slot_done(judge_run *r, slot *s, int64_t now)
+{
+    const judge_drop drop = judge_peer_drop(s->peer);
+
+    r->active--;
+    r->counted -= s->counted;
+    if (r->host.agent == NULL && judge_peer_agent(s->peer) != NULL)
+        r->host.agent = strdup(judge_peer_agent(s->peer));
+    if (!judge_peer_was_skipped(s->peer)) {
+        /* Load may have decided where a time limit did, or where a connection was refused. */
+        const bool by_load = judge_peer_timed_out(s->peer) || !judge_peer_is_open(s->peer);
+        judge_result result;
+        bool bad;
+
+        judge_peer_result(s->peer, now, &result);
+        bad = is_bad(&result);
+        if (bad && by_load && !r->alone && r->jobs > 1 && !r->cancelled) {
+            r->again[r->n_again++] = (second){
+                s->test, r->slow_at >= now - (int64_t)result.duration_us, s->up, result};
+        } else {
+            if (r->alone)
+                r->confirmed = bad && by_load ? r->confirmed + 1 : 0;
+            deliver(r, s->test, s->up, &result);
+        }
+    }
+    judge_peer_free(s->peer);
+    s->peer = NULL;
+    if (drop == JUDGE_DROP_GRACEFUL && s->link.fd >= 0) {
+        /* Closing with octets unread would reset the connection, and the peer might never see
+         * what was sent last. */
+        judge_link_finish(&s->link);
+        s->lingering = true;
+        s->until = now + LINGER_US;
+        return;
+    }
+    slot_remove(r, s);
+}
+
+/* Writes what the peer has to say. True if the case is over and the slot gone or lingering. */
+static bool slot_pump(judge_run *r, slot *s, int64_t now)
+{
+    const uint8_t *data;
+    size_t n;
+
+    while (s->up && (n = judge_peer_output(s->peer, &data)) > 0) {
+        long sent = s->deaf ? (long)n : judge_link_write(&s->link, data, n);
+
+        if (sent == JUDGE_LINK_AGAIN)
+            break;
+        if (sent < 0) {
+            /* The peer may have closed, but its last words may still be there to be read. */
+            s->deaf = true;
+            continue;
+        }
+        judge_peer_wrote(s->peer, (size_t)sent);
+        if (s->sent_at == 0)
+            s->sent_at = now;
+        if ((size_t)sent < n)
+            break;
+    }
+    if (judge_peer_is_done(s->peer)) {
+        slot_done(r, s, now);
+        return true;
+    }
+    slot_watch(r, s);
+    return false;
+}
+
+static void slot_connect(judge_run *r, slot *s, int64_t now);
+
+static void slot_unreachable(judge_run *r, slot *s, int64_t now, const char *why)
+{
+    host *h = &r->host;
+
+    if (s->events != 0)
+        epoll_ctl(r->epoll, EPOLL_CTL_DEL, s->link.fd, NULL);
+    s->events = 0;
+    why = s->link.why ? s->link.why : why;
+    judge_link_close(&s->link);
+    if (++s->address < h->n_addresses && !h->reached) {
+        slot_connect(r, s, now);
+        return;
+    }
+    if (!h->reached || r->params.compat) {
+        if (!h->dead && r->params.callbacks.on_unreachable != NULL)
+            r->params.callbacks.on_unreachable(r->params.callbacks.ud, h->target, why);
+        h->dead = true;
+        r->totals.unreachable++;
+        r->active--;
+        r->counted -= s->counted;
+        slot_remove(r, s);
+        return;
+    }
+    judge_peer_unreachable(s->peer, now, why);
+    slot_done(r, s, now);
+}
+
+static void slot_ready(judge_run *r, slot *s, int64_t now)
+{
+    switch (judge_link_ready(&s->link)) {
+    case JUDGE_LINK_OK:
+        s->up = true;
+        r->host.reached = true;
+        r->host.preferred = s->address;
+        judge_peer_begin(s->peer, now);
+        slot_pump(r, s, now);
+        break;
+    case JUDGE_LINK_AGAIN:
+        slot_watch(r, s);
+        break;
+    case JUDGE_LINK_LOST:
+        slot_unreachable(r, s, now, s->link.shaking ? "TLS handshake failed" : "cannot connect");
+        break;
+    }
+}
+
+static void slot_connect(judge_run *r, slot *s, int64_t now)
+{
+    const judge_target *t = r->host.target;
+    const char *name = t->hostname ? t->hostname : t->host;
+    const double limit = t->options.open_handshake_timeout;
+
+    s->until = limit > 0 ? now + (int64_t)(limit * 1e6) : INT64_MAX;
+    if (judge_link_connect(&s->link, &r->host.address[s->address], t->options.tcp_no_delay,
+                           t->tls ? r->tls : NULL, name, r->params.tls.verify) != 0) {
+        s->link.why = strerror(errno);
+        slot_unreachable(r, s, now, "cannot connect");
+        return;
+    }
+    slot_ready(r, s, now);
+}
+
+static bool skip_case(void *ud, const judge_case *c, const char *agent)
+{
+    judge_run *r = ud;
+
+    return r->params.callbacks.skip != NULL &&
+           r->params.callbacks.skip(r->params.callbacks.ud, r->host.target, c, agent);
+}
+
+static int slot_start(judge_run *r, size_t test, bool counted)
+{
+    const int64_t now = now_us();
+    const judge_target *t = r->host.target;
+    const judge_case *c = judge_table_at(r->params.table, test);
+    const judge_peer_setup setup = {
+        .test = c,
+        .role = JUDGE_ROLE_CLIENT,
+        .options = &t->options,
+        .host = r->host.field,
+        .resource = t->resource,
+        .origin = t->origin,
+        .user_agent = r->params.user_agent ? r->params.user_agent : "websock/" WSK_VERSION_STRING,
+        .protocols = t->protocols,
+        .n_protocols = t->n_protocols,
+        .agent = t->agent ? t->agent : r->host.agent,
+        .streams = r->streams,
+        .messages = r->params.messages,
+        .stall_seconds = r->params.compat ? 0 : r->params.stall_seconds,
+        .compat = r->params.compat,
+        .skip = skip_case,
+        .skip_ud = r,
+    };
+    slot *s;
+
+    if (r->n_slots == r->room) {
+        const size_t room = r->room ? r->room * 2 : 16;
+        slot **grown = realloc(r->slots, room * sizeof(*grown));
+
+        if (grown == NULL)
+            return -1;
+        r->slots = grown;
+        r->room = room;
+    }
+    s = calloc(1, sizeof(*s));
+    if (s == NULL)
+        return -1;
+    s->link.fd = -1;
+    s->test = test;
+    s->counted = counted;
+    s->address = r->host.preferred;
+    s->peer = judge_peer_new(&setup, now);
+    if (s->peer == NULL) {
+        free(s);
+        return -1;
+    }
+    r->slots[r->n_slots++] = s;
+    r->active++;
+    r->counted += counted;
+    if (r->params.callbacks.on_start != NULL)
+        r->params.callbacks.on_start(r->params.callbacks.ud, t, c);
+    slot_connect(r, s, now);
+    return 0;
+}
+
+/* ---------------------------------------------------------------------------- schedule -- */
+
+static bool has_wait(const judge_case *c)
+{
+    for (const judge_step *s = c->steps; s->op != JUDGE_STEP_END; s++) {
+        if (s->op == JUDGE_STEP_WAIT)
+            return true;
+    }
+    return false;
+}
+
+static int by_turn(const void *a, const void *b, void *ud)
+{
+    const judge_table *t = ud;
+    const judge_case *x = judge_table_at(t, *(const size_t *)a);
+    const judge_case *y = judge_table_at(t, *(const size_t *)b);
+
+    if (x->weight != y->weight)
+        return x->weight < y->weight ? -1 : 1;
+    /* Those that wait go first: they cost nothing while they do. */
+    if (has_wait(x) != has_wait(y))
+        return has_wait(x) ? -1 : 1;
+    /* Cases over the same windows share what they compress and inflate. */
+    if (x->weight == 2 && x->echo.corpus != y->echo.corpus)
+        return x->echo.corpus < y->echo.corpus ? -1 : 1;
+    if (x->weight == 2 && x->echo.len != y->echo.len)
+        return x->echo.len < y->echo.len ? -1 : 1;
+    return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* How many cases of this weight may run at once. Light and heavy ones never mix, so that no
+ * short time limit runs out because megabytes are on their way. */
+static unsigned limit_of(const judge_run *r, const judge_case *c)
+{
+    if (r->alone)
+        return 1;
+    if (c->weight == 0)
+        return r->jobs;
+    return r->jobs < r->cores + 1 ? r->jobs : r->cores + 1;
+}
+
+/* Starts what may start. Returns false when nothing is left to start. */
+static int start_more(judge_run *r, unsigned *weight)
+{
+    while (r->next < r->n_order && !r->host.dead && !r->cancelled) {
+        const size_t test = r->order[r->next];
+        const judge_case *c = judge_table_at(r->params.table, test);
+        const bool counted = r->jobs == 1 || r->alone || !has_wait(c);
+
+        if (c->weight != *weight && r->active > 0)
+            return 0;
+        /* The first connection shows whether the target is there at all. */
+        if (!r->host.reached && r->active > 0)
+            return 0;
+        if (counted && r->counted >= limit_of(r, c))
+            return 0;
+        *weight = c->weight;
+        r->next++;
+        if (slot_start(r, test, counted) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* -------------------------------------------------------------------------------- loop -- */
+
+static void on_readable(judge_run *r, slot *s, int64_t now)
+{
+    do {
+        const long n = judge_link_read(&s->link, r->buf, sizeof(r->buf));
+
+        if (n == JUDGE_LINK_AGAIN)
+            break;
+        if (s->lingering) {
+            if (n == JUDGE_LINK_LOST) {
+                slot_remove(r, s);
+                return;
+            }
+            continue;
+        }
+        if (s->sent_at != 0) {
+            if (now - s->sent_at > SLOW_US)
+                r->slow_at = now;
+            s->sent_at = 0;
+        }
+        if (n == JUDGE_LINK_LOST)
+            judge_peer_lost(s->peer, now);
+        else
+            judge_peer_feed(s->peer, now, r->buf, (size_t)n);
+        if (slot_pump(r, s, now))
+            return;
+    } while (s->link.ssl != NULL && SSL_pending(s->link.ssl) > 0);
+    slot_watch(r, s);
+}
+
+static int wait_time(judge_run *r, int64_t now)
+{
+    int64_t next = now + 1000000;
+
+    for (size_t i = 0; i < r->n_slots; i++) {
+        const slot *s = r->slots[i];
+        int64_t at = s->until;
+
+        if (s->up && !s->lingering) {
+            if (judge_peer_paused(s->peer))
+                return 0;
+            at = judge_peer_deadline(s->peer);
+        }
+        if (at < next)
+            next = at;
+    }
+    return next <= now ? 0 : (int)((next - now + 999) / 1000);
+}
+
+/* Timers, and the next write of those that write in turns. */
+static void each_turn(judge_run *r, int64_t now)
+{
+    for (size_t i = r->n_slots; i-- > 0;) {
+        slot *s = r->slots[i];
+
+        if (s->lingering) {
+            if (now >= s->until)
+                slot_remove(r, s);
+        } else if (!s->up) {
+            if (now >= s->until) {
+                s->link.why = "timed out";
+                slot_unreachable(r, s, now, "timed out");
+            }
+        } else {
+            const bool paused = judge_peer_paused(s->peer);
+            const bool due = judge_peer_deadline(s->peer) <= now;
+
+            if (due)
+                judge_peer_tick(s->peer, now);
+            if (paused)
+                judge_peer_turn(s->peer);
+            if (due || paused)
+                slot_pump(r, s, now);
+        }
+    }
+}
+
+static int loop(judge_run *r)
+{
+    struct epoll_event events[MAX_EVENTS];
+    unsigned weight = UINT32_MAX;
+
+    for (;;) {
+        int64_t now;
+        int n;
+
+        if (start_more(r, &weight) != 0)
+            return -1;
+        if (r->active == 0 && (r->next == r->n_order || r->host.dead || r->cancelled))
+            return 0;
+        if (r->cancelled)
+            return 0;
+        n = epoll_wait(r->epoll, events, MAX_EVENTS, wait_time(r, now_us()));
+        if (n < 0 && errno != EINTR)
+            return -1;
+        now = now_us();
+        for (int i = 0; i < n; i++) {
+            slot *s = events[i].data.ptr;
+
+            if (!s->up && !s->lingering) {
+                slot_ready(r, s, now);
+            } else if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+                on_readable(r, s, now);
+            } else if (!s->lingering) {
+                slot_pump(r, s, now);
+            }
+        }
+        each_turn(r, now_us());
+    }
+}
+
+static void drop_all(judge_run *r)
+{
+    while (r->n_slots > 0)
+        slot_free(r, r->slots[--r->n_slots]);
+    r->active = r->counted = 0;
+}
+
+static int host_begin(judge_run *r, const judge_target *t)
+{
+    host *h = &r->host;
+    const char *why = NULL;
+
+    free(h->field);
+    free(h->agent);
+    *h = (host){.target = t};
+    h->n_addresses = judge_resolve(t->host, t->port, t->unix_path, h->address, MAX_ADDRESSES, &why);
+    if (h->n_addresses == 0) {
+        h->dead = true;
+        r->totals.unreachable++;
+        if (r->params.callbacks.on_unreachable != NULL)
+            r->params.callbacks.on_unreachable(r->params.callbacks.ud, t, why);
+    }
+    if (t->unix_path != NULL)
+        h->field = strdup("localhost");
+    else if (asprintf(&h->field, strchr(t->host, ':') ? "[%s]:%u" : "%s:%u", t->host, t->port) < 0)
+        h->field = NULL;
+    return h->field ? 0 : -1;
+}
+
+/*
+ * What may have failed under load is run alone, and that is its verdict. When a few in a row have
+ * failed alone just the same, those left whose peer was never slow keep what they have.
+ */
+static int run_again(judge_run *r)
+{
+    r->alone = true;
+    for (size_t i = 0; i < r->n_again && !r->cancelled && !r->host.dead; i++) {
+        second *a = &r->again[i];
+        int status;
+
+        if (!a->slow && r->confirmed >= CONFIRMATIONS)
+            continue;
+        judge_result_deinit(&a->result);
+        r->order[0] = a->test;
+        r->n_order = 1;
+        r->next = 0;
+        status = loop(r);
+        if (status != 0)
+            return status;
+    }
+    return 0;
+}
+
+static int run_target(judge_run *r, const judge_target *t)
+{
+    const size_t n = judge_table_count(r->params.table);
+    int status;
+
+    if (host_begin(r, t) != 0)
+        return -1;
+    r->n_order = r->next = r->n_again = 0;
+    r->alone = false;
+    r->confirmed = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (r->params.selected[i])
+            r->order[r->n_order++] = i;
+    }
+    if (r->jobs > 1)
+        qsort_r(r->order, r->n_order, sizeof(*r->order), by_turn,
+                (void *)(uintptr_t)r->params.table);
+    status = loop(r);
+    if (status == 0)
+        status = run_again(r);
+    for (size_t i = 0; i < r->n_again; i++) {
+        if (r->again[i].result.id != NULL)
+            deliver(r, r->again[i].test, r->again[i].was_up, &r->again[i].result);
+    }
+    return status;
+}
+
+/* -------------------------------------------------------------------------------- public -- */
+
+static SSL_CTX *make_tls(const judge_tls *t, const char **ret_why)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_method());
+
+    *ret_why = "TLS cannot be set up";
+    if (ctx == NULL)
+        return NULL;
+    SSL_CTX_set_verify(ctx, t->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+    /* Peers drop TCP without close_notify all the time; that is no fault of WebSocket. */
+    SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    if (t->verify && t->ca == NULL)
+        SSL_CTX_set_default_verify_paths(ctx);
+    *ret_why = "the CA file cannot be read";
+    if (t->ca != NULL && SSL_CTX_load_verify_locations(ctx, t->ca, NULL) != 1)
+        goto failed;
+    *ret_why = "the certificate or its key cannot be read";
+    if (t->cert != NULL &&
+        (SSL_CTX_use_certificate_chain_file(ctx, t->cert) != 1 ||
+         SSL_CTX_use_PrivateKey_file(ctx, t->key ? t->key : t->cert, SSL_FILETYPE_PEM) != 1))
+        goto failed;
+    return ctx;
+
+failed:
+    SSL_CTX_free(ctx);
+    return NULL;
+}
+
+judge_run *judge_run_new(const judge_run_params *params, const char **ret_why)
+{
+    const size_t n = judge_table_count(params->table);
+    judge_run *r = calloc(1, sizeof(*r));
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    bool tls = false;
+
+    *ret_why = "out of memory";
+    if (r == NULL)
+        return NULL;
+    r->params = *params;
+    r->epoll = -1;
+    r->cores = cores > 0 ? (unsigned)cores : 1;
+    r->jobs = params->jobs;
+    if (r->jobs == 0)
+        r->jobs = r->cores * 4 < 16 ? r->cores * 4 : 16;
+    if (r->params.stall_seconds == 0)
+        r->params.stall_seconds = 10;
+    r->streams = judge_streams_new();
+    r->order = malloc((n ? n : 1) * sizeof(*r->order));
+    r->again = malloc((n ? n : 1) * sizeof(*r->again));
+    if (r->streams == NULL || r->order == NULL || r->again == NULL)
+        goto failed;
+    for (size_t i = 0; i < params->n_targets; i++)
+        tls = tls || params->targets[i].tls;
+    if (tls) {
+        r->tls = make_tls(&params->tls, ret_why);
+        if (r->tls == NULL)
+            goto failed;
+        /* OpenSSL writes without MSG_NOSIGNAL. */
+        signal(SIGPIPE, SIG_IGN);
+    }
+    *ret_why = "epoll is not to be had";
+    r->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (r->epoll < 0)
+        goto failed;
+    return r;
+
+failed:
+    judge_run_free(r);
+    return NULL;
+}
+
+int judge_run_go(judge_run *r, judge_run_totals *ret)
+{
+    int status = 0;
+
+    for (size_t i = 0; i < r->params.n_targets && status == 0 && !r->cancelled; i++)
+        status = run_target(r, &r->params.targets[i]);
+    drop_all(r);
+    *ret = r->totals;
+    return status;
+}
+
+void judge_run_cancel(judge_run *r)
+{
+    r->cancelled = 1;
+}
+
+void judge_run_free(judge_run *r)
+{
+    if (r == NULL)
+        return;
+    drop_all(r);
+    free(r->slots);
+    free(r->order);
+    free(r->again);
+    free(r->host.field);
+    free(r->host.agent);
+    judge_streams_free(r->streams);
+    SSL_CTX_free(r->tls);
+    if (r->epoll >= 0)
+        close(r->epoll);
+    free(r);
+}

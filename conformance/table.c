@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of all cases: gathers the rows of the categories, keeps the texts of generated ones,
+ * numbers them, and selects from them by Autobahn's patterns. Knows nothing of running a case.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conformance/case_rows.h"
+
+typedef struct arena_block {
+    struct arena_block *next;
+    size_t used, size;
+    /* octets follow */
+} arena_block;
+
+struct judge_table {
+    judge_case *rows;
+    size_t n, room;
+    arena_block *arena;
+};
+
+struct judge_builder {
+    judge_table *table;
+    bool failed; /* out of memory; the table is thrown away in the end */
+};
+
+static void *arena_take(judge_builder *b, size_t n)
+{
+    arena_block *block = b->table->arena;
+    void *p;
+
+    n = (n + 15) & ~(size_t)15;
+    if (block == NULL || block->size - block->used < n) {
+        const size_t size = n > 65536 ? n : 65536;
+
+        block = malloc(sizeof(*block) + size);
+        if (block == NULL) {
+            b->failed = true;
+            return NULL;
+        }
+        block->next = b->table->arena;
+        block->used = 0;
+        block->size = size;
+        b->table->arena = block;
+    }
+    p = (char *)(block + 1) + block->used;
+    block->used += n;
+    return p;
+}
+
+static void *arena_copy(judge_builder *b, const void *data, size_t n)
+{
+    void *p = arena_take(b, n);
+
+    if (p != NULL && n > 0)
+        memcpy(p, data, n);
+    return p;
+}
+
+const char *judge_text(judge_builder *b, const char *fmt, ...)
+{
+    char buf[1024];
+    va_list ap;
+    const char *p;
+    int n;
+
+    va_start(ap, fmt);
+    n = vsnprintf(buf, sizeof(buf), fmt, ap);
+    va_end(ap);
+    if (n < 0 || (size_t)n >= sizeof(buf)) {
+        b->failed = true;
+        return "";
+    }
+    p = arena_copy(b, buf, (size_t)n + 1);
+    return p ? p : "";
+}
+
+judge_blob judge_octet_blob(judge_builder *b, const void *data, size_t len)
+{
+    const char *p = arena_copy(b, data, len);
+
+    return (judge_blob){p ? p : "", p ? len : 0, p ? len : 0};
+}
+
+const char *judge_hex_text(judge_builder *b, const void *data, size_t len)
+{
+    const unsigned char *octets = data;
+    char *p = arena_take(b, len * 2 + 1);
+
+    if (p == NULL)
+        return "";
+    for (size_t i = 0; i < len; i++)
+        snprintf(p + i * 2, 3, "%02x", octets[i]);
+    p[len * 2] = '\0';
+    return p;
+}
+
+void judge_add_rows(judge_builder *b, const judge_case *rows, size_t n)
+{
+    judge_table *t = b->table;
+
+    if (t->n + n > t->room) {
+        const size_t room = (t->n + n) * 2;
+        judge_case *grown = realloc(t->rows, room * sizeof(*grown));
+
+        if (grown == NULL) {
+            b->failed = true;
+            return;
+        }
+        t->rows = grown;
+        t->room = room;
+    }
+    memcpy(t->rows + t->n, rows, n * sizeof(*rows));
+    t->n += n;
+    for (size_t i = t->n - n; i < t->n; i++)
+        t->rows[i].index = (int)i + 1;
+}
+
+void judge_add(judge_builder *b, const judge_case *row)
+{
+    judge_case copy = *row;
+    size_t n = 0;
+
+    while (row->steps[n].op != JUDGE_STEP_END)
+        n++;
+    copy.steps = arena_copy(b, row->steps, (n + 1) * sizeof(*row->steps));
+    if (copy.steps != NULL)
+        judge_add_rows(b, &copy, 1);
+}
+
+judge_table *judge_table_new(void)
+{
+    static void (*const categories[])(judge_builder *) = {
+        judge_cases_01, judge_cases_02, judge_cases_03, judge_cases_04,
+        judge_cases_05, judge_cases_06, judge_cases_07, judge_cases_09,
+        judge_cases_10, judge_cases_12, judge_cases_13,
+    };
+    judge_table *t = calloc(1, sizeof(*t));
+    judge_builder b = {.table = t};
+
+    if (t == NULL)
+        return NULL;
+    for (size_t i = 0; i < WSK__COUNT(categories); i++)
+        categories[i](&b);
+    if (b.failed) {
+        judge_table_free(t);
+        return NULL;
+    }
+    return t;
+}
+
+void judge_table_free(judge_table *t)
+{
+    if (t == NULL)
+        return;
+    while (t->arena != NULL) {
+        arena_block *next = t->arena->next;
+
+        free(t->arena);
+        t->arena = next;
+    }
+    free(t->rows);
+    free(t);
+}
+
+size_t judge_table_count(const judge_table *t)
+{
+    return t->n;
+}
+
+const judge_case *judge_table_at(const judge_table *t, size_t i)
+{
+    return &t->rows[i];
+}
+
+const judge_case *judge_table_find(const judge_table *t, const char *id)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        if (strcmp(t->rows[i].id, id) == 0)
+            return &t->rows[i];
+    }
+    return NULL;
+}
+
+const char *judge_category_title(const char *id)
+{
+    static const struct {
+        const char *id, *title;
+    } titles[] = {
+        {"1", "Framing"},
+        {"1.1", "Text messages"},
+        {"1.2", "Binary messages"},
+        {"2", "Pings and pongs"},
+        {"3", "Reserved bits"},
+        {"4", "Opcodes"},
+        {"4.1", "Reserved data opcodes"},
+        {"4.2", "Reserved control opcodes"},
+        {"5", "Fragmentation"},
+        {"6", "UTF-8"},
+        {"6.1", "Valid text with empty fragments"},
+        {"6.2", "Valid text, whole and cut between and inside characters"},
+        {"6.3", "Invalid text, whole and cut"},
+        {"6.4", "Fail fast on invalid text"},
+        {"6.5", "Valid sequences"},
+        {"6.6", "All prefixes of a text with multi-octet characters"},
+        {"6.7", "First code point of each length"},
+        {"6.8", "First sequences of five and six octets (invalid)"},
+        {"6.9", "Last code point of each length"},
+        {"6.10", "Last sequences of four, five and six octets (invalid)"},
+        {"6.11", "Other borders"},
+        {"6.12", "Continuation octets without a first octet"},
+        {"6.13", "First octets without continuation"},
+        {"6.14", "Sequences without their last octet"},
+        {"6.15", "Incomplete sequences in a row"},
+        {"6.16", "Impossible octets"},
+        {"6.17", "Overlong ASCII characters"},
+        {"6.18", "Greatest overlong sequences"},
+        {"6.19", "Overlong NUL"},
+        {"6.20", "Single surrogates"},
+        {"6.21", "Paired surrogates"},
+        {"6.22", "Noncharacters (valid)"},
+        {"6.23", "Special code points (valid)"},
+        {"7", "Closing"},
+        {"7.1", "Basic closing"},
+        {"7.3", "Length of the close frame"},
+        {"7.5", "Reason of the close frame"},
+        {"7.7", "Valid close codes"},
+        {"7.9", "Invalid close codes"},
+        {"7.13", "Undefined close codes (informational)"},
+        {"9", "Limits and performance"},
+        {"9.1", "Text messages of growing size"},
+        {"9.2", "Binary messages of growing size"},
+        {"9.3", "Text message of 4 MiB in growing fragments"},
+        {"9.4", "Binary message of 4 MiB in growing fragments"},
+        {"9.5", "Text message of 1 MiB in growing writes"},
+        {"9.6", "Binary message of 1 MiB in growing writes"},
+        {"9.7", "Round trips of text messages of growing size"},
+        {"9.8", "Round trips of binary messages of growing size"},
+        {"10", "Miscellaneous"},
+        {"10.1", "Automatic fragmentation"},
+        {"12", "Compression of different data"},
+        {"12.1", "JSON (text)"},
+        {"12.2", "Bitmap (binary)"},
+        {"12.3", "Prose (binary)"},
+        {"12.4", "HTML (text)"},
+        {"12.5", "Document like a PDF (binary)"},
+        {"13", "Compression with different parameters"},
+        {"13.1", "Nothing asked for"},
+        {"13.2", "No context takeover"},
+        {"13.3", "Window of 9 bits"},
+        {"13.4", "Window of 15 bits"},
+        {"13.5", "No context takeover and window of 9 bits"},
+        {"13.6", "No context takeover and window of 15 bits"},
+        {"13.7", "Three offers to choose from"},
+    };
+
+    for (size_t i = 0; i < WSK__COUNT(titles); i++) {
+        if (strcmp(titles[i].id, id) == 0)
+            return titles[i].title;
+    }
+    return NULL;
+}
+
+/* -------------------------------------------------------------------------- selection -- */
+
+/* One element of a pattern: a character, or a class as in "1[23].*". Returns its end. */
+static const char *match_one(const char *pattern, char c, bool *ret_match)
+{
+    const char *end;
+
+    if (*pattern != '[' || pattern[1] == '\0' || (end = strchr(pattern + 2, ']')) == NULL) {
+        *ret_match = *pattern == c;
+        return pattern + 1;
+    }
+    *ret_match = false;
+    for (const char *p = pattern + 1; p < end; p++) {
+        if (p[1] == '-' && p + 2 < end) {
+            *ret_match = *ret_match || (p[0] <= c && c <= p[2]);
+            p += 2;
+        } else {
+            *ret_match = *ret_match || *p == c;
+        }
+    }
+    return end + 1;
+}
+
+/* Linear but for the one place to go back to, the last '*'. */
+static bool matches(const char *pattern, const char *text, bool whole)
+{
+    const char *back_pattern = NULL, *back_text = NULL;
+
+    for (;;) {
+        bool match = false;
+        const char *next;
+
+        if (*pattern == '*') {
+            back_pattern = ++pattern;
+            back_text = text;
+            continue;
+        }
+        if (*pattern == '\0' && (!whole || *text == '\0'))
+            return true;
+        if (*text == '\0' && (back_text == NULL || *back_text == '\0'))
+            return false;
+        if (*pattern != '\0' && *text != '\0') {
+            next = match_one(pattern, *text, &match);
+            if (match) {
+                pattern = next;
+                text++;
+                continue;
+            }
+        }
+        if (back_pattern == NULL)
+            return false;
+        pattern = back_pattern;
+        text = ++back_text;
+    }
+}
+
+bool judge_pattern_matches_whole(const char *pattern, const char *text)
+{
+    return matches(pattern, text, true);
+}
+
+/* Marks what the patterns name. Returns the pattern that is an id of no case, or NULL. */
+static const char *mark(const judge_table *t, const char *const *patterns, size_t n, bool value,
+                        bool *selected)
+{
+    for (size_t i = 0; i < n; i++) {
+        const bool whole = strchr(patterns[i], '*') == NULL;
+        bool found = !whole;
+
+        for (size_t k = 0; k < t->n; k++) {
+            if (whole ? strcmp(patterns[i], t->rows[k].id) == 0
+                      : matches(patterns[i], t->rows[k].id, false)) {
+                selected[k] = value;
+                found = true;
+            }
+        }
+        if (!found)
+            return patterns[i];
+    }
+    return NULL;
+}
+
+int judge_select(const judge_table *t, const char *const *patterns, size_t n,
+                 const char *const *exclude, size_t n_exclude, bool *selected, const char **ret_bad)
+{
+    const char *bad;
+    int count = 0;
+
+    memset(selected, 0, t->n * sizeof(*selected));
+    bad = mark(t, patterns, n, true, selected);
+    if (bad == NULL)
+        bad = mark(t, exclude, n_exclude, false, selected);
+    if (bad != NULL) {
+        *ret_bad = bad;
+        return -1;
+    }
+    for (size_t i = 0; i < t->n; i++)
+        count += selected[i];
+    return count;
+}

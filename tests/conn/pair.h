@@ -23,7 +23,7 @@ typedef struct pair_event {
 typedef struct pair_side {
     wsk_conn *c;
     pair_event at[PAIR_EVENTS];
-    size_t n; /* events so far; those beyond PAIR_EVENTS are only counted */
+    size_t n;      /* events so far; those beyond PAIR_EVENTS are only counted */
     uint8_t *part; /* STREAM: the message so far */
     size_t part_len;
     size_t wire; /* octets that this side sent */

@@ -140,8 +140,8 @@ static void test_lengths(void **state)
                                     0x7FFFFFFFFFFFFFFFull,
                                     0x8000000000000000ull,
                                     0xFFFFFFFFFFFFFFFFull};
-    static const uint64_t limits[] = {0, 125, 126, 1000, 65535, 65536, 1u << 24, UINT64_MAX / 2,
-                                      UINT64_MAX};
+    static const uint64_t limits[] = {
+        0, 125, 126, 1000, 65535, 65536, 1u << 24, UINT64_MAX / 2, UINT64_MAX};
 
     for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
         for (int form = 126; form <= 127; form++) {

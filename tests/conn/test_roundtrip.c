@@ -181,9 +181,12 @@ static void test_failing_alloc(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),           cmocka_unit_test(test_fragmented),
-        cmocka_unit_test(test_stream),          cmocka_unit_test(test_deflate),
-        cmocka_unit_test(test_deflate_one_side), cmocka_unit_test(test_failing_alloc),
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_fragmented),
+        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_deflate),
+        cmocka_unit_test(test_deflate_one_side),
+        cmocka_unit_test(test_failing_alloc),
     };
 
     return cmocka_run_group_tests_name("roundtrip", tests, NULL, NULL);

@@ -110,7 +110,7 @@ typedef struct wsk__io_ops {
     /* Room for output until its send is settled. NULL: loop->scratch, loop->cipher will do. */
     void *(*scratch)(wsk_loop *loop, size_t *ret_n);
 
-    int (*listen)(wsk__lsock *l); /* (re)starts accepting */
+    int (*listen)(wsk__lsock *l);    /* (re)starts accepting */
     void (*unlisten)(wsk__lsock *l); /* stops, and closes the socket */
 } wsk__io_ops;
 

@@ -487,12 +487,12 @@ static void test_failing_alloc(void **state)
     test_alloc a;
 
     test_alloc_init(&a);
-    play(s->name, s->text, 3, &a, true);
+    play(s->name, s->text, 50, &a, true);
     long calls = a.calls;
     for (long i = 1; i <= calls && i <= 300; i++) {
         test_alloc_init(&a);
         a.fail_at = i;
-        play(s->name, s->text, 3, &a, true);
+        play(s->name, s->text, 50, &a, true);
         assert_int_equal(a.live, 0);
         assert_true(a.failed);
     }

@@ -33,6 +33,8 @@ typedef struct wsk__codec {
     void (*destroy)(wsk__coder *c);
     bool (*fits)(const wsk__coder *c, const wsk__coder_setup *setup);
     int (*start)(wsk__coder *c, const wsk__coder_setup *setup, const uint8_t *hist, size_t n);
+    /* A further message begins in the stream. May be NULL. */
+    void (*renew)(wsk__coder *c);
     /*
      * Compressor: takes input; with `flush` ends at an octet with an empty stored block, tail
      * included (room is then at least WSK__CODER_ROOM). WSK_EXT_DONE: all is taken, and with
@@ -53,10 +55,10 @@ typedef struct wsk__codec {
 
 /* What every coder begins with. */
 struct wsk__coder {
-    const wsk__codec *codec;
+    const wsk__codec *codec; /* never NULL */
     const wsk_hooks *hooks;
     wsk__coder *prev, *next; /* among the idle ones of a pool, latest first */
-    struct wsk__half *owner; /* whose history it holds, while idle */
+    union wsk__half *owner;  /* whose history it holds, while idle */
     wsk__coder_setup setup;  /* of the stream */
     bool started;            /* the message has given or taken an octet */
     bool flushed;            /* compressor: the message is complete, in `stage` at the latest */
@@ -66,25 +68,53 @@ struct wsk__coder {
 };
 
 typedef struct wsk__history {
+    const wsk__codec *none; /* NULL, by which it is told from a coder */
     size_t len;
     uint8_t data[];
 } wsk__history;
 
-/* One direction of a connection. All zero: nothing is kept. */
-typedef struct wsk__half {
-    wsk__coder *coder;     /* at work or parked */
-    wsk__history *history; /* else what was saved */
+/* One direction of a connection: one pointer, since most connections have nothing to keep. */
+typedef union wsk__half {
+    const wsk__codec *const *kept; /* NULL: nothing; else what both begin with */
+    wsk__coder *coder;             /* at work or parked */
+    wsk__history *history;         /* what was saved */
 } wsk__half;
+
+static inline wsk__coder *wsk__half_coder(const wsk__half *half)
+{
+    return half->kept != NULL && *half->kept != NULL ? half->coder : NULL;
+}
+
+static inline wsk__history *wsk__half_history(const wsk__half *half)
+{
+    return half->kept != NULL && *half->kept == NULL ? half->history : NULL;
+}
 
 extern const wsk__codec wsk__zlib_deflate;
 extern const wsk__codec wsk__zlib_inflate;
+#ifdef WSK_HAVE_ISAL
+extern const wsk__codec wsk__isal_deflate;
+extern const wsk__codec wsk__isal_deflate_fixed; /* quick to begin with, for small messages */
+extern const wsk__codec wsk__isal_inflate;       /* for windows of 15 bits only */
+#endif
+
+/*
+ * The codec for a message of `len` octets (UINT64_MAX: not known), and whether it is worth to
+ * change a parked coder of another codec for it.
+ */
+const wsk__codec *wsk__codec_for_deflate(wsk__codec_choice choice, unsigned level, bool takeover,
+                                         uint64_t len, bool *ret_insist);
+/* The same by the compressed octets that are there when a message begins. */
+const wsk__codec *wsk__codec_for_inflate(wsk__codec_choice choice, unsigned window_bits, size_t len,
+                                         bool *ret_insist);
 
 /*
  * Lends a coder to half for one message, with its history loaded: the parked one if there is one
- * (of whatever codec), else one of `codec`. pool may be NULL. WSK_ERR_NOMEM leaves half as it was.
+ * (of whatever codec, unless `insist`), else one of `codec`. pool may be NULL. WSK_ERR_NOMEM
+ * leaves half as it was.
  */
 int wsk__coder_take(wsk__half *half, wsk__coder_pool *pool, const wsk_hooks *hooks,
-                    const wsk__codec *codec, const wsk__coder_setup *setup);
+                    const wsk__codec *codec, const wsk__coder_setup *setup, bool insist);
 /* The message is over and its history counts: the coder is parked. */
 void wsk__coder_park(wsk__half *half, wsk__coder_pool *pool);
 /* Gives the coder back, if there is one, and forgets all history. */

@@ -16,6 +16,8 @@ void wsk__coder_message(wsk__coder *c)
     c->flushed = false;
     c->carried = false;
     c->stage_pos = c->stage_len = 0;
+    if (c->codec->renew != NULL)
+        c->codec->renew(c);
 }
 
 /* Moves what is staged to the caller, except the last `hold` octets. */

@@ -126,6 +126,7 @@ static int save_history(wsk__history **ret, wsk__coder *c)
         if (less != NULL)
             h = less;
     }
+    h->none = NULL;
     h->len = keep;
     *ret = h;
     return WSK_OK;
@@ -143,7 +144,6 @@ static int evict(idle_list *l, wsk__coder *c)
         if (r < 0 && !is_deflater(c))
             return r;
         owner->history = history;
-        owner->coder = NULL;
         c->owner = NULL;
     }
     list_remove(l, c);
@@ -190,10 +190,14 @@ static void give_back(wsk__coder *c, wsk__coder_pool *pool)
 }
 
 int wsk__coder_take(wsk__half *half, wsk__coder_pool *pool, const wsk_hooks *hooks,
-                    const wsk__codec *codec, const wsk__coder_setup *setup)
+                    const wsk__codec *codec, const wsk__coder_setup *setup, bool insist)
 {
-    wsk__coder *c = half->coder;
+    wsk__coder *c = wsk__half_coder(half);
 
+    if (insist && c != NULL && c->codec != codec) {
+        (void)wsk__coder_compact(half, pool); /* without memory the old one does as well */
+        c = wsk__half_coder(half);
+    }
     if (c != NULL) {
         if (c->owner != NULL) {
             assert(c->owner == half);
@@ -211,13 +215,12 @@ int wsk__coder_take(wsk__half *half, wsk__coder_pool *pool, const wsk_hooks *hoo
     /* What a pool keeps belongs to the pool's hooks: it outlives the connection. */
     if (c == NULL)
         WSK_TRY(codec->create(&c, pool ? pool->hooks : hooks, setup));
-    wsk__history *h = half->history;
+    wsk__history *h = wsk__half_history(half);
     int r = codec->start(c, setup, h ? h->data : NULL, h ? h->len : 0);
     if (r < 0) {
         c->codec->destroy(c);
         return r;
     }
-    half->history = NULL;
     half->coder = c;
     if (h != NULL)
         wsk__free(c->hooks, h);
@@ -251,26 +254,25 @@ static void unpark(wsk__half *half, wsk__coder_pool *pool)
         list_remove(list_for(pool, is_deflater(c)), c);
         c->owner = NULL;
     }
-    half->coder = NULL;
+    half->kept = NULL;
 }
 
 void wsk__coder_drop(wsk__half *half, wsk__coder_pool *pool, const wsk_hooks *hooks)
 {
-    wsk__coder *c = half->coder;
+    wsk__coder *c = wsk__half_coder(half);
 
-    if (half->history != NULL) {
-        wsk__free(pool ? pool->hooks : hooks, half->history);
-        half->history = NULL;
-    }
     if (c != NULL) {
         unpark(half, pool);
         give_back(c, pool);
+    } else if (half->history != NULL) {
+        wsk__free(pool ? pool->hooks : hooks, half->history);
+        half->kept = NULL;
     }
 }
 
 int wsk__coder_compact(wsk__half *half, wsk__coder_pool *pool)
 {
-    wsk__coder *c = half->coder;
+    wsk__coder *c = wsk__half_coder(half);
     wsk__history *h;
 
     if (c == NULL)

@@ -55,12 +55,15 @@ static int pmd_encode_begin(void *state, wsk_opcode op, uint64_t len, unsigned s
 {
     wsk__pmd_state *s = state;
     wsk__coder_setup setup = out_setup(s->cfg, s->out_bits);
+    bool insist;
 
     (void)op;
     if (s->dead || !wants_compression(&s->cfg->options, len, send_flags))
         return 0;
+    const wsk__codec *codec = wsk__codec_for_deflate(s->cfg->codecs, setup.level, s->out_takeover,
+                                                     len, &insist);
     /* Without memory for a compressor the message goes out as it is. */
-    if (wsk__coder_take(&s->out, s->pool, s->cfg->hooks, &wsk__zlib_deflate, &setup) < 0)
+    if (wsk__coder_take(&s->out, s->pool, s->cfg->hooks, codec, &setup, insist) < 0)
         return 0;
     wsk__coder_message(s->out.coder);
     s->encoding = true;
@@ -118,7 +121,10 @@ static int pmd_decode(void *state, wsk_ext_io *io, bool fin)
         return WSK_ERR_STATE;
     if (!s->decoding) {
         wsk__coder_setup setup = {.window_bits = s->in_bits};
-        int r = wsk__coder_take(&s->in, s->pool, s->cfg->hooks, &wsk__zlib_inflate, &setup);
+        bool insist;
+        const wsk__codec *codec = wsk__codec_for_inflate(s->cfg->codecs, s->in_bits, io->in_len,
+                                                         &insist);
+        int r = wsk__coder_take(&s->in, s->pool, s->cfg->hooks, codec, &setup, insist);
 
         if (r < 0)
             return decode_fail(s, r);
@@ -212,7 +218,7 @@ void wsk__pmd_use_pool(void *state, wsk__coder_pool *pool)
 {
     wsk__pmd_state *s = state;
 
-    assert(s->out.coder == NULL && s->in.coder == NULL);
+    assert(s->out.kept == NULL && s->in.kept == NULL);
     s->pool = pool;
 }
 
@@ -226,7 +232,9 @@ int wsk__pmd_compress_once(const wsk__pmd_config *cfg, const void *data, size_t 
     /* Text shrinks to a third; what does not shrink at all grows by five octets in 16 KiB. */
     size_t room = len / 2 + 64, n = 0;
     wsk_ext_io io = {.in = data, .in_len = len};
-    int r = wsk__coder_take(&half, NULL, cfg->hooks, &wsk__zlib_deflate, &setup);
+    bool insist;
+    const wsk__codec *codec = wsk__codec_for_deflate(cfg->codecs, setup.level, false, len, &insist);
+    int r = wsk__coder_take(&half, NULL, cfg->hooks, codec, &setup, insist);
 
     if (r < 0)
         return r;

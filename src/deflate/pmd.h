@@ -14,9 +14,18 @@ typedef struct wsk__coder_pool wsk__coder_pool;
 int wsk__coder_pool_new(wsk__coder_pool **ret, const wsk_hooks *hooks);
 void wsk__coder_pool_free(wsk__coder_pool *pool); /* NULL is fine; after its connections */
 
+/* Which libraries do the work, as far as this build has them; for tests and benchmarks. */
+typedef enum wsk__codec_choice {
+    WSK__CODEC_BEST = 0, /* by what is fastest for the message at hand */
+    WSK__CODEC_ZLIB,
+    WSK__CODEC_ISAL,       /* wherever it can */
+    WSK__CODEC_ISAL_FIXED, /* and with fixed codes */
+} wsk__codec_choice;
+
 /* What a config keeps: checked options and the extension's table. */
 typedef struct wsk__pmd_config {
     wsk_deflate_options options; /* with defaults filled in */
+    wsk__codec_choice codecs;    /* init sets BEST */
     const wsk_hooks *hooks;
     wsk_extension extension; /* extension.ud points to this struct */
 } wsk__pmd_config;

@@ -26,6 +26,17 @@ void octets_free(octets *b)
     memset(b, 0, sizeof(*b));
 }
 
+wsk__codec_choice pmd_codecs = WSK__CODEC_BEST;
+
+void pmd_codecs_from(int argc, char **argv)
+{
+    static const char *const names[] = {"best", "zlib", "isal", "isal-fixed"};
+
+    for (unsigned i = 0; argc > 1 && i < 4; i++)
+        if (strcmp(argv[1], names[i]) == 0)
+            pmd_codecs = (wsk__codec_choice)i;
+}
+
 int pmd_pair_open(pmd_pair *p, const pmd_want *want, const wsk_hooks *hooks,
                   wsk__coder_pool *server_pool, wsk__coder_pool *client_pool)
 {
@@ -42,6 +53,7 @@ int pmd_pair_open(pmd_pair *p, const pmd_want *want, const wsk_hooks *hooks,
 
     assert_int_equal(wsk__pmd_config_init(&p->server_cfg, &o, hooks), 0);
     assert_int_equal(wsk__pmd_config_init(&p->client_cfg, &o, hooks), 0);
+    p->server_cfg.codecs = p->client_cfg.codecs = pmd_codecs;
     p->ext = &p->server_cfg.extension;
     p->server = p->client = NULL;
     int r = wsk__pmd_state_new(&server, &p->server_cfg,

@@ -29,6 +29,10 @@ typedef struct pmd_want {
     unsigned mem_level;
 } pmd_want;
 
+/* Which codecs the pairs use: from the program's first argument, or the best ones. */
+extern wsk__codec_choice pmd_codecs;
+void pmd_codecs_from(int argc, char **argv);
+
 /* 0, or what a constructor said. pools may be NULL. */
 int pmd_pair_open(pmd_pair *p, const pmd_want *want, const wsk_hooks *hooks,
                   wsk__coder_pool *server_pool, wsk__coder_pool *client_pool);

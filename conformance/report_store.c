@@ -84,6 +84,15 @@ static double ratio(uint64_t packed, uint64_t plain)
     return plain ? (double)packed / (double)plain : -1;
 }
 
+static uint64_t messages_sent(const judge_result *r)
+{
+    uint64_t n = r->traffic.present ? r->traffic.out_messages : 0;
+    for (size_t i = 0; !r->traffic.present && i < r->tx_frames.n; i++)
+        if (r->tx_frames.at[i].key == WSK_OP_TEXT || r->tx_frames.at[i].key == WSK_OP_BINARY)
+            n += r->tx_frames.at[i].count;
+    return n ? n : 1;
+}
+
 judge_agent *judge_store_add(judge_store *s, const judge_result *r, judge_entry **ret_entry)
 {
     judge_agent *a = judge_store_agent(s, r->agent);
@@ -100,6 +109,7 @@ judge_agent *judge_store_add(judge_store *s, const judge_result *r, judge_entry 
         .report_time = r->report_time,
         .report_ratio = r->report_ratio,
         .scaled = r->scaled,
+        .messages = messages_sent(r),
         .in_ratio = r->traffic.present ? ratio(r->traffic.in_ws, r->traffic.in_app) : -1,
         .out_ratio = r->traffic.present ? ratio(r->traffic.out_ws, r->traffic.out_app) : -1,
     };

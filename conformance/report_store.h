@@ -18,6 +18,7 @@ typedef struct judge_entry {
     int64_t started_ms;
     int remote_code;
     bool report_time, report_ratio, scaled;
+    uint64_t messages;          /* that the judge sent; at least 1 */
     double in_ratio, out_ratio; /* < 0: not known */
     char *why;                  /* NULL: nothing failed */
     char *frame;                /* the frame that showed it, one line; NULL: none */

@@ -8,16 +8,20 @@
   var chips = Array.prototype.slice.call(document.querySelectorAll(".chips button"));
   var rows = Array.prototype.slice.call(document.querySelectorAll("#cases tbody tr"));
   var state = { q: "", v: "", c: "", d: "" };
+  /* The titles of its categories are found with a case. */
+  var above = ["", ""];
   rows.forEach(function (row) {
-    row.words = row.textContent.toLowerCase();
+    var text = row.textContent.toLowerCase();
+    if (row.className === "cat") above = [text, ""];
+    else if (row.className === "sub") above[1] = text;
+    else row.words = text + " " + above.join(" ");
   });
 
   function apply() {
     var words = state.q.toLowerCase().split(/\s+/).filter(Boolean), cat = null, sub = null, n = 0, all = 0;
     rows.forEach(function (row) {
-      if (row.className === "cat") { cat = row; cat.classList.add("hide"); sub = null; return; }
-      if (row.className.indexOf("sub") === 0) { sub = row; sub.classList.add("hide"); return; }
       if (row.className.indexOf("cat") === 0) { cat = row; cat.classList.add("hide"); sub = null; return; }
+      if (row.className.indexOf("sub") === 0) { sub = row; sub.classList.add("hide"); return; }
       all++;
       var id = row.dataset.id, ok = !state.c || id.split(".")[0] === state.c;
       ok = ok && (!state.v || (" " + row.dataset.v + " ").indexOf(" " + state.v + " ") >= 0);

@@ -22,11 +22,11 @@ int wsk__handshake_key(const wsk_hooks *hooks, char ret[WSK__KEY_LEN + 1]);
 #define WSK__MAX_SUBPROTOCOLS 64
 
 /*
- * Judges a request head (section 4.2.1). 1: a WebSocket handshake in order but for the Origin and
- * the extensions; *ret_key points to its key. 0: a well-formed GET or HEAD without an Upgrade to
- * websocket. -1: *ret says which status: 400, 405, 426 (also for other versions), 501. A body is
- * refused: what stands behind the head of a handshake is frames, and nobody else may think
- * otherwise.
+ * Judges a request head (section 4.2.1). 1: a WebSocket handshake in order but for the Origin,
+ * its extensions by the grammar; *ret_key points to its key. 0: a well-formed GET or HEAD without
+ * an Upgrade to websocket. -1: *ret says which status: 400, 405, 426 (also for other versions),
+ * 501. A body is refused: what stands behind the head of a handshake is frames, and nobody else may
+ * think otherwise.
  */
 int wsk__handshake_judge_request(const wsk__head *head, wsk_str *ret_key, wsk__refusal *ret);
 

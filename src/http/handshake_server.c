@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "http/chars.h"
+#include "http/extension_field.h"
 #include "util/attr.h"
 #include "util/strs.h"
 
@@ -209,6 +210,19 @@ static int judge_subprotocols(const wsk__head *head, wsk__refusal *ret)
     return 0;
 }
 
+/* RFC 6455 9.1: what does not parse fails the handshake, whoever would have read it. */
+static int judge_extensions(const wsk__head *head, wsk__refusal *ret)
+{
+    wsk__list_pos pos = {0};
+    wsk__ext_item item;
+    const char *why;
+    int r;
+
+    while ((r = wsk__ext_next(head, &pos, &item, &why)) == 1)
+        ;
+    return r < 0 ? refuse(ret, 400, why) : 0;
+}
+
 int wsk__handshake_judge_request(const wsk__head *head, wsk_str *ret_key, wsk__refusal *ret)
 {
     bool is_get = wsk__str_eq(head->method, wsk__str("GET"));
@@ -242,6 +256,7 @@ int wsk__handshake_judge_request(const wsk__head *head, wsk_str *ret_key, wsk__r
     WSK_TRY(judge_key(&f, ret));
     if (f.n[PROTOCOL] > 0)
         WSK_TRY(judge_subprotocols(head, ret));
+    WSK_TRY(judge_extensions(head, ret));
     *ret_key = f.first[KEY];
     return 1;
 }

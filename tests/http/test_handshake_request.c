@@ -160,6 +160,11 @@ static const row rows[] = {
     {"a subprotocol twice in two fields", 400, LINE HOST REST PROTO "a\r\n" PROTO "b, a\r\n"},
     {"no subprotocol in the field", 400, LINE HOST REST PROTO "\r\n"},
     {"subprotocols know case", 1, LINE HOST REST PROTO "a, A\r\n"},
+    {"extensions by the grammar", 1,
+     LINE HOST REST "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"},
+    {"extensions that do not parse", 400,
+     LINE HOST REST "Sec-WebSocket-Extensions: a\r\nSec-WebSocket-Extensions: b; c=\"d\r\n"},
+    {"extensions of a page are nobody's business", 0, LINE HOST "Sec-WebSocket-Extensions: ;\r\n"},
     {"empty elements do not count", 1, LINE HOST REST PROTO ",a,, b,\r\n"},
 };
 

@@ -493,8 +493,10 @@ static wsk__tls_result take_records(wsk__tls_session *t, uint8_t *plain, size_t 
 
     t->in_len -= used;
     t->eof = result == WSK__TLS_EOF;
-    if (result == WSK__TLS_FAILED)
+    if (result == WSK__TLS_FAILED) {
         set_why(t, why);
+        ERR_clear_error();
+    }
     return result;
 }
 
@@ -515,7 +517,8 @@ wsk__tls_result wsk__tls_session_read(wsk__tls_session *t, const uint8_t *in, si
     t->in = in;
     t->in_len = n;
     t->out = out;
-    ERR_clear_error();
+    if (t->records == NULL)
+        ERR_clear_error();
     if (!t->ready)
         result = shake(t);
     if (result == WSK__TLS_OK && t->records != NULL)
@@ -570,6 +573,7 @@ wsk__tls_result wsk__tls_session_write(wsk__tls_session *t, const void *plain, s
     if (wsk__tls_records_write(t->records, plain, n, rekey, out, &why) == WSK__TLS_OK)
         return WSK__TLS_OK;
     set_why(t, why);
+    ERR_clear_error();
     return WSK__TLS_FAILED;
 }
 

@@ -197,6 +197,30 @@ static void test_cuts(void **state)
     free(data);
 }
 
+/* A client's first data in one piece with the end of its handshake. */
+static void test_data_behind_finished(void **state)
+{
+    (void)state;
+    for (int version = 13; version >= 12; version--) {
+        for (size_t c = 0; c < 5; c++) {
+            tls_pair p;
+            /* A full handshake, then a resumed one, for each. */
+            for (int i = 0; i < 2; i++) {
+                assert_int_equal(pair_open(&p, server, client, "a.test", cut_sizes[c]), 0);
+                while (!wsk__tls_session_is_ready(p.client.session)) {
+                    pair_move(&p, &p.client, &p.server);
+                    pair_move(&p, &p.server, &p.client);
+                }
+                pair_send(&p, &p.client, &p.server, "GET /", 5);
+                assert_true(wsk__tls_session_is_ready(p.server.session));
+                pair_send(&p, &p.server, &p.client, "HTTP/1.1 101", 12);
+                pair_close(&p);
+            }
+        }
+        use_tls12();
+    }
+}
+
 static void test_large(void **state)
 {
     size_t n = (size_t)1 << 20;
@@ -896,6 +920,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(test_cuts),
+        BOTH(test_data_behind_finished),
         BOTH(test_large),
         BOTH(test_out_is_appended),
         BOTH(test_close),

@@ -95,9 +95,11 @@ static void round_trips(void **state)
         for (unsigned bits = 8; bits <= 15; bits++) {
             pmd_want want = {.server_no_takeover = no_takeover != 0, .server_bits = bits};
 
+            /* A third of the pairs of cuts and rooms for each window; all of them in the end. */
             for (unsigned c = 0; c < 5; c++)
                 for (unsigned r = 0; r < 10; r++)
-                    round_trip(&want, cut_sizes[c], rooms[r]);
+                    if ((c + r + bits) % 3 == 0)
+                        round_trip(&want, cut_sizes[c], rooms[r]);
         }
     }
 }
@@ -174,15 +176,16 @@ static void density(void **state)
     static const size_t sizes[] = {1024, 16384};
 
     (void)state;
-    if (pmd_codecs == WSK__CODEC_ISAL_FIXED)
-        skip();
+    /* Fixed codes alone are not what the default level uses for every message. */
+    size_t percent = pmd_codecs == WSK__CODEC_ISAL_FIXED ? 150 : 115;
+
     for (unsigned i = 0; i < 2; i++) {
         size_t dense = total_length(&(pmd_want){.level = 6, .server_no_takeover = true}, sizes[i]);
         size_t with = total_length(&plain, sizes[i]);
         size_t alone = total_length(&(pmd_want){.server_no_takeover = true}, sizes[i]);
 
         print_message("# %zu: %zu, with history %zu, level 6 %zu\n", sizes[i], alone, with, dense);
-        assert_true(with <= dense * 115 / 100);
+        assert_true(with <= dense * percent / 100);
         /* The best choice spends some of it on time. */
         if (pmd_codecs != WSK__CODEC_BEST)
             assert_true(with < alone);

@@ -163,10 +163,10 @@ static int judge_version(const known_fields *f, wsk__refusal *ret)
         return refuse(ret, 400, "the Sec-WebSocket-Version field is missing");
     if (f->n[VERSION] > 1)
         return refuse(ret, 400, "more than one Sec-WebSocket-Version field");
-    /* 4.3: 0 to 255, without leading zeros. */
+    /* 4.3: 0 to 255, without leading zeros; so four digits are too many already. */
     for (size_t i = 0; i < s.len && i < 4; i++)
         n = wsk__char_is(s.ptr[i], WSK__CHAR_DIGIT) ? n * 10 + (unsigned)(s.ptr[i] - '0') : 256;
-    if (s.len == 0 || s.len > 3 || n > 255 || (s.len > 1 && s.ptr[0] == '0'))
+    if (s.len == 0 || n > 255 || (s.len > 1 && s.ptr[0] == '0'))
         return refuse(ret, 400, "the Sec-WebSocket-Version field is malformed");
     if (n != 13) /* 4.4 */
         return refuse(ret, 426, "only version 13 of the WebSocket protocol is spoken here");

@@ -114,9 +114,8 @@ static void stream_block(wsk__stream *s)
     epoll_io *e = s->loop->io_data;
     struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLOUT | EPOLLET, .data.ptr = s};
 
-    if (s->state & WSK__S_OUT_ARMED)
-        return;
-    /* Not only for later edges: this tells of room that has come about by now, too. */
+    /* Each time anew, although the interest is there already: this tells of room that has come
+     * about by now, too, whoever cut the write short. */
     if (s->loop->sys->epoll_ctl(e->fd, EPOLL_CTL_MOD, s->fd, &event) < 0)
         wsk__stream_broken(s, errno);
     else

@@ -323,6 +323,8 @@ static void client_open(struct site *s, struct client *c)
         client_read(c);
     }
     assert_non_null(strstr((char *)c->in, "HTTP/1.1 101 "));
+    if (strstr((char *)c->in, "s3pPLM") == NULL)
+        print_error("%s\n", (char *)c->in);
     assert_non_null(strstr((char *)c->in, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
     c->n = 0;
 }

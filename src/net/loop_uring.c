@@ -265,7 +265,9 @@ static void settle_one(wsk_loop *loop, send_record *r)
     }
     s->state &= ~(uint32_t)WSK__S_SENDING;
     wsk__stream_settled(s, r->base, n, r->total, err);
-    if (!(s->state & WSK__S_DEAD) && u->files[s->fd].held != NULL)
+    /* Input that had to wait for this, or a receive that could not be armed meanwhile. */
+    if (!(s->state & WSK__S_DEAD) &&
+        (u->files[s->fd].held != NULL || !(s->state & (WSK__S_ARMED | WSK__S_PAUSED | WSK__S_EOF))))
         wsk__loop_dirty(s);
 }
 

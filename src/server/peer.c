@@ -269,6 +269,9 @@ static void defer(wsk_peer *p)
         return;
     p->deferred = true;
     wsk__stream_want_output(&p->stream);
+    /* A socket that is full is not asked for output; it must not keep a connection alive. */
+    if (p->conn.drop || p->conn.lost || p->conn.fail_pending)
+        wsk__stream_set_deadline(&p->stream, wsk_loop_now(server_of(p)->loop));
 }
 
 /* ---------------------------------------------------------------------------------- stream -- */
@@ -341,6 +344,7 @@ static void on_expired(wsk__stream *stream)
     if (p->ended)
         return;
     wsk_conn_tick(&p->conn, wsk_loop_now(s->loop), &next);
+    p->deferred = false;
     run(p);
     if (p->ended)
         return;

@@ -870,5 +870,7 @@ int main(void)
         return 0;
     }
     wsk_loop_free(loop);
+    if (getenv("TEST_FILTER") != NULL)
+        cmocka_set_test_filter(getenv("TEST_FILTER"));
     return cmocka_run_group_tests_name("server", tests, NULL, NULL);
 }

@@ -184,7 +184,7 @@ static void write_responses(const char *p, const char *end)
     }
     wsk__text_deinit(&t);
 
-    response.status = status != NULL ? (unsigned)atoi(status) : 200;
+    response.status = status != NULL ? (unsigned)strtoul(status, NULL, 10) : 200;
     response.content_type = next_string(&p, end);
     response.headers = &header;
     response.n_headers = 1;
@@ -197,7 +197,7 @@ static void write_responses(const char *p, const char *end)
         expect(head.status == response.status && count(&head, "Connection") == 1);
         expect(count(&head, "Content-Length") <= 1 && count(&head, "Transfer-Encoding") == 0);
         if (count(&head, "Content-Length") == 1)
-            expect((size_t)atol(wsk__head_find(&head, "Content-Length", 0)->value.ptr) ==
+            expect(strtoul(wsk__head_find(&head, "Content-Length", 0)->value.ptr, NULL, 10) ==
                    t.len - head.whole.len);
     }
     wsk__text_deinit(&t);

@@ -45,12 +45,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text, *again_text;
     const char *why = NULL;
     wsk__url url, again;
+    size_t again_size = 3 * size + 512;
     int err;
 
     if (size > 2048)
         return 0;
     text = malloc(size + 1);
-    again_text = malloc(3 * size + 512);
+    again_text = malloc(again_size);
     expect(text != NULL && again_text != NULL);
     memcpy(text, data, size);
     text[size] = 0;
@@ -59,7 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (err == WSK_OK) {
         check_parts(&url);
         if (!url.is_unix) {
-            sprintf(again_text, "%s://%s%s", url.tls ? "wss" : "ws", url.authority, url.target);
+            snprintf(again_text, again_size, "%s://%s%s", url.tls ? "wss" : "ws", url.authority,
+                     url.target);
             expect(wsk__url_parse(NULL, again_text, &again, &why) == WSK_OK);
             expect(again.port == url.port && strcmp(again.target, url.target) == 0);
             expect(strcmp(again.authority, url.authority) == 0);

@@ -222,8 +222,8 @@ static bool parse_unix(wsk_str s, wsk__url *url, wsk_str *ret_target, const char
         return fail(why, "the path behind a Unix socket begins with a colon");
     if (!decode(wsk__strn(s.ptr, n), url->unix_path, sizeof(url->unix_path)))
         return fail(why, "the name of the Unix socket is too long or has control characters");
-    strcpy(url->host, "localhost");
-    strcpy(url->authority, "localhost");
+    memcpy(url->host, "localhost", sizeof("localhost"));
+    memcpy(url->authority, "localhost", sizeof("localhost"));
     *ret_target = skip(s, n < s.len ? n + 1 : n);
     if (ret_target->len > 0 && ret_target->ptr[0] != '/' && ret_target->ptr[0] != '?')
         return fail(why, "the path behind a Unix socket begins with a slash");

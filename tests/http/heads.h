@@ -3,6 +3,7 @@
 #ifndef TESTS_HTTP_HEADS_H
 #define TESTS_HTTP_HEADS_H
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -51,6 +52,22 @@ static inline bool str_is(wsk_str s, const char *text)
         if (!str_is(str_, (text)))                                                                 \
             fail_msg("\"%.*s\" is not \"%s\"", (int)str_.len, str_.len ? str_.ptr : "", (text));   \
     } while (0)
+
+/* Adds to a text of n octets; returns its new length. It must fit. */
+static inline size_t append(char *text, size_t room, size_t n, const char *fmt, ...)
+    WSK_PRINTF(4, 5);
+static inline size_t append(char *text, size_t room, size_t n, const char *fmt, ...)
+{
+    va_list args;
+    int k;
+
+    va_start(args, fmt);
+    k = vsnprintf(text + n, room - n, fmt, args);
+    va_end(args);
+    if (k < 0 || (size_t)k >= room - n)
+        fail_msg("no room for %d octets", k);
+    return n + (size_t)k;
+}
 
 /* Seconds of processor time. */
 static inline double cpu_seconds(void)

@@ -62,16 +62,18 @@ static const row rows[] = {
      "[a;1;2;3;4;5;6;7;8;9;10;11;12;13;14;15;16]!"},
 };
 
+#define OUT 2048
+
 static size_t put(char *out, size_t n, const char *before, wsk_str s)
 {
-    return n + (size_t)sprintf(out + n, "%s%.*s", before, (int)s.len, s.ptr);
+    return append(out, OUT, n, "%s%.*s", before, (int)s.len, s.ptr);
 }
 
 static void test_reading(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        char text[1024], out[2048] = "";
+        char text[1024], out[OUT] = "";
         const char *why = NULL, *expected = rows[i].items;
         wsk__list_pos pos = {0};
         wsk__ext_item item;
@@ -93,7 +95,7 @@ static void test_reading(void **state)
         }
         if (r < 0) {
             assert_non_null(why);
-            strcpy(out + used, "!");
+            append(out, sizeof(out), used, "!");
         } else {
             assert_int_equal(wsk__ext_next(&t.head, &pos, &item, &why), 0);
             assert_null(why);
@@ -114,10 +116,10 @@ static void test_limits(void **state)
     size_t n;
 
     (void)state;
-    n = (size_t)sprintf(text, "GET / HTTP/1.1\r\n");
+    n = append(text, sizeof(text), 0, "GET / HTTP/1.1\r\n");
     for (int i = 0; i <= WSK__EXT_MAX_OFFERS; i++)
-        n += (size_t)sprintf(text + n, FIELD "x%d\r\n", i);
-    n += (size_t)sprintf(text + n, "\r\n");
+        n = append(text, sizeof(text), n, FIELD "x%d\r\n", i);
+    n = append(text, sizeof(text), n, "\r\n");
     test_head_parse(&t, WSK__HEAD_REQUEST, text, n);
     for (int i = 0; i < WSK__EXT_MAX_OFFERS; i++)
         assert_int_equal(wsk__ext_next(&t.head, &pos, &item, &why), 1);
@@ -135,8 +137,8 @@ static void test_limits(void **state)
 
             memset(value, 'v', len);
             value[len] = 0;
-            n = (size_t)sprintf(text, "GET / HTTP/1.1\r\n" FIELD "a; b=\"%s%s\"\r\n\r\n",
-                                escaped ? "\\" : "", value);
+            n = append(text, sizeof(text), 0, "GET / HTTP/1.1\r\n" FIELD "a; b=\"%s%s\"\r\n\r\n",
+                       escaped ? "\\" : "", value);
             test_head_parse(&t, WSK__HEAD_REQUEST, text, n);
             pos = (wsk__list_pos){0};
             r = wsk__ext_next(&t.head, &pos, &item, &why);
@@ -162,7 +164,7 @@ static void test_linear_time(void **state)
     for (size_t i = 0; i < sizeof(fillers) / sizeof(fillers[0]); i++) {
         for (size_t j = 0; j < 4; j++) {
             size_t k = strlen(fillers[i]);
-            size_t n = (size_t)sprintf(text, "GET / HTTP/1.1\r\n" FIELD "%s", begins[j]);
+            size_t n = append(text, len, 0, "GET / HTTP/1.1\r\n" FIELD "%s", begins[j]);
             const char *why;
             wsk__list_pos pos = {0};
             wsk__ext_item item;
@@ -172,7 +174,7 @@ static void test_linear_time(void **state)
                 memcpy(text + n, fillers[i], k);
                 n += k;
             }
-            n += (size_t)sprintf(text + n, "\r\n\r\n");
+            n = append(text, len + 128, n, "\r\n\r\n");
             test_head_parse(&t, WSK__HEAD_REQUEST, text, n);
             while (wsk__ext_next(&t.head, &pos, &item, &why) == 1)
                 assert_true(pos.count <= WSK__EXT_MAX_OFFERS);

@@ -204,7 +204,7 @@ static void test_linear_time(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(fillers) / sizeof(fillers[0]); i++) {
-        size_t n = (size_t)sprintf(text, "GET / HTTP/1.1\r\nL: "), k = strlen(fillers[i]);
+        size_t n = append(text, len, 0, "GET / HTTP/1.1\r\nL: "), k = strlen(fillers[i]);
         wsk__list_pos pos = {0};
         wsk_str element;
         test_head t;
@@ -213,7 +213,7 @@ static void test_linear_time(void **state)
             memcpy(text + n, fillers[i], k);
             n += k;
         }
-        n += (size_t)sprintf(text + n, "\r\n\r\n");
+        n = append(text, len + 32, n, "\r\n\r\n");
         test_head_parse(&t, WSK__HEAD_REQUEST, text, n);
         while (wsk__head_next_element(&t.head, "L", &pos, &element))
             assert_true(element.len > 0);

@@ -198,7 +198,8 @@ static void test_each_field_is_needed(void **state)
 
     (void)state;
     for (unsigned mask = 0; mask < 32; mask++) {
-        char text[512] = LINE;
+        char text[512];
+        size_t n = append(text, sizeof(text), 0, "%s", LINE);
         wsk__refusal refusal;
         test_head t;
         wsk_str key;
@@ -206,9 +207,9 @@ static void test_each_field_is_needed(void **state)
 
         for (size_t i = 0; i < 5; i++)
             if (mask & 1u << i)
-                strcat(text, fields[i]);
-        strcat(text, "\r\n");
-        test_head_parse(&t, WSK__HEAD_REQUEST, text, strlen(text));
+                n = append(text, sizeof(text), n, "%s", fields[i]);
+        n = append(text, sizeof(text), n, "\r\n");
+        test_head_parse(&t, WSK__HEAD_REQUEST, text, n);
         r = wsk__handshake_judge_request(&t.head, &key, &refusal);
         if (mask == 31)
             assert_int_equal(r, 1);
@@ -399,15 +400,16 @@ static void test_subprotocol_limit(void **state)
 {
     (void)state;
     for (int n = WSK__MAX_SUBPROTOCOLS; n <= WSK__MAX_SUBPROTOCOLS + 1; n++) {
-        char text[2048] = LINE HOST REST PROTO;
+        char text[2048];
+        size_t len = append(text, sizeof(text), 0, "%s", LINE HOST REST PROTO);
         wsk__refusal refusal;
         wsk_str key;
         test_head t;
 
         for (int i = 0; i < n; i++)
-            sprintf(text + strlen(text), "p%d,", i);
-        strcat(text, "\r\n\r\n");
-        test_head_parse(&t, WSK__HEAD_REQUEST, text, strlen(text));
+            len = append(text, sizeof(text), len, "p%d,", i);
+        len = append(text, sizeof(text), len, "\r\n\r\n");
+        test_head_parse(&t, WSK__HEAD_REQUEST, text, len);
         assert_int_equal(wsk__handshake_judge_request(&t.head, &key, &refusal),
                          n == WSK__MAX_SUBPROTOCOLS ? 1 : -1);
         test_head_free(&t);
@@ -428,7 +430,7 @@ static void test_linear_time(void **state)
     (void)state;
     for (size_t i = 0; i < 8; i++) {
         for (size_t j = 0; j < 8; j++) {
-            size_t n = (size_t)sprintf(text, LINE HOST UPGRADE CONN VERSION "%s", fields[i]);
+            size_t n = append(text, len, 0, LINE HOST UPGRADE CONN VERSION "%s", fields[i]);
             size_t k = strlen(fillers[j]);
             wsk__refusal refusal;
             wsk_str key;
@@ -438,7 +440,7 @@ static void test_linear_time(void **state)
                 memcpy(text + n, fillers[j], k);
                 n += k;
             }
-            n += (size_t)sprintf(text + n, "\r\n\r\n");
+            n = append(text, len + 512, n, "\r\n\r\n");
             test_head_parse(&t, WSK__HEAD_REQUEST, text, n);
             assert_int_equal(wsk__handshake_judge_request(&t.head, &key, &refusal), -1);
             if (i == 4)

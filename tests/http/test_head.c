@@ -436,7 +436,7 @@ static void test_linear_time(void **state)
         wsk__head head = {.kind = WSK__HEAD_REQUEST, .max_fields = SIZE_MAX};
         wsk__refusal refusal;
 
-        n = (size_t)sprintf(text, "GET / HTTP/1.1\r\n%s", k > 3 ? "" : "A: ");
+        n = append(text, len, 0, "GET / HTTP/1.1\r\n%s", k > 3 ? "" : "A: ");
         while (n + k <= len) {
             memcpy(text + n, fillers[i], k);
             n += k;

@@ -301,7 +301,7 @@ static void test_linear_time(void **state)
     (void)state;
     for (size_t i = 0; i < 6; i++) {
         for (size_t j = 0; j < 9; j++) {
-            size_t n = (size_t)sprintf(text, "%s", begins[i]), k = strlen(fillers[j]);
+            size_t n = append(text, len, 0, "%s", begins[i]), k = strlen(fillers[j]);
             wsk__url url;
 
             while (n + k <= len) {

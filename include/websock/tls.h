@@ -4,6 +4,10 @@
  * any number of connections; it is thread-safe but for _add_certificate(), which belongs before
  * the first connection. Reloading goes on while connections live: they keep what they began
  * with. Its hooks are called on every thread that uses it or a connection of it.
+ *
+ * Sessions are resumed by tickets (RFC 8446 2.2, RFC 5077): a server keeps no state for them. A
+ * client keeps a ticket for each of the last eight hosts in its wsk_tls, so connections that are
+ * made again with the same wsk_tls are quicker.
  */
 #ifndef WEBSOCK_TLS_H
 #define WEBSOCK_TLS_H
@@ -29,7 +33,7 @@ typedef struct wsk_tls_options {
     const char *ca_file;          /* PEM; server: accept (and, with verify, require) client
                                      certificates signed by these. Client: trust these instead of
                                      the system's */
-    bool verify;                  /* server: require a client certificate */
+    bool verify;                  /* server: require a client certificate; needs ca_file */
     bool insecure;                /* client: do not verify. Never in production */
     const char *const *alpn; /* NULL-terminated; NULL: "http/1.1". A server refuses clients that
                                 offer others only (RFC 7301 3.2) */
@@ -44,10 +48,13 @@ typedef struct wsk_tls_options {
  * a static, per-thread sentence that names the file. */
 WSK_API int wsk_tls_new(wsk_tls **ret, const wsk_tls_options *options,
                         const char **ret_why) WSK_WARN_UNUSED;
-/* Server: a further certificate, chosen by SNI among the DNS names in it (wildcards too). */
+/* Server: a further certificate, chosen by SNI among the DNS names in it (wildcards too; an exact
+ * name goes first). Certificates for the same name with different kinds of keys (RSA, ECDSA) are
+ * offered together. WSK_ERR_STATE once there are connections. */
 WSK_API int wsk_tls_add_certificate(wsk_tls *tls, const char *certificate_file,
                                     const char *key_file, const char **ret_why);
-/* Reads all files again. On failure the old ones stay in use. From any thread. */
+/* Reads all files again, or makes a new self-signed certificate. Tickets from before are not
+ * accepted any more. On failure all stays as it was. From any thread. */
 WSK_API int wsk_tls_reload(wsk_tls *tls, const char **ret_why);
 WSK_API wsk_tls *wsk_tls_ref(wsk_tls *tls);
 WSK_API void wsk_tls_unref(wsk_tls *tls); /* NULL is fine */

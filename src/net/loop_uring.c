@@ -778,7 +778,9 @@ static int io_wait(wsk_loop *loop, int timeout_ms)
     if (!u->enabled && enable(u) < 0)
         return -1;
     return_buffers(u);
-    if (timeout_ms == 0)
+    /* Sends that go well make no completion to wake up for, but their owners may have more to
+     * send, or be waiting to close: settling them comes before blocking. */
+    if (timeout_ms == 0 || u->head != u->tail)
         r = io_uring_submit_and_get_events(&u->ring);
     else if (timeout_ms < 0)
         r = io_uring_submit_and_wait(&u->ring, 1);

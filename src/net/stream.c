@@ -79,6 +79,11 @@ void wsk__stream_take(wsk__stream *s, uint8_t *data, size_t n)
 {
     if (n == 0)
         s->state |= WSK__S_EOF;
+    /* The write that failed took the socket's error with it, and left an end of input. */
+    if (n == 0 && (s->state & WSK__S_BROKEN)) {
+        wsk__stream_lost(s, 0);
+        return;
+    }
     if (s->tls != NULL) {
         wsk__stream_tls_take(s, data, n);
         return;

@@ -120,7 +120,7 @@ static void test_full_sockets(void **state)
 {
     net_test t;
     endpoint client = {.seed = 7, .verify = true}, server = {.echo = true, .seed = 9};
-    const int small = 4096;
+    const int small = 16384;
     int fd[2];
 
     net_test_init(&t, state);

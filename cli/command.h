@@ -16,6 +16,7 @@ typedef struct cli_command {
 } cli_command;
 
 extern const cli_command cmd_serve;
+extern const cli_command cmd_test;
 
 /* Exit codes that mean the same in all commands. */
 #define CLI_EXIT_FAILURE 1 /* something outside of the program did not work */

@@ -10,6 +10,7 @@
 
 static const cli_command *const commands[] = {
     &cmd_serve,
+    &cmd_test,
 };
 
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };

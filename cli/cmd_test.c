@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * "websock test": runs the conformance suite against servers. Here: the options, what becomes of
+ * them, the exit code. The suite is in conformance/, what people see in test_view.c.
+ */
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "test.h"
+
+enum {
+    EXIT_CASES_FAILED = 1,
+    EXIT_NOTHING_RUN = 3,
+    MOST_URLS = 64,
+};
+
+#define FIELD(member) OPT_FIELD(test_settings, member)
+
+/* clang-format off */
+static const opt_spec specs[] = {
+{.group = "What is tested",
+ .name = "spec", .letter = 's', .value = "FILE", .type = OPT_STRING, FIELD(spec),
+ .help = "Take servers, cases, options and the report directory from an Autobahn spec "
+         "(fuzzingclient.json). What the command line says counts more."},
+{.name = "cases", .letter = 'c', .value = "LIST", .type = OPT_LIST, FIELD(cases), .preset = "*",
+ .help = "Run these cases: numbers and patterns, separated by commas, such as 1.*,6.2.4. May be "
+         "repeated."},
+{.name = "exclude", .letter = 'x', .value = "LIST", .type = OPT_LIST, FIELD(exclude),
+ .help = "Leave these out."},
+{.name = "list", .type = OPT_FLAG, FIELD(list),
+ .help = "Print the chosen cases, and run none."},
+{.name = "explain", .value = "LIST", .type = OPT_STRING, FIELD(explain),
+ .help = "Print what these cases send frame by frame, what they accept and why, and run none."},
+{.name = "rebuild", .value = "DIR", .type = OPT_STRING, FIELD(rebuild),
+ .help = "Write the reports of a run that was killed from the journal in its directory."},
+
+{.group = "The servers",
+ .name = "agent", .letter = 'a', .value = "NAME", .type = OPT_STRING, FIELD(agent),
+ .preset = "its Server header",
+ .help = "What the reports call the server."},
+{.name = "origin", .value = "ORIGIN", .type = OPT_STRING, FIELD(origin),
+ .help = "Send this Origin header."},
+{.name = "protocol", .value = "NAME", .type = OPT_LIST, FIELD(protocols),
+ .help = "Offer this subprotocol. May be repeated."},
+{.name = "option", .value = "NAME=VALUE", .type = OPT_LIST, FIELD(server_options),
+ .help = "Set a protocol option by its name in specs, such as openHandshakeTimeout=10. May be "
+         "repeated."},
+
+{.group = "TLS",
+ .name = "ca", .value = "FILE", .type = OPT_STRING, FIELD(ca), .preset = "the system's",
+ .help = "Trust the certificates in this PEM file."},
+{.name = "insecure", .letter = 'k', .type = OPT_FLAG, FIELD(insecure),
+ .help = "Take any certificate. Specs do so unless they say \"verify\": true."},
+{.name = "hostname", .value = "NAME", .type = OPT_STRING, FIELD(hostname),
+ .help = "The name for SNI and in the certificate, if it is not the URL's."},
+{.name = "cert", .value = "FILE", .type = OPT_STRING, FIELD(cert),
+ .help = "Show this client certificate (PEM)."},
+{.name = "key", .value = "FILE", .type = OPT_STRING, FIELD(key), .preset = "in the same file",
+ .help = "The private key of it (PEM)."},
+
+{.group = "How it runs",
+ .name = "jobs", .letter = 'j', .value = "N", .type = OPT_UINT, FIELD(jobs), .min = 1, .max = 1024,
+ .preset = "by processors",
+ .help = "Connections at once. No verdict depends on it."},
+{.name = "messages", .letter = 'n', .value = "N", .type = OPT_UINT, FIELD(messages), .min = 1,
+ .max = 1000000, .preset = "1000",
+ .help = "Send so many messages in 9.7, 9.8, 12.* and 13.*. The report is marked as scaled."},
+{.name = "strict", .type = OPT_FLAG, FIELD(strict),
+ .help = "Count non-strict, unimplemented and unclean cases as failed."},
+{.name = "compat", .type = OPT_FLAG, FIELD(compat),
+ .help = "Judge as Autobahn does where this suite knows better."},
+
+{.group = "Reports",
+ .name = "out", .letter = 'o', .value = "DIR", .type = OPT_STRING, FIELD(out),
+ .preset = "./reports/servers",
+ .help = "Write index.html, index.json and the files of each case here."},
+{.name = "no-report", .type = OPT_FLAG, FIELD(no_report),
+ .help = "Write no files of this kind."},
+{.name = "junit", .value = "FILE", .type = OPT_STRING, FIELD(junit),
+ .help = "Write a JUnit file."},
+{.name = "json", .value = "FILE", .type = OPT_STRING, FIELD(json),
+ .help = "Write a line of JSON as each case ends; \"-\" is stdout."},
+{.name = "tap", .type = OPT_FLAG, FIELD(tap),
+ .help = "Print TAP; everything else goes to stderr."},
+{.name = "quiet", .letter = 'q', .type = OPT_FLAG, FIELD(quiet),
+ .help = "Print no progress and no summary."},
+{.name = NULL},
+};
+/* clang-format on */
+
+static const opt_command command = {
+    .name = "test",
+    .usage = "[OPTION]... [URL]...",
+    .description = "Runs the 517 cases of the WebSocket conformance suite (RFC 6455, RFC 7692) "
+                   "against servers that echo, and writes reports in the Autobahn Testsuite's "
+                   "format. URL is ws://HOST:PORT/PATH, wss://... or ws+unix:/SOCKET:/PATH.",
+    .specs = specs,
+    .epilogue = "Exit codes: 0 all cases passed, 1 some failed, 2 usage, 3 nothing could be run.\n"
+                "\nIn GitHub Actions (GITHUB_ACTIONS=true) failures become annotations.\n"
+                "\nA link to this program with the name wstest behaves as that program does.",
+    .max_operands = MOST_URLS,
+};
+
+/* The session that a signal ends. A handler has no other way to know it. */
+static judge_session *volatile running;
+static volatile sig_atomic_t stopped_by;
+
+static void on_signal(int number)
+{
+    stopped_by = number;
+    if (running)
+        judge_session_cancel(running);
+}
+
+/* ----------------------------------------------------------------------------- lists -- */
+
+/* Strings cut at commas; `text` holds the copies. */
+typedef struct words {
+    const char **at;
+    size_t n;
+    char *text;
+} words;
+
+static bool split(words *ret, const char *const *lists, size_t n_lists)
+{
+    size_t octets = 1, most = 1;
+    for (size_t i = 0; i < n_lists; i++) {
+        octets += strlen(lists[i]) + 1;
+        for (const char *p = lists[i]; *p; p++)
+            most += *p == ',';
+        most++;
+    }
+    words w = {calloc(most, sizeof *w.at), 0, malloc(octets)};
+    if (!w.at || !w.text) {
+        free((void *)w.at);
+        free(w.text);
+        return false;
+    }
+    char *to = w.text;
+    for (size_t i = 0; i < n_lists; i++) {
+        for (const char *p = lists[i]; *p;) {
+            p += strspn(p, ", ");
+            size_t len = strcspn(p, ", ");
+            if (len == 0)
+                break;
+            memcpy(to, p, len);
+            to[len] = 0;
+            w.at[w.n++] = to;
+            to += len + 1;
+            p += len;
+        }
+    }
+    *ret = w;
+    return true;
+}
+
+static void words_deinit(words *w)
+{
+    free((void *)w->at);
+    free(w->text);
+}
+
+/* ------------------------------------------------------------------------ information -- */
+
+static int print_list(const judge_session *s)
+{
+    const judge_table *t = judge_session_table(s);
+    for (size_t i = 0; i < judge_table_count(t); i++) {
+        const judge_case *c = judge_table_at(t, i);
+        if (judge_session_selected(s)[i])
+            printf("%-8s %s\n", c->id, c->title);
+    }
+    return fflush(stdout) == 0 ? EXIT_SUCCESS : CLI_EXIT_FAILURE;
+}
+
+static int explain(const char *list)
+{
+    words ids;
+    int code = EXIT_SUCCESS;
+    judge_table *t = judge_table_new();
+    bool *selected = t ? calloc(judge_table_count(t), sizeof *selected) : NULL;
+    if (!selected || !split(&ids, &list, 1)) {
+        judge_table_free(t);
+        free(selected);
+        cli_error("test", "out of memory");
+        return CLI_EXIT_FAILURE;
+    }
+    const char *bad = "";
+    if (judge_select(t, ids.at, ids.n, NULL, 0, selected, &bad) < 0) {
+        cli_error("test", "there is no case \"%s\"; --list shows all of them", bad);
+        code = CLI_EXIT_USAGE;
+    } else {
+        bool first = true;
+        for (size_t i = 0; i < judge_table_count(t); i++) {
+            if (!selected[i])
+                continue;
+            if (!first)
+                putchar('\n');
+            first = false;
+            judge_explain(stdout, judge_table_at(t, i), JUDGE_ROLE_CLIENT);
+        }
+    }
+    words_deinit(&ids);
+    free(selected);
+    judge_table_free(t);
+    return code;
+}
+
+static void warn(void *ud, const char *text)
+{
+    test_view *v = ud;
+    if (v)
+        test_view_clear(v);
+    cli_error("test", "%s", text);
+}
+
+static int count_failed(const judge_store *s, bool strict)
+{
+    for (size_t i = 0; i < s->n; i++)
+        for (size_t k = 0; k < s->at[i].n; k++)
+            if (judge_entry_failed(&s->at[i].at[k], strict))
+                return EXIT_CASES_FAILED;
+    return EXIT_SUCCESS;
+}
+
+static int rebuild(const test_settings *settings)
+{
+    judge_table *t = judge_table_new();
+    test_view v = {.out = stdout, .quiet = settings->quiet, .strict = settings->strict};
+    const judge_report_options o = {
+        .table = t,
+        .outdir = settings->rebuild,
+        .junit = settings->junit,
+        .tap = settings->tap ? stdout : NULL,
+        .strict = settings->strict,
+        .warn = warn,
+        .ud = &v,
+    };
+    size_t cases = 0;
+    test_view_begin(&v);
+    v.out = settings->tap ? stderr : stdout;
+    judge_report *r = t ? judge_report_rebuild(&o, &cases) : NULL;
+    if (!r) {
+        cli_error("test", "the journal in \"%s\" cannot be read: %s", settings->rebuild,
+                  strerror(errno));
+        judge_table_free(t);
+        return EXIT_NOTHING_RUN;
+    }
+    judge_report_finish(r);
+    test_view_summary(&v, judge_report_store(r), settings->rebuild);
+    int code = cases ? count_failed(judge_report_store(r), settings->strict) : EXIT_NOTHING_RUN;
+    judge_report_close(r);
+    judge_table_free(t);
+    return code;
+}
+
+/* ------------------------------------------------------------------------------- run -- */
+
+static bool set_options(judge_options *o, const opt_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        char name[64];
+        const char *equals = strchr(list->at[i], '=');
+        size_t len = equals ? (size_t)(equals - list->at[i]) : 0;
+        if (len == 0 || len >= sizeof name) {
+            cli_error("test", "--option wants NAME=VALUE, not \"%s\"", list->at[i]);
+            return false;
+        }
+        memcpy(name, list->at[i], len);
+        name[len] = 0;
+        char *end;
+        double value = strtod(equals + 1, &end);
+        if (strcmp(equals + 1, "true") == 0) {
+            value = 1;
+        } else if (strcmp(equals + 1, "false") == 0) {
+            value = 0;
+        } else if (end == equals + 1 || *end || !isfinite(value)) {
+            cli_error("test", "--option %s: \"%s\" is neither a number nor true or false", name,
+                      equals + 1);
+            return false;
+        }
+        int known = judge_options_set(o, name, value);
+        if (known < 0) {
+            cli_error("test", "--option: there is no option \"%s\"", name);
+            return false;
+        }
+        if (known > 0)
+            cli_error("test", "the option \"%s\" has no effect here", name);
+    }
+    return true;
+}
+
+static void on_done(void *ud, const judge_target *t, const judge_case *c, const judge_result *r)
+{
+    test_view *v = ud;
+    judge_entry e = {.behavior = r->behavior, .behavior_close = r->behavior_close};
+    (void)t;
+    (void)c;
+    if (judge_entry_failed(&e, v->strict))
+        v->failed++;
+    if (!v->why[0] && r->why)
+        snprintf(v->why, sizeof v->why, "%s", r->why);
+    test_view_done(v, r);
+}
+
+static void on_unreachable(void *ud, const judge_target *t, const char *why)
+{
+    test_view *v = ud;
+    test_view_clear(v);
+    cli_error("test", "%s cannot be reached: %s", t->url, why);
+}
+
+/* A handler that lets the run write its reports; a second signal ends it at once. */
+static void catch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        sigaction(numbers[i], &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static int run(judge_session *s, test_view *v, const test_settings *settings, const char *outdir)
+{
+    char why[256];
+    judge_run_totals totals = {0};
+    if (judge_session_n_cases(s) == 0) {
+        cli_error("test", "no case is left to run");
+        return EXIT_NOTHING_RUN;
+    }
+    v->total = judge_session_n_cases(s) * judge_session_n_targets(s);
+    running = s;
+    catch_signals();
+    test_view_begin(v);
+    bool ok = judge_session_run(s, &totals, why);
+    running = NULL;
+    if (!ok) {
+        test_view_clear(v);
+        cli_error("test", "%s", why);
+        if (!judge_session_store(s))
+            return EXIT_NOTHING_RUN;
+    }
+    if (totals.connected == 0 && !stopped_by) {
+        test_view_clear(v);
+        cli_error("test", "nothing could be run against %s: %s", judge_session_target(s, 0)->url,
+                  v->why[0] ? v->why : "no connection was made");
+        return EXIT_NOTHING_RUN;
+    }
+    test_view_summary(v, judge_session_store(s), outdir);
+    if (stopped_by) {
+        cli_error("test", "stopped after %zu of %zu cases", v->done, v->total);
+        return 128 + (int)stopped_by;
+    }
+    return ok ? count_failed(judge_session_store(s), settings->strict) : EXIT_NOTHING_RUN;
+}
+
+static int run_with(const test_settings *settings, const judge_spec *spec, const opt_list *urls,
+                    const words *cases, const words *exclude, FILE *lines)
+{
+    const char *actions = getenv("GITHUB_ACTIONS");
+    bool annotate = actions && strcmp(actions, "true") == 0;
+    bool stdout_taken = settings->tap || lines == stdout;
+    test_view v = {
+        .out = stdout_taken ? stderr : stdout,
+        .quiet = settings->quiet,
+        .strict = settings->strict,
+    };
+    v.colours = isatty(fileno(v.out)) && !getenv("NO_COLOR");
+    v.progress = !settings->quiet && isatty(STDERR_FILENO) ? stderr : NULL;
+    const char *outdir = settings->out ? settings->out : spec ? spec->outdir : "./reports/servers";
+    judge_session_params p = {
+        .spec = spec,
+        .urls = (const char *const *)urls->at,
+        .n_urls = urls->n,
+        .cases = cases->at,
+        .n_cases = cases->n,
+        .exclude = exclude->at,
+        .n_exclude = exclude->n,
+        .agent = settings->agent,
+        .origin = settings->origin,
+        .hostname = settings->hostname,
+        .protocols = (const char *const *)settings->protocols.at,
+        .n_protocols = settings->protocols.n,
+        /* Autobahn never verifies, and specs count on it; our own command does. */
+        .tls = {.verify = !settings->insecure && (settings->ca || !spec || spec->verify),
+                .ca = settings->ca ? settings->ca
+                      : spec       ? spec->ca
+                                   : NULL,
+                .cert = settings->cert ? settings->cert
+                        : spec         ? spec->cert
+                                       : NULL,
+                .key = settings->key ? settings->key
+                       : spec        ? spec->key
+                                     : NULL},
+        .jobs = settings->jobs,
+        .messages = settings->messages,
+        .compat = settings->compat,
+        .report = {.outdir = settings->no_report ? NULL : outdir,
+                   .tap = settings->tap ? stdout : NULL,
+                   .lines = lines,
+                   .annotations = annotate ? (stdout_taken ? stderr : stdout) : NULL,
+                   .junit = settings->junit,
+                   .strict = settings->strict},
+        .hooks = {&v, NULL, on_done, NULL, on_unreachable, warn},
+    };
+    judge_options_init(&p.options);
+    if (!set_options(&p.options, &settings->server_options))
+        return CLI_EXIT_USAGE;
+
+    char why[256];
+    judge_session_error error;
+    static const char *const nowhere[] = {"ws://localhost/"};
+    if (settings->list) { /* needs no server */
+        p.spec = NULL;
+        p.urls = nowhere;
+        p.n_urls = 1;
+        if (p.n_cases == 0 && spec) {
+            p.cases = spec->cases.at;
+            p.n_cases = spec->cases.n;
+        }
+    }
+    judge_session *s = judge_session_new(&p, &error, why);
+    if (!s) {
+        cli_error("test", "%s", why);
+        return error == JUDGE_SESSION_USAGE ? CLI_EXIT_USAGE : EXIT_NOTHING_RUN;
+    }
+    int code = settings->list ? print_list(s)
+                              : run(s, &v, settings, settings->no_report ? NULL : outdir);
+    judge_session_free(s);
+    return code;
+}
+
+static int with_spec(const test_settings *settings, const opt_list *urls)
+{
+    judge_spec spec = {0};
+    judge_spec_says says = {.warn = warn};
+    if (settings->spec &&
+        !judge_spec_load(&spec, JUDGE_SPEC_FUZZINGCLIENT, settings->spec, &says)) {
+        cli_error("test", "%s: %s", settings->spec, says.error);
+        return CLI_EXIT_USAGE;
+    }
+    if (urls->n == 0 && spec.n_servers == 0 && !settings->list) {
+        cli_error("test",
+                  settings->spec ? "%s names no server, and neither does the command line"
+                                 : "which server? Give a URL, such as ws://127.0.0.1:9001",
+                  settings->spec);
+        judge_spec_deinit(&spec);
+        return CLI_EXIT_USAGE;
+    }
+    /* URLs of the command line are tested instead of the spec's servers. */
+    size_t n_servers = spec.n_servers;
+    if (urls->n > 0)
+        spec.n_servers = 0;
+    words cases = {0}, exclude = {0};
+    FILE *lines = NULL;
+    int code = CLI_EXIT_FAILURE;
+    if (!split(&cases, (const char *const *)settings->cases.at, settings->cases.n) ||
+        !split(&exclude, (const char *const *)settings->exclude.at, settings->exclude.n))
+        cli_error("test", "out of memory");
+    else if (settings->json && strcmp(settings->json, "-") != 0 &&
+             !(lines = fopen(settings->json, "we")))
+        cli_error("test", "%s: %s", settings->json, strerror(errno));
+    else
+        code = run_with(settings, settings->spec ? &spec : NULL, urls, &cases, &exclude,
+                        settings->json && !lines ? stdout : lines);
+    if (lines && fclose(lines) != 0)
+        cli_error("test", "%s: %s", settings->json, strerror(errno));
+    words_deinit(&cases);
+    words_deinit(&exclude);
+    spec.n_servers = n_servers;
+    judge_spec_deinit(&spec);
+    return code;
+}
+
+static int run_test(int argc, char **argv)
+{
+    test_settings settings = {0};
+    opt_list urls = {0};
+    int code = CLI_EXIT_USAGE;
+    opt_result parsed = opt_parse(&command, argc, argv, &settings, &urls);
+    if (parsed == OPT_HELP)
+        code = EXIT_SUCCESS;
+    else if (parsed == OPT_RUN && settings.tap && settings.json && strcmp(settings.json, "-") == 0)
+        cli_error("test", "--tap and --json - would both write to stdout");
+    else if (parsed == OPT_RUN && settings.insecure && settings.ca)
+        cli_error("test", "--insecure and --ca contradict each other");
+    else if (parsed == OPT_RUN && settings.explain)
+        code = explain(settings.explain);
+    else if (parsed == OPT_RUN && settings.rebuild)
+        code = rebuild(&settings);
+    else if (parsed == OPT_RUN)
+        code = with_spec(&settings, &urls);
+    opt_list_deinit(&settings.cases);
+    opt_list_deinit(&settings.exclude);
+    opt_list_deinit(&settings.protocols);
+    opt_list_deinit(&settings.server_options);
+    opt_list_deinit(&urls);
+    return code;
+}
+
+const cli_command cmd_test = {
+    .name = "test",
+    .summary = "Test WebSocket servers for conformance",
+    .run = run_test,
+};

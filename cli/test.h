@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of "websock test" share: the settings and what is told to people. */
+#ifndef CLI_TEST_H
+#define CLI_TEST_H
+
+#include <stdio.h>
+
+#include "conformance/session.h"
+#include "options.h"
+
+typedef struct test_settings {
+    const char *spec;
+    opt_list cases, exclude;
+    bool list;
+    const char *explain;
+    const char *rebuild;
+
+    const char *agent, *origin, *hostname;
+    opt_list protocols;
+    opt_list server_options; /* NAME=VALUE */
+    const char *ca, *cert, *key;
+    bool insecure;
+
+    uint32_t jobs;
+    uint32_t messages;
+    bool compat;
+    bool strict;
+
+    const char *out;
+    bool no_report;
+    const char *junit;
+    const char *json; /* "-": stdout */
+    bool tap;
+    bool quiet;
+} test_settings;
+
+/* Tells people how a run goes: progress, summary, failures. */
+typedef struct test_view {
+    FILE *out;      /* summary; stderr when stdout holds TAP or JSON */
+    FILE *progress; /* NULL: no progress line */
+    bool colours;   /* on `out` */
+    bool quiet;
+    bool strict;
+    size_t total; /* cases that are to be run; 0: not known */
+    size_t done, failed;
+    uint64_t begun_us; /* monotonic */
+    uint64_t shown_us;
+    char why[256]; /* the first connection that could not be made */
+} test_view;
+
+void test_view_begin(test_view *v);
+void test_view_done(test_view *v, const judge_result *r);
+void test_view_clear(test_view *v); /* takes the progress line away */
+/* `outdir` NULL: no report was written. */
+void test_view_summary(test_view *v, const judge_store *s, const char *outdir);
+
+#endif

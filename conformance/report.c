@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writes reports: the files of a directory, the journal, and streams of other formats. Every name
+ * of a file is made of an agent's slug and a case's number, and opened within the directory.
+ */
+#include "conformance/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "conformance/report_formats.h"
+#include "conformance/report_html.h"
+#include "conformance/report_json.h"
+
+struct judge_report {
+    judge_report_options o;
+    judge_store store;
+    int dir;     /* -1: no files */
+    int journal; /* -1: none */
+    size_t taps;
+    judge_buf buf; /* scratch */
+};
+
+static const char journal_name[] = "journal.jsonl";
+
+int judge_make_directory(const char *path)
+{
+    char *copy = strdup(path);
+    if (!copy)
+        return -1;
+    for (char *p = copy + 1; copy[0] && *p; p++) {
+        if (*p != '/')
+            continue;
+        *p = 0;
+        if (mkdir(copy, 0777) < 0 && errno != EEXIST) {
+            free(copy);
+            return -1;
+        }
+        *p = '/';
+    }
+    int r = mkdir(copy, 0777);
+    free(copy);
+    return r < 0 && errno != EEXIST ? -1 : 0;
+}
+
+static void warn(const judge_report *r, const char *text)
+{
+    if (r->o.warn)
+        r->o.warn(r->o.ud, text);
+}
+
+static bool write_all(int fd, const char *data, size_t n)
+{
+    while (n > 0) {
+        ssize_t k = write(fd, data, n);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k <= 0)
+            return false;
+        data += k;
+        n -= (size_t)k;
+    }
+    return true;
+}
+
+/* Writes r->buf. Readers of a name see the old file or the new one, never a half; and a link
+ * that waits under the name in a directory open to all is replaced, not followed. */
+static bool write_file(judge_report *r, const char *name)
+{
+    static const char temporary[] = ".report.tmp";
+    bool ok = false;
+    if (r->dir < 0)
+        return true;
+    if (!r->buf.failed) {
+        unlinkat(r->dir, temporary, 0);
+        int fd = openat(r->dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0) {
+            ok = write_all(fd, r->buf.at ? r->buf.at : "", r->buf.len);
+            ok = close(fd) == 0 && ok;
+            ok = ok && renameat(r->dir, temporary, r->dir, name) == 0;
+            if (!ok)
+                unlinkat(r->dir, temporary, 0);
+        }
+    }
+    if (!ok) {
+        judge_buf text = {0};
+        judge_buf_printf(&text, "%s cannot be written: %s", name,
+                         r->buf.failed ? "out of memory" : strerror(errno));
+        warn(r, text.at ? text.at : "a report cannot be written");
+        judge_buf_deinit(&text);
+    }
+    return ok;
+}
+
+static void begin(judge_report *r)
+{
+    judge_buf_clear(&r->buf);
+    r->buf.failed = false;
+}
+
+static judge_report *open_report(const judge_report_options *o, bool with_journal)
+{
+    judge_report *r = calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    r->o = *o;
+    r->dir = r->journal = -1;
+    if (o->outdir) {
+        if (judge_make_directory(o->outdir) == 0)
+            r->dir = open(o->outdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (r->dir >= 0 && with_journal) {
+            unlinkat(r->dir, journal_name, 0);
+            r->journal = openat(r->dir, journal_name,
+                                O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
+        }
+        if (r->dir < 0 || (with_journal && r->journal < 0)) {
+            int error = errno;
+            judge_report_close(r);
+            errno = error;
+            return NULL;
+        }
+    }
+    if (o->tap)
+        fputs("TAP version 13\n", o->tap);
+    return r;
+}
+
+judge_report *judge_report_open(const judge_report_options *o)
+{
+    return open_report(o, true);
+}
+
+void judge_report_close(judge_report *r)
+{
+    if (!r)
+        return;
+    if (r->dir >= 0)
+        close(r->dir);
+    if (r->journal >= 0)
+        close(r->journal);
+    judge_store_deinit(&r->store);
+    judge_buf_deinit(&r->buf);
+    free(r);
+}
+
+const judge_store *judge_report_store(const judge_report *r)
+{
+    return &r->store;
+}
+
+/* -------------------------------------------------------------------------------- a case -- */
+
+/* {"case":{...},"extra":{...}}, in one write, so that a line is there or not. */
+static bool write_journal(judge_report *r, const json_t *object, const json_t *extra)
+{
+    if (r->journal < 0)
+        return true;
+    begin(r);
+    judge_buf_str(&r->buf, "{\"case\":");
+    judge_json_dump_line(&r->buf, object);
+    judge_buf_str(&r->buf, ",\"extra\":");
+    judge_json_dump_line(&r->buf, extra);
+    judge_buf_str(&r->buf, "}\n");
+    if (!r->buf.failed && write_all(r->journal, r->buf.at, r->buf.len))
+        return true;
+    warn(r, "the journal cannot be written");
+    return false;
+}
+
+/* The cases before and behind this one, among those that are run. */
+static void neighbours(const judge_report *r, const char *id, const char **ret_prev,
+                       const char **ret_next)
+{
+    size_t n = r->o.table ? judge_table_count(r->o.table) : 0;
+    bool seen = false;
+    *ret_prev = *ret_next = NULL;
+    for (size_t i = 0; i < n; i++) {
+        const char *at = judge_table_at(r->o.table, i)->id;
+        if (r->o.selected && !r->o.selected[i])
+            continue;
+        if (seen) {
+            *ret_next = at;
+            return;
+        }
+        seen = strcmp(at, id) == 0;
+        if (!seen)
+            *ret_prev = at;
+    }
+}
+
+static bool write_case_files(judge_report *r, const judge_result *result, const judge_agent *a,
+                             const judge_case *c, const json_t *object)
+{
+    char id[16], name[sizeof a->slug + 32];
+    const char *prev, *next;
+    judge_id_slug(id, result->id);
+    begin(r);
+    judge_json_dump(&r->buf, object);
+    snprintf(name, sizeof name, "%s_case_%s.json", a->slug, id);
+    bool ok = write_file(r, name);
+    begin(r);
+    neighbours(r, result->id, &prev, &next);
+    judge_html_case(&r->buf, result, a->slug, c, prev, next);
+    snprintf(name, sizeof name, "%s_case_%s.html", a->slug, id);
+    return write_file(r, name) && ok;
+}
+
+static bool put_stream(judge_report *r, FILE *out)
+{
+    if (r->buf.failed)
+        return false;
+    if (r->buf.len)
+        fwrite(r->buf.at, 1, r->buf.len, out);
+    return fflush(out) == 0;
+}
+
+bool judge_report_add(judge_report *r, const judge_result *result)
+{
+    judge_entry *e;
+    size_t agents = r->store.n;
+    const judge_agent *a = judge_store_add(&r->store, result, &e);
+    if (!a) {
+        warn(r, "out of memory: a result is lost");
+        return false;
+    }
+    if (r->store.n > agents && a->collided) {
+        judge_buf text = {0};
+        judge_buf_printf(&text,
+                         "the files of agent \"%s\" would have the names of another agent's; they "
+                         "begin with \"%s\" instead",
+                         a->name, a->slug);
+        warn(r, text.at ? text.at : "two agents have the same file names");
+        judge_buf_deinit(&text);
+    }
+    const judge_case *c = r->o.table ? judge_table_find(r->o.table, result->id) : NULL;
+    const char *title = c ? c->title : NULL;
+    bool ok = true;
+    if (r->dir >= 0) {
+        json_t *object = judge_json_case(result), *extra = judge_json_extra(result);
+        if (object && extra) {
+            ok = write_journal(r, object, extra);
+            ok = write_case_files(r, result, a, c, object) && ok;
+        } else {
+            warn(r, "out of memory: the report of a case is lost");
+            ok = false;
+        }
+        json_decref(object);
+        json_decref(extra);
+    }
+    if (r->o.lines) {
+        begin(r);
+        judge_put_line(&r->buf, a->name, e);
+        ok = put_stream(r, r->o.lines) && ok;
+    }
+    if (r->o.tap) {
+        begin(r);
+        judge_put_tap(&r->buf, ++r->taps, a->name, e, title, r->o.strict);
+        ok = put_stream(r, r->o.tap) && ok;
+    }
+    if (r->o.annotations) {
+        begin(r);
+        judge_put_annotation(&r->buf, a->name, e, title, r->o.strict);
+        ok = put_stream(r, r->o.annotations) && ok;
+    }
+    return ok;
+}
+
+/* ------------------------------------------------------------------------------- the end -- */
+
+static bool write_json(judge_report *r, const char *name, json_t *value)
+{
+    begin(r);
+    if (value)
+        judge_json_dump(&r->buf, value);
+    else
+        r->buf.failed = true;
+    json_decref(value);
+    return write_file(r, name);
+}
+
+static bool write_junit(judge_report *r)
+{
+    begin(r);
+    judge_put_junit(&r->buf, &r->store, r->o.table, r->o.strict);
+    FILE *out = r->buf.failed ? NULL : fopen(r->o.junit, "we");
+    bool ok = out && fwrite(r->buf.at, 1, r->buf.len, out) == r->buf.len;
+    if (out)
+        ok = fclose(out) == 0 && ok;
+    if (!ok) {
+        judge_buf text = {0};
+        judge_buf_printf(&text, "%s cannot be written: %s", r->o.junit, strerror(errno));
+        warn(r, text.at ? text.at : "the JUnit file cannot be written");
+        judge_buf_deinit(&text);
+    }
+    return ok;
+}
+
+bool judge_report_finish(judge_report *r)
+{
+    bool ok = true;
+    if (r->dir >= 0) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        ok = write_json(r, "index.json", judge_json_index(&r->store));
+        ok = write_json(r, "summary.json", judge_json_summary(&r->store)) && ok;
+        begin(r);
+        judge_html_index(&r->buf, &r->store, r->o.table,
+                         (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+        ok = write_file(r, "index.html") && ok;
+    }
+    if (r->o.junit)
+        ok = write_junit(r) && ok;
+    if (r->o.tap) {
+        fprintf(r->o.tap, "1..%zu\n", r->taps);
+        ok = fflush(r->o.tap) == 0 && ok;
+    }
+    return ok;
+}
+
+/* ------------------------------------------------------------------------------- rebuild -- */
+
+judge_report *judge_report_rebuild(const judge_report_options *o, size_t *ret_cases)
+{
+    judge_report *r = open_report(o, false);
+    if (!r)
+        return NULL;
+    int fd = openat(r->dir, journal_name, O_RDONLY | O_CLOEXEC);
+    FILE *in = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (!in) {
+        int error = errno;
+        if (fd >= 0)
+            close(fd);
+        judge_report_close(r);
+        errno = error;
+        return NULL;
+    }
+    char *line = NULL;
+    size_t size = 0, cases = 0, number = 0;
+    ssize_t len;
+    while ((len = getline(&line, &size, in)) > 0) {
+        number++;
+        json_t *v = json_loadb(line, (size_t)len, JSON_ALLOW_NUL, NULL);
+        judge_result result;
+        if (judge_result_read(&result, json_object_get(v, "case"), json_object_get(v, "extra"))) {
+            judge_report_add(r, &result);
+            judge_result_deinit(&result);
+            cases++;
+        } else {
+            judge_buf text = {0};
+            judge_buf_printf(&text, "line %zu of the journal is not whole and is left out", number);
+            warn(r, text.at ? text.at : "a line of the journal is left out");
+            judge_buf_deinit(&text);
+        }
+        json_decref(v);
+    }
+    free(line);
+    fclose(in);
+    *ret_cases = cases;
+    return r;
+}

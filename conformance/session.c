@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/* Brings together spec, engine and reports. */
+#include "conformance/session.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/url.h"
+
+struct judge_session {
+    judge_session_params p;
+    judge_table *table;
+    bool *selected;
+    size_t n_cases;
+    judge_target *targets;
+    wsk__url *urls; /* beside targets, whose strings are in these */
+    size_t n_targets;
+    judge_report *report;
+    judge_run *run;
+};
+
+static void WSK_PRINTF(2, 3) say(char why[256], const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(why, 256, fmt, ap);
+    va_end(ap);
+    for (char *p = why; *p; p++) /* part of it may come from a file */
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = '?';
+}
+
+static bool add_target(judge_session *s, const char *url, char why[256],
+                       judge_session_error *ret_error)
+{
+    const char *problem = "";
+    wsk__url *u = &s->urls[s->n_targets];
+    judge_target *t = &s->targets[s->n_targets];
+    int r = wsk__url_parse(NULL, url, u, &problem);
+    if (r < 0) {
+        *ret_error = r == WSK_ERR_NOMEM ? JUDGE_SESSION_FAILED : JUDGE_SESSION_USAGE;
+        say(why, "\"%s\" is no WebSocket URL: %s", url, problem);
+        return false;
+    }
+    *t = (judge_target){
+        .url = url,
+        .host = u->host,
+        .unix_path = u->is_unix ? u->unix_path : NULL,
+        .port = u->port,
+        .tls = u->tls,
+        .resource = u->target,
+        .agent = s->p.agent,
+        .hostname = s->p.hostname,
+        .origin = s->p.origin,
+        .protocols = s->p.protocols,
+        .n_protocols = s->p.n_protocols,
+        .options = s->p.options,
+    };
+    s->n_targets++;
+    return true;
+}
+
+static bool add_targets(judge_session *s, char why[256], judge_session_error *ret_error)
+{
+    const judge_spec *spec = s->p.spec;
+    size_t n = s->p.n_urls + (spec ? spec->n_servers : 0);
+    s->targets = calloc(n ? n : 1, sizeof *s->targets);
+    s->urls = calloc(n ? n : 1, sizeof *s->urls);
+    if (!s->targets || !s->urls) {
+        *ret_error = JUDGE_SESSION_FAILED;
+        say(why, "out of memory");
+        return false;
+    }
+    for (size_t i = 0; spec && i < spec->n_servers; i++) {
+        const judge_spec_server *from = &spec->servers[i];
+        if (!add_target(s, from->url, why, ret_error))
+            return false;
+        judge_target *t = &s->targets[s->n_targets - 1];
+        t->agent = from->agent ? from->agent : t->agent;
+        t->hostname = from->hostname ? from->hostname : t->hostname;
+        t->origin = from->origin ? from->origin : t->origin;
+        if (from->protocols.n) {
+            t->protocols = from->protocols.at;
+            t->n_protocols = from->protocols.n;
+        }
+        t->options = from->options;
+    }
+    for (size_t i = 0; i < s->p.n_urls; i++)
+        if (!add_target(s, s->p.urls[i], why, ret_error))
+            return false;
+    if (s->n_targets == 0) {
+        *ret_error = JUDGE_SESSION_USAGE;
+        say(why, "there is no server to test");
+        return false;
+    }
+    return true;
+}
+
+static bool select_cases(judge_session *s, char why[256], judge_session_error *ret_error)
+{
+    static const char *const all[] = {"*"};
+    const judge_spec *spec = s->p.spec;
+    const char *const *cases = s->p.cases;
+    size_t n = s->p.n_cases, n_spec = spec ? spec->exclude.n : 0;
+    const char *bad = "";
+    if (n == 0) {
+        cases = spec ? spec->cases.at : all;
+        n = spec ? spec->cases.n : 1;
+    }
+    const char **exclude = calloc(n_spec + s->p.n_exclude + 1, sizeof *exclude);
+    s->selected = calloc(judge_table_count(s->table), sizeof *s->selected);
+    if (!exclude || !s->selected) {
+        free((void *)exclude);
+        *ret_error = JUDGE_SESSION_FAILED;
+        say(why, "out of memory");
+        return false;
+    }
+    for (size_t i = 0; i < n_spec; i++)
+        exclude[i] = spec->exclude.at[i];
+    for (size_t i = 0; i < s->p.n_exclude; i++)
+        exclude[n_spec + i] = s->p.exclude[i];
+    int found = judge_select(s->table, cases, n, exclude, n_spec + s->p.n_exclude, s->selected,
+                             &bad);
+    free((void *)exclude);
+    if (found < 0) {
+        *ret_error = JUDGE_SESSION_USAGE;
+        say(why, "there is no case \"%s\"", bad);
+        return false;
+    }
+    s->n_cases = (size_t)found;
+    return true;
+}
+
+judge_session *judge_session_new(const judge_session_params *p, judge_session_error *ret_error,
+                                 char why[256])
+{
+    judge_session *s = calloc(1, sizeof *s);
+    *ret_error = JUDGE_SESSION_FAILED;
+    if (s) {
+        s->p = *p;
+        s->table = judge_table_new();
+    }
+    if (!s || !s->table) {
+        say(why, "out of memory");
+        free(s);
+        return NULL;
+    }
+    if (!select_cases(s, why, ret_error) || !add_targets(s, why, ret_error)) {
+        judge_session_free(s);
+        return NULL;
+    }
+    *ret_error = JUDGE_SESSION_OK;
+    return s;
+}
+
+void judge_session_free(judge_session *s)
+{
+    if (!s)
+        return;
+    judge_run_free(s->run);
+    judge_report_close(s->report);
+    for (size_t i = 0; i < s->n_targets; i++)
+        wsk__url_deinit(NULL, &s->urls[i]);
+    free(s->urls);
+    free(s->targets);
+    free(s->selected);
+    judge_table_free(s->table);
+    free(s);
+}
+
+const judge_table *judge_session_table(const judge_session *s)
+{
+    return s->table;
+}
+
+const bool *judge_session_selected(const judge_session *s)
+{
+    return s->selected;
+}
+
+size_t judge_session_n_cases(const judge_session *s)
+{
+    return s->n_cases;
+}
+
+size_t judge_session_n_targets(const judge_session *s)
+{
+    return s->n_targets;
+}
+
+const judge_target *judge_session_target(const judge_session *s, size_t i)
+{
+    return &s->targets[i];
+}
+
+const judge_store *judge_session_store(const judge_session *s)
+{
+    return s->report ? judge_report_store(s->report) : NULL;
+}
+
+void judge_session_cancel(judge_session *s)
+{
+    if (s->run)
+        judge_run_cancel(s->run);
+}
+
+/* --------------------------------------------------------------------------------- events -- */
+
+static void on_start(void *ud, const judge_target *t, const judge_case *c)
+{
+    judge_session *s = ud;
+    if (s->p.hooks.on_start)
+        s->p.hooks.on_start(s->p.hooks.ud, t, c);
+}
+
+static void on_done(void *ud, const judge_target *t, const judge_case *c, judge_result *r)
+{
+    judge_session *s = ud;
+    judge_report_add(s->report, r);
+    if (s->p.hooks.on_done)
+        s->p.hooks.on_done(s->p.hooks.ud, t, c, r);
+}
+
+static bool skip(void *ud, const judge_target *t, const judge_case *c, const char *agent)
+{
+    judge_session *s = ud;
+    (void)t;
+    if (!s->p.spec || !judge_spec_excludes(s->p.spec, agent, c->id))
+        return false;
+    if (s->p.hooks.on_skip)
+        s->p.hooks.on_skip(s->p.hooks.ud, c, agent);
+    return true;
+}
+
+static void on_unreachable(void *ud, const judge_target *t, const char *why)
+{
+    judge_session *s = ud;
+    if (s->p.hooks.on_unreachable)
+        s->p.hooks.on_unreachable(s->p.hooks.ud, t, why);
+}
+
+bool judge_session_run(judge_session *s, judge_run_totals *ret, char why[256])
+{
+    const char *problem = "";
+    judge_report_options report = s->p.report;
+    report.table = s->table;
+    report.selected = s->selected;
+    report.warn = s->p.hooks.warn;
+    report.ud = s->p.hooks.ud;
+    const judge_run_params params = {
+        .table = s->table,
+        .selected = s->selected,
+        .targets = s->targets,
+        .n_targets = s->n_targets,
+        .tls = s->p.tls,
+        .callbacks = {s, on_start, on_done, skip, on_unreachable},
+        .jobs = s->p.jobs,
+        .messages = s->p.messages,
+        .compat = s->p.compat,
+        .user_agent = s->p.user_agent,
+    };
+    s->run = judge_run_new(&params, &problem);
+    if (!s->run) {
+        say(why, "%s", problem);
+        return false;
+    }
+    s->report = judge_report_open(&report);
+    if (!s->report) {
+        say(why, "the report directory \"%s\" cannot be used: %s",
+            report.outdir ? report.outdir : "", strerror(errno));
+        return false;
+    }
+    bool ok = judge_run_go(s->run, ret) == 0;
+    if (!ok)
+        say(why, "the run ended early: %s", strerror(errno));
+    /* What there is goes into the reports all the same. */
+    judge_report_finish(s->report);
+    return ok;
+}

@@ -117,38 +117,96 @@ static void round_trip_levels(void **state)
         }
 }
 
+/* Large enough to leave the codecs' own buffers, next to pages that must not be touched. */
 static void large_messages(void **state)
 {
-    size_t n = 3000000;
+    static const size_t cuts[] = {SIZE_MAX, 10000, 32768};
+    size_t n = 400000;
     uint8_t *data = malloc(n);
 
     (void)state;
-    for (unsigned kind = 0; kind < 4; kind++) {
-        for (unsigned bits = 8; bits <= 15; bits += 7) {
-            pmd_want want = {.server_bits = bits};
-            pmd_pair p;
-            octets wire = {0}, back = {0}, seen = {0};
-            size_t max_distance = 0;
+    for (unsigned i = 0; i < 4 * 3 * 3; i++) {
+        unsigned kind = i % 4, bits = i / 12 == 0 ? 15 : i / 12 == 1 ? 8 : 12;
+        size_t cut = cuts[i / 4 % 3];
+        pmd_want want = {.server_bits = bits};
+        pmd_pair p;
+        octets seen = {0};
+        size_t max_distance = 0;
 
-            fill(data, n, kind, bits);
-            assert_int_equal(pmd_pair_open(&p, &want, NULL, NULL, NULL), 0);
-            assert_int_equal(pmd_encode_all(p.ext, p.server, data, n, 10000, SIZE_MAX, &wire), 0);
-            assert_int_equal(pmd_decode_all(p.ext, p.client, wire.ptr, wire.len, 5000, SIZE_MAX,
+        fill(data, n, kind, bits);
+        uint8_t *guarded = guard_copy(data, n);
+        assert_int_equal(pmd_pair_open(&p, &want, NULL, NULL, NULL), 0);
+        for (unsigned message = 0; message < 3; message++) {
+            size_t len = message == 1 ? 100 : n;
+            octets wire = {0}, back = {0};
+
+            assert_int_equal(
+                pmd_encode_all(p.ext, p.server, guarded + n - len, len, cut, SIZE_MAX, &wire), 0);
+            uint8_t *wire_guarded = guard_copy(wire.ptr, wire.len);
+            assert_int_equal(pmd_decode_all(p.ext, p.client, wire_guarded, wire.len, cut, SIZE_MAX,
                                             SIZE_MAX, &back),
                              0);
-            assert_octets(&back, data, n);
+            assert_octets(&back, data + n - len, len);
+            guard_free(wire_guarded, wire.len);
             assert_true(reference_inflate(wire.ptr, wire.len, &seen, &max_distance));
-            assert_true(max_distance <= (size_t)1 << bits);
-            /* The window is put to use. */
-            if (kind == 0)
-                assert_true(max_distance > (size_t)1 << (bits - 1));
-            pmd_pair_close(&p);
             octets_free(&wire);
             octets_free(&back);
-            octets_free(&seen);
         }
+        assert_true(max_distance <= (size_t)1 << bits);
+        /* The window is put to use. */
+        if (kind == 0)
+            assert_true(max_distance > (size_t)1 << (bits - 1));
+        pmd_pair_close(&p);
+        octets_free(&seen);
+        guard_free(guarded, n);
     }
     free(data);
+}
+
+/* The end may come alone, behind any length; and rooms of any size may be full just then. */
+static void end_alone(void **state)
+{
+    size_t max = 70000, room = 64;
+    uint8_t *data = malloc(max), *out = malloc(2 * max);
+
+    (void)state;
+    sample_json(data, max, 5);
+    for (unsigned no_takeover = 0; no_takeover < 2; no_takeover++) {
+        pmd_want want = {.server_no_takeover = no_takeover != 0};
+        pmd_pair p;
+
+        assert_int_equal(pmd_pair_open(&p, &want, NULL, NULL, NULL), 0);
+        for (size_t n = 0; n <= max; n += 1 + n / 2) {
+            for (unsigned empties = 0; empties < 3; empties++) {
+                octets back = {0};
+                wsk_ext_io io = {data, n, out, 2 * max};
+                int r;
+
+                assert_int_equal(
+                    p.ext->encode_begin(p.server, WSK_OP_TEXT, UINT64_MAX, WSK_SEND_COMPRESS),
+                    WSK_RSV1);
+                for (unsigned k = 0; k < empties; k++) {
+                    assert_int_equal(p.ext->encode(p.server, &io, false), WSK_EXT_DONE);
+                    assert_int_equal(io.in_len, 0);
+                }
+                do {
+                    /* every room from 64 to 96 has its turn */
+                    room = room == 96 ? 64 : room + 1;
+                    io.out_len = room;
+                    r = p.ext->encode(p.server, &io, true);
+                } while (r == WSK_EXT_MORE);
+                assert_int_equal(r, WSK_EXT_DONE);
+                assert_int_equal(pmd_decode_all(p.ext, p.client, out, (size_t)(io.out - out),
+                                                SIZE_MAX, SIZE_MAX, SIZE_MAX, &back),
+                                 0);
+                assert_octets(&back, data, n);
+                octets_free(&back);
+            }
+        }
+        pmd_pair_close(&p);
+    }
+    free(data);
+    free(out);
 }
 
 static size_t total_length(const pmd_want *want, size_t size)
@@ -697,6 +755,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(window_enforced),
         cmocka_unit_test(exact_room),
         cmocka_unit_test(bomb),
+        cmocka_unit_test(end_alone),
         cmocka_unit_test(density),
         cmocka_unit_test(prepared),
         cmocka_unit_test(large_messages),

@@ -81,6 +81,96 @@ static void allocations_fail(void **state)
     }
 }
 
+/* More connections than idle coders: histories are saved and loaded, or there is no memory for
+ * that. Each connection fails for itself, the other ones live on. */
+static void crowd(void *ud, const wsk_hooks *hooks)
+{
+    enum { CROWD = 52 };
+    wsk__coder_pool *pool;
+    pmd_pair pairs[CROWD];
+    bool alive[CROWD] = {false};
+    uint8_t data[200];
+
+    (void)ud;
+    if (wsk__coder_pool_new(&pool, hooks) < 0)
+        return;
+    for (unsigned i = 0; i < CROWD; i++)
+        alive[i] = pmd_pair_open(&pairs[i], &(pmd_want){.mem_level = 1, .server_bits = 9}, hooks,
+                                 pool, pool) == 0;
+    for (unsigned k = 0; k < 2 * CROWD; k++) {
+        unsigned i = k % CROWD;
+        octets wire = {0}, back = {0};
+
+        if (!alive[i])
+            continue;
+        sample_json(data, sizeof(data), i + k / CROWD);
+        int r = pmd_encode_all(pairs[i].ext, pairs[i].server, data, sizeof(data), SIZE_MAX,
+                               SIZE_MAX, &wire);
+        if (r == 0)
+            r = pmd_decode_all(pairs[i].ext, pairs[i].client, wire.ptr, wire.len, SIZE_MAX,
+                               SIZE_MAX, SIZE_MAX, &back);
+        if (r == 0) {
+            assert_int_equal(back.len, sizeof(data));
+            assert_memory_equal(back.ptr, data, sizeof(data));
+        } else {
+            assert_int_equal(r, WSK_ERR_NOMEM);
+            pmd_pair_close(&pairs[i]);
+            alive[i] = false;
+        }
+        octets_free(&wire);
+        octets_free(&back);
+    }
+    for (unsigned i = 0; i < CROWD; i++)
+        if (alive[i])
+            pmd_pair_close(&pairs[i]);
+    wsk__coder_pool_free(pool);
+}
+
+static void evictions_fail(void **state)
+{
+    (void)state;
+    with_failing_alloc(crowd, NULL);
+}
+
+/* A pool outlives its connections and may have hooks of its own: each block goes back to where
+ * it came from. */
+static void hooks_of_two(void **state)
+{
+    enum { PAIRS = 60 };
+    test_alloc a, b;
+    wsk__coder_pool *pool;
+    pmd_pair pairs[PAIRS];
+
+    (void)state;
+    test_alloc_init(&a);
+    test_alloc_init(&b);
+    assert_int_equal(wsk__coder_pool_new(&pool, &a.hooks), 0);
+    for (unsigned i = 0; i < PAIRS; i++)
+        assert_int_equal(pmd_pair_open(&pairs[i], &(pmd_want){0}, &b.hooks, pool, pool), 0);
+    for (unsigned i = 0; i < 3 * PAIRS; i++) {
+        octets wire = {0}, back = {0};
+        pmd_pair *p = &pairs[i % PAIRS];
+        uint8_t data[500];
+
+        sample_json(data, sizeof(data), i);
+        assert_int_equal(
+            pmd_encode_all(p->ext, p->server, data, sizeof(data), SIZE_MAX, SIZE_MAX, &wire), 0);
+        assert_int_equal(pmd_decode_all(p->ext, p->client, wire.ptr, wire.len, SIZE_MAX, SIZE_MAX,
+                                        SIZE_MAX, &back),
+                         0);
+        assert_memory_equal(back.ptr, data, sizeof(data));
+        if (i % 7 == 0)
+            p->ext->trim(p->client);
+        octets_free(&wire);
+        octets_free(&back);
+    }
+    for (unsigned i = 0; i < PAIRS; i++)
+        pmd_pair_close(&pairs[i]);
+    assert_int_equal(b.live, 0);
+    wsk__coder_pool_free(pool);
+    assert_int_equal(a.live, 0);
+}
+
 /* An encoder without memory lets the message pass as it is; the connection lives on. */
 static void no_compressor(void **state)
 {
@@ -331,7 +421,8 @@ static void nothing_stays(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(allocations_fail), cmocka_unit_test(no_compressor),
+        cmocka_unit_test(allocations_fail), cmocka_unit_test(evictions_fail),
+        cmocka_unit_test(hooks_of_two),     cmocka_unit_test(no_compressor),
         cmocka_unit_test(interleaved),      cmocka_unit_test(released_early),
         cmocka_unit_test(idle_octets),      cmocka_unit_test(nothing_stays),
     };

@@ -130,20 +130,10 @@ void wsk__refuse(wsk_conn *c, unsigned status, const char *text)
         wsk__fail_silently(c, text);
         return;
     }
-    wsk_response r = WSK_RESPONSE_INIT;
+    wsk__refusal refusal = {status, text};
     wsk__text t = {.hooks = c->cfg->hooks};
-    char body[256];
-    size_t n = strlen(text);
-
-    if (n > sizeof(body) - 2)
-        n = sizeof(body) - 2;
-    memcpy(body, text, n);
-    body[n++] = '\n';
-    r.status = status;
-    r.body = body;
-    r.body_len = n;
-    wsk__http_write_response(&t, &r, c->cfg->server_header,
-                             c->opening != NULL && c->opening->is_head_method);
+    wsk__http_write_refusal(&t, &refusal, c->cfg->server_header,
+                            c->opening != NULL && c->opening->is_head_method);
     c->status = (uint16_t)status;
     if (t.failed || wsk__output_add(c, t.ptr, t.len) < 0) {
         wsk__text_deinit(&t);

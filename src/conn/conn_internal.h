@@ -278,9 +278,8 @@ int wsk__assembly_grow(wsk_conn *c, wsk__assembly **a, size_t n, size_t limit);
 
 /* ---- ext_set.c ---- */
 
-/* Server: goes through the offers and fills c->ext (NULL: none agreed). 0, or negative with *ret
- * a refusal. */
-int wsk__ext_set_accept(wsk_conn *c, const wsk__head *head, wsk__refusal *ret);
+/* Server: goes through the offers and fills c->ext (NULL: none agreed). 0, or negative. */
+int wsk__ext_set_accept(wsk_conn *c, const wsk__head *head);
 /* Client: the offer, to w. */
 int wsk__ext_set_offer(wsk_conn *c, wsk_ext_writer *w);
 /* Client: judges the answer. false: *why. */

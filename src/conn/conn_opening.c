@@ -128,7 +128,6 @@ int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options)
     static const wsk_accept_options none = WSK_ACCEPT_OPTIONS_INIT;
     const wsk_accept_options *o = options != NULL ? options : &none;
     wsk__opening *op = c->opening;
-    wsk__refusal refusal = {0, NULL};
     char accept[WSK__ACCEPT_LEN + 1];
     int r;
 
@@ -139,11 +138,10 @@ int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options)
             return WSK_ERR_INVAL;
     }
     WSK_TRY(choose_subprotocol(c, op, o->subprotocol));
-    r = wsk__ext_set_accept(c, &op->head, &refusal);
+    r = wsk__ext_set_accept(c, &op->head);
     if (r < 0) {
-        wsk__refuse(c, refusal.status != 0 ? refusal.status : 500,
-                    refusal.status != 0 ? refusal.text : "an extension failed to negotiate");
-        return WSK_ERR_FAILED;
+        wsk__refuse(c, 500, "an extension failed to negotiate");
+        return r;
     }
     wsk__text t = {.hooks = c->cfg->hooks};
     r = wsk__handshake_accept(op->ws_key.ptr, accept);
@@ -171,13 +169,7 @@ int wsk_conn_respond(wsk_conn *c, const wsk_response *response)
 
     if (c->phase != WSK__PHASE_WAIT || op == NULL || !op->pending)
         return WSK_ERR_STATE;
-    if (response == NULL || response->status < 200 || response->status > 599)
-        return WSK_ERR_INVAL;
-    for (size_t i = 0; i < response->n_headers; i++) {
-        if (!wsk__header_is_allowed(&response->headers[i], WSK_ROLE_SERVER))
-            return WSK_ERR_INVAL;
-    }
-    if (response->content_type != NULL && !wsk__is_field_value(wsk__str(response->content_type)))
+    if (response == NULL || !wsk__response_is_allowed(response))
         return WSK_ERR_INVAL;
     wsk__text t = {.hooks = c->cfg->hooks};
     wsk__http_write_response(&t, response, c->cfg->server_header, op->is_head_method);
@@ -211,14 +203,8 @@ int wsk_conn_request(wsk_conn *c, const wsk_request_options *options)
     o = *options;
     if (o.target == NULL)
         o.target = "/";
-    if (!wsk__is_field_value(wsk__str(o.host)) || *o.host == 0 || strpbrk(o.host, " \t,/") ||
-        !wsk__is_target(wsk__str(o.target)) ||
-        (o.origin != NULL && !wsk__is_field_value(wsk__str(o.origin))))
+    if (!wsk__request_is_allowed(&o))
         return WSK_ERR_INVAL;
-    for (size_t i = 0; i < o.n_headers; i++) {
-        if (!wsk__header_is_allowed(&o.headers[i], WSK_ROLE_CLIENT))
-            return WSK_ERR_INVAL;
-    }
     op = opening(c);
     if (op == NULL)
         return WSK_ERR_NOMEM;

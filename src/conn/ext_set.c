@@ -91,25 +91,15 @@ static int accept_one(wsk_conn *c, const wsk__head *head, const wsk_extension *e
     return 0;
 }
 
-int wsk__ext_set_accept(wsk_conn *c, const wsk__head *head, wsk__refusal *ret)
+int wsk__ext_set_accept(wsk_conn *c, const wsk__head *head)
 {
-    const char *why = NULL;
-    wsk__list_pos pos = {0, 0};
     struct agreed a = {0};
     wsk_ext_writer w;
-    wsk__ext_item item;
     int r;
 
     if (wsk__head_find(head, "Sec-WebSocket-Extensions", 0) == NULL)
         return WSK_OK;
-    /* The grammar first, over all of it: half-read offers are not to be built upon. */
-    while ((r = wsk__ext_next(head, &pos, &item, &why)) > 0)
-        ;
-    if (r < 0) {
-        ret->status = 400;
-        ret->text = why;
-        return WSK_ERR_INVAL;
-    }
+    /* Its grammar was judged with the request. */
     memset(&w, 0, sizeof(w));
     for (size_t i = 0; i < c->cfg->n_extensions; i++) {
         r = accept_one(c, head, c->cfg->extensions[i], &w, &a);

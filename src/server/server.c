@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Listening, the set of peers, broadcasting, draining. What happens on one connection is peer.c's.
+ * Listening, the set of peers, broadcasting, draining. What happens on one connection is
+ * server_peer.c's.
  */
 #include <string.h>
 #include <unistd.h>

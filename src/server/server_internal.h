@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The insides of the server: what server.c (listening, the set of peers) and peer.c (one client:
- * a stream and a connection) know of each other.
+ * The insides of the server: what server.c (listening, the set of peers) and server_peer.c (one
+ * client: a stream and a connection) know of each other.
  */
 #ifndef WSK_SERVER_INTERNAL_H
 #define WSK_SERVER_INTERNAL_H

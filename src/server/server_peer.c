@@ -90,41 +90,25 @@ static bool path_fits(const wsk_peer *p)
     return wsk__str_eq(path, own);
 }
 
-static void refuse(wsk_peer *p, unsigned status, const char *text)
-{
-    wsk_response r = WSK_RESPONSE_INIT;
-    char body[128];
-    size_t n = strlen(text);
-
-    memcpy(body, text, n);
-    body[n++] = '\n';
-    r.status = status;
-    r.body = body;
-    r.body_len = n;
-    (void)wsk_conn_respond(&p->conn, &r);
-    server_of(p)->stats.refused++;
-}
-
 static void requested(wsk_peer *p, bool is_upgrade)
 {
     wsk_server *s = server_of(p);
 
     if (p->refuse) {
-        refuse(p, 503, "this server is at its limit of connections");
+        wsk__refuse(&p->conn, 503, "this server is at its limit of connections");
     } else if (s->draining) {
-        refuse(p, 503, "this server is shutting down");
+        wsk__refuse(&p->conn, 503, "this server is shutting down");
     } else if (is_upgrade && !path_fits(p)) {
-        refuse(p, 404, "no WebSocket is served at this path");
+        wsk__refuse(&p->conn, 404, "no WebSocket is served at this path");
     } else if (s->h.on_request != NULL) {
         p->seen = true;
         s->h.on_request(p, is_upgrade);
     } else if (is_upgrade) {
         (void)wsk_conn_accept(&p->conn, NULL);
     } else if (!path_fits(p)) {
-        refuse(p, 404, "not found");
+        wsk__refuse(&p->conn, 404, "not found");
     } else {
         wsk__refuse(&p->conn, 426, "this is a WebSocket: connect to it with a WebSocket client");
-        s->stats.refused++;
     }
 }
 

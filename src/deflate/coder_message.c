@@ -35,6 +35,15 @@ static void give_staged(wsk__coder *c, wsk_ext_io *io, size_t hold)
     io->out_len -= n;
 }
 
+/* Always, by what a flush is; but to cut off anything else would be a silent loss of data. */
+static bool ends_in_tail(const uint8_t *p, size_t n)
+{
+    bool ok = n >= sizeof(tail) && memcmp(p + n - sizeof(tail), tail, sizeof(tail)) == 0;
+
+    assert(ok);
+    return ok;
+}
+
 /* Runs into the caller's room, less the four octets that may turn out to be the tail. */
 static int encode_direct(wsk__coder *c, wsk_ext_io *io, bool fin)
 {
@@ -48,7 +57,8 @@ static int encode_direct(wsk__coder *c, wsk_ext_io *io, bool fin)
         return r;
     size_t n = (size_t)(sub.out - begin);
     if (r == WSK_EXT_DONE && fin) {
-        assert(n >= sizeof(tail) && memcmp(sub.out - sizeof(tail), tail, sizeof(tail)) == 0);
+        if (!ends_in_tail(begin, n))
+            return WSK_ERR_STATE;
         c->flushed = true;
     }
     if (n < hold)
@@ -76,7 +86,8 @@ static int encode_staged(wsk__coder *c, wsk_ext_io *io, bool fin)
         return r;
     n = (size_t)(sub.out - c->stage);
     if (r == WSK_EXT_DONE && fin) {
-        assert(n >= sizeof(tail) && memcmp(sub.out - sizeof(tail), tail, sizeof(tail)) == 0);
+        if (!ends_in_tail(c->stage, n))
+            return WSK_ERR_STATE;
         c->flushed = true;
         n -= sizeof(tail);
     }

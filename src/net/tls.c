@@ -143,7 +143,6 @@ int wsk_tls_new(wsk_tls **ret, const wsk_tls_options *options, const char **ret_
     tls->tls13_only = o.tls13_only;
     tls->no_tickets = o.no_tickets;
     tls->rekey_after = REKEY_AFTER;
-    tls->own_records = true;
     tls->bio = wsk__tls_bio_new();
     result = tls->bio != NULL && copy_string(&tls->ca_file, o.hooks, o.ca_file) &&
                      copy_string(&tls->ciphers, o.hooks, o.ciphers)

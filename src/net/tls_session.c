@@ -9,25 +9,19 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include "net/tls_out.h"
-#include "net/tls_records.h"
 #include "net/tls_set.h"
 
-/* What TLS 1.2 and 1.3 put around 16 KiB of plain text. A cipher with CBC takes more, which is then
- * found out by growing. */
+/* RFC 8446 5.2: 16 KiB of plain text in a record, and at most 256 octets more around it. TLS 1.2
+ * with CBC takes more, which is then found out by growing. */
+#define RECORD_TEXT  16384
 #define RECORD_EXTRA 64
 
-/* What is to be known at the end of a server's handshake to go on with records of our own. */
-typedef struct handover {
-    wsk__tls_secrets secrets;
-    /* Since our Finished: under the application traffic secret. */
-    unsigned records_out, tickets_out;
-} handover;
+/* Records and messages that bring no data, in a row: key updates, tickets, empty records. A peer
+ * has no reason for more than a few, and could have keys derived for ever by 30 octets each. */
+#define MAX_IDLE_RECORDS 64
 
 struct wsk__tls_session {
-    SSL *ssl;                  /* NULL when records has taken over */
-    wsk__tls_records *records; /* NULL: OpenSSL does it all */
-    handover *handover;        /* during a server's handshake; may be NULL */
+    SSL *ssl;
     wsk_tls *tls;
     wsk__tls_set *set;
     char *host;        /* client, for its tickets; may be NULL */
@@ -36,14 +30,54 @@ struct wsk__tls_session {
     wsk__tls_out *out; /* lent during a call */
     const char *why;   /* NULL: not failed */
     uint64_t sent;     /* under the current key, see wsk_tls.rekey_after */
-    /* Behind the handshake. */
-    const char *version, *cipher;
-    const uint8_t *alpn; /* in tls->alpn; NULL: none */
-    uint8_t alpn_len;
-    uint8_t idle_records;
-    bool resumed;
+    uint16_t idle_records;
     bool why_owned, ready, eof, closing, no_memory;
 };
+
+/* ------------------------------------------------------------------------------------- out -- */
+
+void wsk__tls_out_clear(wsk__tls_out *out, const wsk_tls *tls)
+{
+    if (out->owned)
+        wsk__free(tls->hooks, out->ptr);
+    memset(out, 0, sizeof(*out));
+}
+
+void wsk__tls_session_clear(wsk__tls_session *t, wsk__tls_out *out)
+{
+    wsk__tls_out_clear(out, t->tls);
+}
+
+/* Room for n more octets at ptr + len. */
+static bool out_reserve(wsk__tls_out *out, const wsk_hooks *hooks, size_t n)
+{
+    size_t used = out->len - out->off;
+
+    if (used == 0)
+        out->off = out->len = 0;
+    if (n <= out->cap - out->len)
+        return true;
+    if (n <= out->cap - used) {
+        memmove(out->ptr, out->ptr + out->off, used);
+    } else {
+        if (n > SIZE_MAX / 4 || used > SIZE_MAX / 4)
+            return false;
+        size_t cap = out->owned && out->cap > (used + n) / 2 ? 2 * out->cap : used + n;
+        uint8_t *p = wsk__alloc(hooks, cap);
+        if (p == NULL)
+            return false;
+        if (used > 0)
+            memcpy(p, out->ptr + out->off, used);
+        if (out->owned)
+            wsk__free(hooks, out->ptr);
+        out->ptr = p;
+        out->cap = cap;
+        out->owned = true;
+    }
+    out->off = 0;
+    out->len = used;
+    return true;
+}
 
 /* ------------------------------------------------------------------------------------- BIO -- */
 
@@ -53,7 +87,7 @@ static int bio_read(BIO *bio, char *buf, size_t n, size_t *ret_n)
 
     BIO_clear_retry_flags(bio);
     /* Without the retry flag OpenSSL gives up. */
-    if (t->idle_records > WSK__TLS_MAX_IDLE)
+    if (t->idle_records > MAX_IDLE_RECORDS)
         return 0;
     if (t->in_len == 0) {
         BIO_set_retry_read(bio);
@@ -73,7 +107,7 @@ static int bio_write(BIO *bio, const char *data, size_t n, size_t *ret_n)
     wsk__tls_session *t = BIO_get_data(bio);
 
     BIO_clear_retry_flags(bio);
-    if (t->out == NULL || !wsk__tls_out_reserve(t->out, t->tls->hooks, n)) {
+    if (t->out == NULL || !out_reserve(t->out, t->tls->hooks, n)) {
         t->no_memory = true;
         return 0;
     }
@@ -183,7 +217,7 @@ static wsk__tls_result fail(wsk__tls_session *t)
 
     if (t->no_memory) {
         set_why(t, "out of memory");
-    } else if (t->idle_records > WSK__TLS_MAX_IDLE) {
+    } else if (t->idle_records > MAX_IDLE_RECORDS) {
         set_why(t, "too many TLS messages without data");
     } else if (common != NULL) {
         set_why(t, common);
@@ -225,63 +259,19 @@ int wsk__tls_on_new_session(SSL *ssl, SSL_SESSION *session)
     return 0; /* the reference stays OpenSSL's */
 }
 
-/* Records that came (also such as hold many messages), and alerts that they made us send. */
-static bool is_idle_message(bool write, int type)
-{
-    return write ? type == SSL3_RT_ALERT : type == SSL3_RT_HEADER || type == SSL3_RT_HANDSHAKE;
-}
-
 void wsk__tls_on_message(int write, int version, int type, const void *buf, size_t len, SSL *ssl,
                          void *arg)
 {
     wsk__tls_session *t = SSL_get_app_data(ssl);
-    const uint8_t *message = buf;
 
     (void)version;
+    (void)buf;
+    (void)len;
     (void)arg;
-    if (t == NULL)
-        return;
-    if (t->ready && t->idle_records <= WSK__TLS_MAX_IDLE && is_idle_message(write, type))
+    /* Records that came (also such as hold many messages), and alerts that they made us send. */
+    if (t != NULL && t->ready && t->idle_records <= MAX_IDLE_RECORDS &&
+        (write ? type == SSL3_RT_ALERT : type == SSL3_RT_HEADER || type == SSL3_RT_HANDSHAKE))
         t->idle_records++;
-    if (t->handover == NULL || !write || len == 0)
-        return;
-    if (type == SSL3_RT_HEADER)
-        t->handover->records_out++;
-    else if (type == SSL3_RT_HANDSHAKE && message[0] == SSL3_MT_FINISHED)
-        t->handover->records_out = t->handover->tickets_out = 0;
-    else if (type == SSL3_RT_HANDSHAKE && message[0] == SSL3_MT_NEWSESSION_TICKET)
-        t->handover->tickets_out++;
-}
-
-static size_t parse_hex(uint8_t *ret, size_t n, const char *hex)
-{
-    size_t i = 0;
-
-    for (; i < n && hex[2 * i] != 0; i++) {
-        int high = OPENSSL_hexchar2int((unsigned char)hex[2 * i]);
-        int low = OPENSSL_hexchar2int((unsigned char)hex[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return 0;
-        ret[i] = (uint8_t)(high << 4 | low);
-    }
-    return hex[2 * i] == 0 ? i : 0;
-}
-
-/* "LABEL client-random secret", the last two in hexadecimal digits. */
-void wsk__tls_on_secret(const SSL *ssl, const char *line)
-{
-    static const char reads[] = "CLIENT_TRAFFIC_SECRET_0 ", writes[] = "SERVER_TRAFFIC_SECRET_0 ";
-    const wsk__tls_session *t = SSL_get_app_data(ssl);
-    const char *hex = strrchr(line, ' ');
-    wsk__tls_secrets *s;
-
-    if (t == NULL || t->handover == NULL || hex == NULL)
-        return;
-    s = &t->handover->secrets;
-    if (strncmp(line, reads, sizeof(reads) - 1) == 0)
-        s->read_len = parse_hex(s->read, sizeof(s->read), hex + 1);
-    else if (strncmp(line, writes, sizeof(writes) - 1) == 0)
-        s->write_len = parse_hex(s->write, sizeof(s->write), hex + 1);
 }
 
 static bool is_address(const char *host)
@@ -315,17 +305,6 @@ static int set_host(wsk__tls_session *t, const char *host)
         ok = SSL_set1_host(t->ssl, t->host) == 1 && SSL_set_tlsext_host_name(t->ssl, t->host) == 1;
     }
     return ok ? 0 : WSK_ERR_INVAL;
-}
-
-static int set_up_server(wsk__tls_session *t)
-{
-    SSL_set_accept_state(t->ssl);
-    if (t->tls->own_records) {
-        t->handover = wsk__alloc0(t->tls->hooks, sizeof(*t->handover));
-        if (t->handover == NULL)
-            return WSK_ERR_NOMEM;
-    }
-    return 0;
 }
 
 static int set_up_client(wsk__tls_session *t, const char *host)
@@ -366,7 +345,10 @@ int wsk__tls_session_new(wsk__tls_session **ret, wsk_tls *tls, const char *host)
         BIO_set_data(bio, t);
         BIO_set_init(bio, 1);
         SSL_set_bio(t->ssl, bio, bio);
-        result = tls->role == WSK_ROLE_SERVER ? set_up_server(t) : set_up_client(t, host);
+        if (tls->role == WSK_ROLE_SERVER)
+            SSL_set_accept_state(t->ssl);
+        else
+            result = set_up_client(t, host);
     }
     if (result < 0) {
         ERR_clear_error();
@@ -377,79 +359,22 @@ int wsk__tls_session_new(wsk__tls_session **ret, wsk_tls *tls, const char *host)
     return 0;
 }
 
-static void free_ssl(wsk__tls_session *t)
+void wsk__tls_session_free(wsk__tls_session *t)
 {
+    if (t == NULL)
+        return;
     if (t->ssl != NULL) {
         /* A session stays resumable when the connection just breaks (RFC 5246 7.2.1 allows it). */
         SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
         SSL_free(t->ssl);
-        t->ssl = NULL;
     }
-}
-
-static void free_handover(wsk__tls_session *t)
-{
-    if (t->handover != NULL) {
-        OPENSSL_cleanse(t->handover, sizeof(*t->handover));
-        wsk__free(t->tls->hooks, t->handover);
-        t->handover = NULL;
-    }
-}
-
-void wsk__tls_session_free(wsk__tls_session *t)
-{
-    const wsk_hooks *hooks;
-
-    if (t == NULL)
-        return;
-    hooks = t->tls->hooks;
-    free_handover(t);
-    free_ssl(t);
-    wsk__tls_records_free(t->records);
     wsk__tls_set_unref(t->set);
+    const wsk_hooks *hooks = t->tls->hooks;
     wsk__free(hooks, t->host);
     if (t->why_owned)
         wsk__free(hooks, (char *)(uintptr_t)t->why);
     wsk_tls_unref(t->tls);
     wsk__free(hooks, t);
-}
-
-void wsk__tls_session_clear(wsk__tls_session *t, wsk__tls_out *out)
-{
-    wsk__tls_out_clear(out, t->tls);
-}
-
-/* -------------------------------------------------------------------------------- handshake -- */
-
-/* Whichever was chosen is one of ours. */
-static void remember_alpn(wsk__tls_session *t)
-{
-    const unsigned char *name = NULL;
-    const wsk_tls *tls = t->tls;
-    unsigned n = 0;
-
-    SSL_get0_alpn_selected(t->ssl, &name, &n);
-    for (size_t at = 0; n > 0 && at < tls->alpn_len; at += 1u + tls->alpn[at]) {
-        if (tls->alpn[at] == n && memcmp(tls->alpn + at + 1, name, n) == 0) {
-            t->alpn = tls->alpn + at + 1;
-            t->alpn_len = (uint8_t)n;
-        }
-    }
-}
-
-/* From here on with records of our own, if all is known that it takes; else OpenSSL goes on. */
-static void take_over(wsk__tls_session *t)
-{
-    const handover *h = t->handover;
-
-    /* The number of the next record is part of its nonce, and no nonce may come twice under one
-     * key (RFC 8446 5.3): so two counts must agree, of records and of what stood in them. */
-    if (h != NULL && SSL_version(t->ssl) == TLS1_3_VERSION && !SSL_has_pending(t->ssl) &&
-        h->records_out == h->tickets_out &&
-        wsk__tls_records_new(&t->records, t->tls->hooks, SSL_get_current_cipher(t->ssl),
-                             &h->secrets, h->records_out) == 0)
-        free_ssl(t);
-    free_handover(t);
 }
 
 static wsk__tls_result shake(wsk__tls_session *t)
@@ -459,15 +384,8 @@ static wsk__tls_result shake(wsk__tls_session *t)
     if (result != 1)
         return judge(t, result);
     t->ready = true;
-    t->version = SSL_get_version(t->ssl);
-    t->cipher = SSL_get_cipher_name(t->ssl);
-    t->resumed = SSL_session_reused(t->ssl);
-    remember_alpn(t);
-    take_over(t);
     return WSK__TLS_OK;
 }
-
-/* ------------------------------------------------------------------------------------- data -- */
 
 static wsk__tls_result take_plain(wsk__tls_session *t, uint8_t *plain, size_t cap, size_t *got)
 {
@@ -482,22 +400,6 @@ static wsk__tls_result take_plain(wsk__tls_session *t, uint8_t *plain, size_t ca
             break;
     }
     return WSK__TLS_OK;
-}
-
-static wsk__tls_result take_records(wsk__tls_session *t, uint8_t *plain, size_t cap, size_t *got)
-{
-    size_t used = 0;
-    const char *why = NULL;
-    wsk__tls_result result = wsk__tls_records_read(t->records, t->in, t->in_len, &used, plain, cap,
-                                                   got, t->out, &why);
-
-    t->in_len -= used;
-    t->eof = result == WSK__TLS_EOF;
-    if (result == WSK__TLS_FAILED) {
-        set_why(t, why);
-        ERR_clear_error();
-    }
-    return result;
 }
 
 wsk__tls_result wsk__tls_session_read(wsk__tls_session *t, const uint8_t *in, size_t n,
@@ -517,13 +419,10 @@ wsk__tls_result wsk__tls_session_read(wsk__tls_session *t, const uint8_t *in, si
     t->in = in;
     t->in_len = n;
     t->out = out;
-    if (t->records == NULL)
-        ERR_clear_error();
+    ERR_clear_error();
     if (!t->ready)
         result = shake(t);
-    if (result == WSK__TLS_OK && t->records != NULL)
-        result = take_records(t, plain, cap, &got);
-    else if (result == WSK__TLS_OK && t->ready)
+    if (result == WSK__TLS_OK && t->ready)
         result = take_plain(t, plain, cap, &got);
     *ret_n = got;
     if (result == WSK__TLS_OK)
@@ -534,17 +433,25 @@ wsk__tls_result wsk__tls_session_read(wsk__tls_session *t, const uint8_t *in, si
     return result;
 }
 
-static wsk__tls_result write_ssl(wsk__tls_session *t, const void *plain, size_t n, bool rekey,
-                                 wsk__tls_out *out)
+wsk__tls_result wsk__tls_session_write(wsk__tls_session *t, const void *plain, size_t n,
+                                       wsk__tls_out *out)
 {
-    size_t done = 0, records = n / WSK__TLS_RECORD_TEXT + 1;
+    size_t done = 0, records = n / RECORD_TEXT + 1;
     int result = 0;
 
+    if (t->why != NULL || !t->ready || t->closing)
+        return WSK__TLS_FAILED;
+    if (n == 0)
+        return WSK__TLS_OK;
     ERR_clear_error();
     t->out = out;
-    if (rekey && SSL_version(t->ssl) == TLS1_3_VERSION)
+    /* RFC 8446 5.5: a key may not encrypt for ever. */
+    t->sent += n + records * 1024;
+    if (t->sent > t->tls->rekey_after && SSL_version(t->ssl) == TLS1_3_VERSION) {
         (void)SSL_key_update(t->ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
-    if (!wsk__tls_out_reserve(out, t->tls->hooks, n + records * RECORD_EXTRA))
+        t->sent = 0;
+    }
+    if (!out_reserve(out, t->tls->hooks, n + records * RECORD_EXTRA))
         t->no_memory = true;
     else
         result = SSL_write_ex(t->ssl, plain, n, &done);
@@ -552,40 +459,11 @@ static wsk__tls_result write_ssl(wsk__tls_session *t, const void *plain, size_t 
     return result == 1 ? WSK__TLS_OK : fail(t);
 }
 
-wsk__tls_result wsk__tls_session_write(wsk__tls_session *t, const void *plain, size_t n,
-                                       wsk__tls_out *out)
-{
-    size_t records = n / WSK__TLS_RECORD_TEXT + 1;
-    const char *why = NULL;
-    bool rekey;
-
-    if (t->why != NULL || !t->ready || t->closing)
-        return WSK__TLS_FAILED;
-    if (n == 0)
-        return WSK__TLS_OK;
-    /* RFC 8446 5.5: a key may not encrypt for ever. */
-    t->sent += n + records * 1024;
-    rekey = t->sent > t->tls->rekey_after;
-    if (rekey)
-        t->sent = 0;
-    if (t->records == NULL)
-        return write_ssl(t, plain, n, rekey, out);
-    if (wsk__tls_records_write(t->records, plain, n, rekey, out, &why) == WSK__TLS_OK)
-        return WSK__TLS_OK;
-    set_why(t, why);
-    ERR_clear_error();
-    return WSK__TLS_FAILED;
-}
-
 void wsk__tls_session_shutdown(wsk__tls_session *t, wsk__tls_out *out)
 {
     if (t->why != NULL || !t->ready || t->closing)
         return;
     t->closing = true;
-    if (t->records != NULL) {
-        wsk__tls_records_shutdown(t->records, out);
-        return;
-    }
     t->out = out;
     ERR_clear_error();
     if (SSL_shutdown(t->ssl) < 0)
@@ -605,26 +483,32 @@ const char *wsk__tls_session_why(const wsk__tls_session *t)
 
 const char *wsk__tls_session_version(const wsk__tls_session *t)
 {
-    return t->ready ? t->version : "";
+    return t->ready ? SSL_get_version(t->ssl) : "";
 }
 
 const char *wsk__tls_session_cipher(const wsk__tls_session *t)
 {
-    return t->ready ? t->cipher : "";
+    return t->ready ? SSL_get_cipher_name(t->ssl) : "";
 }
 
 size_t wsk__tls_session_alpn(const wsk__tls_session *t, char *buf, size_t n)
 {
+    const unsigned char *name = NULL;
+    unsigned len = 0;
+    size_t part;
+
+    if (t->ready)
+        SSL_get0_alpn_selected(t->ssl, &name, &len);
     if (n > 0) {
-        size_t part = t->alpn_len < n ? t->alpn_len : n - 1;
+        part = len < n ? len : n - 1;
         if (part > 0)
-            memcpy(buf, t->alpn, part);
+            memcpy(buf, name, part);
         buf[part] = 0;
     }
-    return t->alpn_len;
+    return len;
 }
 
 bool wsk__tls_session_was_resumed(const wsk__tls_session *t)
 {
-    return t->resumed;
+    return t->ready && SSL_session_reused(t->ssl);
 }

@@ -236,7 +236,6 @@ static int set_up_ctx(wsk__tls_set *set, const wsk_tls *tls, const char **ret_wh
          set_up_sessions(ctx, tls);
     if (ok && tls->role == WSK_ROLE_SERVER) {
         SSL_CTX_set_cert_cb(ctx, choose_certificate, set);
-        SSL_CTX_set_keylog_callback(ctx, wsk__tls_on_secret);
         /* The wsk_tls outlives all sessions, which hold a reference to it. */
         SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, (void *)(uintptr_t)tls);
     } else if (ok) {

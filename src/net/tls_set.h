@@ -57,8 +57,6 @@ struct wsk_tls {
     size_t n_pairs;
     /* A sender changes its key when so many octets went out, 1 KiB more for each record. */
     uint64_t rekey_after;
-    /* Server, TLS 1.3: leave OpenSSL behind the handshake (tls_records.h). */
-    bool own_records;
     BIO_METHOD *bio;             /* of the sessions */
     pthread_mutex_t reload_lock; /* one reload at a time: the files read last win */
     pthread_mutex_t lock;        /* set */
@@ -82,7 +80,6 @@ SSL_SESSION *wsk__tls_ticket_take(wsk__tls_set *set, const char *host);
 /* In tls_session.c. */
 BIO_METHOD *wsk__tls_bio_new(void);
 int wsk__tls_on_new_session(SSL *ssl, SSL_SESSION *session);
-void wsk__tls_on_secret(const SSL *ssl, const char *line);
 void wsk__tls_on_message(int write, int version, int type, const void *buf, size_t len, SSL *ssl,
                          void *arg);
 

@@ -11,8 +11,6 @@
 #include "tls_pair.h"
 
 static wsk_tls *server, *client;
-/* Whether the server leaves OpenSSL behind a handshake of TLS 1.3. */
-static bool own_records;
 
 static wsk_tls_options server_options(void)
 {
@@ -64,16 +62,8 @@ static int begin(void **state)
     wsk_tls_options s = server_options(), c = client_options();
 
     (void)state;
-    own_records = true;
     server = tls_make(&s);
     client = tls_make(&c);
-    return 0;
-}
-
-static int begin_openssl(void **state)
-{
-    begin(state);
-    own_records = server->own_records = false;
     return 0;
 }
 
@@ -90,7 +80,6 @@ static void renew(wsk_tls **tls, const wsk_tls_options *o)
 {
     wsk_tls_unref(*tls);
     *tls = tls_make(o);
-    (*tls)->own_records = own_records;
 }
 
 static void use_tls12(void)
@@ -910,35 +899,29 @@ static void test_no_memory(void **state)
     with_failing_alloc(everything_once, NULL);
 }
 
-#define BOTH(f)                                                                                    \
-    {#f, f, begin, end, NULL},                                                                     \
-    {                                                                                              \
-#f "_openssl", f, begin_openssl, end, NULL                                                 \
-    }
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(test_cuts),
-        BOTH(test_data_behind_finished),
-        BOTH(test_large),
-        BOTH(test_out_is_appended),
-        BOTH(test_close),
-        BOTH(test_damaged_record),
-        BOTH(test_not_tls),
-        BOTH(test_damaged_hello),
-        BOTH(test_trust),
-        BOTH(test_no_host),
-        BOTH(test_client_certificate),
-        BOTH(test_versions),
-        BOTH(test_ciphers),
-        BOTH(test_sni),
-        BOTH(test_alpn),
-        BOTH(test_resumption),
-        BOTH(test_many_hosts),
-        BOTH(test_key_update),
-        BOTH(test_flood),
-        BOTH(test_renegotiation),
+        cmocka_unit_test_setup_teardown(test_cuts, begin, end),
+        cmocka_unit_test_setup_teardown(test_data_behind_finished, begin, end),
+        cmocka_unit_test_setup_teardown(test_large, begin, end),
+        cmocka_unit_test_setup_teardown(test_out_is_appended, begin, end),
+        cmocka_unit_test_setup_teardown(test_close, begin, end),
+        cmocka_unit_test_setup_teardown(test_damaged_record, begin, end),
+        cmocka_unit_test_setup_teardown(test_not_tls, begin, end),
+        cmocka_unit_test_setup_teardown(test_damaged_hello, begin, end),
+        cmocka_unit_test_setup_teardown(test_trust, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_host, begin, end),
+        cmocka_unit_test_setup_teardown(test_client_certificate, begin, end),
+        cmocka_unit_test_setup_teardown(test_versions, begin, end),
+        cmocka_unit_test_setup_teardown(test_ciphers, begin, end),
+        cmocka_unit_test_setup_teardown(test_sni, begin, end),
+        cmocka_unit_test_setup_teardown(test_alpn, begin, end),
+        cmocka_unit_test_setup_teardown(test_resumption, begin, end),
+        cmocka_unit_test_setup_teardown(test_many_hosts, begin, end),
+        cmocka_unit_test_setup_teardown(test_key_update, begin, end),
+        cmocka_unit_test_setup_teardown(test_flood, begin, end),
+        cmocka_unit_test_setup_teardown(test_renegotiation, begin, end),
         cmocka_unit_test(test_no_memory),
     };
 

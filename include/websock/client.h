@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A WebSocket client, in two forms.
+ *
+ * On a wsk_loop, with handlers that are called:
+ *
+ *     static void on_open(wsk_client *c)
+ *     {
+ *         wsk_client_send(c, WSK_OP_TEXT, "hello", 5, 0);
+ *     }
+ *     static void on_message(wsk_client *c, wsk_opcode op, uint8_t *data, size_t len)
+ *     {
+ *         fwrite(data, 1, len, stdout);
+ *         wsk_client_close(c, WSK_CLOSE_NORMAL, NULL);
+ *     }
+ *     static void on_fail(wsk_client *c, wsk_fail kind, unsigned status, const char *text)
+ *     {
+ *         fprintf(stderr, "%s\n", text);
+ *     }
+ *     ...
+ *         wsk_client_handlers h = WSK_CLIENT_HANDLERS_INIT;
+ *         h.on_open = on_open; h.on_message = on_message; h.on_fail = on_fail;
+ *         wsk_client_new(&client, loop, NULL, &h, NULL);
+ *         wsk_client_connect(client, "wss://example.org/chat");
+ *         while (wsk_client_stage(client) != WSK_STAGE_IDLE)
+ *             wsk_loop_turn(loop, -1);
+ *
+ * A program with a loop of another kind nests ours in it: wsk_loop_fd() and wsk_loop_timeout() in
+ * loop.h (examples/nested_loop.c). Every function belongs to the loop's thread.
+ *
+ * Or blocking, for programs that have nothing else to do: wsk_sync at the end of this header.
+ *
+ * What it connects to: ws://, wss://, ws+unix:/run/x.sock:/path and wss+unix:. The addresses of a
+ * name are tried as RFC 8305 says: IPv6 and IPv4 in turn, the next one 250 ms after the one
+ * before, the first that answers wins. Names are looked up in threads of their own, so nothing
+ * here ever blocks.
+ */
+#ifndef WEBSOCK_CLIENT_H
+#define WEBSOCK_CLIENT_H
+
+#include <websock/conn.h>
+#include <websock/loop.h>
+#include <websock/tls.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct wsk_client wsk_client;
+
+typedef enum wsk_stage {
+    WSK_STAGE_IDLE = 0,       /* not begun, or over: connect() may be called */
+    WSK_STAGE_CONNECTING = 1, /* name, TCP, proxy */
+    WSK_STAGE_HANDSHAKE = 2,  /* TLS, opening handshake */
+    WSK_STAGE_OPEN = 3,
+    WSK_STAGE_CLOSING = 4, /* as WSK_STATE_CLOSING */
+    WSK_STAGE_WAITING = 5, /* for the next attempt */
+} wsk_stage;
+
+/* Why a connection did not come about. */
+typedef enum wsk_fail {
+    WSK_FAIL_NONE = 0,
+    WSK_FAIL_RESOLVE = 1,    /* the name is not known */
+    WSK_FAIL_CONNECT = 2,    /* no address could be reached; errno is wsk_client_errno() */
+    WSK_FAIL_PROXY = 3,      /* the proxy refused, or makes no sense; status is its, or 0 */
+    WSK_FAIL_TLS = 4,        /* certificate not trusted, no cipher in common, ... */
+    WSK_FAIL_STATUS = 5,     /* the server's answer has a status other than 101 */
+    WSK_FAIL_HANDSHAKE = 6,  /* the server's answer breaks a rule of RFC 6455, or of HTTP */
+    WSK_FAIL_REDIRECT = 7,   /* too many of them, or to a place where this must not go */
+    WSK_FAIL_TIMEOUT = 8,    /* text says in which phase */
+    WSK_FAIL_LOST = 9,       /* the connection ended or broke before it was open */
+    WSK_FAIL_CANCELLED = 10, /* closed or dropped by the program */
+    WSK_FAIL_INTERNAL = 11,  /* no memory, no descriptors, no random numbers */
+} wsk_fail;
+
+/*
+ * All may be NULL. Each attempt that wsk_client_connect() or a reconnection begins ends in exactly
+ * one call: of on_fail if it did not come to on_open, else of on_close. wsk_client_stage() is then
+ * WSK_STAGE_WAITING if another attempt follows, and IDLE otherwise. None is called from within
+ * another, or from within a function of this header but for wsk_loop_turn() and _run(). A handler
+ * may call anything, wsk_client_free() too: no other is called afterwards.
+ */
+typedef struct wsk_client_handlers {
+    size_t size;
+    void (*on_open)(wsk_client *c);
+    /* A whole message. data may be changed, and is valid during the call. */
+    void (*on_message)(wsk_client *c, wsk_opcode op, uint8_t *data, size_t len);
+    /* With WSK_CONN_STREAM, instead: pieces as they arrive. */
+    void (*on_data)(wsk_client *c, wsk_opcode op, uint8_t *data, size_t len, bool first, bool last);
+    void (*on_ping)(wsk_client *c, const uint8_t *data, size_t len);
+    void (*on_pong)(wsk_client *c, const uint8_t *data, size_t len);
+    void (*on_writable)(wsk_client *c); /* the queue fell below low_water */
+    /*
+     * The connection is over: code as wsk_conn_code(). reason is what the peer's close frame
+     * said (UTF-8, it may have any characters), or "" if there was none; text says in words how
+     * it ended, for a log. Both are valid during the call.
+     */
+    void (*on_close)(wsk_client *c, unsigned code, const char *reason, const char *text);
+    /*
+     * It could not be opened. status is that of the HTTP answer if there was one, else 0; text
+     * says why in words, with names and numbers. The answer's fields can be read with
+     * wsk_client_conn() during the call, its body (the begin of it) with wsk_client_body().
+     */
+    void (*on_fail)(wsk_client *c, wsk_fail kind, unsigned status, const char *text);
+    /* Another attempt, the attempt-th in a row (from 1), begins in delay_ms. */
+    void (*on_retry)(wsk_client *c, unsigned attempt, uint32_t delay_ms);
+    /* A redirect is followed. url is the new one. Any other value than 0 refuses it. */
+    int (*on_redirect)(wsk_client *c, unsigned status, const char *url);
+} wsk_client_handlers;
+
+#define WSK_CLIENT_HANDLERS_INIT WSK_INIT_(wsk_client_handlers)
+
+typedef struct wsk_client_options {
+    size_t size;
+    /* Limits, deadlines (open_timeout: of the opening handshake, from the request on; ping_interval
+     * and ping_timeout: keepalive), subprotocols, server_header (the User-Agent field),
+     * permessage-deflate, extensions. role is set by the client; conn.size 0: all defaults. */
+    wsk_config_options conn;
+    /* Certificates and policy for wss (a reference is taken); made for WSK_ROLE_CLIENT. NULL: the
+     * system's CAs, no certificate of our own. Sharing one makes reconnecting quicker. */
+    wsk_tls *tls;
+
+    /* ---- the request ---- */
+    const wsk_header *headers; /* further fields; Host and what the handshake sets are refused */
+    size_t n_headers;
+    const char *origin;   /* Origin field; NULL: none, as programs other than browsers do */
+    const char *userinfo; /* "user:password" for Basic authorization (RFC 7617); NULL: what stands
+                             in the URL. A field Authorization among `headers` goes before both */
+
+    /* ---- the way ---- */
+    /*
+     * http://[user:password@]host[:port] (port 1080 if none is given, as curl has it), also without
+     * the scheme, or socks5://... (names are looked up here), socks5h://... (the proxy looks them
+     * up). "": none. NULL: the environment's, as curl does it: ws_proxy or wss_proxy, then
+     * http_proxy for ws (lower case only) or https_proxy, HTTPS_PROXY for wss, then all_proxy,
+     * ALL_PROXY; each unless no_proxy, NO_PROXY names the host. Never for Unix sockets.
+     */
+    const char *proxy;
+    const char
+        *no_proxy; /* hosts for which there is none: "example.org,.example.net,10.0.0.1", also
+                      10.0.0.0/8, or "*" for all; NULL: with proxy NULL the environment's */
+    uint32_t connect_timeout; /* name, TCP, proxy and TLS of an attempt [10 s]; WSK_NEVER: none */
+    uint32_t attempt_delay; /* until the next address is tried, RFC 8305 5 [250 ms; at least 10] */
+    int family;             /* AF_INET or AF_INET6: only these addresses; 0: both */
+
+    /* ---- redirects: only if asked for ---- */
+    /*
+     * How many are followed in a row; 0: none, they are failures (WSK_FAIL_STATUS). Never from wss
+     * to ws. When scheme, host or port change, the fields Authorization, Cookie and
+     * Proxy-Authorization among `headers`, `userinfo`, and user and password of the URL are not
+     * sent any more.
+     */
+    uint32_t max_redirects;
+
+    /* ---- reconnecting: only if asked for ---- */
+    /*
+     * After a connection was lost, or closed by the server with a code that invites to come back
+     * (1001, 1006, 1011 to 1014), or failed to open for a reason that may pass (network, timeout,
+     * status 408, 425, 429 and 5xx but 501 and 505). Never when the program closed it, nor for a
+     * certificate that is not trusted or a server that breaks the rules. The n-th attempt in a row
+     * waits a random time between 0 and min(retry_max, retry_initial * 2^(n-1)): then a thousand
+     * clients do not come back in the same instant to a server that was restarted. A connection
+     * that was open begins a new row.
+     */
+    uint32_t retry_initial;  /* in ms; 0: no reconnecting */
+    uint32_t retry_max;      /* [60 s] */
+    uint32_t retry_attempts; /* in a row; 0: without end */
+} wsk_client_options;
+
+#define WSK_CLIENT_OPTIONS_INIT WSK_INIT_(wsk_client_options)
+
+/*
+ * options may be NULL; all in them is copied, the hooks of options->conn are borrowed. handlers are
+ * copied. WSK_ERR_INVAL if something in the options has CR, LF, NUL or another character that may
+ * not stand where it goes, if a proxy is no URL of the above kind, or tls is a server's; the log
+ * hook gets a line that says which.
+ */
+WSK_API int wsk_client_new(wsk_client **ret, wsk_loop *loop, const wsk_client_options *options,
+                           const wsk_client_handlers *handlers, void *ud) WSK_WARN_UNUSED;
+/*
+ * Ends the connection without a word, and the client. No handler is called any more, whatever is
+ * under way. In any place, in a handler too. Its memory goes before the loop's next turn ends, or
+ * with the loop. NULL is fine.
+ */
+WSK_API void wsk_client_free(wsk_client *c);
+/*
+ * Begins to connect; what comes of it is told by the handlers, later. url NULL: that of the last
+ * time. WSK_ERR_URL if it is none (wsk_client_text() says why), WSK_ERR_STATE unless IDLE or
+ * WAITING, WSK_ERR_NOMEM.
+ */
+WSK_API int wsk_client_connect(wsk_client *c, const char *url);
+
+WSK_API wsk_stage wsk_client_stage(const wsk_client *c);
+WSK_API void *wsk_client_data(const wsk_client *c);
+WSK_API wsk_loop *wsk_client_loop(const wsk_client *c);
+/* For everything of conn.h that only reads: headers, stats, subprotocol, extensions. NULL before
+ * the opening handshake has begun and after on_close or on_fail have returned. Use the wsk_client_
+ * functions to send and close: they make the loop write. */
+WSK_API wsk_conn *wsk_client_conn(const wsk_client *c);
+
+/* ------ what came of the last attempt ------ */
+
+/* In words; valid until the next attempt. */
+WSK_API const char *wsk_client_text(const wsk_client *c);
+WSK_API wsk_fail wsk_client_failure(const wsk_client *c);
+/* Of WSK_FAIL_CONNECT: why the last address could not be reached (ECONNREFUSED, ...); else 0. */
+WSK_API int wsk_client_errno(const wsk_client *c);
+/* HTTP status of the answer, 0 before there is one. */
+WSK_API unsigned wsk_client_status(const wsk_client *c);
+/* The first 1,024 octets at most of the body of an answer other than 101. Valid until the next
+ * attempt. */
+WSK_API wsk_str wsk_client_body(const wsk_client *c);
+
+/* ------ what it is connected to ------ */
+
+/* The URL, after redirects the last one, without user and password. "" before the first connect.
+ */
+WSK_API const char *wsk_client_url(const wsk_client *c);
+/* "127.0.0.1:443", "[::1]:443", "unix": of the socket's other end (a proxy's, if there is one).
+ * Writes at most n octets with NUL, returns the length; 0 while there is none. */
+WSK_API size_t wsk_client_address(const wsk_client *c, char *buf, size_t n);
+/* "TLSv1.3" and the cipher; "" without TLS. */
+WSK_API const char *wsk_client_tls_version(const wsk_client *c);
+WSK_API const char *wsk_client_tls_cipher(const wsk_client *c);
+/* The time from the last ping that was answered (keepalive or wsk_client_ping()) to its pong, in
+ * microseconds; 0: none was yet. */
+WSK_API uint64_t wsk_client_rtt_us(const wsk_client *c);
+
+/* ------ open connection: as the functions of conn.h with the same name ------ */
+
+/* All are WSK_ERR_STATE while there is no open connection. */
+WSK_API int wsk_client_send(wsk_client *c, wsk_opcode op, const void *data, size_t len,
+                            unsigned flags);
+WSK_API int wsk_client_send_part(wsk_client *c, wsk_opcode op, const void *data, size_t len,
+                                 bool last, unsigned flags);
+WSK_API int wsk_client_ping(wsk_client *c, const void *data, size_t len);
+WSK_API int wsk_client_pong(wsk_client *c, const void *data, size_t len);
+/*
+ * Starts the closing handshake; on_close follows. Before on_open it gives the attempt up (on_fail
+ * with WSK_FAIL_CANCELLED follows); while WAITING it ends that, and nothing is called. There is
+ * no reconnecting afterwards.
+ */
+WSK_API int wsk_client_close(wsk_client *c, unsigned code, const char *reason);
+WSK_API void wsk_client_pause(wsk_client *c, bool paused);
+WSK_API size_t wsk_client_queued(const wsk_client *c);
+/* Drops the connection at once, in any state, without reconnecting; on_close or on_fail comes
+ * before the next turn ends, never within this call. */
+WSK_API void wsk_client_drop(wsk_client *c);
+
+/* ----------------------------------------------------------------------------- blocking -- */
+
+/*
+ * A client with a private loop, which runs while one of these functions waits:
+ *
+ *     wsk_sync *s;
+ *     wsk_message m;
+ *     if (wsk_sync_connect(&s, "wss://example.org/chat", NULL) < 0)
+ *         return fprintf(stderr, "%s\n", wsk_sync_text(s)), wsk_sync_free(s), 1;
+ *     wsk_sync_send(s, WSK_OP_TEXT, "hello", 5, 0);
+ *     while (wsk_sync_recv(s, &m, -1) == WSK_OK && m.opcode != WSK_OP_CLOSE)
+ *         fwrite(m.data, 1, m.len, stdout);
+ *     wsk_sync_close(s, WSK_CLOSE_NORMAL, NULL);
+ *     wsk_sync_free(s);
+ *
+ * Pings are answered, and keepalive pings sent, only while a function is waiting. Messages that
+ * come while none is stay in the socket: the peer is slowed down, nothing piles up. One thread at
+ * a time.
+ */
+typedef struct wsk_sync wsk_sync;
+
+typedef struct wsk_message {
+    wsk_opcode opcode; /* TEXT, BINARY; CLOSE: the connection is over */
+    uint8_t *data;     /* valid until the next call with the same wsk_sync; of CLOSE: the reason */
+    size_t len;        /* there is a NUL behind the octets */
+    unsigned code;     /* of CLOSE: as wsk_conn_code() */
+} wsk_message;
+
+/*
+ * Connects; returns when the connection is open or has failed. *ret is set in both cases (to NULL
+ * only for WSK_ERR_NOMEM and _SYS without any more to say), so that a failure can be asked about;
+ * free it. WSK_ERR_URL, _INVAL, _RESOLVE, _TLS, _TIMEOUT, _SYS (errno), _FAILED (all else).
+ * options as above; reconnecting is not done here. WSK_CONN_STREAM is WSK_ERR_INVAL.
+ */
+WSK_API int wsk_sync_connect(wsk_sync **ret, const char *url,
+                             const wsk_client_options *options) WSK_WARN_UNUSED;
+/* Closes the connection without a word if it is still there. NULL is fine. */
+WSK_API void wsk_sync_free(wsk_sync *s);
+/* Sends a message, and waits until the system has taken it all. WSK_ERR_STATE when the connection
+ * is over, WSK_ERR_FAILED when it ends meanwhile, or as wsk_conn_send(). */
+WSK_API int wsk_sync_send(wsk_sync *s, wsk_opcode op, const void *data, size_t len, unsigned flags);
+/* The next message. timeout_ms: 0 does not wait, -1 waits for ever. WSK_ERR_TIMEOUT. When the
+ * connection is over, the last message has opcode CLOSE, as often as you ask. */
+WSK_API int wsk_sync_recv(wsk_sync *s, wsk_message *ret, int timeout_ms);
+/* The closing handshake, to its end; messages that come meanwhile are lost. WSK_OK if it was
+ * complete, WSK_ERR_FAILED if not, WSK_ERR_INVAL as wsk_conn_close(). */
+WSK_API int wsk_sync_close(wsk_sync *s, unsigned code, const char *reason);
+/* For all that can be asked: text, failure, status, body, url, address, ... */
+WSK_API const wsk_client *wsk_sync_client(const wsk_sync *s);
+/* The same as wsk_client_text(); of NULL "out of memory". */
+WSK_API const char *wsk_sync_text(const wsk_sync *s);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

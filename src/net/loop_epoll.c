@@ -149,7 +149,8 @@ static void stream_read(wsk__stream *s)
         if (s->state & WSK__S_DEAD)
             return;
         wsk__stream_pump(s);
-        if (n == 0 || !(s->state & WSK__S_READABLE) || (s->state & (WSK__S_DEAD | WSK__S_PAUSED)))
+        if (!(s->state & WSK__S_READABLE) ||
+            (s->state & (WSK__S_DEAD | WSK__S_PAUSED | WSK__S_EOF)))
             return;
         round++;
     }

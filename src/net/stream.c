@@ -77,6 +77,8 @@ void wsk__stream_received(wsk__stream *s, uint8_t *data, size_t n)
 
 void wsk__stream_take(wsk__stream *s, uint8_t *data, size_t n)
 {
+    if (s->state & WSK__S_EOF)
+        return; /* close_notify was the end already */
     if (n == 0)
         s->state |= WSK__S_EOF;
     /* The write that failed took the socket's error with it, and left an end of input. */

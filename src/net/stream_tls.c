@@ -222,7 +222,10 @@ static void gather(wsk__stream *s, wsk__tls_out *out)
                 i++;
                 continue;
             }
-            n = encrypt_some(s, iov, k, &i, &off, WSK__TLS_GATHER, out);
+            size_t max = WSK__TLS_GATHER - (out->len - out->off);
+
+            n = encrypt_some(s, iov, k, &i, &off, max > WSK__TLS_RECORD ? max : WSK__TLS_RECORD,
+                             out);
             taken += n;
         }
         s->ops->sent(s, taken);
@@ -329,8 +332,5 @@ void wsk__stream_tls_pump(wsk__stream *s, bool now)
     }
     if ((s->state & (WSK__S_NOTIFIED | WSK__S_SHUT_DONE | WSK__S_NO_OUTPUT)) == WSK__S_NOTIFIED &&
         t->out.ptr == NULL)
-        wsk__stream_end_output(s);
-    else if ((s->state & (WSK__S_SHUT | WSK__S_SECURED | WSK__S_SHUT_DONE | WSK__S_NO_OUTPUT)) ==
-             WSK__S_SHUT)
         wsk__stream_end_output(s);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "conformance/wstest.h"
 #include "options.h"
 
 static const cli_command *const commands[] = {
@@ -76,6 +77,8 @@ static int help(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    if (argc > 0 && judge_wstest_is_name(argv[0]))
+        return judge_wstest_main(argc, argv);
     if (argc < 2) {
         cli_error(NULL, "which command? \"websock help\" lists them");
         return CLI_EXIT_USAGE;

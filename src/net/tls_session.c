@@ -402,6 +402,16 @@ static wsk__tls_result take_plain(wsk__tls_session *t, uint8_t *plain, size_t ca
     return WSK__TLS_OK;
 }
 
+/* With SSL_MODE_RELEASE_BUFFERS OpenSSL lets its 16 KiB go behind data, but not behind the tickets
+ * that a client gets. Versions before 3.0.14 would also free them when the head of a record has
+ * come and its body has not (CVE-2024-4741): hence the question where it stands. */
+static void release(wsk__tls_session *t)
+{
+    if (t->tls->role == WSK_ROLE_CLIENT && !SSL_has_pending(t->ssl) &&
+        strcmp(SSL_rstate_string(t->ssl), "RH") == 0)
+        (void)SSL_free_buffers(t->ssl);
+}
+
 wsk__tls_result wsk__tls_session_read(wsk__tls_session *t, const uint8_t *in, size_t n,
                                       size_t *ret_used, uint8_t *plain, size_t cap, size_t *ret_n,
                                       wsk__tls_out *out)
@@ -424,6 +434,8 @@ wsk__tls_result wsk__tls_session_read(wsk__tls_session *t, const uint8_t *in, si
         result = shake(t);
     if (result == WSK__TLS_OK && t->ready)
         result = take_plain(t, plain, cap, &got);
+    if (result == WSK__TLS_OK && t->ready && got < cap)
+        release(t);
     *ret_n = got;
     if (result == WSK__TLS_OK)
         *ret_used = n - t->in_len;

@@ -14,8 +14,10 @@
 #include "tls_pair.h"
 
 #define PAIRS 50
-/* What a server may hold for a connection that is idle. */
-#define LIMIT 20480
+/* What may be held for a connection that is idle, with about an eighth to spare for another version
+ * of OpenSSL: the certificates of the peer make the difference. */
+#define LIMIT_ANONYMOUS   17408
+#define LIMIT_CERTIFICATE 22528
 
 static size_t live;
 
@@ -151,7 +153,8 @@ static void measure(const kind *k)
     client_octets = (before - live) / PAIRS;
     print_message("# %-34s server %6zu octets, client %6zu octets\n", k->name, server_octets,
                   client_octets);
-    assert_in_range(server_octets, 1, LIMIT);
+    assert_in_range(server_octets, 1, k->client_certificate ? LIMIT_CERTIFICATE : LIMIT_ANONYMOUS);
+    assert_in_range(client_octets, 1, LIMIT_CERTIFICATE);
     for (int i = 0; i < PAIRS; i++)
         pair_close(&pairs[i]);
     wsk_tls_unref(server);

@@ -178,6 +178,11 @@ int wsk_config_new(wsk_config **ret, const wsk_config_options *options)
         wsk_config_unref(cfg);
         return r;
     }
+    cfg->masked_in = cfg->o.role == WSK_ROLE_SERVER;
+    cfg->small_in_one_go = !(cfg->o.flags & (WSK_CONN_STREAM | WSK_CONN_SKIP_UTF8)) &&
+                           cfg->o.max_message >= WSK__CONTROL_MAX &&
+                           cfg->o.max_frame >= WSK__CONTROL_MAX &&
+                           !wsk__log_on(hooks, WSK_LOG_TRACE);
     *ret = cfg;
     return WSK_OK;
 }

@@ -40,6 +40,8 @@ struct wsk_config {
     wsk__pmd_config pmd;
     const wsk_extension **extensions; /* the program's, then ours; n_extensions of them */
     size_t n_extensions;
+    bool masked_in;       /* what comes in must be masked: we are the server */
+    bool small_in_one_go; /* no option asks for more than the short way does */
 };
 
 /* ----------------------------------------------------------------- what a loop's conns share -- */

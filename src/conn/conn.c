@@ -86,7 +86,8 @@ unsigned wsk_conn_wants(const wsk_conn *c)
         break;
     case WSK__PHASE_FRAME:
     case WSK__PHASE_PAYLOAD:
-        if (!c->paused && !c->choked && !c->eof)
+        /* Once a close frame is out, its answer is wanted whatever the program wants. */
+        if (!(c->paused && c->state == WSK_STATE_OPEN) && !c->choked && !c->eof)
             wants |= WSK_WANT_READ;
         break;
     case WSK__PHASE_HEAD:

@@ -151,7 +151,8 @@ static void drained(wsk_conn *c)
     if (c->late_ping != NULL) {
         uint8_t *late = c->late_ping;
         c->late_ping = NULL;
-        (void)wsk__send_control(c, WSK_OP_PONG, late + 1, late[0]);
+        if (!c->close_sent) /* nothing may follow a close frame (RFC 6455 5.5.1) */
+            (void)wsk__send_control(c, WSK_OP_PONG, late + 1, late[0]);
         wsk__free(c->cfg->hooks, late);
     }
 }

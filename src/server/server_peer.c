@@ -199,7 +199,8 @@ static uint8_t deadlines(const wsk_peer *p)
     const wsk_conn *c = &p->conn;
 
     return (uint8_t)(1 | c->state << 1 | (c->queued > 0) << 4 | c->shutdown << 5 |
-                     (c->rx_opcode != 0 && c->cfg->o.message_timeout != WSK_NEVER) << 6);
+                     (c->rx_opcode != 0 && c->cfg->o.message_timeout != WSK_NEVER) << 6 |
+                     (c->paused || c->choked) << 7);
 }
 
 /* Has the stream do what the connection wants. */

@@ -346,6 +346,18 @@ static void test_ping_flood(void **state)
     assert_int_equal(pair_count(&p.client, WSK_EV_PONG), 6);
     const pair_event *last = pair_last(&p.client, WSK_EV_PONG);
     assert_memory_equal(last->data, "ping 999", 8);
+    /* But no pong behind a close frame. */
+    p.client.deaf = true;
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(wsk_conn_ping(p.client.c, "x", 1), WSK_OK);
+    pair_pump(&p);
+    assert_int_equal(wsk_conn_close(p.server.c, 1000, NULL), WSK_OK);
+    pair_forget(&p.client);
+    p.client.deaf = false;
+    pair_pump(&p);
+    assert_int_equal(pair_count(&p.client, WSK_EV_PONG), 5);
+    assert_int_equal(pair_count(&p.client, WSK_EV_CLOSE), 1);
+    assert_true(wsk_conn_was_clean(p.server.c));
     pair_deinit(&p);
 }
 
@@ -404,6 +416,9 @@ static void test_pause(void **state)
     assert_int_equal(wsk_conn_queued(p.server.c), 0);
     wsk_conn_pause(p.server.c, false);
     assert_true(wsk_conn_wants(p.server.c) & WSK_WANT_READ);
+    wsk_conn_pause(p.server.c, true);
+    assert_int_equal(wsk_conn_close(p.server.c, 1000, NULL), WSK_OK);
+    assert_true(wsk_conn_wants(p.server.c) & WSK_WANT_READ); /* for the answer */
     pair_deinit(&p);
 }
 

@@ -106,6 +106,13 @@ typedef struct wsk_client_handlers {
     void (*on_retry)(wsk_client *c, unsigned attempt, uint32_t delay_ms);
     /* A redirect is followed. url is the new one. Any other value than 0 refuses it. */
     int (*on_redirect)(wsk_client *c, unsigned status, const char *url);
+    /*
+     * For those who want to see handshakes and frames: the connection's octets as they pass to
+     * (sent) and from the transport, inside of TLS and behind what a proxy says. Each octet once,
+     * in order in its direction, before the handlers that come of it. Only functions that read
+     * may be called.
+     */
+    void (*on_wire)(wsk_client *c, bool sent, const uint8_t *data, size_t len);
 } wsk_client_handlers;
 
 #define WSK_CLIENT_HANDLERS_INIT WSK_INIT_(wsk_client_handlers)

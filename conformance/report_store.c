@@ -114,17 +114,14 @@ judge_agent *judge_store_add(judge_store *s, const judge_result *r, judge_entry 
         .out_ratio = r->traffic.present ? ratio(r->traffic.out_ws, r->traffic.out_app) : -1,
     };
     snprintf(e.id, sizeof e.id, "%s", r->id);
-    if (r->why) {
-        e.why = strdup(r->why);
-        if (r->why_log >= 0 && (size_t)r->why_log < r->n_log) {
-            judge_buf line = {0};
-            judge_put_log_line(&line, &r->log[r->why_log]);
-            e.frame = line.at;
-        }
-        if (!e.why) {
-            entry_deinit(&e);
-            return NULL;
-        }
+    judge_buf frame = {0};
+    if (r->why && r->why_log >= 0 && (size_t)r->why_log < r->n_log)
+        judge_put_log_line(&frame, &r->log[r->why_log]);
+    e.frame = frame.at;
+    e.why = r->why ? strdup(r->why) : NULL;
+    if (frame.failed || (r->why && !e.why)) {
+        entry_deinit(&e);
+        return NULL;
     }
     size_t i = place(a, e.id);
     if (i < a->n && strcmp(a->at[i].id, e.id) == 0) {

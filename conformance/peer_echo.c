@@ -248,8 +248,15 @@ void peer_echo_message_end(judge_peer *p)
 {
     uint64_t got = p->message_len;
 
-    if (p->echo.judged)
+    if (p->echo.judged) {
+        /* An echo too many; Autobahn does not look any more. */
+        if (p->behavior == JUDGE_OK && !p->setup.compat) {
+            p->behavior = JUDGE_FAILED;
+            free(p->verdict);
+            p->verdict = peer_text(p, "More messages were received than sent.");
+        }
         return;
+    }
     if (p->test->rule == JUDGE_RULE_ONE_ECHO) {
         one_echo(p);
         return;

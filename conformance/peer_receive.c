@@ -280,6 +280,9 @@ static void closed_by_peer(judge_peer *p, size_t kept)
             peer_send_close(p, WSK_CLOSE_NORMAL, NULL, 0, true);
         if (p->setup.role == JUDGE_ROLE_SERVER)
             peer_drop(p, JUDGE_DROP_GRACEFUL);
+        else if (p->options.server_connection_drop_timeout > 0)
+            /* A case that has no time limit left would wait for ever, as Autobahn does. */
+            peer_arm(p, TIMER_SERVER_DROP, p->options.server_connection_drop_timeout, '\0');
     }
 }
 

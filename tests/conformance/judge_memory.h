@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs the judge's peer against a mutant in memory, on a clock that jumps to the next timer. */
+#ifndef TESTS_CONFORMANCE_JUDGE_MEMORY_H
+#define TESTS_CONFORMANCE_JUDGE_MEMORY_H
+
+#include "conformance/peer.h"
+#include "mutant.h"
+
+typedef struct memory_params {
+    mutant_fault fault;
+    size_t cut;        /* octets that the judge reads at once; 0: 65536 */
+    uint32_t messages; /* of echo loops; 0: all */
+    bool compat;
+    judge_streams *streams;
+} memory_params;
+
+void judge_in_memory(const judge_case *c, const memory_params *params, judge_result *ret);
+/* The result is good in both columns. */
+bool judge_is_good(const judge_result *r);
+
+#endif

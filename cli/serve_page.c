@@ -198,10 +198,6 @@ static int respond_page(const serve_page *page, wsk_peer *peer)
 
 int serve_page_respond(const serve_page *page, wsk_peer *peer, int status)
 {
-    static const wsk_header upgrade[] = {
-        {"Upgrade", "websocket"}, /* RFC 9110 15.5.22: a 426 says what to upgrade to */
-        {"Sec-WebSocket-Version", "13"},
-    };
     static const char wants_upgrade[] =
         "This is a WebSocket endpoint: it wants an opening handshake (RFC 6455 section 4).\n";
     static const char not_here[] = "There is nothing here.\n";
@@ -211,8 +207,6 @@ int serve_page_respond(const serve_page *page, wsk_peer *peer, int status)
         return respond_page(page, peer);
     response.status = (unsigned)status;
     if (status == 426) {
-        response.headers = upgrade;
-        response.n_headers = sizeof(upgrade) / sizeof(upgrade[0]);
         response.body = wants_upgrade;
         response.body_len = sizeof(wants_upgrade) - 1;
     } else {

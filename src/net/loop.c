@@ -152,11 +152,14 @@ void wsk__loop_later(wsk__stream *s)
 static void finish(wsk__stream *s)
 {
     wsk_loop *loop = s->loop;
+    wsk__stream_tls *tls = s->tls;
 
     loop->streams--;
-    wsk__stream_tls_free(s);
+    s->tls = NULL;
     s->state = WSK__S_CLOSED;
     s->ops->closed(s);
+    /* Only now: the text of `lost` may be the session's. */
+    wsk__stream_tls_free(loop, tls);
 }
 
 static void run_dirty(wsk_loop *loop)

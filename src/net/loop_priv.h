@@ -44,6 +44,10 @@ enum {
     WSK__S_STARTED = 1 << 16,   /* TLS: the handshake was begun */
     WSK__S_NOTIFIED = 1 << 17,  /* TLS: close_notify is written */
     WSK__S_OPEN = 1 << 18,
+    WSK__S_BULK = 1 << 19,       /* io_uring: much comes at a time */
+    WSK__S_POLL_ARMED = 1 << 20, /* io_uring: a poll for input is pending */
+    WSK__S_SPARSE = 1 << 21,     /* io_uring: unit of a count of 3 bits, for the way back */
+    WSK__S_SPARSE_MAX = 7 << 21,
 };
 
 #define WSK__S_ERRNO_SHIFT 24
@@ -197,7 +201,7 @@ void wsk__stream_end_output(wsk__stream *s);
 
 /* ---- stream_tls.c ---- */
 int wsk__stream_tls_open(wsk__stream *s, wsk__tls_session *session);
-void wsk__stream_tls_free(wsk__stream *s);
+void wsk__stream_tls_free(wsk_loop *loop, wsk__stream_tls *t); /* NULL is fine */
 void wsk__stream_tls_take(wsk__stream *s, uint8_t *data, size_t n);
 /* now: not by way of a queue. */
 void wsk__stream_tls_pump(wsk__stream *s, bool now);

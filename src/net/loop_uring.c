@@ -4,6 +4,10 @@
  * provided buffers, sends queued and submitted together with the wait, so that a turn is one
  * system call.
  *
+ * That is best for small messages. Large ones are better read in large pieces into one buffer
+ * that is still in the cache when they are sent on, so a stream that has filled several provided
+ * buffers at once is handled as the epoll backend does it, until little comes at a time again.
+ *
  * Sends. A send is queued as MSG_DONTWAIT | MSG_WAITALL with success completions skipped. Such a
  * request is over when the call that submits it returns: either all octets went out and there is
  * no completion, or there is one that says how many did. So after each submission the results of
@@ -31,13 +35,18 @@
 #define CQ_ENTRIES 4096
 #define SENDS      1024 /* queued at a time, a power of two */
 #define IOVECS     4096
-/* Few and small buffers stay in the cache; those for a large message follow one another in
- * memory, and reach the owner as one piece. */
-#define BUFFERS      64
-#define BUFFER_SIZE  ((size_t)16 * 1024)
+/* Few and small, so that they stay in the cache. */
+#ifndef BUFFERS
+#define BUFFERS     64
+#define BUFFER_SIZE ((size_t)4 * 1024)
+#endif
 #define BUFFER_GROUP 0
-#define RING_SIZE    ((size_t)4096) /* of the ring of buffers, in front of them */
-#define ARENA        ((size_t)512 * 1024)
+/* A stream that gets so much at a time is read in bulk; with less than the second, again and
+ * again, it goes back. */
+#define BULK_FROM ((size_t)16 * 1024)
+#define BULK_TO   ((size_t)8 * 1024)
+#define RING_SIZE ((size_t)4096) /* of the ring of buffers, in front of them */
+#define ARENA     ((size_t)512 * 1024)
 
 /* A piece of input that came while the owner did not want any. */
 typedef struct held {
@@ -82,6 +91,7 @@ typedef struct uring_io {
     size_t n_iovecs;
     size_t arena_used;
     uint8_t *arena;
+    uint8_t *bulk; /* of recv_cap octets */
     send_record sends[SENDS];
     struct iovec iovecs[IOVECS];
 } uring_io;
@@ -362,7 +372,8 @@ static bool io_send(wsk__stream *s, const struct iovec *iov, size_t n, size_t to
     wsk_loop *loop = s->loop;
     uring_io *u = loop->io_data;
 
-    if (u->tail - u->head >= SENDS || u->n_iovecs + n > IOVECS || total > INT32_MAX)
+    if ((s->state & WSK__S_BULK) || u->tail - u->head >= SENDS || u->n_iovecs + n > IOVECS ||
+        total > INT32_MAX)
         return false;
     struct io_uring_sqe *sqe = new_request(u, 0);
     if (sqe == NULL)
@@ -424,10 +435,18 @@ static uint64_t stream_tag(wsk__stream *s, wsk__sys_request kind)
 static void arm(wsk__stream *s)
 {
     uring_io *u = s->loop->io_data;
-    struct io_uring_sqe *sqe = new_request(u, 0);
 
+    if (s->state & (WSK__S_ARMED | WSK__S_POLL_ARMED))
+        return;
+    struct io_uring_sqe *sqe = new_request(u, 0);
     if (sqe == NULL) {
         wsk__loop_later(s);
+        return;
+    }
+    if (s->state & WSK__S_BULK) {
+        io_uring_prep_poll_add(sqe, s->fd, POLLIN | POLLRDHUP);
+        sqe->user_data = stream_tag(s, WSK__REQUEST_READABLE);
+        s->state |= WSK__S_POLL_ARMED;
         return;
     }
     io_uring_prep_recv_multishot(sqe, s->fd, NULL, 0, 0);
@@ -461,6 +480,8 @@ static void stream_close(wsk__stream *s)
     }
     if (s->state & WSK__S_ARMED)
         cancel(u, stream_tag(s, WSK__REQUEST_RECV));
+    if (s->state & WSK__S_POLL_ARMED)
+        cancel(u, stream_tag(s, WSK__REQUEST_READABLE));
     if (s->state & WSK__S_OUT_ARMED)
         cancel(u, stream_tag(s, WSK__REQUEST_WRITABLE));
     forget_file(s->loop, &u->files[s->fd]);
@@ -469,7 +490,7 @@ static void stream_close(wsk__stream *s)
 
 static void stream_pause(wsk__stream *s)
 {
-    /* If this cannot be queued, what comes is held. */
+    /* If this cannot be queued, what comes is held. A poll may stay: it takes nothing. */
     if (s->state & WSK__S_ARMED)
         cancel(s->loop->io_data, stream_tag(s, WSK__REQUEST_RECV));
 }
@@ -512,6 +533,50 @@ static void hold(wsk__stream *s, const uint8_t *data, size_t n)
     f->held = h;
 }
 
+/* What the epoll backend does: reads until there is no more, or others are to have their turn. */
+static void read_bulk(wsk__stream *s)
+{
+    wsk_loop *loop = s->loop;
+    uring_io *u = loop->io_data;
+    size_t all = 0;
+
+    for (unsigned round = 0; round < WSK__ROUNDS; round++) {
+        ssize_t n;
+
+        if (!io_room(loop)) {
+            wsk__loop_later(s);
+            return;
+        }
+        if (s->state & (WSK__S_DEAD | WSK__S_PAUSED | WSK__S_EOF | WSK__S_SENDING))
+            return; /* a settled send may have changed it; who ends that state runs it again */
+        do {
+            n = loop->sys->recv(s->fd, u->bulk, loop->recv_cap, MSG_DONTWAIT);
+        } while (n < 0 && errno == EINTR);
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            break;
+        if (n < 0) {
+            wsk__stream_lost(s, errno);
+            return;
+        }
+        all += (size_t)n;
+        wsk__stream_take(s, u->bulk, (size_t)n);
+        if (s->state & WSK__S_DEAD)
+            return;
+        wsk__stream_pump(s);
+        if (s->state & (WSK__S_DEAD | WSK__S_PAUSED | WSK__S_EOF))
+            return;
+        if ((size_t)n < loop->recv_cap && !(s->state & WSK__S_BROKEN))
+            break;
+    }
+    if (all >= BULK_TO)
+        s->state &= ~(uint32_t)WSK__S_SPARSE_MAX;
+    else if ((s->state & WSK__S_SPARSE_MAX) == WSK__S_SPARSE_MAX)
+        s->state &= ~(uint32_t)(WSK__S_SPARSE_MAX | WSK__S_BULK);
+    else
+        s->state += WSK__S_SPARSE;
+    arm(s);
+}
+
 static void stream_read(wsk__stream *s)
 {
     wsk_loop *loop = s->loop;
@@ -521,7 +586,11 @@ static void stream_read(wsk__stream *s)
         file *f = &u->files[s->fd];
 
         if (f->held == NULL) {
-            if (!(s->state & WSK__S_ARMED))
+            /* Behind a failed write this is the last chance to read. */
+            if ((s->state & (WSK__S_BULK | WSK__S_ARMED | WSK__S_BROKEN)) ==
+                (WSK__S_BULK | WSK__S_BROKEN))
+                read_bulk(s);
+            else
                 arm(s);
             return;
         }
@@ -625,6 +694,11 @@ static void recv_done(wsk_loop *loop, const struct io_uring_cqe *cqe, unsigned *
         flags = join(loop, cqe->user_data, flags, id, &len, left);
         if (s != NULL && !(flags & IORING_CQE_F_MORE))
             s->state &= ~(uint32_t)WSK__S_ARMED;
+        if (s != NULL && len >= BULK_FROM && !(s->state & WSK__S_BULK)) {
+            s->state |= WSK__S_BULK;
+            if (s->state & WSK__S_ARMED)
+                cancel(u, cqe->user_data);
+        }
         if (s != NULL && len > 0)
             deliver(s, u->buffers + id * BUFFER_SIZE, len);
         for (size_t done = 0; done == 0 || done < len; done += BUFFER_SIZE)
@@ -644,6 +718,26 @@ static void recv_done(wsk_loop *loop, const struct io_uring_cqe *cqe, unsigned *
         wsk__stream_lost(s, -res);
     else if (!(s->state & WSK__S_PAUSED) && f->held == NULL)
         arm(s); /* there were no buffers left, or reading goes on after a pause */
+}
+
+static void readable_done(uring_io *u, const struct io_uring_cqe *cqe)
+{
+    file *f = tag_file(u, cqe->user_data);
+
+    if (f == NULL)
+        return;
+    wsk__stream *s = f->obj;
+    s->state &= ~(uint32_t)WSK__S_POLL_ARMED;
+    if (s->state & WSK__S_SENDING) {
+        submit_now(u);
+        settle_all(s->loop);
+    }
+    if (s->state & (WSK__S_DEAD | WSK__S_EOF | WSK__S_PAUSED))
+        return;
+    if (f->held != NULL || (s->state & WSK__S_SENDING))
+        wsk__loop_later(s);
+    else
+        read_bulk(s);
 }
 
 static void writable_done(uring_io *u, const struct io_uring_cqe *cqe)
@@ -716,6 +810,9 @@ static void io_dispatch(wsk_loop *loop)
         switch (tag_kind(cqe.user_data)) {
         case WSK__REQUEST_RECV:
             recv_done(loop, &cqe, &left);
+            break;
+        case WSK__REQUEST_READABLE:
+            readable_done(u, &cqe);
             break;
         case WSK__REQUEST_WRITABLE:
             writable_done(u, &cqe);
@@ -846,6 +943,7 @@ static void free_parts(wsk_loop *loop, uring_io *u)
     if (u->buf_ring != NULL)
         munmap(u->buf_ring, mapping_size());
     wsk__free(loop->hooks, u->arena);
+    wsk__free(loop->hooks, u->bulk);
     for (size_t i = 0; i < u->n_files; i++)
         forget_file(loop, &u->files[i]);
     wsk__free(loop->hooks, u->files);
@@ -896,7 +994,8 @@ static int io_open(wsk_loop *loop)
     if (u == NULL)
         return WSK_ERR_NOMEM;
     u->arena = wsk__alloc(loop->hooks, ARENA);
-    if (u->arena == NULL) {
+    u->bulk = wsk__alloc(loop->hooks, loop->recv_cap);
+    if (u->arena == NULL || u->bulk == NULL) {
         free_parts(loop, u);
         errno = ENOMEM;
         return WSK_ERR_NOMEM;

@@ -29,7 +29,7 @@ int wsk__stream_open(wsk__stream *s, wsk_loop *loop, const wsk__stream_ops *ops,
     int r = loop->io->stream_open(s);
     if (r < 0) {
         int err = errno;
-        wsk__stream_tls_free(s);
+        wsk__stream_tls_free(loop, s->tls);
         close(fd);
         errno = err;
         return r;

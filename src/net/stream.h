@@ -36,7 +36,8 @@ typedef struct wsk__stream_ops {
     void (*expired)(wsk__stream *s);
     /* The TLS handshake is done (TLS only). */
     void (*secured)(wsk__stream *s);
-    /* The transport broke: reset, TLS failure (text: static words). Close it now. */
+    /* The transport broke: reset, TLS failure (text: words that stay until `closed` returns).
+     * Close it now. */
     void (*lost)(wsk__stream *s, const char *text);
     /* The last call, after wsk__stream_close(): the stream's memory may be freed. Never comes
      * within another call of these or within wsk__stream_close(). */
@@ -58,7 +59,7 @@ struct wsk__stream {
 };
 
 /* Takes over a connected, non-blocking socket, and tls with it: the stream frees the session
- * before `closed`. With tls: starts its handshake (server side, or client side if the session was
+ * behind `closed`. With tls: starts its handshake (server side, or client side if the session was
  * made for a client). WSK_ERR_NOMEM, WSK_ERR_SYS: fd is closed and tls freed. */
 int wsk__stream_open(wsk__stream *s, wsk_loop *loop, const wsk__stream_ops *ops, int fd,
                      wsk__tls_session *tls);

@@ -30,7 +30,7 @@ int wsk__stream_tls_open(wsk__stream *s, wsk__tls_session *session)
     if (loop->tls_room == NULL)
         loop->tls_room = wsk__alloc(loop->hooks, sizeof(*loop->tls_room) + loop->recv_cap);
     if (loop->tls_room == NULL) {
-        wsk__stream_tls_free(s);
+        wsk__stream_tls_free(loop, s->tls);
         return WSK_ERR_NOMEM;
     }
     return WSK_OK;
@@ -46,14 +46,14 @@ static void free_out(wsk__stream *s, wsk__tls_out *out)
     t->kept = NULL;
 }
 
-void wsk__stream_tls_free(wsk__stream *s)
+void wsk__stream_tls_free(wsk_loop *loop, wsk__stream_tls *t)
 {
-    if (s->tls == NULL)
+    if (t == NULL)
         return;
-    free_out(s, &s->tls->out);
-    wsk__tls_session_free(s->tls->session);
-    wsk__free(s->loop->hooks, s->tls);
-    s->tls = NULL;
+    wsk__tls_session_clear(t->session, &t->out);
+    wsk__free(loop->hooks, t->kept);
+    wsk__tls_session_free(t->session);
+    wsk__free(loop->hooks, t);
 }
 
 /* --------------------------------------------------------------------------- cipher text -- */

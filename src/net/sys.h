@@ -27,6 +27,7 @@ typedef enum wsk__sys_request {
     WSK__REQUEST_ACCEPT = 4,
     WSK__REQUEST_WAKE = 5,
     WSK__REQUEST_CANCEL = 6,
+    WSK__REQUEST_READABLE = 7,
 } wsk__sys_request;
 
 typedef struct wsk__sys {

@@ -252,7 +252,7 @@ static void on_lost(wsk__stream *s, const char *text)
     assert_int_equal(e->depth, 1);
     assert_int_equal(e->losts, 0);
     e->losts++;
-    e->lost_text = text;
+    snprintf(e->lost_text, sizeof(e->lost_text), "%s", text);
     leave(e, IN_LOST);
     if (e->is_open) {
         e->is_open = false;

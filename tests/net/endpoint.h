@@ -51,7 +51,7 @@ typedef struct endpoint {
     unsigned received_while_paused;
     bool paused;
     bool is_open;
-    const char *lost_text;
+    char lost_text[128];
     uint64_t expired_at;
     void (*then)(struct endpoint *e, unsigned callback); /* behind each callback */
     void *ud;

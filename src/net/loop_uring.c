@@ -21,10 +21,12 @@
  * Threads. The ring is made disabled, and enabled by the first turn, because the kernel binds it
  * to the thread that enables it.
  */
+#include "net/loop_nest.h"
 #include "net/loop_priv.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -79,6 +81,8 @@ typedef struct uring_io {
     bool enabled;
     bool task_flag; /* the kernel sets a flag when a wait would not block */
     bool settling;
+    int nest_fd;  /* what another loop polls; -1: nobody asked for it yet */
+    int event_fd; /* the kernel's part of it */
     file *files;
     size_t n_files;
 
@@ -861,7 +865,8 @@ static bool io_queued(const wsk_loop *loop)
 {
     const uring_io *u = loop->io_data;
 
-    return !u->enabled || u->head != u->tail || io_uring_sq_ready(&u->ring) > 0;
+    return !u->enabled || u->head != u->tail || io_uring_sq_ready(&u->ring) > 0 ||
+           io_uring_cq_ready(&u->ring) > 0;
 }
 
 static int io_wait(wsk_loop *loop, int timeout_ms)
@@ -870,10 +875,14 @@ static int io_wait(wsk_loop *loop, int timeout_ms)
     struct __kernel_timespec ts = {.tv_sec = timeout_ms / 1000,
                                    .tv_nsec = (long long)(timeout_ms % 1000) * 1000000};
     struct io_uring_cqe *cqe;
+    eventfd_t count;
     int r;
 
     if (!u->enabled && enable(u) < 0)
         return -1;
+    /* Before anything is looked at: what comes after that makes it readable again. */
+    if (u->nest_fd >= 0)
+        (void)eventfd_read(u->event_fd, &count);
     return_buffers(u);
     /* Sends that go well make no completion to wake up for, but their owners may have more to
      * send, or be waiting to close: settling them comes before blocking. */
@@ -1011,6 +1020,7 @@ static int io_open(wsk_loop *loop)
         errno = -r;
         return WSK_ERR_NOTSUP;
     }
+    u->nest_fd = -1;
     loop->io_data = u;
     watch_wake(loop);
     return WSK_OK;
@@ -1032,14 +1042,35 @@ static void io_close(wsk_loop *loop)
             close(sqe->fd);
     }
     io_uring_queue_exit(&u->ring);
+    if (u->nest_fd >= 0) {
+        close(u->nest_fd);
+        close(u->event_fd);
+    }
     free_parts(loop, u);
+}
+
+static int nest(wsk_loop *loop)
+{
+    uring_io *u = loop->io_data;
+    int event_fd, fd = wsk__nest_open(loop, &event_fd);
+
+    if (fd >= 0 && io_uring_register_eventfd(&u->ring, event_fd) == 0) {
+        u->event_fd = event_fd;
+        u->nest_fd = fd;
+        return fd;
+    }
+    if (fd >= 0) {
+        close(event_fd);
+        close(fd);
+    }
+    return u->ring.ring_fd;
 }
 
 static int io_fd(const wsk_loop *loop)
 {
     const uring_io *u = loop->io_data;
 
-    return u->ring.ring_fd;
+    return u->nest_fd >= 0 ? u->nest_fd : nest((wsk_loop *)(uintptr_t)loop);
 }
 
 const wsk__io_ops wsk__io_uring = {

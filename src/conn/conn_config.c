@@ -55,7 +55,7 @@ static void fill_defaults(wsk_config_options *o)
     DEFAULT(max_pongs, 16);
     DEFAULT(max_queued, (size_t)16 << 20);
     DEFAULT(high_water, (size_t)1 << 20);
-    DEFAULT(low_water, o->high_water / 4);
+    DEFAULT(low_water, o->high_water / 4 + 1); /* never 0: nothing is below that */
     DEFAULT(max_ignored, 1u << 20);
     DEFAULT(open_timeout, 10000);
     DEFAULT(idle_timeout, WSK_NEVER);

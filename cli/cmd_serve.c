@@ -280,13 +280,14 @@ static void settings_finish(serve_settings *s, const serve_log *log)
 
 /* The library checks the options by the rules that hold for every program; here it is done once,
  * ahead of all workers, so that it counts as wrong usage. */
-static bool config_is_valid(const serve_settings *s)
+static bool config_is_valid(const serve_settings *s, const serve_log *log)
 {
     wsk_config *config;
     int r = wsk_config_new(&config, &s->server.conn);
 
     if (r < 0) {
-        cli_error("serve", "the options do not fit together: %s", wsk_strerror(r));
+        cli_error("serve", "the options do not fit together: %s",
+                  log->held[0] != 0 ? log->held : wsk_strerror(r));
         return false;
     }
     wsk_config_unref(config);
@@ -450,7 +451,8 @@ static void raise_open_files(const serve_log *log)
                        strerror(errno));
 }
 
-static void log_end(const serve *s)
+/* Returns how many connections were left. */
+static uint32_t log_end(const serve *s)
 {
     wsk_server_stats sum = {0};
     uint64_t skipped = 0;
@@ -470,6 +472,7 @@ static void log_end(const serve *s)
     };
     serve_log_event(&s->log, WSK_LOG_INFO, "end", fields,
                     sizeof(fields) / sizeof(fields[0]) - (s->settings->broadcast ? 0 : 1));
+    return sum.connections;
 }
 
 static int run_workers(serve *s, int signal_fd)
@@ -481,8 +484,9 @@ static int run_workers(serve *s, int signal_fd)
         started++;
     if (started < s->n_workers) {
         cli_error("serve", "%s", s->workers[started].error);
-        code = CLI_EXIT_FAILURE;
+        code = s->workers[started].wrong_url ? CLI_EXIT_USAGE : CLI_EXIT_FAILURE;
     } else {
+        s->log.holding = false;
         serve_banner(s);
         code = watch(s, signal_fd);
     }
@@ -493,8 +497,8 @@ static int run_workers(serve *s, int signal_fd)
     sigaddset(&set, SIGINT);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     serve_workers_end(s->workers, started);
-    if (started == s->n_workers)
-        log_end(s);
+    if (started == s->n_workers && log_end(s) == 0 && code == EXIT_DROPPED)
+        code = EXIT_SUCCESS;
     return code;
 }
 
@@ -511,7 +515,7 @@ static int serve_urls(serve_settings *settings, const opt_list *urls)
         settings->log_level = WSK_LOG_WARN;
     serve_log_init(&s.log, (wsk_log_level)settings->log_level, settings->log_format == 1);
     settings_finish(settings, &s.log);
-    if (!config_is_valid(settings))
+    if (!config_is_valid(settings, &s.log))
         return CLI_EXIT_USAGE;
     raise_open_files(&s.log);
     if ((settings->certificates.n > 0 || settings->self_signed) && !tls_new(&s))

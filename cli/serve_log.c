@@ -215,7 +215,12 @@ void serve_log_line(const serve_log *log, wsk_log_level level, const char *fmt, 
 
 static void log_hook(void *ud, wsk_log_level level, const char *text)
 {
-    sentence(ud, level, text);
+    serve_log *log = ud;
+
+    if (log->holding && level == WSK_LOG_ERROR)
+        snprintf(log->held, sizeof(log->held), "%s", text);
+    else if (level <= log->level)
+        sentence(log, level, text);
 }
 
 void serve_log_init(serve_log *log, wsk_log_level level, bool json)
@@ -224,7 +229,10 @@ void serve_log_init(serve_log *log, wsk_log_level level, bool json)
 
     hooks.ud = log;
     hooks.log = log_hook;
-    hooks.log_level = level;
+    /* Errors are wanted even when none are to be shown: see `held`. */
+    hooks.log_level = level > WSK_LOG_ERROR ? level : WSK_LOG_ERROR;
+    log->holding = true;
+    log->held[0] = 0;
     log->hooks = hooks;
     log->level = level;
     log->json = json;

@@ -12,6 +12,8 @@ typedef struct serve_log {
     wsk_hooks hooks; /* lines of the library come in here */
     wsk_log_level level;
     bool json;
+    bool holding;   /* errors of the library go to `held`: until the server runs, one line is all */
+    char held[512]; /* that a failure may take, and it may be more than an error code */
 } serve_log;
 
 /* The log must stay where it is: its hooks point to it. */

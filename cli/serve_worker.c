@@ -31,7 +31,6 @@ typedef struct waiting {
 typedef struct client {
     uint64_t opened;
     waiting *first, **last;
-    char address[]; /* asked for while there is a socket to ask */
 } client;
 
 static serve_worker *worker_of(const wsk_peer *p)
@@ -43,16 +42,12 @@ static serve_worker *worker_of(const wsk_peer *p)
 static client *client_of(wsk_peer *p)
 {
     client *c = wsk_peer_data(p);
-    char address[128];
 
     if (c != NULL)
         return c;
-    wsk_peer_address(p, address, sizeof(address));
-    size_t len = strlen(address);
-    c = malloc(sizeof(*c) + len + 1);
+    c = malloc(sizeof(*c));
     if (c == NULL)
         return NULL;
-    memcpy(c->address, address, len + 1);
     c->opened = wsk_loop_now(worker_of(p)->loop);
     c->first = NULL;
     c->last = &c->first;
@@ -108,13 +103,14 @@ static void log_request(wsk_peer *p, int status)
                     sizeof(fields) / sizeof(fields[0]));
 }
 
-static void log_open(wsk_peer *p, const char *address)
+static void log_open(wsk_peer *p)
 {
     const wsk_conn *c = wsk_peer_conn(p);
-    char extensions[256];
+    char address[128], extensions[256];
     serve_field fields[6];
     size_t n = 0;
 
+    wsk_peer_address(p, address, sizeof(address));
     fields[n++] = text_field("peer", address);
     fields[n++] = str_field("target", wsk_conn_target(c));
     wsk_str origin = wsk_conn_header(c, "Origin", 0);
@@ -134,10 +130,12 @@ static void log_close(wsk_peer *p, const client *who, unsigned code, const char 
     serve_worker *w = worker_of(p);
     const wsk_conn *c = wsk_peer_conn(p);
     wsk_conn_stats stats = {0};
+    char address[128];
 
+    wsk_peer_address(p, address, sizeof(address));
     wsk_conn_get_stats(c, &stats);
     serve_field fields[] = {
-        text_field("peer", who->address),
+        text_field("peer", address),
         typed_field("seconds", SERVE_FIELD_SECONDS, wsk_loop_now(w->loop) - who->opened),
         number_field("messages_in", stats.messages_in),
         number_field("messages_out", stats.messages_out),
@@ -189,10 +187,8 @@ static void on_refused(wsk_peer *p, unsigned status, const char *text)
 
 static void on_open(wsk_peer *p)
 {
-    client *c;
-
-    if (logs_clients(p) && (c = client_of(p)) != NULL)
-        log_open(p, c->address);
+    if (logs_clients(p) && client_of(p) != NULL)
+        log_open(p);
 }
 
 /* The queue is full, and so above its high mark: nothing more is read from the client until it has
@@ -381,6 +377,13 @@ static bool is_tls(const char *url)
 /* Why listening on a URL failed, for one line. */
 static void describe(serve_worker *w, const char *url, int r)
 {
+    const char *held = w->serve->log.held;
+
+    if (r == WSK_ERR_URL && held[0] != 0) {
+        snprintf(w->error, sizeof(w->error), "%s", held);
+        w->wrong_url = true;
+        return;
+    }
     snprintf(w->error, sizeof(w->error), "cannot listen on %s: %s", url,
              r == WSK_ERR_SYS && errno == EADDRINUSE      ? "the address is in use"
              : r == WSK_ERR_SYS && errno == EACCES        ? "permission denied"
@@ -434,14 +437,17 @@ static char **probe(serve_worker *w)
 {
     wsk_loop_options loop_options = WSK_LOOP_OPTIONS_INIT;
     wsk_loop *loop = NULL;
+    wsk_server_options options = WSK_SERVER_OPTIONS_INIT;
     wsk_server *server = NULL;
     char **urls = NULL;
     bool ok = true;
 
+    options.conn.size = sizeof(options.conn);
+    options.conn.hooks = &w->serve->log.hooks;
     loop_options.io = WSK_IO_EPOLL;
     int r = wsk_loop_new(&loop, &loop_options);
     if (r == WSK_OK)
-        r = wsk_server_new(&server, loop, NULL, &(wsk_handlers)WSK_HANDLERS_INIT, NULL);
+        r = wsk_server_new(&server, loop, &options, &(wsk_handlers)WSK_HANDLERS_INIT, NULL);
     for (size_t i = 0; r == WSK_OK && ok && i < w->serve->n_urls; i++)
         ok = is_unix(w->serve->urls[i]) || listen_on(w, server, w->serve->urls[i]);
     if (r == WSK_OK && ok && (urls = listener_urls(server)) == NULL)
@@ -503,7 +509,8 @@ static bool set_up(serve_worker *w)
     handlers.on_message = s->settings->broadcast ? on_message_broadcast : on_message_echo;
     handlers.on_writable = on_writable;
     handlers.on_close = on_close;
-    handlers.on_refused = on_refused;
+    if (s->log.level >= WSK_LOG_INFO)
+        handlers.on_refused = on_refused;
     /* One word about the fallback from io_uring is enough. */
     loop_options.hooks = w->index == 0 ? &s->log.hooks : NULL;
     int r = wsk_loop_new(&w->loop, &loop_options);

@@ -23,7 +23,8 @@ struct serve_worker {
     serve_page **pages; /* one per URL, in the order of the server's listeners */
 
     sem_t started;        /* posted once; then `error` says whether it runs */
-    char error[512];      /* why it does not; "" if it does */
+    char error[1024];     /* why it does not; "" if it does */
+    bool wrong_url;       /* because a URL is none */
     char **real_urls;     /* of worker 0: with the ports that the kernel chose */
     sem_t left;           /* posted when its loop has ended */
     sem_t may_free;       /* the others no longer post to it */

@@ -419,7 +419,8 @@ void wsk__peer_begin(wsk__site *site, int fd)
         if (n > 0 && (uint32_t)n > s->o.max_connections_per_address)
             p->refuse = true;
     }
-    if (logs_access(s) || wsk__log_on(s->hooks, WSK_LOG_DEBUG)) {
+    /* A socket whose other end is gone no longer knows its address: who logs asks for it now. */
+    if (logs_access(s) || s->h.on_refused != NULL || wsk__log_on(s->hooks, WSK_LOG_DEBUG)) {
         char name[80];
         p->name = wsk__strndup(s->hooks, name, wsk__peer_name(fd, name, sizeof(name)));
         if (p->name == NULL)

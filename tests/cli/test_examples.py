@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The examples at work: test_examples.py WEBSOCK NAME=PROGRAM... Each program listens on a URL that
+it is given."""
+import contextlib
+import socket
+import subprocess
+import sys
+
+from harness import PATIENCE, Client, Skip, check, connect, get, run_tests, same, test, wait_until
+
+PROGRAMS = dict(a.split("=", 1) for a in sys.argv[2:])
+del sys.argv[2:]
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def reaches(url):
+    try:
+        connect(url).close()
+        return True
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def running(name, path="/ws", **options):
+    url = f"ws://127.0.0.1:{free_port()}{path}"
+    with subprocess.Popen([PROGRAMS[name], url], stdout=subprocess.DEVNULL, **options) as p:
+        try:
+            wait_until(lambda: reaches(url) or p.poll() is not None, f"{name} to listen")
+            same(p.poll(), None, f"exit code of {name}")
+            yield url.replace("/*", ""), p
+        finally:
+            if p.poll() is None:
+                p.kill()
+
+
+@test
+def echo_server():
+    url = "ws://127.0.0.1:8888/ws"
+    if reaches(url):
+        raise Skip("port 8888 is in use")
+    with subprocess.Popen([PROGRAMS["echo_server"]]) as p:
+        try:
+            wait_until(lambda: reaches(url) or p.poll() is not None, "it to listen")
+            with Client(url) as c:
+                c.send("hello")
+                same(c.message(), "hello", "echo")
+        finally:
+            p.kill()
+
+
+@test
+def broadcast_server():
+    with running("broadcast_server") as (url, _), Client(url) as a:
+        with Client(url) as b:
+            check(a.message().endswith(" came"), "who comes is announced")
+            b.send("hello")
+            same((a.message(), b.message()), ("hello", "hello"), "broadcast")
+            b.close()
+            same(b.close_code(), 1000, "close code")
+        check(a.message().endswith(" left"), "who leaves is announced")
+        get(url, "/")  # someone who was never announced does not leave
+        a.send("x" * 4097)
+        same(a.close_code(), 1009, "close code of a large message")
+
+
+@test
+def topic_server():
+    with running("topic_server", "/*") as (url, _):
+        with Client(f"{url}/news") as a, Client(f"{url}/news") as b, Client(f"{url}/other") as c:
+            a.send("first")
+            same((a.message(), b.message()), ("first", "first"), "same topic")
+            c.send("second")
+            same(c.message(), "second", "another topic, and nothing before")
+            b.send("third")
+            same((a.message(), b.message()), ("third", "third"), "same topic")
+        status, _, _ = get(url, "/news")
+        same(status, 426, "plain request")
+        for target in ["/", "/" + "x" * 64]:
+            try:
+                Client(url, target=target)
+                raise AssertionError(f"{target} was let in")
+            except AssertionError as e:
+                check(" 404 " in str(e), str(e))
+
+
+@test
+def nested_loop():
+    with running("nested_loop", stdin=subprocess.PIPE) as (url, p), Client(url) as c:
+        p.stdin.write("zwölf\n".encode())
+        p.stdin.flush()
+        same(c.message(), "zwölf", "a line")
+        p.stdin.write(b"no UTF-8: \xff\n\nlast")
+        p.stdin.flush()
+        same(c.message(), b"no UTF-8: \xff", "a line that is no text")
+        same(c.message(), "", "an empty line")
+        p.stdin.close()
+        same(c.close_code(), 1001, "close code")
+        c.close(1001)
+        check(c.at_end(), "the connection lives on")
+        same(p.wait(PATIENCE), 0, "exit code")
+
+
+run_tests()

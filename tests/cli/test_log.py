@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The lines that websock serve writes, as text and as JSON, and what a peer can put into them."""
+import json
+import re
+import signal
+
+from harness import Client, Server, check, get, run_tests, same, test, wait_until
+
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
+
+@test
+def a_line_when_it_opens_and_one_when_it_closes():
+    with Server("-s", "chat") as server:
+        with Client(server.urls[0], ["Origin: http://localhost", "Sec-WebSocket-Protocol: chat",
+                                     "Sec-WebSocket-Extensions: permessage-deflate"]) as c:
+            host, port = c.socket.getsockname()
+            line = server.wait_log(" open ")
+            check(re.match(TIME + r" info  open peer=", line), line)
+            for part in [f"peer={host}:{port} ", "target=/ws ", "origin=http://localhost ",
+                         "subprotocol=chat ", "extensions=permessage-deflate"]:
+                check(part in line + " ", f"{part!r} in {line!r}")
+            c.send("one")
+            c.send("two")
+            c.message(), c.message()
+            c.close(1000)
+            same(c.close_code(), 1000, "close code")
+            line = server.wait_log(" close ")
+            for part in [f"peer={host}:{port} ", "messages_in=2 ", "messages_out=2 ", "code=1000 ",
+                         "clean=yes ", "reason="]:
+                check(part in line, f"{part!r} in {line!r}")
+            check(re.search(r"seconds=\d+\.\d{3} octets_in=|seconds=\d+\.\d{3} ", line), line)
+            octets = int(re.search(r"octets_in=(\d+)", line).group(1))
+            check(octets > 100, f"{octets} octets")
+        same(server.stop(), 0, "exit code")
+
+
+@test
+def failures_are_said_in_words():
+    with Server() as server:
+        with Client(server.urls[0]) as c:
+            c.socket.sendall(b"\x81\x05Hello")  # not masked
+            same(c.close_code(), 1002, "close code")
+            line = server.wait_log(" close ")
+            check("code=1002 " in line and "clean=no" in line and "mask" in line, line)
+        with Client(server.urls[0]):
+            pass
+        line = server.wait_log(" close .*code=1006")
+        check("clean=no" in line, line)
+        same(server.stop(), 0, "exit code")
+
+
+@test
+def json_lines():
+    with Server("--log-format", "json", banner=False) as server:
+        listening = json.loads(server.wait_log('"event":"listen"'))
+        same(listening["compression"], True, "compression")
+        same(listening["workers"], 1, "workers")
+        url = listening["url"]
+        with Client(url, ['Origin: http://localhost']) as c:
+            c.send("hello")
+            c.message()
+            c.close(1000)
+            c.close_code()
+        closed = json.loads(server.wait_log('"event":"close"'))
+        same(closed["messages_in"], 1, "messages_in")
+        same(closed["code"], 1000, "code")
+        same(closed["clean"], True, "clean")
+        check(isinstance(closed["seconds"], float), "seconds")
+        get(url, "/%22%7f\"")
+        get(url, "/x")
+        server.wait_log('"target":"/x"')
+        same(server.stop(), 0, "exit code")
+        same(server.output(), "", "stdout")
+        lines = [json.loads(line) for line in server.log().splitlines()]
+        for line in lines:
+            check(re.fullmatch(TIME, line["time"]), line)
+            check(line["level"] in ("info", "warn", "error"), line)
+            check("event" in line, line)
+        same(lines[-1]["event"], "end", "last event")
+
+
+@test
+def peers_cannot_write_lines_of_their_own():
+    nasty = "x\u202ey\u0085z\u2028"
+    with Server("-o", "*") as server:
+        with Client(server.urls[0], [f"Origin: http://{nasty}/"]) as c:
+            c.close(1000)
+            c.close_code()
+        server.wait_log(" close ")
+        same(server.stop(), 0, "exit code")
+        log = server.log()
+        for bad in ["\u202e", "\u0085", "\u2028"]:
+            check(bad not in log, f"{bad!r} reached the log")
+        for line in log.splitlines():
+            check(re.match(TIME, line), line)
+
+
+@test
+def long_values_are_cut():
+    with Server() as server:
+        get(server.urls[0], "/" + "a" * 5000)
+        line = server.wait_log(" http ")
+        check(len(line) < 700, f"{len(line)} characters")
+        check("..." in line, line)
+        check(line.endswith("status=404"), line[-40:])
+        same(server.stop(), 0, "exit code")
+
+
+@test
+def levels():
+    for level, wanted in [("info", True), ("warn", False), ("off", False)]:
+        with Server("--log-level", level) as server:
+            get(server.urls[0], "/")
+            same(server.stop(), 0, "exit code")
+            same(" http " in server.log(), wanted, level)
+    with Server("--quiet", "--workers", "1", urls=("ws://127.0.0.1:0/ws",), banner=False) as server:
+        # There is no line to wait for: SIGTERM is blocked once the server takes it itself.
+        def takes_signals():
+            with open(f"/proc/{server.process.pid}/status", encoding="ascii") as f:
+                blocked = int(re.search(r"SigBlk:\s*(\w+)", f.read()).group(1), 16)
+            return blocked >> (signal.SIGTERM - 1) & 1
+
+        wait_until(takes_signals, "the server to take signals")
+        same(server.stop(), 0, "exit code")
+        same(server.log(), "", "log")
+        same(server.output(), "", "stdout")
+
+
+run_tests()

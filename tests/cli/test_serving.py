@@ -1,0 +1,239 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""websock serve at work: echo, broadcast, several addresses and workers, full queues."""
+import os
+import tempfile
+import threading
+
+from harness import (Client, Server, Skip, check, get, http, run_tests, same, test, wait_until,
+                     websock)
+
+
+@test
+def echo_of_text_and_binary():
+    with Server() as server:
+        with Client(server.urls[0]) as c:
+            for data in ["", "hello", "κόσμε", b"", b"\x00\xff", "x" * 126, b"y" * 65536, "z" * 300000]:
+                c.send(data)
+                check(c.message() == data, f"echo of {len(data)}")
+            c.close(1000)
+            same(c.close_code(), 1000, "close code")
+            check(c.at_end(), "the server did not drop TCP first")
+        same(server.stop(), 0, "exit code")
+
+
+@test
+def without_a_url_it_serves_the_default():
+    # The port may be in use on this machine: then the message has to name it.
+    with Server(urls=(), banner=False) as server:
+        wait_until(lambda: server.output() or server.process.poll() is not None, "a sign of life")
+        if not server.output():
+            check("ws://127.0.0.1:8888/ws" in server.log(), server.log())
+            raise Skip("port 8888 is in use")
+        server.read_banner()
+        same(server.urls, ["ws://127.0.0.1:8888/ws"], "URLs")
+        same(server.stop(), 0, "exit code")
+
+
+@test
+def several_addresses_at_once():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "socket")
+        urls = ("ws://127.0.0.1:0/one", "wss://127.0.0.1:0/two", f"ws+unix:{path}",
+                "ws://[::1]:0/three")
+        try:
+            server = Server("--tls-self-signed", urls=urls)
+        except AssertionError as e:
+            if "[::1]" in str(e):
+                raise Skip("no IPv6 here") from e
+            raise
+        with server:
+            same(len(server.urls), 4, "addresses")
+            for url in server.urls:
+                with Client(url) as c:
+                    c.send(url)
+                    same(c.message(), url, "echo")
+            # Each has its own path.
+            status, _, _ = get(server.urls[0], "/two")
+            same(status, 404, "path of another address")
+            same(server.stop(), 0, "exit code")
+        check(not os.path.exists(path), "the Unix socket is left behind")
+
+
+@test
+def both_ways_of_waiting():
+    for io in ["epoll", "uring"]:
+        r = websock("serve", "--io", io, "http://")
+        same(r.returncode, 2, "the way is known")
+    with Server("--io", "epoll") as server:
+        with Client(server.urls[0]) as c:
+            check(" epoll," in server.banner, server.banner)
+            c.send("hello")
+            same(c.message(), "hello", "echo")
+        same(server.stop(), 0, "exit code")
+    try:
+        server = Server("--io", "uring")
+    except AssertionError as e:
+        check("--io uring" in str(e), str(e))
+        raise Skip("this kernel refuses io_uring") from e
+    with server:
+        with Client(server.urls[0]) as c:
+            check(" io_uring," in server.banner, server.banner)
+            c.send("hello")
+            same(c.message(), "hello", "echo")
+        same(server.stop(), 0, "exit code")
+
+
+@test
+def broadcast_reaches_all_workers():
+    with Server("--broadcast", "--workers", "4") as server:
+        clients = [Client(server.urls[0]) for _ in range(24)]
+        for i, c in enumerate(clients):
+            c.send(f"message {i}")
+            for other in clients:
+                same(other.message(), f"message {i}", "broadcast")
+        clients[0].send(b"\x01" * 100000)
+        for other in clients:
+            check(other.message() == b"\x01" * 100000, "large broadcast")
+        for c in clients:
+            c.socket.close()
+        same(server.stop(), 0, "exit code")
+
+
+@test
+def workers_share_an_address():
+    with Server("--workers", "3", "--max-connections", "3000") as server:
+        for i in range(60):
+            with Client(server.urls[0]) as c:
+                c.send(f"{i}")
+                same(c.message(), f"{i}", "echo")
+        same(server.stop(), 0, "exit code")
+
+
+@test
+def nothing_is_lost_when_the_queue_is_full():
+    # The client sends far more than its and the server's buffers hold before it reads anything.
+    with Server("--max-queued", "64K", "--high-water", "64K", "--low-water", "1K",
+                "--no-compression") as server:
+        with Client(server.urls[0], receive_buffer=65536) as c:
+            n, size = 3000, 5000
+            messages = [(b"%08d" % i) * (size // 8) for i in range(n)]
+
+            def send_all():
+                for m in messages:
+                    c.send(m)
+
+            sender = threading.Thread(target=send_all, daemon=True)
+            sender.start()
+            sender.join(1.0)
+            check(sender.is_alive(), "the server took everything: there was no backpressure")
+            for m in messages:
+                check(c.message() == m, "echo out of order or damaged")
+            sender.join()
+            c.close()
+            same(c.close_code(), 1000, "close code")
+        same(server.stop(), 0, "exit code")
+
+
+@test
+def burst_beyond_a_tiny_queue():
+    # All of it is read at once, though the queue is full after the first.
+    with Server("--max-queued", "1", "--high-water", "1", "--low-water", "1") as server:
+        with Client(server.urls[0]) as c:
+            for i in range(200):
+                c.send(f"message {i}")
+            for i in range(200):
+                same(c.message(), f"message {i}", "echo")
+        same(server.stop(), 0, "exit code")
+
+
+@test
+def limits_have_their_effect():
+    with Server("--max-message", "1K") as server:
+        with Client(server.urls[0]) as c:
+            c.send("x" * 1024)
+            same(len(c.message()), 1024, "a message at the limit")
+            c.send("x" * 1025)
+            same(c.close_code(), 1009, "close code")
+        same(server.stop(), 0, "exit code")
+    with Server("--max-head", "256") as server:
+        status, _, _ = http(server.urls[0], b"GET /ws HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 300)
+        same(status, 431, "status for a large head")
+        same(server.stop(), 0, "exit code")
+    with Server("--open-timeout", "100ms") as server:
+        status, _, _ = http(server.urls[0], b"GET /ws HTTP/1.1\r\n")
+        same(status, 408, "status for a slow head")
+        same(server.stop(), 0, "exit code")
+    with Server("--idle-timeout", "100ms") as server:
+        with Client(server.urls[0]) as c:
+            same(c.close_code(), 1001, "close code when idle")
+        same(server.stop(), 0, "exit code")
+    with Server("--ping-interval", "50ms", "--ping-timeout", "50ms") as server:
+        with Client(server.urls[0]) as c:
+            same(c.frame()[0], 9, "opcode of a ping")
+            check(c.at_end(), "a silent client was not dropped")
+        same(server.stop(), 0, "exit code")
+    with Server("--max-connections", "1") as server:
+        with Client(server.urls[0]):
+            status, _, _ = get(server.urls[0], "/")
+            same(status, 503, "status when full")
+        same(server.stop(), 0, "exit code")
+    with Server("--fragment-size", "4") as server:
+        with Client(server.urls[0]) as c:
+            c.send("12345678")
+            same(c._take(12), b"\x01\x041234\x80\x045678", "fragments")
+        same(server.stop(), 0, "exit code")
+
+
+@test
+def origins_and_subprotocols():
+    with Server("--origin", "https://a.example", "-o", "https://b.example", "-s", "second",
+                "--subprotocol", "first", "--server-name", "a server") as server:
+        url = server.urls[0]
+        with Client(url, ["Origin: https://b.example",
+                          "Sec-WebSocket-Protocol: first, second"]) as c:
+            check("\r\nSec-WebSocket-Protocol: second" in c.head, c.head)
+            check("\r\nServer: a server" in c.head, c.head)
+        with Client(url):
+            pass
+        try:
+            Client(url, ["Origin: https://c.example"])
+            raise AssertionError("a foreign origin was let in")
+        except AssertionError as e:
+            check(" 403 " in str(e), str(e))
+        same(server.stop(), 0, "exit code")
+    with Server("--origin", "*") as server:
+        with Client(server.urls[0], ["Origin: https://c.example"]):
+            pass
+        same(server.stop(), 0, "exit code")
+    with Server() as server:
+        with Client(server.urls[0], ["Origin: http://localhost:1234"]) as c:
+            c.send("x")
+            same(c.message(), "x", "echo for a page of the same host")
+        try:
+            Client(server.urls[0], ["Origin: https://c.example"])
+            raise AssertionError("a foreign origin was let in")
+        except AssertionError as e:
+            check(" 403 " in str(e), str(e))
+        same(server.stop(), 0, "exit code")
+
+
+@test
+def compression_is_a_choice():
+    offer = ["Sec-WebSocket-Extensions: permessage-deflate"]
+    with Server() as server:
+        with Client(server.urls[0], offer) as c:
+            check("permessage-deflate" in c.head, c.head)
+        same(server.stop(), 0, "exit code")
+    with Server("--no-compression") as server:
+        with Client(server.urls[0], offer) as c:
+            check("permessage-deflate" not in c.head, c.head)
+        same(server.stop(), 0, "exit code")
+    with Server("--server-no-context-takeover", "--server-window-bits", "10") as server:
+        with Client(server.urls[0], offer) as c:
+            check("server_no_context_takeover" in c.head, c.head)
+            check("server_max_window_bits=10" in c.head, c.head)
+        same(server.stop(), 0, "exit code")
+
+
+run_tests()

@@ -311,6 +311,7 @@ static void on_done(void *ud, const judge_target *t, const judge_case *c, const 
 static void on_unreachable(void *ud, const judge_target *t, const char *why)
 {
     test_view *v = ud;
+    v->unreachable = true;
     test_view_clear(v);
     cli_error("test", "%s cannot be reached: %s", t->url, why);
 }
@@ -347,8 +348,10 @@ static int run(judge_session *s, test_view *v, const test_settings *settings, co
     }
     if (totals.connected == 0 && !stopped_by) {
         test_view_clear(v);
-        cli_error("test", "nothing could be run against %s: %s", judge_session_target(s, 0)->url,
-                  v->why[0] ? v->why : "no connection was made");
+        if (!v->unreachable)
+            cli_error("test", "nothing could be run against %s: %s",
+                      judge_session_target(s, 0)->url,
+                      v->why[0] ? v->why : "no connection was made");
         return EXIT_NOTHING_RUN;
     }
     test_view_summary(v, judge_session_store(s), outdir);

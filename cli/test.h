@@ -45,7 +45,8 @@ typedef struct test_view {
     size_t done, failed;
     uint64_t begun_us; /* monotonic */
     uint64_t shown_us;
-    char why[256]; /* the first connection that could not be made */
+    bool unreachable; /* it was said that a server is */
+    char why[256];    /* the first connection that could not be made */
 } test_view;
 
 void test_view_begin(test_view *v);

@@ -8,6 +8,7 @@
  *   HTML   target 0.055, measured 0.055
  */
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "conformance/corpus_internal.h"
@@ -93,12 +94,13 @@ static const char *const codas[] = {"n", "l", "r", "s", "m", "nd", "rt", "", "p"
 /* A name that nobody has: most of what keeps this text from compressing too well. */
 static void put_name(corpus_out *o)
 {
-    char name[32] = "";
+    char name[64] = "";
+    size_t n = 0;
     unsigned syllables = 2 + corpus_pick(o, 3);
-    for (unsigned i = 0; i < syllables; i++) {
-        strcat(name, PICK(o, onsets));
-        strcat(name, PICK(o, nuclei));
-        strcat(name, i + 1 == syllables ? PICK(o, codas) : "");
+    for (unsigned i = 0; i < syllables && n < sizeof name; i++) {
+        const char *onset = PICK(o, onsets), *nucleus = PICK(o, nuclei);
+        const char *coda = i + 1 == syllables ? PICK(o, codas) : "";
+        n += (size_t)snprintf(name + n, sizeof name - n, "%s%s%s", onset, nucleus, coda);
     }
     name[0] = (char)(name[0] - 'a' + 'A');
     judge_corpus_printf(o, "%s", name);

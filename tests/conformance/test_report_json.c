@@ -272,23 +272,21 @@ static void test_octet_rules(void **state)
     check_octets("abc", 3, "abc", "616263");
     /* Surrogates are no text (RFC 3629 3). */
     check_octets("\xed\xa0\x80", 3, "0xeda080", "eda080");
-    char want[80] = {0};
-    memset(want, 'a', 60);
+    char want[160];
+    snprintf(want, sizeof want, "%.60s", a);
     check_octets(a, 60, want, NULL);
-    memset(want, 'a', 61);
-    strcpy(want + 61, " ...");
+    snprintf(want, sizeof want, "%.61s ...", a);
     check_octets(a, 61, want, NULL);
-    memset(want, 'a', 64);
-    strcpy(want + 64, " ...");
+    snprintf(want, sizeof want, "%.64s ...", a);
     check_octets(a, 64, want, NULL);
     check_octets(a, 80, want, NULL);
     /* Cut inside a character, what is left is no text any more. */
     memcpy(a + 63, "\xc3\xa9", 2);
-    char hex[160] = "0x";
+    size_t n = (size_t)snprintf(want, sizeof want, "0x");
     for (int i = 0; i < 63; i++)
-        strcat(hex, "61");
-    strcat(hex, "c3 ...");
-    check_octets(a, 80, hex, hex + 2);
+        n += (size_t)snprintf(want + n, sizeof want - n, "61");
+    snprintf(want + n, sizeof want - n, "c3 ...");
+    check_octets(a, 80, want, want + 2);
 }
 
 static void test_strings(void **state)

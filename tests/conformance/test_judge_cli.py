@@ -1,0 +1,499 @@
+# SPDX-License-Identifier: MIT
+"""The command "websock test" and the name wstest, from outside: test_judge_cli.py WEBSOCK
+
+Usage errors, what is printed and written, exit codes, other formats, and a run that is killed.
+The server under test is the program's own, but for one that breaks rules.
+"""
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import xml.etree.ElementTree as xml
+
+WEBSOCK = os.path.abspath(sys.argv[1])
+HOME = tempfile.mkdtemp(prefix="judge-cli-")
+ENV = {k: v for k, v in os.environ.items() if k not in ("GITHUB_ACTIONS", "NO_COLOR")}
+tests, processes = [], []
+
+
+def test(function):
+    tests.append(function)
+    return function
+
+
+def run(*args, name="websock", cwd=HOME, env=None, timeout=120):
+    return subprocess.run([name, *args], executable=WEBSOCK, cwd=cwd, env={**ENV, **(env or {})},
+                          capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+
+
+def judge(*args, **more):
+    return run("test", *args, **more)
+
+
+def wstest(*args, **more):
+    return run(*args, name="/usr/bin/wstest", **more)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def background(*args, name="websock", cwd=HOME, port=None):
+    p = subprocess.Popen([name, *args], executable=WEBSOCK, cwd=cwd, env=ENV,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    processes.append(p)
+    for _ in range(500):
+        if port is None:
+            break
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            break
+        except OSError:
+            assert p.poll() is None, "the server ended"
+            time.sleep(0.02)
+    return p
+
+
+_good = []
+
+
+def good_server():
+    if not _good:
+        port = free_port()
+        background("serve", f"ws://127.0.0.1:{port}/*", port=port)
+        _good.append(f"ws://127.0.0.1:{port}/")
+    return _good[0]
+
+
+class BadServer:
+    """Echoes text without its last octet, calls itself what no one should print, never answers a ping."""
+
+    NAME = "Evil <script>\x1b[31m"
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"ws://127.0.0.1:{self.listener.getsockname()[1]}/"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                s = self.listener.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(s,), daemon=True).start()
+
+    def serve(self, s):
+        try:
+            f = s.makefile("rb")
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                line = f.readline()
+                if not line:
+                    return
+                head += line
+            key = re.search(rb"Sec-WebSocket-Key: (\S+)", head, re.I).group(1)
+            accept = base64.b64encode(hashlib.sha1(
+                key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+            s.sendall(b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nServer: "
+                      + self.NAME.encode() + b"\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+            while True:
+                first, second = f.read(2)
+                n = second & 127
+                if n == 126:
+                    n = struct.unpack(">H", f.read(2))[0]
+                elif n == 127:
+                    n = struct.unpack(">Q", f.read(8))[0]
+                mask = f.read(4)
+                data = bytes(o ^ mask[i % 4] for i, o in enumerate(f.read(n)))
+                opcode = first & 15
+                if opcode == 8:
+                    s.sendall(bytes([0x88, len(data)]) + data)
+                    return
+                if opcode == 1 and 0 < n < 126:
+                    s.sendall(bytes([0x81, n - 1]) + data[:-1])
+        except (OSError, ValueError, TypeError):
+            pass
+        finally:
+            s.close()
+
+
+def write(name, text):
+    path = os.path.join(HOME, name)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+def read(*name):
+    with open(os.path.join(HOME, *name), encoding="utf-8") as f:
+        return f.read()
+
+
+def one_line(text, *words):
+    assert text.count("\n") == 1 and text.endswith("\n"), repr(text)
+    for word in words:
+        assert word in text, f"no {word!r} in {text!r}"
+
+
+@test
+def usage_errors():
+    bad = write("bad.json", "{")
+    odd = write("odd.json", '{"cases":["*"],"servers":[{"url":"ws://a"}],"options":{"x":1}}')
+    rows = [
+        ([], "ws://"),
+        (["http://x/"], "http://x/"),
+        (["--nonsense", "ws://x/"], "nonsense"),
+        (["--cases", "1.1.99", "ws://127.0.0.1:1/"], "1.1.99"),
+        (["--jobs", "0", "ws://127.0.0.1:1/"], "jobs"),
+        (["--messages", "x", "ws://127.0.0.1:1/"], "messages"),
+        (["--spec", "/no/such"], "No such file"),
+        (["--spec", bad], "line 1"),
+        (["--spec", odd], '"x"'),
+        (["--option", "x", "ws://127.0.0.1:1/"], "NAME=VALUE"),
+        (["--option", "nonsense=1", "ws://127.0.0.1:1/"], "nonsense"),
+        (["--option", "failByDrop=maybe", "ws://127.0.0.1:1/"], "maybe"),
+        (["--explain", "99.1"], "99.1"),
+        (["--tap", "--json", "-", "ws://127.0.0.1:1/"], "stdout"),
+        (["--insecure", "--ca", "x", "wss://127.0.0.1:1/"], "--ca"),
+    ]
+    for args, word in rows:
+        r = judge(*args)
+        assert r.returncode == 2, (args, r)
+        assert r.stdout == "", (args, r)
+        one_line(r.stderr, "websock test: ", word)
+    assert not os.path.exists(os.path.join(HOME, "reports"))
+
+
+@test
+def information():
+    r = judge("--list")
+    assert r.returncode == 0 and len(r.stdout.splitlines()) == 517, r
+    assert [line.split()[0] for line in r.stdout.splitlines()][:2] == ["1.1.1", "1.1.2"]
+    r = judge("--list", "--cases", "6.2.*,1.1.1", "--exclude", "6.2.1")
+    assert [line.split()[0] for line in r.stdout.splitlines()] == ["1.1.1", "6.2.2", "6.2.3", "6.2.4"]
+    r = judge("--explain", "6.2.4")
+    assert r.returncode == 0 and "6.2.4" in r.stdout and "RFC 6455" in r.stdout, r
+    assert judge("--help").returncode == 0
+
+
+@test
+def nothing_to_run():
+    r = judge(f"ws://127.0.0.1:{free_port()}/", "--cases", "1.1.*", "--out", "dead")
+    assert r.returncode == 3, r
+    one_line(r.stderr, "cannot be reached", "127.0.0.1")
+    r = judge(good_server(), "--cases", "1.1.1", "--exclude", "1.*", "--out", "none")
+    assert r.returncode == 3, r
+    r = judge(good_server(), "--cases", "1.1.1", "--out", "/dev/null/x")
+    assert r.returncode == 3, r
+    one_line(r.stderr, "/dev/null/x")
+
+
+@test
+def good_run():
+    r = judge(good_server(), "--cases", "1.1.1,2.*,12.1.1", "--messages", "3", "--agent", "It",
+              "--out", "good", "--junit", "good.xml", "--json", "good.jsonl")
+    assert r.returncode == 0, r
+    assert r.stderr == "", r
+    assert "13 cases: 13 passed" in r.stdout and "good/index.html" in r.stdout, r.stdout
+    assert "\x1b" not in r.stdout and "\r" not in r.stdout  # no terminal, no colours
+    index = json.loads(read("good", "index.json"))
+    assert list(index) == ["It"] and len(index["It"]) == 13
+    case = json.loads(read("good", index["It"]["12.1.1"]["reportfile"]))
+    assert len(case) == 39 and case["trafficStats"]["outgoingWebSocketMessages"] == 3
+    # The layout is that of json.dumps, but for the numeric order of the statistics.
+    text = read("good", "index.json")
+    assert text == json.dumps(index, sort_keys=True, indent=3, separators=(",", ": "))
+    for name in index["It"].values():
+        text = read("good", name["reportfile"])
+        value = json.loads(text)
+        for key in value:
+            if re.fullmatch("[rt]x(Frame|Octet)Stats", key):
+                assert list(value[key]) == sorted(value[key], key=int)
+        again = json.dumps(value, indent=3, separators=(",", ": "))
+        assert text == again and list(value) == sorted(value)
+    suite = xml.parse(os.path.join(HOME, "good.xml")).getroot()[0]
+    assert suite.get("tests") == "13" and suite.get("failures") == "0" and len(suite) == 13
+    lines = [json.loads(line) for line in read("good.jsonl").splitlines()]
+    assert len(lines) == 13 and not any(line["failed"] for line in lines)
+    summary = json.loads(read("good", "summary.json"))
+    assert summary["agents"]["It"]["scaled"] is True and summary["agents"]["It"]["failed"] == 0
+    assert len(read("good", "journal.jsonl").splitlines()) == 13
+
+
+@test
+def bad_run():
+    bad = BadServer()
+    r = judge(bad.url, "--cases", "1.1.2,2.1", "--out", "bad", "--junit", "bad.xml",
+              env={"GITHUB_ACTIONS": "true"})
+    assert r.returncode == 1, r
+    assert "\x1b" not in r.stdout, r.stdout
+    assert "0 passed, 2 failed" in r.stdout, r.stdout
+    failed = r.stdout[r.stdout.index("Failed:"):]
+    assert re.search(r"^  1\.1\.2 +FAILED: .+\n +<- .+$", failed, re.M), failed
+    assert len(re.findall("^::error title=WebSocket case ", r.stdout, re.M)) == 2, r.stdout
+    for name in ("index.html", "evil__script___31m_case_1_1_2.html"):
+        page = read("bad", name)
+        assert page.count("<script") == 1 and "\x1b" not in page, name
+    suite = xml.parse(os.path.join(HOME, "bad.xml")).getroot()[0]
+    assert suite.get("failures") == "2" and "<script>" in suite.get("name")
+    r = judge(bad.url, "--cases", "1.1.2", "--out", "bad", "--quiet")
+    assert r.returncode == 1 and r.stdout == "" and r.stderr == "", r
+    bad.listener.close()
+
+
+@test
+def tap():
+    r = judge(good_server(), "--cases", "1.1.*", "--tap", "--no-report")
+    assert r.returncode == 0, r
+    lines = r.stdout.splitlines()
+    assert lines[0] == "TAP version 13" and lines[-1] == "1..8", lines
+    assert [line.split()[1] for line in lines[1:-1]] == [str(i) for i in range(1, 9)]
+    assert all(line.startswith("ok ") for line in lines[1:-1])
+    assert "8 cases: 8 passed" in r.stderr
+    r = judge(good_server(), "--cases", "1.1.*", "--json", "-", "--no-report", "--quiet")
+    assert len([json.loads(line) for line in r.stdout.splitlines()]) == 8
+
+
+@test
+def spec_run():
+    url = good_server()
+    spec = write("two.json", json.dumps({
+        "outdir": "./two", "cases": ["1.1.*", "2.1"], "exclude-cases": ["1.1.8"],
+        "exclude-agent-cases": {"B*": ["1.1.2"]}, "webport": 8080,
+        "servers": [{"agent": "A", "url": url}, {"agent": "B b", "url": url, "options": {"version": 18}}]}))
+    r = judge("--spec", spec)
+    assert r.returncode == 0, r
+    index = json.loads(read("two", "index.json"))
+    assert set(index) == {"A", "B b"}
+    assert set(index["A"]) - set(index["B b"]) == {"1.1.2"} and len(index["A"]) == 8
+    assert index["B b"]["2.1"]["reportfile"] == "b_b_case_2_1.json"
+    # What the command line says counts more.
+    r = judge("--spec", spec, "--cases", "1.1.1", "--out", "three")
+    assert r.returncode == 0 and len(json.loads(read("three", "index.json"))["A"]) == 1, r
+
+
+@test
+def strict():
+    bad = BadServer()
+    ok = judge(good_server(), "--cases", "1.1.1", "--strict", "--no-report")
+    assert ok.returncode == 0, ok
+    # Without permessage-deflate a case is unimplemented: no failure, but not strict.
+    lax = judge(bad.url, "--cases", "12.1.1", "--no-report")
+    tight = judge(bad.url, "--cases", "12.1.1", "--strict", "--no-report")
+    assert "1 unimplemented" in lax.stdout, lax
+    assert (lax.returncode, tight.returncode) == (0, 1), (lax, tight)
+    bad.listener.close()
+
+
+@test
+def tls():
+    port = free_port()
+    background("serve", f"wss://127.0.0.1:{port}/*", "--tls-self-signed", port=port)
+    url = f"wss://127.0.0.1:{port}/"
+    r = judge(url, "--cases", "1.1.1", "--out", "tls1")
+    assert r.returncode == 3, r  # nobody vouches for the certificate
+    r = judge(url, "--cases", "1.1.*", "--out", "tls2", "--insecure")
+    assert r.returncode == 0, r
+    spec = write("tls.json", json.dumps({"outdir": "./tls3", "cases": ["1.1.1"],
+                                         "servers": [{"agent": "T", "url": url}]}))
+    assert judge("--spec", spec).returncode == 0  # specs do not verify, as in Autobahn
+
+
+@test
+def killed():
+    url = good_server()
+    p = background("test", url, "--out", "killed", "--cases", "1.*,2.*,3.*,4.*,5.*,6.4.*", "--jobs",
+                   "1", "--agent", "K")
+    journal = os.path.join(HOME, "killed", "journal.jsonl")
+    for _ in range(1000):
+        if os.path.exists(journal) and read("killed", "journal.jsonl").count("\n") >= 20:
+            break
+        time.sleep(0.01)
+    p.kill()
+    p.wait()
+    whole = [line for line in read("killed", "journal.jsonl").split("\n") if line]
+    assert len(whole) >= 20
+    assert not os.path.exists(os.path.join(HOME, "killed", "index.json"))
+    r = judge("--rebuild", "killed")
+    assert r.returncode == 0, r
+    index = json.loads(read("killed", "index.json"))
+    assert len(index["K"]) == len(whole), (len(index["K"]), len(whole))
+    r = judge("--rebuild", "nothing-here")
+    assert r.returncode == 3, r
+    one_line(r.stderr, "nothing-here")
+
+
+@test
+def interrupted():
+    p = subprocess.Popen([WEBSOCK, "test", good_server(), "--out", "stopped", "--cases", "6.4.*,5.19",
+                          "--jobs", "1", "--agent", "S"], cwd=HOME, env=ENV,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    journal = os.path.join(HOME, "stopped", "journal.jsonl")
+    for _ in range(1000):
+        if os.path.exists(journal) and read("stopped", "journal.jsonl").count("\n") >= 1:
+            break
+        time.sleep(0.01)
+    p.send_signal(signal.SIGINT)
+    out, err = p.communicate(timeout=30)
+    assert p.returncode == 130, (p.returncode, out, err)
+    assert "stopped after" in err, err
+    # What was done by then is in the reports.
+    assert len(json.loads(read("stopped", "index.json"))["S"]) >= 1
+
+
+@test
+def wstest_command_line():
+    rows = [
+        ([], "a mode must be specified to run!"),
+        (["-m", "nonsense"], "Mode 'nonsense' is invalid.\nAvailable modes:\n\t- broadcastclient\n"),
+        (["-m", "echoserver"], "mode needs a WebSocket URI!"),
+        (["--mode=echoclient"], "mode needs a WebSocket URI!"),
+        (["-m", "fuzzingserver", "-u", "70000"], "invalid Web port 70000"),
+        (["-m", "serializer"], "not supported"),
+        (["--nonsense"], "option --nonsense not recognized"),
+        (["--w", "x"], "not a unique prefix"),
+        (["-m"], "requires argument"),
+    ]
+    for args, text in rows:
+        r = wstest(*args)
+        assert r.returncode == 1, (args, r)
+        assert r.stderr == "", (args, r)
+        assert r.stdout.startswith("/usr/bin/wstest ") and text in r.stdout, (args, r)
+        assert r.stdout.endswith("\n\nTry /usr/bin/wstest --help for usage details\n"), (args, r)
+    r = wstest("-a")
+    assert r.returncode == 0
+    assert re.fullmatch(r"Autobahn \S+\nAutobahnTestSuite [^\n]+\n", r.stdout), r
+    for option in ("--version", "--help", "--autobahnv"):
+        assert wstest(option).returncode == 0, option
+
+
+@test
+def wstest_fuzzingclient():
+    where = os.path.join(HOME, "implicit")
+    os.mkdir(where)
+    # No spec: one is written, and then used. Who listens on its port is not known here.
+    p = subprocess.Popen(["wstest", "-m", "fuzzingclient"], executable=WEBSOCK, cwd=where, env=ENV,
+                         stdout=subprocess.PIPE, text=True)
+    lines = [p.stdout.readline() for _ in range(8)]
+    p.kill()
+    p.communicate()
+    assert lines[:3] == ["Auto-generating spec file 'fuzzingclient.json'\n",
+                         f"Loading spec from {os.path.realpath(where)}/fuzzingclient.json\n", "\n"], lines
+    assert "Ok, will run 517 test cases against 1 servers\n" in lines, lines
+    assert lines[7].startswith("Cases = ['1.1.1', '1.1.2'"), lines
+    assert json.load(open(os.path.join(where, "fuzzingclient.json")))["cases"] == ["*"]
+    bad = BadServer()
+    write("implicit/fuzzingclient.json", json.dumps({
+        "outdir": "./r", "cases": ["1.1.2", "1.1.1"], "exclude-agent-cases": {"B": ["1.1.1"]},
+        "options": {"failByDrop": False},
+        "servers": [{"agent": "A", "url": good_server()}, {"agent": "B", "url": bad.url}]}))
+    r = wstest("-mfuzzingclient", cwd=where)
+    assert r.returncode == 0, r  # though cases failed
+    assert r.stdout.startswith("Using implicit spec file 'fuzzingclient.json'\n"), r.stdout
+    for line in ("Ok, will run 2 test cases against 2 servers", "Cases = ['1.1.1', '1.1.2']",
+                 "Running test case ID 1.1.1 for agent A from peer ",
+                 "Skipping test case 1.1.1 for agent B by test configuration!"):
+        assert "\n" + line in r.stdout, (line, r.stdout)
+    index = json.loads(read("implicit", "r", "index.json"))
+    assert index["B"]["1.1.2"]["behavior"] == "FAILED" and index["A"]["1.1.2"]["behavior"] == "OK"
+    # The way a script of long standing looks at it.
+    squashed = re.sub("},!", "\n", read("implicit", "r", "index.json").replace("\n", "!"))
+    assert [line for line in squashed.split("\n") if '"behavior": "FAILED"' in line]
+    r = wstest("--mo", "fuzzingclient", "--exit-code", "failed", cwd=where)
+    assert r.returncode == 1, r
+    write("implicit/broken.json", "{")
+    r = wstest("-m", "fuzzingclient", "-s", "broken.json", cwd=where)
+    assert r.returncode == 1 and "Using explicit spec file 'broken.json'" in r.stdout, r
+    bad.listener.close()
+
+
+@test
+def wstest_servers():
+    for mode, deflate in (("echoserver", False), ("testeeserver", True)):
+        port = free_port()
+        background("-m", mode, "-w", f"ws://localhost:{port}", "-i", "Ident", name="wstest", port=port)
+        r = judge(f"ws://localhost:{port}", "--cases", "1.*,7.*,12.1.1", "--messages", "2", "--out",
+                  mode)
+        assert r.returncode == 0, r
+        assert ("unimplemented" in r.stdout) != deflate, r.stdout
+        assert list(json.loads(read(mode, "index.json"))) == ["Ident" if deflate else "websock/"
+                                                             + run("--version").stdout.split()[1]]
+    port, web = free_port(), free_port()
+    background("-m", "broadcastserver", "-w", f"ws://127.0.0.1:{port}", "-u", str(web), name="wstest",
+               port=web)
+    p = subprocess.Popen(["wstest", "-m", "broadcastclient", "-w", f"ws://127.0.0.1:{port}"],
+                         executable=WEBSOCK, cwd=HOME, stdout=subprocess.PIPE, text=True)
+    lines = [p.stdout.readline() for _ in range(2)]
+    p.terminate()
+    p.communicate()
+    assert p.returncode == 0, p.returncode
+    assert any(re.fullmatch(r"received:  hello from .+\[\d+\]\n", line) for line in lines), lines
+    assert any(re.fullmatch(r"received:  tick \d+\n", line) for line in lines), lines
+    with socket.create_connection(("127.0.0.1", web)) as s:
+        s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        page = s.makefile("rb").read()
+    assert page.startswith(b"HTTP/1.1 200") and f'"ws://127.0.0.1:{port}"'.encode() in page
+
+
+@test
+def wstest_massconnect():
+    port = free_port()
+    background("-m", "echoserver", "-w", f"ws://127.0.0.1:{port}", name="wstest", port=port)
+    where = os.path.join(HOME, "mass")
+    os.mkdir(where)
+    write("mass/massconnect.json", json.dumps({
+        "options": {"connections": 120, "batchsize": 50, "batchdelay": 1, "retrydelay": 1},
+        "servers": [{"name": "M", "uri": f"ws://127.0.0.1:{port}"}]}))
+    r = wstest("-m", "massconnect", cwd=where)
+    assert r.returncode == 0, r
+    assert re.search(rf"^\.\.\.\nconnected 120 clients to M at ws://127.0.0.1:{port} in [\d.]+ seconds "
+                     r"\(retries 0 = failed 0 \+ lost 0\)$", r.stdout, re.M), r.stdout
+    assert json.loads(r.stdout.splitlines()[-1])["connected"] == 120
+
+
+@test
+def wstest_clients():
+    r = wstest("-m", "testeeclient", "-w", f"ws://127.0.0.1:{free_port()}")
+    assert r.returncode == 1 and "Getting case count .." in r.stdout, r
+    r = wstest("-m", "echoclient", "-w", "nonsense")
+    assert r.returncode == 1 and r.stdout.startswith("nonsense: "), r
+
+
+def main():
+    failed = 0
+    print(f"1..{len(tests)}", flush=True)
+    for i, t in enumerate(tests, 1):
+        try:
+            t()
+            print(f"ok {i} - {t.__name__}", flush=True)
+        except Exception as e:  # an assertion, or a process that did not end
+            failed += 1
+            text = str(e).replace("\n", "\n# ")
+            print(f"# {type(e).__name__} in line {e.__traceback__.tb_next.tb_lineno}: {text}")
+            print(f"not ok {i} - {t.__name__}", flush=True)
+    for p in processes:
+        if p.poll() is None:
+            p.terminate()
+    for p in processes:
+        try:
+            p.wait(10)
+        except subprocess.TimeoutExpired:
+            p.kill()
+    shutil.rmtree(HOME, ignore_errors=True)
+    sys.exit(failed > 0)
+
+
+main()

@@ -67,6 +67,7 @@ typedef struct peer_event {
     uint8_t *data;
     size_t kept; /* octets of data; fewer than len if the message was absurdly long */
     uint64_t len;
+    int log; /* the wire log's entry of the frame that ended it; -1: not logged */
 } peer_event;
 
 typedef struct peer_buf {

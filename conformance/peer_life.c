@@ -228,7 +228,10 @@ void peer_event_add(judge_peer *p, judge_event_kind kind, bool binary, const uin
         p->event_room = room;
     }
     e = &p->events[p->n_events++];
-    *e = (peer_event){kind, binary, malloc(kept ? kept : 1), kept, len};
+    *e = (peer_event){kind, binary, malloc(kept ? kept : 1), kept, len, -1};
+    if (kind != JUDGE_EVENT_TIMEOUT && p->r.n_log > 0 &&
+        p->r.log[p->r.n_log - 1].kind == JUDGE_LOG_RF)
+        e->log = (int)p->r.n_log - 1;
     if (e->data == NULL)
         p->failed = true;
     else if (kept > 0)

@@ -209,6 +209,8 @@ static char *events_why(judge_peer *p)
         return peer_text(p, "%s %zu of %zu (%llu octets) never came",
                          kind_name(e->event[i].kind, e->event[i].binary), i + 1, e->n,
                          (unsigned long long)e->event[i].blob.total);
+    if (p->events[i].log >= 0)
+        p->r.why_log = p->events[i].log;
     if (i == e->n)
         return peer_text(p, "%s of %llu octets came, which should not",
                          kind_name(p->events[i].kind, p->events[i].binary),

@@ -271,7 +271,9 @@ static bool slot_pump(judge_run *r, slot *s, int64_t now)
         judge_peer_wrote(s->peer, (size_t)sent);
         if (s->sent_at == 0)
             s->sent_at = now;
-        if ((size_t)sent < n)
+        /* Short of everything, TCP is full and epoll will say when it is not. TLS takes a record
+         * at a time, and only AGAIN says that it is. */
+        if ((size_t)sent < n && s->link.ssl == NULL)
             break;
     }
     if (judge_peer_is_done(s->peer)) {

@@ -58,12 +58,13 @@ static const opt_spec specs[] = {
  .help = "Take browsers' connections from pages of this origin, such as https://example.org; "
          "'*' stands for all. Repeat it for several."},
 {.name = "server-name", .value = "TEXT", .type = OPT_STRING, CONN(server_header),
- .help = "Send this as the Server field of responses.", .preset = "none"},
+ .preset = "websock/" WSK_VERSION_STRING,
+ .help = "Send this as the Server field of responses; '' sends none."},
 {.name = "open-timeout", .value = "TIME", .type = OPT_TIME, CONN(open_timeout), .min = 1,
  .preset = "10s", .help = "How long the opening handshake may take."},
-{.name = "max-head", .value = "SIZE", .type = OPT_SIZE, CONN(max_head), .min = 128, .max = 1 << 30,
+{.name = "max-head", .value = "SIZE", .type = OPT_SIZE, CONN(max_head), .min = 128, .max = 1 << 24,
  .preset = "8K", .help = "The largest request head."},
-{.name = "max-fields", .value = "N", .type = OPT_UINT, CONN(max_fields), .min = 5, .max = 1 << 20,
+{.name = "max-fields", .value = "N", .type = OPT_UINT, CONN(max_fields), .min = 5, .max = 10000,
  .preset = "100", .help = "The most header fields in it."},
 
 {.group = "Limits",
@@ -263,6 +264,11 @@ static void settings_finish(serve_settings *s, const serve_log *log)
 {
     wsk_config_options *conn = &s->server.conn;
 
+    /* Reports and people want to know what they talk to; who does not say so leaves it empty. */
+    if (conn->server_header == NULL)
+        conn->server_header = "websock/" WSK_VERSION_STRING;
+    else if (*conn->server_header == 0)
+        conn->server_header = NULL;
     conn->hooks = &log->hooks;
     conn->subprotocols = s->subprotocols.at;
     if (s->origins.n > 0) {

@@ -227,8 +227,7 @@ static char *events_why(judge_peer *p)
 static void explain(judge_peer *p)
 {
     judge_result *r = &p->r;
-    const bool good = r->behavior == JUDGE_OK || r->behavior == JUDGE_INFORMATIONAL ||
-                      r->behavior == JUDGE_UNIMPLEMENTED;
+    const bool good = r->behavior == JUDGE_OK || r->behavior == JUDGE_INFORMATIONAL;
 
     r->why_log = p->why_log;
     if (good && (r->behavior_close == JUDGE_OK || r->behavior_close == JUDGE_INFORMATIONAL))
@@ -243,8 +242,18 @@ static void explain(judge_peer *p)
     } else if (!good &&
                (p->test->rule == JUDGE_RULE_EVENTS || p->test->rule == JUDGE_RULE_CLOSE_CODE)) {
         r->why = events_why(p);
+    } else if (r->behavior == JUDGE_UNIMPLEMENTED) {
+        r->why = peer_text(p, "permessage-deflate was not agreed on");
     } else if (!good && p->verdict != NULL) {
         r->why = peer_text(p, "%s", p->verdict);
+    }
+    if (r->why != NULL && !r->closed_by_me && r->remote_code >= 0) {
+        char *longer = peer_text(p, "%s (the peer closed with %d%s%s)", r->why, r->remote_code,
+                                 r->remote_reason ? ": " : "",
+                                 r->remote_reason ? r->remote_reason : "");
+
+        free(r->why);
+        r->why = longer;
     }
     if (r->why != NULL)
         return;

@@ -357,7 +357,7 @@ static bool text_ok(const mutant *m, text_state *t, const uint8_t *data, size_t 
             t->left = 0;
         }
         if (b < 0x80) {
-            if (bad_character(m, b, 1))
+            if (f == MUTANT_utf8_no_nul && bad_character(m, b, 1))
                 return false;
         } else if (b < 0xc0) {
             if (f != MUTANT_utf8_stray)

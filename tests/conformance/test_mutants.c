@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The suite is tested itself: a correct server and odd but allowed ones pass every case, and each
+ * deliberate fault fails exactly the cases listed here. At the end no case may be left that no
+ * fault fails. Argument: "light" runs what moves few octets, "data" the rest, "print" shows the
+ * rows as they are now.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "judge_memory.h"
+
+/* Enough for a fault in the third message of a loop. */
+#define MESSAGES 4
+
+/* Which cases a fault is tried on. */
+typedef enum extent {
+    LIGHT, /* those that move few octets, and a sample of the others */
+    ALL,
+} extent;
+
+typedef struct row {
+    mutant_fault fault;
+    extent extent;
+    const char *cases; /* "2.* 5.6": fails these of the ones that are run, and no other */
+} row;
+
+#include "mutant_rows.h"
+
+static judge_table *table;
+static judge_streams *streams;
+
+static int setup(void **state)
+{
+    (void)state;
+    table = judge_table_new();
+    streams = judge_streams_new();
+    return table == NULL || streams == NULL;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    judge_streams_free(streams);
+    judge_table_free(table);
+    return 0;
+}
+
+static bool is_run(const judge_case *c, extent e)
+{
+    static const char *const sample[] = {"9.1.1", "9.2.1", "9.7.1", "9.8.2", "12.1.1", "13.1.1"};
+
+    if (e == ALL || c->weight == 0)
+        return true;
+    for (size_t i = 0; i < sizeof(sample) / sizeof(sample[0]); i++) {
+        if (strcmp(c->id, sample[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool fails(const judge_case *c, mutant_fault fault)
+{
+    const memory_params params = {
+        .fault = fault, .messages = c->echo.count > 0 ? MESSAGES : 0, .streams = streams};
+    judge_result r;
+    bool good;
+
+    judge_in_memory(c, &params, &r);
+    good = judge_is_good(&r);
+    /* What failed has its line for people, what did not has none. */
+    assert_int_equal(r.why != NULL, !good);
+    assert_true(r.why_log < (int)r.n_log);
+    judge_result_deinit(&r);
+    return !good;
+}
+
+/* Length of the first `dots` numbers of an id with their dots; 0: it has fewer. */
+static size_t prefix(const char *id, int dots)
+{
+    for (const char *p = id; *p != '\0'; p++) {
+        if (*p == '.' && --dots == 0)
+            return (size_t)(p - id) + 1;
+    }
+    return 0;
+}
+
+/* The set as text: a whole category or group of those that were run is a pattern. */
+static void describe(const bool *hit, const bool *ran, char *out, size_t room)
+{
+    const size_t n = judge_table_count(table);
+    size_t len = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < n;) {
+        const char *id = judge_table_at(table, i)->id;
+        size_t next = i + 1;
+        const char *star = "";
+        size_t n_id = strlen(id);
+
+        for (int dots = 1; hit[i] && dots <= 2 && *star == '\0'; dots++) {
+            const size_t l = prefix(id, dots);
+            size_t count = 0, k = i;
+            bool whole = l > 0;
+
+            for (size_t before = 0; whole && before < i; before++)
+                whole = !ran[before] || strncmp(judge_table_at(table, before)->id, id, l) != 0;
+            for (; whole && k < n && strncmp(judge_table_at(table, k)->id, id, l) == 0; k++) {
+                count += ran[k];
+                whole = !ran[k] || hit[k];
+            }
+            if (whole && count > 1) {
+                star = "*";
+                n_id = l;
+                next = k;
+            }
+        }
+        if (hit[i])
+            len += (size_t)snprintf(out + len, room - len, "%s%.*s%s", len > 0 ? " " : "",
+                                    (int)n_id, id, star);
+        assert_true(len < room);
+        i = next;
+    }
+}
+
+static void run_row(const row *r, bool *hit, bool *ran)
+{
+    const size_t n = judge_table_count(table);
+
+    for (size_t i = 0; i < n; i++) {
+        const judge_case *c = judge_table_at(table, i);
+
+        ran[i] = is_run(c, r->extent);
+        hit[i] = ran[i] && fails(c, r->fault);
+    }
+}
+
+static void check_rows(extent e)
+{
+    const size_t n = judge_table_count(table);
+    bool *hit = calloc(n, sizeof(*hit)), *ran = calloc(n, sizeof(*ran));
+    char text[16384];
+    int wrong = 0;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (rows[i].extent != e)
+            continue;
+        run_row(&rows[i], hit, ran);
+        describe(hit, ran, text, sizeof(text));
+        if (strcmp(text, rows[i].cases) != 0) {
+            print_error("%s fails: %s\n  expected: %s\n", mutant_name(rows[i].fault), text,
+                        rows[i].cases);
+            wrong++;
+        }
+    }
+    assert_int_equal(wrong, 0);
+    free(hit);
+    free(ran);
+}
+
+static void light_faults(void **state)
+{
+    (void)state;
+    check_rows(LIGHT);
+}
+
+static void data_faults(void **state)
+{
+    (void)state;
+    check_rows(ALL);
+}
+
+static void every_fault_has_a_row(void **state)
+{
+    (void)state;
+    for (unsigned f = 0; f < MUTANT_COUNT; f++) {
+        size_t found = 0;
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+            found += rows[i].fault == (mutant_fault)f;
+        assert_int_equal(found, 1);
+    }
+}
+
+/* Marks the cases that a row says to fail. */
+static void mark(const row *r, bool *hit)
+{
+    const char *p = r->cases;
+
+    while (*p != '\0') {
+        const size_t len = strcspn(p, " ");
+
+        for (size_t i = 0; i < judge_table_count(table); i++) {
+            const judge_case *c = judge_table_at(table, i);
+            const bool star = p[len - 1] == '*';
+
+            if (is_run(c, r->extent) &&
+                (star ? strncmp(c->id, p, len - 1) == 0
+                      : strlen(c->id) == len && strncmp(c->id, p, len) == 0))
+                hit[i] = true;
+        }
+        p += len;
+        p += strspn(p, " ");
+    }
+}
+
+/* By the rows, which the other tests prove. A lost handshake proves nothing about a case. */
+static void no_case_is_dead(void **state)
+{
+    const size_t n = judge_table_count(table);
+    bool *hit = calloc(n, sizeof(*hit));
+    size_t dead = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *name = mutant_name(rows[i].fault);
+
+        if (strncmp(name, "hello_", 6) != 0 && strncmp(name, "drop_", 5) != 0)
+            mark(&rows[i], hit);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const judge_case *c = judge_table_at(table, i);
+
+        /* These cannot fail: their outcome is for information. */
+        if (hit[i] || c->rule == JUDGE_RULE_INFORM || c->rule == JUDGE_RULE_INFORM_LAST)
+            continue;
+        print_error("%s fails on no mutant\n", c->id);
+        dead++;
+    }
+    assert_int_equal(dead, 0);
+    free(hit);
+}
+
+/* What the peer does is the same however its octets are cut. */
+static void cuts_change_nothing(void **state)
+{
+    static const size_t cuts[] = {1, 2, 3, 7};
+    static const mutant_fault faults[] = {MUTANT_none, MUTANT_masked, MUTANT_legal_pings,
+                                          MUTANT_legal_fragments, MUTANT_close_reason};
+
+    (void)state;
+    for (size_t f = 0; f < sizeof(faults) / sizeof(faults[0]); f++) {
+        for (size_t i = 0; i < judge_table_count(table); i++) {
+            const judge_case *c = judge_table_at(table, i);
+            memory_params params = {.fault = faults[f], .messages = 2, .streams = streams};
+            judge_result whole, cut;
+
+            if (!is_run(c, LIGHT) || c->index == 215)
+                continue;
+            judge_in_memory(c, &params, &whole);
+            for (size_t k = 0; k < sizeof(cuts) / sizeof(cuts[0]); k++) {
+                params.cut = cuts[k];
+                judge_in_memory(c, &params, &cut);
+                assert_int_equal(cut.behavior, whole.behavior);
+                assert_int_equal(cut.behavior_close, whole.behavior_close);
+                assert_int_equal(cut.remote_code, whole.remote_code);
+                assert_string_equal(cut.result, whole.result);
+                assert_int_equal(cut.received.n, whole.received.n);
+                judge_result_deinit(&cut);
+            }
+            judge_result_deinit(&whole);
+        }
+    }
+}
+
+/* Where --compat gives Autobahn's verdict instead of ours. */
+static void compat_differs(void **state)
+{
+    static const struct {
+        mutant_fault fault;
+        const char *id;
+        judge_behavior ours, ours_close, compat, compat_close;
+    } differences[] = {
+        {MUTANT_corrupt_70000, "9.1.2", JUDGE_FAILED, JUDGE_OK, JUDGE_OK, JUDGE_OK},
+        {MUTANT_corrupt_late, "9.7.2", JUDGE_FAILED, JUDGE_OK, JUDGE_OK, JUDGE_OK},
+        {MUTANT_echo_twice, "9.1.1", JUDGE_FAILED, JUDGE_OK, JUDGE_OK, JUDGE_OK},
+        {MUTANT_pong_unasked, "9.7.2", JUDGE_OK, JUDGE_OK, JUDGE_FAILED, JUDGE_OK},
+        {MUTANT_corrupt_late, "12.1.2", JUDGE_FAILED, JUDGE_OK, JUDGE_FAILED, JUDGE_OK},
+        {MUTANT_none, "9.1.1", JUDGE_OK, JUDGE_OK, JUDGE_OK, JUDGE_OK},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(differences) / sizeof(differences[0]); i++) {
+        const judge_case *c = judge_table_find(table, differences[i].id);
+        memory_params params = {.fault = differences[i].fault, .messages = 4, .streams = streams};
+        judge_result r;
+
+        judge_in_memory(c, &params, &r);
+        assert_int_equal(r.behavior, differences[i].ours);
+        assert_int_equal(r.behavior_close, differences[i].ours_close);
+        judge_result_deinit(&r);
+        params.compat = true;
+        judge_in_memory(c, &params, &r);
+        assert_int_equal(r.behavior, differences[i].compat);
+        assert_int_equal(r.behavior_close, differences[i].compat_close);
+        judge_result_deinit(&r);
+    }
+}
+
+/* For whoever adds a fault or a case: the rows as they would be. */
+static void print_rows(void)
+{
+    bool *hit, *ran;
+    char text[16384];
+
+    setup(NULL);
+    hit = calloc(judge_table_count(table), sizeof(*hit));
+    ran = calloc(judge_table_count(table), sizeof(*ran));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        run_row(&rows[i], hit, ran);
+        describe(hit, ran, text, sizeof(text));
+        printf("%s|%s\n", mutant_name(rows[i].fault), text);
+    }
+    free(hit);
+    free(ran);
+    teardown(NULL);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest light[] = {
+        cmocka_unit_test(every_fault_has_a_row), cmocka_unit_test(light_faults),
+        cmocka_unit_test(no_case_is_dead),       cmocka_unit_test(cuts_change_nothing),
+        cmocka_unit_test(compat_differs),
+    };
+    const struct CMUnitTest data[] = {
+        cmocka_unit_test(data_faults),
+    };
+
+    if (argc > 1 && strcmp(argv[1], "print") == 0) {
+        print_rows();
+        return 0;
+    }
+    if (argc > 1 && strcmp(argv[1], "data") == 0)
+        return cmocka_run_group_tests(data, setup, teardown);
+    return cmocka_run_group_tests(light, setup, teardown);
+}

@@ -38,12 +38,14 @@ export function sleep(ms) {
 
 let certificate;
 
-// A certificate that clients can verify: { cert, key } as files, and ca as text.
+// A certificate that clients can verify: { cert, key } as files, and ca as text. A child that gets
+// INTEROP_CERTIFICATE uses its parent's.
 export function makeCertificate() {
   if (certificate === undefined) {
-    const cert = join(folder, "cert.pem");
-    const key = join(folder, "key.pem");
-    execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt",
+    const place = process.env.INTEROP_CERTIFICATE ?? folder;
+    const cert = join(place, "cert.pem");
+    const key = join(place, "key.pem");
+    if (place === folder) execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt",
       "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
       "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
     { stdio: "pipe" });

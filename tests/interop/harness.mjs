@@ -142,7 +142,8 @@ export function note(text) {
 
 export class Skip extends Error {}
 
-export async function runTests() {
+// finish: what is to be ended before the program ends.
+export async function runTests(finish = () => {}) {
   let failed = 0;
   console.log(`1..${tests.length}`);
   for (const [i, { name, run, limit }] of tests.entries()) {
@@ -163,6 +164,7 @@ export async function runTests() {
     const took = performance.now() - began;
     if (took > 1000) note(`took ${(took / 1000).toFixed(1)} s`);
   }
+  await finish();
   process.exit(failed > 0 ? 1 : 0);
 }
 

@@ -70,7 +70,8 @@ void judge_corpus_make_bitmap(corpus_out *o)
             if (dx * dx + dy * dy < 60 * 60)
                 v += 60;
             v += (smooth(fine, x, y, 8) - 128) / 6;
-            int grain = (int)corpus_pick(o, 64) + (int)corpus_pick(o, 64) - 63;
+            int grain = (int)corpus_pick(o, 64) - 63;
+            grain += (int)corpus_pick(o, 64);
             v += grain * 44 / 64;
             uint8_t octet = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
             judge_corpus_put(o, &octet, 1);
@@ -85,12 +86,17 @@ static void put_page(corpus_out *o, size_t octets)
 {
     size_t until = o->len + octets;
     judge_corpus_printf(o, "BT /F1 11 Tf 72 720 Td\n");
-    while (o->len + 64 < until)
-        judge_corpus_printf(o, "%u.%u %u.%u %s (%c%c%c) Tj\n", corpus_pick(o, 600),
-                            corpus_pick(o, 100), corpus_pick(o, 840), corpus_pick(o, 100),
-                            operators[corpus_pick(o, 8)], 'a' + (int)corpus_pick_skewed(o, 26),
-                            'a' + (int)corpus_pick_skewed(o, 26),
-                            'a' + (int)corpus_pick_skewed(o, 26));
+    while (o->len + 64 < until) {
+        static const unsigned bounds[] = {600, 100, 840, 100};
+        unsigned v[WSK__COUNT(bounds)];
+        char text[3];
+        for (size_t i = 0; i < WSK__COUNT(bounds); i++)
+            v[i] = corpus_pick(o, bounds[i]);
+        const char *op = operators[corpus_pick(o, WSK__COUNT(operators))];
+        for (size_t i = 0; i < sizeof text; i++)
+            text[i] = (char)('a' + (int)corpus_pick_skewed(o, 26));
+        judge_corpus_printf(o, "%u.%u %u.%u %s (%.3s) Tj\n", v[0], v[1], v[2], v[3], op, text);
+    }
     judge_corpus_printf(o, "ET");
     judge_corpus_fill(o, ' ', until - 1);
     judge_corpus_put(o, "\n", 1);

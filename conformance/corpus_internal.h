@@ -22,6 +22,9 @@ typedef struct corpus_out {
     uint64_t seed;
 } corpus_out;
 
+/* One at a time: the order in which a compiler works out the arguments of a call is its own
+ * affair, and the octets would be, too. */
+
 /* The next random number (splitmix64, public domain constants). */
 static inline uint64_t corpus_random(corpus_out *o)
 {

@@ -25,6 +25,12 @@ void judge_corpus_make_json(corpus_out *o)
 {
     judge_corpus_printf(o, "{\n    \"network\": \"harbour gauges\",\n    \"readings\": [\n");
     for (unsigned id = 1; o->size - o->len > 2 * 900; id++) {
+        const char *place = PICK(o, places);
+        const char *state = PICK(o, states);
+        static const unsigned bounds[] = {6, 1000, 20, 100, 40, 10, 360};
+        unsigned v[WSK__COUNT(bounds)];
+        for (size_t i = 0; i < WSK__COUNT(bounds); i++)
+            v[i] = corpus_pick(o, bounds[i]);
         judge_corpus_printf(o,
                             "        {\n"
                             "            \"identifier\": %u,\n"
@@ -44,9 +50,7 @@ void judge_corpus_make_json(corpus_out *o)
                             "            },\n"
                             "            \"remarks\": []\n"
                             "        },\n",
-                            id, PICK(o, places), PICK(o, states), corpus_pick(o, 6),
-                            corpus_pick(o, 1000), corpus_pick(o, 20), corpus_pick(o, 100),
-                            corpus_pick(o, 40), corpus_pick(o, 10), corpus_pick(o, 360));
+                            id, place, state, v[0], v[1], v[2], v[3], v[4], v[5], v[6]);
     }
     /* The last member makes the length exact. */
     static const char end[] = "\"\n        }\n    ]\n}\n";
@@ -98,7 +102,8 @@ static void put_name(corpus_out *o)
     size_t n = 0;
     unsigned syllables = 2 + corpus_pick(o, 3);
     for (unsigned i = 0; i < syllables && n < sizeof name; i++) {
-        const char *onset = PICK(o, onsets), *nucleus = PICK(o, nuclei);
+        const char *onset = PICK(o, onsets);
+        const char *nucleus = PICK(o, nuclei);
         const char *coda = i + 1 == syllables ? PICK(o, codas) : "";
         n += (size_t)snprintf(name + n, sizeof name - n, "%s%s%s", onset, nucleus, coda);
     }
@@ -119,7 +124,8 @@ static void put_subject(corpus_out *o)
         put_name(o);
         break;
     case 2:
-        judge_corpus_printf(o, "every %s %s of ", PICK(o, adjectives), PICK(o, nouns));
+        judge_corpus_printf(o, "every %s ", PICK(o, adjectives));
+        judge_corpus_printf(o, "%s of ", PICK(o, nouns));
         put_name(o);
         break;
     default:
@@ -196,6 +202,11 @@ void judge_corpus_make_html(corpus_out *o)
     for (unsigned row = 1; o->size - o->len > 2 * 900; row++) {
         bool accent = row % 10 == 0 && accents < 27;
         accents += accent;
+        const char *ware = PICK(o, wares);
+        unsigned amount = corpus_pick(o, 100);
+        unsigned crowns = corpus_pick(o, 900);
+        unsigned cents = corpus_pick(o, 100);
+        unsigned folio = corpus_pick(o, 1000);
         judge_corpus_printf(
             o,
             "  <tr class=\"%s\" id=\"row-%u\">\n"
@@ -208,8 +219,8 @@ void judge_corpus_make_html(corpus_out *o)
             "<span class=\"value\">%u.%02u</span></td>\n"
             "    <td class=\"remark\">folio %u</td>\n"
             "  </tr>\n",
-            row % 2 ? "odd" : "even", row, row, row, PICK(o, wares), accent ? " \xc3\xa0 bord" : "",
-            corpus_pick(o, 100), corpus_pick(o, 900), corpus_pick(o, 100), corpus_pick(o, 1000));
+            row % 2 ? "odd" : "even", row, row, row, ware, accent ? " \xc3\xa0 bord" : "", amount,
+            crowns, cents, folio);
     }
     judge_corpus_printf(o, "</table>\n<!--\n");
     judge_corpus_fill(o, '=', o->size - strlen(end));

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 
-from harness import Skip, check, run_tests, same, test
+from cli_harness import Skip, check, run_tests, same, test
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 
@@ -44,13 +44,6 @@ def links_lead_somewhere():
                 continue
             path = os.path.join(ROOT, os.path.dirname(name), target.split("#")[0])
             check(os.path.exists(path), f"{name}: {target}")
-
-
-@test
-def lines_are_not_too_long():
-    for name in documents():
-        for number, line in enumerate(read(name).splitlines(), 1):
-            check(len(line) <= 100 or line.startswith("|") or "](" in line, f"{name}:{number}")
 
 
 @test

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 
-from harness import PATIENCE, Client, Skip, check, connect, get, run_tests, same, test, wait_until
+from cli_harness import PATIENCE, Client, Skip, check, connect, get, run_tests, same, test, wait_until
 
 PROGRAMS = dict(a.split("=", 1) for a in sys.argv[2:])
 del sys.argv[2:]

@@ -5,7 +5,7 @@ import json
 import re
 import signal
 
-from harness import Client, Server, check, get, run_tests, same, test, wait_until
+from cli_harness import Client, Server, check, get, run_tests, same, test, wait_until
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 

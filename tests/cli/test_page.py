@@ -5,7 +5,7 @@ import base64
 import hashlib
 import re
 
-from harness import Server, check, get, http, run_tests, same, test
+from cli_harness import Server, check, get, http, run_tests, same, test
 
 
 @test

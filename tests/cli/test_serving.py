@@ -5,7 +5,7 @@ import os
 import tempfile
 import threading
 
-from harness import (Client, Server, Skip, check, get, http, run_tests, same, test, wait_until,
+from cli_harness import (Client, Server, Skip, check, get, http, run_tests, same, test, wait_until,
                      websock)
 
 

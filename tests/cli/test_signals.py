@@ -8,7 +8,7 @@ import ssl
 import tempfile
 import time
 
-from harness import (PATIENCE, Client, Server, check, connect, make_certificate, run_tests, same,
+from cli_harness import (PATIENCE, Client, Server, check, connect, make_certificate, run_tests, same,
                      test, wait_until)
 
 

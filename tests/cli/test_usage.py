@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 
-from harness import PROGRAM, Server, check, run_tests, same, test, websock
+from cli_harness import PROGRAM, Server, check, run_tests, same, test, websock
 
 
 def wrong(args, *words):

@@ -494,6 +494,7 @@ static int run_workers(serve *s, int signal_fd)
     } else {
         s->log.holding = false;
         serve_banner(s);
+        serve_workers_go(s->workers, s->n_workers);
         code = watch(s, signal_fd);
     }
     /* From here on a signal has its usual effect, should ending ever take long. */
@@ -502,7 +503,7 @@ static int run_workers(serve *s, int signal_fd)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-    serve_workers_end(s->workers, started);
+    serve_workers_end(s->workers, started, started == s->n_workers);
     if (started == s->n_workers && log_end(s) == 0 && code == EXIT_DROPPED)
         code = EXIT_SUCCESS;
     return code;

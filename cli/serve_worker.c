@@ -547,6 +547,12 @@ static void tear_down(serve_worker *w)
     strings_free(w->real_urls);
 }
 
+static void take(sem_t *sem)
+{
+    while (sem_wait(sem) < 0)
+        assert(errno == EINTR);
+}
+
 static void *run(void *ud)
 {
     serve_worker *w = ud;
@@ -557,7 +563,8 @@ static void *run(void *ud)
         return NULL;
     }
     sem_post(&w->started);
-    int r = wsk_loop_run(w->loop);
+    take(&w->may_run);
+    int r = w->abandoned ? WSK_OK : wsk_loop_run(w->loop);
     if (r < 0) {
         serve_log_line(&w->serve->log, WSK_LOG_ERROR, "worker %zu: the event loop failed: %s",
                        w->index, r == WSK_ERR_SYS ? strerror(errno) : wsk_strerror(r));
@@ -565,8 +572,7 @@ static void *run(void *ud)
         tell(w);
     }
     sem_post(&w->left);
-    while (sem_wait(&w->may_free) < 0)
-        assert(errno == EINTR);
+    take(&w->may_free);
     tear_down(w);
     return NULL;
 }
@@ -577,6 +583,7 @@ bool serve_worker_start(serve_worker *w, serve *s, size_t index)
     w->serve = s;
     w->index = index;
     sem_init(&w->started, 0, 0);
+    sem_init(&w->may_run, 0, 0);
     sem_init(&w->left, 0, 0);
     sem_init(&w->may_free, 0, 0);
     int error = pthread_create(&w->thread, NULL, run, w);
@@ -585,8 +592,7 @@ bool serve_worker_start(serve_worker *w, serve *s, size_t index)
                  strerror(error));
         return false;
     }
-    while (sem_wait(&w->started) < 0)
-        assert(errno == EINTR);
+    take(&w->started);
     if (w->error[0] != 0) {
         pthread_join(w->thread, NULL);
         return false;
@@ -594,15 +600,23 @@ bool serve_worker_start(serve_worker *w, serve *s, size_t index)
     return true;
 }
 
-void serve_workers_end(serve_worker *workers, size_t n)
+void serve_workers_go(serve_worker *workers, size_t n)
 {
-    /* Nobody may free a loop while another worker can still post to it: first all loops end. */
     for (size_t i = 0; i < n; i++)
+        sem_post(&workers[i].may_run);
+}
+
+void serve_workers_end(serve_worker *workers, size_t n, bool running)
+{
+    for (size_t i = 0; i < n && !running; i++)
+        workers[i].abandoned = true;
+    if (!running)
+        serve_workers_go(workers, n);
+    /* Nobody may free a loop while another worker can still post to it: first all loops end. */
+    for (size_t i = 0; i < n && running; i++)
         wsk_loop_stop(workers[i].loop);
-    for (size_t i = 0; i < n; i++) {
-        while (sem_wait(&workers[i].left) < 0)
-            assert(errno == EINTR);
-    }
+    for (size_t i = 0; i < n; i++)
+        take(&workers[i].left);
     for (size_t i = 0; i < n; i++)
         sem_post(&workers[i].may_free);
     for (size_t i = 0; i < n; i++)

@@ -26,6 +26,8 @@ struct serve_worker {
     char error[1024];     /* why it does not; "" if it does */
     bool wrong_url;       /* because a URL is none */
     char **real_urls;     /* of worker 0: with the ports that the kernel chose */
+    sem_t may_run;        /* posted when all others have a loop that can be posted to */
+    bool abandoned;       /* one of them has not: do not run */
     sem_t left;           /* posted when its loop has ended */
     sem_t may_free;       /* the others no longer post to it */
     atomic_bool drained;  /* nobody is connected any more */
@@ -37,9 +39,12 @@ struct serve_worker {
 
 /* Starts the thread and waits until it listens or has failed: then false and w->error. */
 bool serve_worker_start(serve_worker *w, serve *serve, size_t index);
+/* Lets all of them accept connections. */
+void serve_workers_go(serve_worker *workers, size_t n);
 /* Stops listening, closes every connection with 1001, and tells event_fd when they are gone. */
 bool serve_worker_drain(serve_worker *w);
-/* Ends all of the n workers that were started; connections that are left are dropped. */
-void serve_workers_end(serve_worker *workers, size_t n);
+/* Ends the n workers that were started, whether they run or not; connections that are left are
+ * dropped. */
+void serve_workers_end(serve_worker *workers, size_t n, bool running);
 
 #endif

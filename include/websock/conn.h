@@ -338,6 +338,12 @@ typedef struct wsk_request_options {
 WSK_API int wsk_conn_request(wsk_conn *c, const wsk_request_options *options);
 /* Status of the response, 0 before there is one. */
 WSK_API unsigned wsk_conn_status(const wsk_conn *c);
+/*
+ * The first octets (at most 1,024) of the body of a response that refuses: they often say why.
+ * WSK_EV_FAIL waits for them, for linger_timeout at most. Readable as the response's fields are;
+ * ptr NULL if there is none.
+ */
+WSK_API wsk_str wsk_conn_body(const wsk_conn *c);
 
 /* ------ open connection ------ */
 

@@ -91,6 +91,7 @@ unsigned wsk_conn_wants(const wsk_conn *c)
             wants |= WSK_WANT_READ;
         break;
     case WSK__PHASE_HEAD:
+    case WSK__PHASE_BODY:
     case WSK__PHASE_IGNORE:
         if (!c->eof)
             wants |= WSK_WANT_READ;
@@ -109,6 +110,8 @@ void wsk_conn_lost(wsk_conn *c, const char *text)
 {
     if (c->lost || c->end_given)
         return;
+    if (c->phase == WSK__PHASE_BODY)
+        wsk__body_end(c);
     c->lost = true;
     wsk__output_clear(c);
     /* After both close frames the connection was closed, however TCP ended. */
@@ -187,8 +190,12 @@ void wsk_conn_tick(wsk_conn *c, uint64_t now, uint64_t *ret_next)
         wsk__fail_silently(c, "the peer did not take our output in time");
     switch ((wsk_state)c->state) {
     case WSK_STATE_CONNECTING:
-        if (due(c, now, c->t_data, c->cfg->o.open_timeout, &next))
+        if (c->phase == WSK__PHASE_BODY) {
+            if (due(c, now, c->t_data, c->cfg->o.linger_timeout, &next))
+                wsk__body_end(c);
+        } else if (due(c, now, c->t_data, c->cfg->o.open_timeout, &next)) {
             wsk__refuse(c, 408, "the opening handshake took too long");
+        }
         break;
     case WSK_STATE_OPEN:
         tick_open(c, now, &next);

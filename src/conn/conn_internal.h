@@ -5,6 +5,7 @@
  *   conn_config.c   options -> checked, immutable config
  *   conn.c          life, clock, wants, getters
  *   conn_opening.c  CONNECTING: heads, negotiation (both roles)
+ *   conn_body.c     the begin of the body of a response that refuses
  *   conn_receive.c  octets -> frames -> messages -> events
  *   conn_send.c     messages -> frames -> queue
  *   conn_output.c   the queue
@@ -61,6 +62,20 @@ void wsk__conn_env_deinit(wsk__conn_env *env);
 
 /* ------------------------------------------------------------------------------- the parts -- */
 
+/* As much of the body of a response as is kept for the program. */
+#define WSK__BODY_MAX 1024
+
+typedef struct wsk__body {
+    const char *why; /* the failure that waits for it */
+    uint64_t left;   /* of the body, or of the chunk */
+    size_t octets;   /* taken from the input, with what is around chunks */
+    size_t len;
+    bool chunked;
+    bool to_the_end; /* of the input */
+    uint8_t state;   /* in a chunk */
+    uint8_t data[WSK__BODY_MAX];
+} wsk__body;
+
 /* The opening handshake, from the first octet to the call behind WSK_EV_OPEN. */
 typedef struct wsk__opening {
     char *buf; /* the head as far as it is here; nothing behind it */
@@ -74,6 +89,7 @@ typedef struct wsk__opening {
     wsk_str ws_key;             /* server: of the request */
     char key[WSK__KEY_LEN + 1]; /* client: sent */
     unsigned status;
+    wsk__body *body;     /* client, of a refusal */
     wsk__field fields[]; /* config.max_fields */
 } wsk__opening;
 
@@ -136,6 +152,7 @@ typedef struct wsk__mask_keys {
 typedef enum wsk__phase {
     WSK__PHASE_HEAD = 0, /* opening handshake */
     WSK__PHASE_WAIT,     /* request given to the program, no answer yet */
+    WSK__PHASE_BODY,     /* client: of a response that refuses */
     WSK__PHASE_FRAME,    /* a frame header is next */
     WSK__PHASE_PAYLOAD,  /* inside a data frame */
     WSK__PHASE_IGNORE,   /* closed or failed: input is counted and dropped */
@@ -266,6 +283,15 @@ void wsk__end_output(wsk_conn *c);
 /* Takes input of phase HEAD. True if *ret was set to an event. */
 bool wsk__opening_next(wsk_conn *c, wsk_event *ret);
 void wsk__opening_free(wsk_conn *c);
+
+/* ---- conn_body.c ---- */
+
+/* The response refuses, for this reason: the failure follows its body, or comes now. */
+void wsk__body_begin(wsk_conn *c, const char *why);
+/* Takes input of phase BODY. */
+void wsk__body_next(wsk_conn *c);
+/* No more of it comes: the failure. */
+void wsk__body_end(wsk_conn *c);
 
 /* ---- conn_receive.c ---- */
 /* Where input stands now, and that n octets of it are used. */

@@ -14,6 +14,7 @@ void wsk__opening_free(wsk_conn *c)
     if (c->opening == NULL)
         return;
     wsk__free(c->cfg->hooks, c->opening->buf);
+    wsk__free(c->cfg->hooks, c->opening->body);
     wsk__free(c->cfg->hooks, c->opening);
     c->opening = NULL;
 }
@@ -228,7 +229,10 @@ static void take_response(wsk_conn *c, wsk__opening *op)
     if (!wsk__handshake_judge_response(
             &op->head, op->key, (const char *const *)c->cfg->subprotocols, &c->subprotocol, &why) ||
         !wsk__ext_set_confirm(c, &op->head, &why)) {
-        wsk__fail_silently(c, why != NULL ? why : "the handshake failed");
+        if (c->status != 101 && why != NULL)
+            wsk__body_begin(c, why);
+        else
+            wsk__fail_silently(c, why != NULL ? why : "the handshake failed");
         return;
     }
     opened(c);

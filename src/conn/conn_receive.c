@@ -718,6 +718,10 @@ int wsk_conn_next(wsk_conn *c, wsk_event *ret)
         case WSK__PHASE_WAIT:
             wait = true;
             break;
+        case WSK__PHASE_BODY:
+            wsk__body_next(c);
+            wait = c->phase == WSK__PHASE_BODY;
+            break;
         case WSK__PHASE_FRAME:
             if (WSK__UNLIKELY(c->open_pending)) {
                 c->open_pending = false;

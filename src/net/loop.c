@@ -268,6 +268,8 @@ void wsk_loop_free(wsk_loop *loop)
 {
     if (loop == NULL)
         return;
+    wsk__resolver_leave(loop->resolver);
+    loop->resolver = NULL;
     /* Posted calls may post, close streams, and so on. */
     loop->in_turn = true;
     do {

@@ -18,6 +18,7 @@
 #define TAG_STREAM 0u
 #define TAG_LSOCK  1u
 #define TAG_WAKE   2u
+#define TAG_WATCH  3u
 #define TAG_MASK   3u
 
 typedef struct epoll_io {
@@ -238,6 +239,39 @@ static void accept_some(wsk__lsock *l, const struct epoll_event *event)
     }
 }
 
+/* ------------------------------------------------------------------------------ watching -- */
+
+static int io_watch(wsk__watch *w)
+{
+    epoll_io *e = w->loop->io_data;
+    struct epoll_event event = {.events = (w->output ? EPOLLOUT : EPOLLIN) | EPOLLONESHOT,
+                                .data.u64 = (uintptr_t)w | TAG_WATCH};
+
+    if (w->loop->sys->epoll_ctl(e->fd, w->known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, w->fd, &event) < 0)
+        return WSK_ERR_SYS;
+    w->known = w->armed = true;
+    return WSK_OK;
+}
+
+static void io_unwatch(wsk__watch *w)
+{
+    epoll_io *e = w->loop->io_data;
+
+    if (w->known)
+        w->loop->sys->epoll_ctl(e->fd, EPOLL_CTL_DEL, w->fd, NULL);
+    w->known = w->armed = false;
+    for (int i = 0; i < e->n; i++) {
+        if (e->events[i].data.u64 == ((uintptr_t)w | TAG_WATCH))
+            e->events[i].events = 0;
+    }
+}
+
+static void watch_event(wsk__watch *w)
+{
+    w->armed = false;
+    w->ready(w);
+}
+
 static void io_dispatch(wsk_loop *loop)
 {
     epoll_io *e = loop->io_data;
@@ -250,6 +284,8 @@ static void io_dispatch(wsk_loop *loop)
             stream_event(event->data.ptr, event->events);
         else if (tag == TAG_WAKE)
             wsk__loop_woken(loop);
+        else if (event->events != 0 && tag == TAG_WATCH)
+            watch_event((wsk__watch *)(uintptr_t)(event->data.u64 & ~(uint64_t)TAG_MASK));
         else if (event->events != 0)
             accept_some((wsk__lsock *)(uintptr_t)(event->data.u64 & ~(uint64_t)TAG_MASK), event);
     }
@@ -271,4 +307,6 @@ const wsk__io_ops wsk__io_epoll = {
     .stream_block = stream_block,
     .listen = io_listen,
     .unlisten = io_unlisten,
+    .watch = io_watch,
+    .unwatch = io_unwatch,
 };

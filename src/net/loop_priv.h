@@ -21,6 +21,7 @@
 #include "net/sys.h"
 #include "net/timer_wheel.h"
 #include "net/tls_session.h"
+#include "net/watch.h"
 #include "util/mem.h"
 
 /* Bits of wsk__stream.state. The uppermost 8 hold the errno that broke the transport. */
@@ -116,6 +117,9 @@ typedef struct wsk__io_ops {
 
     int (*listen)(wsk__lsock *l);    /* (re)starts accepting */
     void (*unlisten)(wsk__lsock *l); /* stops, and closes the socket */
+
+    int (*watch)(wsk__watch *w);    /* (re)starts waiting, once */
+    void (*unwatch)(wsk__watch *w); /* forgets the descriptor, and leaves it open */
 } wsk__io_ops;
 
 extern const wsk__io_ops wsk__io_epoll;
@@ -131,6 +135,7 @@ typedef struct wsk__tls_room {
 } wsk__tls_room;
 
 typedef struct wsk__post wsk__post;
+typedef struct wsk__resolver wsk__resolver;
 
 struct wsk_loop {
     const wsk_hooks *hooks;
@@ -163,7 +168,8 @@ struct wsk_loop {
     uint8_t *scratch;        /* of WSK__SCRATCH octets */
     wsk__tls_room *tls_room; /* made for the first TLS stream */
     bool cipher_lent;
-    wsk__stream *receiving; /* its `received` is running */
+    wsk__stream *receiving;  /* its `received` is running */
+    wsk__resolver *resolver; /* made for the first look-up */
 };
 
 /* ---- loop.c ---- */
@@ -206,6 +212,10 @@ void wsk__stream_tls_take(wsk__stream *s, uint8_t *data, size_t n);
 /* now: not by way of a queue. */
 void wsk__stream_tls_pump(wsk__stream *s, bool now);
 void wsk__stream_tls_settled(wsk__stream *s, const uint8_t *base, size_t n, size_t total, int err);
+
+/* ---- resolver.c ---- */
+/* The loop ends: look-ups that are still under way report to no one. NULL is fine. */
+void wsk__resolver_leave(wsk__resolver *r);
 
 /* ---- listener.c ---- */
 void wsk__listener_accepted(wsk__lsock *l, int fd);

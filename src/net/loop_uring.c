@@ -59,7 +59,7 @@ typedef struct held {
 
 /* What a descriptor number stands for now. */
 typedef struct file {
-    void *obj;           /* wsk__stream or wsk__lsock */
+    void *obj;           /* wsk__stream, wsk__lsock, or wsk__watch */
     held *held;          /* the last one */
     uint32_t generation; /* 24 bits */
     uint32_t send;       /* SENDING: number of its record */
@@ -790,6 +790,17 @@ static void accept_done(wsk_loop *loop, const struct io_uring_cqe *cqe)
         wsk__listener_rest(l, EAGAIN);
 }
 
+static void watch_done(uring_io *u, const struct io_uring_cqe *cqe)
+{
+    file *f = tag_file(u, cqe->user_data);
+
+    if (f == NULL)
+        return;
+    wsk__watch *w = f->obj;
+    w->armed = false;
+    w->ready(w);
+}
+
 static void watch_wake(wsk_loop *loop)
 {
     struct io_uring_sqe *sqe = new_request(loop->io_data, 0);
@@ -828,6 +839,9 @@ static void io_dispatch(wsk_loop *loop)
             if (!(cqe.flags & IORING_CQE_F_MORE))
                 watch_wake(loop);
             wsk__loop_woken(loop);
+            break;
+        case WSK__REQUEST_WATCH:
+            watch_done(u, &cqe);
             break;
         case WSK__REQUEST_SEND: /* seen by scan() */
         case WSK__REQUEST_CANCEL:
@@ -937,6 +951,46 @@ static void io_unlisten(wsk__lsock *l)
     }
     l->armed = false;
     close_fd(u, l->fd);
+    submit_now(u);
+}
+
+/* ------------------------------------------------------------------------------ watching -- */
+
+static uint64_t watch_tag(const wsk__watch *w)
+{
+    const uring_io *u = w->loop->io_data;
+
+    return tag(WSK__REQUEST_WATCH, u->files[w->fd].generation, (uint32_t)w->fd);
+}
+
+static int io_watch(wsk__watch *w)
+{
+    uring_io *u = w->loop->io_data;
+
+    if (!w->known)
+        WSK_TRY(open_file(w->loop, w->fd, w));
+    w->known = true;
+    struct io_uring_sqe *sqe = new_request(u, 0);
+    if (sqe == NULL) {
+        errno = EAGAIN;
+        return WSK_ERR_SYS;
+    }
+    io_uring_prep_poll_add(sqe, w->fd, w->output ? POLLOUT : POLLIN);
+    sqe->user_data = watch_tag(w);
+    w->armed = true;
+    return WSK_OK;
+}
+
+static void io_unwatch(wsk__watch *w)
+{
+    uring_io *u = w->loop->io_data;
+
+    if (w->armed)
+        cancel(u, watch_tag(w));
+    if (w->known)
+        forget_file(w->loop, &u->files[w->fd]);
+    w->known = w->armed = false;
+    /* The request names the descriptor's number, which may be another's before the next wait. */
     submit_now(u);
 }
 
@@ -1094,4 +1148,6 @@ const wsk__io_ops wsk__io_uring = {
     .scratch = io_scratch,
     .listen = io_listen,
     .unlisten = io_unlisten,
+    .watch = io_watch,
+    .unwatch = io_unwatch,
 };

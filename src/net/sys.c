@@ -10,6 +10,11 @@ static int sys_eventfd(unsigned value, int flags)
     return eventfd(value, flags);
 }
 
+static int sys_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+    return connect(fd, addr, len);
+}
+
 const wsk__sys wsk__sys_default = {
     .recv = recv,
     .send = send,
@@ -19,5 +24,8 @@ const wsk__sys wsk__sys_default = {
     .epoll_ctl = epoll_ctl,
     .epoll_wait = epoll_wait,
     .eventfd = sys_eventfd,
+    .connect = sys_connect,
+    .getaddrinfo = getaddrinfo,
+    .freeaddrinfo = freeaddrinfo,
     .malloc = malloc,
 };

@@ -12,6 +12,7 @@
 #ifndef WSK_NET_SYS_H
 #define WSK_NET_SYS_H
 
+#include <netdb.h>
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -28,6 +29,7 @@ typedef enum wsk__sys_request {
     WSK__REQUEST_WAKE = 5,
     WSK__REQUEST_CANCEL = 6,
     WSK__REQUEST_READABLE = 7,
+    WSK__REQUEST_WATCH = 8,
 } wsk__sys_request;
 
 typedef struct wsk__sys {
@@ -39,7 +41,12 @@ typedef struct wsk__sys {
     int (*epoll_ctl)(int ep, int op, int fd, struct epoll_event *event);
     int (*epoll_wait)(int ep, struct epoll_event *events, int max, int timeout_ms);
     int (*eventfd)(unsigned value, int flags);
-    void *(*malloc)(size_t n); /* of posted calls only: they come from any thread */
+    int (*connect)(int fd, const struct sockaddr *addr, socklen_t len);
+    /* On any thread. */
+    int (*getaddrinfo)(const char *host, const char *port, const struct addrinfo *hints,
+                       struct addrinfo **ret);
+    void (*freeaddrinfo)(struct addrinfo *list);
+    void *(*malloc)(size_t n); /* of posted calls and look-ups only: they belong to any thread */
     /* io_uring; NULL: as it is. */
     int (*uring_setup)(void); /* a negative errno refuses the ring */
     size_t (*clip)(size_t n);

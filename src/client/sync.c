@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The blocking form of the client: a loop of its own, turned while a function waits. At most one
+ * message is kept: then reading is paused, and the peer has to wait.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "client/client_internal.h"
+
+struct wsk_sync {
+    wsk_loop *loop;
+    wsk_client *client; /* NULL: not even that could be made */
+    const wsk_hooks *hooks;
+    const char *text; /* if there is no client */
+    uint8_t *data;    /* the message that was given last, or waits to be given */
+    size_t len, cap;
+    wsk_opcode opcode;
+    bool waiting; /* data is a message that was not given yet */
+    bool opened;  /* on_open came */
+    bool over;    /* on_close or on_fail came */
+    bool closing; /* by wsk_sync_close(): messages are of no use any more */
+    bool no_memory;
+    bool clean;
+    unsigned code;
+    char reason[WSK__PING_MAX];
+};
+
+static int keep(wsk_sync *s, const void *data, size_t len)
+{
+    if (s->cap < len + 1) {
+        uint8_t *fresh = wsk__alloc(s->hooks, len + 1);
+
+        if (fresh == NULL)
+            return WSK_ERR_NOMEM;
+        wsk__free(s->hooks, s->data);
+        s->data = fresh;
+        s->cap = len + 1;
+    }
+    if (len > 0)
+        memcpy(s->data, data, len);
+    s->data[len] = 0;
+    s->len = len;
+    return WSK_OK;
+}
+
+/* -------------------------------------------------------------------------------- handlers -- */
+
+static void on_open(wsk_client *c)
+{
+    wsk_sync *s = wsk_client_data(c);
+
+    s->opened = true;
+    wsk_client_pause(c, true);
+}
+
+static void on_message(wsk_client *c, wsk_opcode op, uint8_t *data, size_t len)
+{
+    wsk_sync *s = wsk_client_data(c);
+
+    if (s->closing)
+        return;
+    if (keep(s, data, len) < 0) {
+        s->no_memory = true;
+        wsk_client_drop(c);
+        return;
+    }
+    s->opcode = op;
+    s->waiting = true;
+    wsk_client_pause(c, true);
+}
+
+static void on_close(wsk_client *c, unsigned code, const char *reason, const char *text)
+{
+    wsk_sync *s = wsk_client_data(c);
+    size_t n = strlen(reason);
+
+    (void)text;
+    s->over = true;
+    s->code = code;
+    s->clean = wsk_conn_was_clean(wsk_client_conn(c));
+    memcpy(s->reason, reason, n + 1);
+}
+
+static void on_fail(wsk_client *c, wsk_fail kind, unsigned status, const char *text)
+{
+    wsk_sync *s = wsk_client_data(c);
+
+    (void)kind;
+    (void)status;
+    (void)text;
+    s->over = true;
+}
+
+/* ----------------------------------------------------------------------------------- making -- */
+
+static int make(wsk_sync *s, const wsk_client_options *options)
+{
+    wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
+    wsk_client_handlers h = WSK_CLIENT_HANDLERS_INIT;
+    wsk_loop_options lo = WSK_LOOP_OPTIONS_INIT;
+
+    if (options != NULL)
+        memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));
+    o.retry_initial = 0;
+    if (o.conn.flags & WSK_CONN_STREAM)
+        return WSK_ERR_INVAL;
+    h.on_open = on_open;
+    h.on_message = on_message;
+    h.on_close = on_close;
+    h.on_fail = on_fail;
+    lo.hooks = s->hooks;
+    /* One connection gains nothing by io_uring, and its rings are costly to make. */
+    lo.io = WSK_IO_EPOLL;
+    WSK_TRY(wsk_loop_new(&s->loop, &lo));
+    return wsk_client_new(&s->client, s->loop, &o, &h, s);
+}
+
+static int error_of(const wsk_client *c)
+{
+    switch (c->failure) {
+    case WSK_FAIL_RESOLVE:
+        return WSK_ERR_RESOLVE;
+    case WSK_FAIL_CONNECT:
+        errno = c->err;
+        return WSK_ERR_SYS;
+    case WSK_FAIL_TLS:
+        return WSK_ERR_TLS;
+    case WSK_FAIL_TIMEOUT:
+        return WSK_ERR_TIMEOUT;
+    default:
+        return WSK_ERR_FAILED;
+    }
+}
+
+int wsk_sync_connect(wsk_sync **ret, const char *url, const wsk_client_options *options)
+{
+    const wsk_hooks *hooks = options != NULL ? options->conn.hooks : NULL;
+    wsk_sync *s = wsk__alloc0(hooks, sizeof(*s));
+    int r;
+
+    *ret = s;
+    if (s == NULL)
+        return WSK_ERR_NOMEM;
+    s->hooks = hooks;
+    r = make(s, options);
+    if (r == WSK_OK)
+        r = url != NULL ? wsk_client_connect(s->client, url) : WSK_ERR_INVAL;
+    if (r < 0) {
+        s->over = true;
+        s->text = wsk_strerror(r);
+        return r;
+    }
+    while (!s->opened && !s->over && r == WSK_OK)
+        r = wsk_loop_turn(s->loop, -1);
+    if (r < 0 || !s->over)
+        return r;
+    return s->opened ? WSK_OK : error_of(s->client);
+}
+
+void wsk_sync_free(wsk_sync *s)
+{
+    if (s == NULL)
+        return;
+    wsk_client_free(s->client);
+    wsk_loop_free(s->loop);
+    wsk__free(s->hooks, s->data);
+    wsk__free(s->hooks, s);
+}
+
+/* ------------------------------------------------------------------------------------ using -- */
+
+static uint64_t clock_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+int wsk_sync_send(wsk_sync *s, wsk_opcode op, const void *data, size_t len, unsigned flags)
+{
+    int r;
+
+    if (s->client == NULL || s->over)
+        return WSK_ERR_STATE;
+    WSK_TRY(wsk_client_send(s->client, op, data, len, flags));
+    /* Both sides sending at once must not wait for each other: one message may come. */
+    if (!s->waiting)
+        wsk_client_pause(s->client, false);
+    do {
+        r = wsk_loop_turn(s->loop, wsk_client_queued(s->client) > 0 ? -1 : 0);
+    } while (r == WSK_OK && !s->over && wsk_client_queued(s->client) > 0);
+    wsk_client_pause(s->client, true);
+    if (r < 0)
+        return r;
+    return s->over ? WSK_ERR_FAILED : WSK_OK;
+}
+
+static int give(wsk_sync *s, wsk_message *ret)
+{
+    s->waiting = false;
+    ret->opcode = s->opcode;
+    ret->data = s->data;
+    ret->len = s->len;
+    ret->code = 0;
+    return WSK_OK;
+}
+
+static int give_close(wsk_sync *s, wsk_message *ret)
+{
+    if (s->no_memory)
+        return WSK_ERR_NOMEM;
+    ret->opcode = WSK_OP_CLOSE;
+    ret->data = (uint8_t *)s->reason;
+    ret->len = strlen(s->reason);
+    ret->code = s->code;
+    return WSK_OK;
+}
+
+int wsk_sync_recv(wsk_sync *s, wsk_message *ret, int timeout_ms)
+{
+    uint64_t end = timeout_ms > 0 ? clock_ms() + (uint64_t)timeout_ms : 0;
+    int left = timeout_ms;
+
+    if (s->client == NULL || !s->opened)
+        return WSK_ERR_STATE;
+    if (s->waiting)
+        return give(s, ret);
+    if (s->over)
+        return give_close(s, ret);
+    wsk_client_pause(s->client, false);
+    for (;;) {
+        int r = wsk_loop_turn(s->loop, left);
+
+        if (s->waiting)
+            return give(s, ret);
+        if (s->over)
+            return give_close(s, ret);
+        if (r < 0)
+            return r;
+        if (timeout_ms < 0)
+            continue;
+        uint64_t now = clock_ms();
+        if (timeout_ms == 0 || now >= end)
+            break;
+        left = (int)(end - now);
+    }
+    wsk_client_pause(s->client, true);
+    return WSK_ERR_TIMEOUT;
+}
+
+int wsk_sync_close(wsk_sync *s, unsigned code, const char *reason)
+{
+    int r;
+
+    if (s->client == NULL || !s->opened)
+        return WSK_ERR_STATE;
+    if (!s->over) {
+        WSK_TRY(wsk_client_close(s->client, code, reason));
+        s->closing = true;
+        s->waiting = false;
+        wsk_client_pause(s->client, false);
+        do {
+            r = wsk_loop_turn(s->loop, -1);
+        } while (r == WSK_OK && !s->over);
+        WSK_TRY(r);
+    }
+    return s->clean ? WSK_OK : WSK_ERR_FAILED;
+}
+
+const wsk_client *wsk_sync_client(const wsk_sync *s)
+{
+    return s->client;
+}
+
+const char *wsk_sync_text(const wsk_sync *s)
+{
+    if (s == NULL)
+        return wsk_strerror(WSK_ERR_NOMEM);
+    if (s->client != NULL && *wsk_client_text(s->client) != 0)
+        return wsk_client_text(s->client);
+    return s->text != NULL ? s->text : "";
+}

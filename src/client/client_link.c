@@ -202,6 +202,24 @@ static void defer(wsk__link *l)
 
 /* ---------------------------------------------------------------------------------- stream -- */
 
+/* Shows the n octets at the head of the queue, which went out. */
+static void show_sent(wsk__link *l, size_t n)
+{
+    wsk_client *c = l->client;
+    struct iovec iov[64];
+
+    if (c->h.on_wire == NULL)
+        return;
+    /* As on_output() gave them: they have not moved since. */
+    size_t k = wsk_conn_output(&l->conn, iov, WSK__COUNT(iov));
+    for (size_t i = 0; i < k && n > 0; i++) {
+        size_t len = iov[i].iov_len < n ? iov[i].iov_len : n;
+
+        WSK__CLIENT_CALL(c, on_wire, c, true, iov[i].iov_base, len);
+        n -= len;
+    }
+}
+
 static void take(wsk__link *l, uint8_t *data, size_t n)
 {
     wsk_client *c = l->client;
@@ -209,7 +227,11 @@ static void take(wsk__link *l, uint8_t *data, size_t n)
 
     if (l->deferred)
         run(l); /* what was waiting comes first */
-    if (l->ended || wsk_conn_feed(&l->conn, data, n, wsk_loop_now(c->loop)) < 0)
+    if (l->ended)
+        return;
+    if (n > 0)
+        WSK__CLIENT_CALL(c, on_wire, c, false, data, n);
+    if (wsk_conn_feed(&l->conn, data, n, wsk_loop_now(c->loop)) < 0)
         return;
     if (l->conn.queued == 0 && n > 0) {
         void *scratch = wsk__loop_scratch(c->loop, &room);
@@ -265,6 +287,7 @@ static void on_sent(wsk__stream *stream, size_t n)
     if (l->ended)
         return;
     wsk__client_enter(l->client);
+    show_sent(l, n);
     wsk_conn_sent(&l->conn, n, wsk_loop_now(l->client->loop));
     (void)wsk__conn_unlend_output(&l->conn);
     /* Not from within a handler that flushes: then run() is under way and sees it itself. */

@@ -6,6 +6,7 @@
 #                      (ARGS="wss://127.0.0.1:8889/wss --tls-self-signed" for something else)
 #   make test          installs missing packages, runs every test with assertions on
 #   make bench         runs the benchmarks
+#   make conformance   the full conformance suite against websock serve; reports in build/report
 #   make install       PREFIX=/usr/local DESTDIR=
 #   make format        formats the C files; make check-format only looks
 #   make coverage      tests with coverage: build-coverage/meson-logs/coveragereport/index.html
@@ -20,7 +21,7 @@ ARGS     ?=
 MESON    ?= meson
 TESTARGS ?=
 
-.PHONY: all run test bench install format check-format coverage fuzz clean
+.PHONY: all run test bench conformance install format check-format coverage fuzz clean
 .SILENT:
 
 all: $(BUILD)/build.ninja
@@ -28,8 +29,8 @@ all: $(BUILD)/build.ninja
 
 # A release: assertions off, no tests, so that nothing is needed that only they use.
 $(BUILD)/build.ninja:
-	command -v $(MESON) ninja pkg-config >/dev/null || \
-	    { echo 'Packages are missing; "scripts/packages build" installs them.' >&2; exit 1; }
+	for tool in $(MESON) ninja pkg-config; do command -v $$tool >/dev/null || \
+	    { echo 'Packages are missing; "scripts/packages build" installs them.' >&2; exit 1; }; done
 	$(MESON) setup $(BUILD) --prefix '$(PREFIX)' \
 	    -Dtests=false -Dfuzz=false -Dbench=false -Dexamples=false
 
@@ -54,6 +55,9 @@ build-bench/build.ninja:
 bench: build-bench/build.ninja
 	ninja -C build-bench
 	$(MESON) test -C build-bench --no-rebuild --benchmark --verbose
+
+conformance: all
+	scripts/conformance $(BUILD) $(BUILD)/report $(ARGS)
 
 install: $(BUILD)/build.ninja
 	$(MESON) configure $(BUILD) -Dprefix='$(PREFIX)'

@@ -400,11 +400,12 @@ opt_result opt_parse(const opt_command *command, int argc, char **argv, void *se
 
 enum { HELP_COLUMN = 32, HELP_WIDTH = 80 };
 
-/* Words of text from column on, broken before HELP_WIDTH; `at` is where the cursor stands. */
+/* Words of text from column on, broken before HELP_WIDTH; `at` is where the cursor stands. Lines
+ * of the text are joined, an empty one ends a paragraph. */
 static void print_wrapped(const char *text, size_t column, size_t at)
 {
     while (*text != 0) {
-        size_t len = strcspn(text, " ");
+        size_t len = strcspn(text, " \n");
         if (at > column && at + 1 + len > HELP_WIDTH) {
             putchar('\n');
             at = 0;
@@ -419,7 +420,11 @@ static void print_wrapped(const char *text, size_t column, size_t at)
         printf("%.*s", (int)len, text);
         at += len;
         text += len;
-        text += strspn(text, " ");
+        if (strncmp(text, "\n\n", 2) == 0) {
+            printf("\n\n");
+            at = 0;
+        }
+        text += strspn(text, " \n");
     }
     putchar('\n');
 }
@@ -445,7 +450,8 @@ static void print_row(char letter, const char *name, const char *value, const ch
 
 void opt_help(const opt_command *command)
 {
-    printf("Usage: websock %s %s\n\n%s\n", command->name, command->usage, command->description);
+    printf("Usage: websock %s %s\n\n", command->name, command->usage);
+    print_wrapped(command->description, 0, 0);
     for (const opt_spec *s = command->specs; s->name != NULL; s++) {
         if (s->group != NULL)
             printf("\n%s:\n", s->group);
@@ -454,6 +460,8 @@ void opt_help(const opt_command *command)
     if (find_long(command, "help", 4) == NULL)
         print_row(find_short(command, 'h') == NULL ? 'h' : 0, "help", NULL, "Print this and leave.",
                   NULL);
-    if (command->epilogue != NULL)
-        printf("\n%s\n", command->epilogue);
+    if (command->epilogue != NULL) {
+        putchar('\n');
+        print_wrapped(command->epilogue, 0, 0);
+    }
 }

@@ -31,10 +31,10 @@ static void log_banner(const serve *s)
 
 /*
  * The URL of a TCP listener as a client on this machine would write it, split where curl and
- * browsers need it: "http", "127.0.0.1:8888", "/ws". Wildcard addresses become localhost.
+ * browsers need it: "127.0.0.1:8888", "/ws". Wildcard addresses become localhost.
  */
 typedef struct reach {
-    const char *scheme;
+    bool is_tls;
     char authority[300];
     const char *path;
 } reach;
@@ -55,7 +55,7 @@ static bool reach_of(const char *url, reach *ret)
         host = "[::1]";
         port = at + 4;
     }
-    ret->scheme = tls ? "https" : "http";
+    ret->is_tls = tls;
     ret->path = at[len] == '/' && strcmp(at + len, "/*") != 0 ? at + len : "/";
     snprintf(ret->authority, sizeof(ret->authority), "%s%.*s", host != NULL ? host : "",
              (int)(len - (size_t)(port - at)), port);
@@ -64,19 +64,27 @@ static bool reach_of(const char *url, reach *ret)
 
 static void print_tries(const serve *s)
 {
+    bool insecure = s->settings->self_signed;
     reach r;
 
     for (char **url = s->workers[0].real_urls; *url != NULL; url++) {
         if (!reach_of(*url, &r))
             continue;
-        if (!s->settings->no_page)
-            printf("  try          open %s://%s/ in a browser, or\n", r.scheme, r.authority);
-        printf(
-            "  %-12s curl %s-i -N --http1.1 -H 'Connection: Upgrade' -H 'Upgrade: websocket' \\\n"
-            "                 -H 'Sec-WebSocket-Version: 13' \\\n"
-            "                 -H 'Sec-WebSocket-Key: d2Vic29jayB0ZXN0IGtleQ==' %s://%s%s\n",
-            s->settings->no_page ? "try" : "", s->settings->self_signed ? "-k " : "", r.scheme,
-            r.authority, r.path);
+        const char *scheme = r.is_tls ? "https" : "http";
+        const char *label = "try";
+        if (!s->settings->broadcast) {
+            printf("  %-12s websock test %s://%s%s%s\n", label, r.is_tls ? "wss" : "ws",
+                   r.authority, r.path, insecure && r.is_tls ? " --insecure" : "");
+            label = "";
+        }
+        if (!s->settings->no_page) {
+            printf("  %-12s open %s://%s/ in a browser\n", label, scheme, r.authority);
+            label = "";
+        }
+        printf("  %-12s curl %s-i -N --http1.1 -H 'Connection: Upgrade' \\\n"
+               "                 -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' \\\n"
+               "                 -H 'Sec-WebSocket-Key: d2Vic29jayB0ZXN0IGtleQ==' %s://%s%s\n",
+               label, insecure && r.is_tls ? "-k " : "", scheme, r.authority, r.path);
         return;
     }
 }

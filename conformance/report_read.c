@@ -115,9 +115,10 @@ static judge_octets read_octets(reader *in, const json_t *v, int64_t len, bool h
         return o;
     }
     size_t n = json_string_length(v);
-    /* The mark counts only behind more text than is ever shown without it: not in " ..." sent
-     * by a peer as a short message. */
-    bool cut = n >= 4 + 61 && memcmp(s + n - 4, " ...", 4) == 0;
+    /* The mark " ..." stands behind more than 60 octets and never else. Where the length is not
+     * told, a peer's short message may end in it, so it counts only behind that much text. */
+    bool marked = n >= 4 && memcmp(s + n - 4, " ...", 4) == 0;
+    bool cut = marked && (len >= 0 ? len > 60 : n >= 4 + 61);
     if (cut)
         n -= 4;
     bool hex = hex_only;

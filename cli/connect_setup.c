@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/* From the settings of "websock connect" to the options of a client. Makes no connection. */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "command.h"
+#include "connect.h"
+
+/* Has the library's reason for refusing something: it comes in a line of the log. */
+typedef struct reason {
+    char text[512];
+} reason;
+
+static void keep_reason(void *ud, wsk_log_level level, const char *line)
+{
+    reason *r = ud;
+
+    if (level <= WSK_LOG_WARN)
+        snprintf(r->text, sizeof(r->text), "%s", line);
+}
+
+/* ------------------------------------------------------------------------------ header -- */
+
+/* The fields of the request; names and values are cut out of copies. */
+typedef struct fields {
+    wsk_header *at;
+    size_t n;
+    char **copies;
+    const char *user_agent; /* among them: it goes another way */
+    const char *origin;
+} fields;
+
+static void fields_deinit(fields *f)
+{
+    for (size_t i = 0; f->copies != NULL && f->copies[i] != NULL; i++)
+        free(f->copies[i]);
+    free((void *)f->copies);
+    free(f->at);
+}
+
+static char *trimmed(char *s)
+{
+    size_t n;
+
+    s += strspn(s, " \t");
+    for (n = strlen(s); n > 0 && (s[n - 1] == ' ' || s[n - 1] == '\t'); n--)
+        ;
+    s[n] = 0;
+    return s;
+}
+
+/* "Name: value", as curl has it "Name;" for an empty value. */
+static bool add_field(fields *f, char *text)
+{
+    char *colon = strchr(text, ':'), *value;
+    size_t len = strlen(text);
+
+    if (colon == NULL && len > 1 && text[len - 1] == ';') {
+        text[len - 1] = 0;
+        value = text + len - 1;
+    } else if (colon == NULL || colon == text) {
+        cli_error("connect", "--header wants \"Name: value\", not \"%s\"", text);
+        return false;
+    } else {
+        *colon = 0;
+        value = trimmed(colon + 1);
+    }
+    if (strcasecmp(text, "User-Agent") == 0)
+        f->user_agent = value;
+    else if (strcasecmp(text, "Origin") == 0)
+        f->origin = value;
+    else
+        f->at[f->n++] = (wsk_header){text, value};
+    return true;
+}
+
+/* All cookies stand in one field (RFC 6265 5.4). */
+static char *join_cookies(const opt_list *cookies)
+{
+    text_buf b = {0};
+
+    for (size_t i = 0; i < cookies->n; i++)
+        text_putf(&b, "%s%s", i > 0 ? "; " : "", cookies->at[i]);
+    text_put_n(&b, "", 1);
+    if (b.failed)
+        text_deinit(&b);
+    return b.at;
+}
+
+static bool fields_init(fields *f, const connect_settings *set)
+{
+    size_t n = set->headers.n, copied = 0;
+
+    memset(f, 0, sizeof(*f));
+    f->at = calloc(n + 1, sizeof(*f->at));
+    f->copies = calloc(n + 2, sizeof(*f->copies));
+    if (f->at == NULL || f->copies == NULL)
+        goto nomem;
+    for (size_t i = 0; i < n; i++) {
+        char *copy = strdup(set->headers.at[i]);
+        if (copy == NULL)
+            goto nomem;
+        f->copies[copied++] = copy;
+        if (!add_field(f, copy))
+            return false;
+    }
+    if (set->cookies.n > 0) {
+        char *joined = join_cookies(&set->cookies);
+        if (joined == NULL)
+            goto nomem;
+        f->copies[copied++] = joined;
+        f->at[f->n++] = (wsk_header){"Cookie", joined};
+    }
+    return true;
+nomem:
+    cli_error("connect", "out of memory");
+    return false;
+}
+
+/* --------------------------------------------------------------------------------- tls -- */
+
+/* False after a message. *ret stays NULL if the library's defaults do. */
+static bool tls_new(wsk_tls **ret, const connect_settings *set)
+{
+    wsk_tls_options options = WSK_TLS_OPTIONS_INIT;
+    const char *why = NULL;
+
+    if (!set->insecure && !set->tls13_only && set->ca_file == NULL && set->certificate == NULL)
+        return true;
+    options.role = WSK_ROLE_CLIENT;
+    options.ca_file = set->ca_file;
+    options.certificate_file = set->certificate;
+    options.key_file = set->key;
+    options.insecure = set->insecure;
+    options.tls13_only = set->tls13_only;
+    int r = wsk_tls_new(ret, &options, &why);
+    if (r < 0)
+        cli_error("connect", "%s", why != NULL ? why : wsk_strerror(r));
+    return r == WSK_OK;
+}
+
+/* ------------------------------------------------------------------------------- client -- */
+
+static int family(const connect_settings *set)
+{
+    return set->ipv4 ? AF_INET : set->ipv6 ? AF_INET6 : 0;
+}
+
+bool connect_client_new(wsk_client **ret, wsk_loop *loop, const connect_settings *set,
+                        const wsk_client_handlers *handlers, unsigned flags, void *ud)
+{
+    /* The client borrows its hooks: nothing is logged once this function has returned. */
+    static const wsk_hooks silent = WSK_HOOKS_INIT;
+    wsk_client_options o = set->client;
+    wsk_hooks hooks = WSK_HOOKS_INIT;
+    reason why = {""};
+    fields f;
+    bool made = false;
+
+    if (!fields_init(&f, set))
+        goto out;
+    o.conn.flags |= flags;
+    o.conn.subprotocols = set->subprotocols.at;
+    o.conn.server_header = set->user_agent != NULL ? set->user_agent
+                           : f.user_agent != NULL  ? f.user_agent
+                                                   : "websock/" WSK_VERSION_STRING;
+    if (o.conn.server_header[0] == 0)
+        o.conn.server_header = NULL;
+    if (o.origin == NULL)
+        o.origin = f.origin;
+    o.headers = f.at;
+    o.n_headers = f.n;
+    o.family = family(set);
+    o.max_redirects = set->location ? set->max_redirects : 0;
+    if (!set->reconnect)
+        o.retry_initial = 0;
+    if (!tls_new(&o.tls, set))
+        goto out;
+    /* What is wrong shows with a client that is thrown away; it has the log. */
+    hooks.ud = &why;
+    hooks.log = keep_reason;
+    hooks.log_level = WSK_LOG_WARN;
+    o.conn.hooks = &hooks;
+    wsk_client *trial = NULL;
+    int r = wsk_client_new(&trial, loop, &o, handlers, ud);
+    if (r == WSK_OK) {
+        wsk_client_free(trial);
+        (void)wsk_loop_turn(loop, 0); /* its memory is gone, and so is its use of the hooks */
+        o.conn.hooks = &silent;
+        r = wsk_client_new(ret, loop, &o, handlers, ud);
+    }
+    made = r == WSK_OK;
+    if (!made)
+        cli_error("connect", "%s%s%s", r == WSK_ERR_INVAL ? "the options do not fit: " : "",
+                  why.text[0] != 0 ? why.text : wsk_strerror(r), "");
+    wsk_tls_unref(o.tls);
+out:
+    fields_deinit(&f);
+    return made;
+}
+
+static bool one_of(const char *a, bool given_a, const char *b, bool given_b)
+{
+    if (given_a && given_b)
+        cli_error("connect", "--%s and --%s exclude each other", a, b);
+    return !(given_a && given_b);
+}
+
+static bool needs(const char *a, bool given_a, const char *b, bool given_b)
+{
+    if (given_a && !given_b)
+        cli_error("connect", "--%s is of no use without --%s", a, b);
+    return !given_a || given_b;
+}
+
+bool connect_settings_are_valid(const connect_settings *set)
+{
+    const char *user = set->client.userinfo;
+    bool framed = set->null || set->whole;
+
+    if (!one_of("binary", set->binary, "hex", set->hex) ||
+        !one_of("null", set->null, "whole", set->whole) ||
+        !one_of("null", set->null, "json", set->json) ||
+        !one_of("whole", set->whole, "json", set->json) ||
+        !one_of("times", set->times, "json", set->json) ||
+        !one_of("sizes", set->sizes, "json", set->json) ||
+        !one_of("times", set->times && framed, set->null ? "null" : "whole", framed) ||
+        !one_of("sizes", set->sizes && framed, set->null ? "null" : "whole", framed) ||
+        !one_of("whole", set->whole, "reconnect", set->reconnect) ||
+        !one_of("keep-open", set->keep_open, "wait", set->wait != CONNECT_WAIT_PRESET) ||
+        !one_of("ipv4", set->ipv4, "ipv6", set->ipv6) ||
+        !one_of("quiet", set->quiet, "verbose", set->verbose) ||
+        !needs("key", set->key != NULL, "cert", set->certificate != NULL) ||
+        !needs("agent", set->agent != NULL, "testee", set->testee) ||
+        !needs("max-redirects", set->max_redirects != 0, "location", set->location) ||
+        !needs("close-reason", set->close_reason != NULL, "close-code", set->close_code != 0))
+        return false;
+    if (user != NULL && strchr(user, ':') == NULL) {
+        cli_error("connect", "--user wants USER:PASSWORD; the colon is missing");
+        return false;
+    }
+    if (set->close_code != 0 && !wsk_close_code_is_valid(set->close_code)) {
+        cli_error("connect", "--close-code %u may not be sent (RFC 6455 7.4)", set->close_code);
+        return false;
+    }
+    if (set->close_reason != NULL && strlen(set->close_reason) > 123) {
+        cli_error("connect", "--close-reason is longer than 123 octets (RFC 6455 5.5)");
+        return false;
+    }
+    return true;
+}
+
+/* --------------------------------------------------------------------------------- url -- */
+
+static bool has_scheme(const char *url)
+{
+    return strstr(url, "://") != NULL || strncasecmp(url, "ws+unix:", 8) == 0 ||
+           strncasecmp(url, "wss+unix:", 9) == 0;
+}
+
+/* The name of a socket within a URL: what would end it there is encoded. */
+static void put_socket(text_buf *b, const char *path)
+{
+    for (; *path != 0; path++) {
+        if ((unsigned char)*path <= 0x20 || *path == 0x7f || strchr(":%?#", *path) != NULL)
+            text_putf(b, "%%%02X", (unsigned char)*path);
+        else
+            text_put_n(b, path, 1);
+    }
+}
+
+void connect_put_url(text_buf *b, const connect_settings *set, const char *url)
+{
+    bool tls = false;
+
+    if (!has_scheme(url)) {
+        text_put(b, set->unix_socket != NULL ? "" : "ws://");
+    } else if (strncasecmp(url, "http://", 7) == 0) {
+        url += 7;
+        text_put(b, set->unix_socket != NULL ? "" : "ws://");
+    } else if (strncasecmp(url, "https://", 8) == 0) {
+        url += 8;
+        tls = true;
+        text_put(b, set->unix_socket != NULL ? "" : "wss://");
+    } else if (set->unix_socket != NULL) {
+        tls = strncasecmp(url, "wss://", 6) == 0;
+        url = strstr(url, "://") != NULL ? strstr(url, "://") + 3 : url;
+    }
+    if (set->unix_socket != NULL) {
+        size_t host = strcspn(url, "/?#");
+        text_put(b, tls ? "wss+unix:" : "ws+unix:");
+        put_socket(b, set->unix_socket);
+        text_put(b, url[host] == '/' ? ":" : ":/");
+        url += host;
+    }
+    text_put(b, url);
+    text_put_n(b, "", 1);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* Sending over io_uring: queueing, and finding out what became of it. loop_uring.c says how it
+ * all works. */
+#include "net/loop_uring.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void settle_one(wsk_loop *loop, wsk__uring_send *r)
+{
+    wsk__uring *u = loop->io_data;
+    wsk__stream *s = r->stream;
+    size_t n = r->len;
+    int err = 0;
+
+    r->stream = NULL;
+    if (r->failed) {
+        int res = r->res;
+
+        if (loop->sys->result != NULL)
+            res = loop->sys->result(WSK__REQUEST_SEND, res);
+        n = res > 0 ? (size_t)res : 0;
+        /* Whatever interrupted it, the socket will tell when it can go on. */
+        if (res < 0)
+            err = res == -EINTR || res == -ECANCELED ? EAGAIN : -res;
+    }
+    s->state &= ~(uint32_t)WSK__S_SENDING;
+    wsk__stream_settled(s, r->base, n, r->total, err);
+    /* Input that had to wait for this, or a receive that could not be armed meanwhile. */
+    const uint32_t no_receive = WSK__S_ARMED | WSK__S_POLL_ARMED | WSK__S_PAUSED | WSK__S_EOF;
+    if (!(s->state & WSK__S_DEAD) && (u->files[s->fd].held != NULL || !(s->state & no_receive)))
+        wsk__loop_dirty(s);
+}
+
+void wsk__uring_settle_all(wsk_loop *loop)
+{
+    wsk__uring *u = loop->io_data;
+
+    if (u->settling || wsk__uring_overflowed(u))
+        return;
+    u->settling = true;
+    while (u->head != u->tail) {
+        wsk__uring_send *r = &u->sends[u->head % WSK__URING_SENDS];
+        wsk__stream *s = r->stream;
+
+        if (!wsk__uring_is_submitted(u, r))
+            break;
+        u->head++;
+        if (s == NULL)
+            continue;
+        settle_one(loop, r);
+        /* The owner may have more. */
+        if (!(s->state & WSK__S_DEAD))
+            wsk__stream_pump(s);
+    }
+    u->settling = false;
+    /* From the front again, which is still in the cache. */
+    if (u->head == u->tail) {
+        u->head = u->tail = 0;
+        u->arena_used = 0;
+        u->n_iovecs = 0;
+    }
+}
+
+static bool has_room(const wsk__uring *u)
+{
+    return u->tail - u->head < WSK__URING_SENDS &&
+           u->n_iovecs + WSK__IOV_MAX <= WSK__URING_IOVECS &&
+           WSK__URING_ARENA - u->arena_used >= WSK__SCRATCH &&
+           io_uring_cq_ready(&u->ring) <= WSK__URING_CQ_ENTRIES - WSK__URING_SENDS;
+}
+
+bool wsk__uring_room(wsk_loop *loop)
+{
+    wsk__uring *u = loop->io_data;
+
+    if (!u->enabled)
+        return false;
+    if (has_room(u))
+        return true;
+    wsk__uring_submit(u);
+    wsk__uring_settle_all(loop);
+    return has_room(u);
+}
+
+void *wsk__uring_scratch(wsk_loop *loop, size_t *ret_n)
+{
+    wsk__uring *u = loop->io_data;
+
+    *ret_n = WSK__URING_ARENA - u->arena_used;
+    return u->arena + u->arena_used;
+}
+
+/* Octets in the arena stay there until the send is settled. */
+static void keep_arena(wsk__uring *u, const struct iovec *iov, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const uint8_t *p = iov[i].iov_base;
+
+        if (p >= u->arena && p < u->arena + WSK__URING_ARENA) {
+            size_t end = ((size_t)(p - u->arena) + iov[i].iov_len + 63) & ~(size_t)63;
+
+            if (end > u->arena_used)
+                u->arena_used = end;
+        }
+    }
+}
+
+static size_t clip_iovecs(struct iovec *iov, size_t *n, size_t len)
+{
+    size_t have = 0;
+
+    for (size_t i = 0; i < *n; i++) {
+        if (iov[i].iov_len > len - have) {
+            iov[i].iov_len = len - have;
+            *n = i + 1;
+        }
+        have += iov[i].iov_len;
+    }
+    return have;
+}
+
+bool wsk__uring_send_queue(wsk__stream *s, const struct iovec *iov, size_t n, size_t total)
+{
+    wsk_loop *loop = s->loop;
+    wsk__uring *u = loop->io_data;
+
+    if ((s->state & WSK__S_BULK) || u->tail - u->head >= WSK__URING_SENDS ||
+        u->n_iovecs + n > WSK__URING_IOVECS || total > INT32_MAX)
+        return false;
+    struct io_uring_sqe *sqe = wsk__uring_request(u);
+    if (sqe == NULL)
+        return false;
+    wsk__uring_send *r = &u->sends[u->tail % WSK__URING_SENDS];
+    const int flags = MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL;
+
+    keep_arena(u, iov, n);
+    r->stream = s;
+    r->sqe = sqe;
+    r->position = u->ring.sq.sqe_tail - 1;
+    r->failed = false;
+    r->base = iov->iov_base;
+    r->len = r->total = total;
+    if (loop->sys->clip != NULL)
+        r->len = loop->sys->clip(total);
+    if (n == 1) {
+        io_uring_prep_send(sqe, s->fd, iov->iov_base, r->len, flags);
+    } else {
+        struct iovec *copy = u->iovecs + u->n_iovecs;
+
+        memcpy(copy, iov, n * sizeof(*iov));
+        u->n_iovecs += n;
+        if (r->len < total)
+            r->len = clip_iovecs(copy, &n, r->len);
+        memset(&r->msg, 0, sizeof(r->msg));
+        r->msg.msg_iov = copy;
+        r->msg.msg_iovlen = n;
+        io_uring_prep_sendmsg(sqe, s->fd, &r->msg, (unsigned)flags);
+    }
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    sqe->user_data = wsk__uring_tag(WSK__REQUEST_SEND, 0, u->tail);
+    u->files[s->fd].send = u->tail;
+    u->tail++;
+    s->state |= WSK__S_SENDING;
+    return true;
+}
+
+void wsk__uring_settle(wsk__stream *s)
+{
+    wsk__uring *u = s->loop->io_data;
+    wsk__uring_send *r = &u->sends[u->files[s->fd].send % WSK__URING_SENDS];
+
+    wsk__uring_submit(u);
+    /* Asked again: submitting may not have been possible. */
+    if (wsk__uring_is_submitted(u, r) && !wsk__uring_overflowed(u))
+        settle_one(s->loop, r);
+}

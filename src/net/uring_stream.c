@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/* Receiving over io_uring, in small pieces and in bulk; opening and closing streams. loop_uring.c
+ * says how it all works. */
+#include "net/loop_uring.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------------------- streams -- */
+
+static uint64_t stream_tag(wsk__stream *s, wsk__sys_request kind)
+{
+    wsk__uring *u = s->loop->io_data;
+
+    return wsk__uring_tag(kind, u->files[s->fd].generation, (uint32_t)s->fd);
+}
+
+static void arm(wsk__stream *s)
+{
+    wsk__uring *u = s->loop->io_data;
+
+    if (s->state & (WSK__S_ARMED | WSK__S_POLL_ARMED))
+        return;
+    struct io_uring_sqe *sqe = wsk__uring_request(u);
+    if (sqe == NULL) {
+        wsk__loop_later(s);
+        return;
+    }
+    if (s->state & WSK__S_BULK) {
+        io_uring_prep_poll_add(sqe, s->fd, POLLIN | POLLRDHUP);
+        sqe->user_data = stream_tag(s, WSK__REQUEST_READABLE);
+        s->state |= WSK__S_POLL_ARMED;
+        return;
+    }
+    io_uring_prep_recv_multishot(sqe, s->fd, NULL, 0, 0);
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->buf_group = WSK__URING_BUFFER_GROUP;
+    sqe->user_data = stream_tag(s, WSK__REQUEST_RECV);
+    s->state |= WSK__S_ARMED;
+}
+
+int wsk__uring_stream_open(wsk__stream *s)
+{
+    WSK_TRY(wsk__uring_open_file(s->loop, s->fd, s));
+    arm(s);
+    return WSK_OK;
+}
+
+void wsk__uring_stream_close(wsk__stream *s)
+{
+    wsk__uring *u = s->loop->io_data;
+
+    if (s->state & WSK__S_SENDING) {
+        wsk__uring_send *r = &u->sends[u->files[s->fd].send % WSK__URING_SENDS];
+
+        r->stream = NULL;
+        /* The owner may free what it points to. */
+        if (!wsk__uring_is_submitted(u, r)) {
+            io_uring_prep_nop(r->sqe);
+            r->sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
+            r->sqe->user_data = wsk__uring_tag(WSK__REQUEST_CANCEL, 0, 0);
+        }
+    }
+    if (s->state & WSK__S_ARMED)
+        wsk__uring_cancel(u, stream_tag(s, WSK__REQUEST_RECV));
+    if (s->state & WSK__S_POLL_ARMED)
+        wsk__uring_cancel(u, stream_tag(s, WSK__REQUEST_READABLE));
+    if (s->state & WSK__S_OUT_ARMED)
+        wsk__uring_cancel(u, stream_tag(s, WSK__REQUEST_WRITABLE));
+    wsk__uring_forget_file(s->loop, &u->files[s->fd]);
+    wsk__uring_close_fd(u, s->fd);
+}
+
+void wsk__uring_stream_pause(wsk__stream *s)
+{
+    /* If this cannot be queued, what comes is held. A poll may stay: it takes nothing. */
+    if (s->state & WSK__S_ARMED)
+        wsk__uring_cancel(s->loop->io_data, stream_tag(s, WSK__REQUEST_RECV));
+}
+
+void wsk__uring_stream_block(wsk__stream *s)
+{
+    wsk__uring *u = s->loop->io_data;
+
+    if (s->state & WSK__S_OUT_ARMED)
+        return;
+    struct io_uring_sqe *sqe = wsk__uring_request(u);
+    if (sqe == NULL) {
+        wsk__stream_broken(s, ENOBUFS);
+        return;
+    }
+    io_uring_prep_poll_add(sqe, s->fd, POLLOUT);
+    sqe->user_data = stream_tag(s, WSK__REQUEST_WRITABLE);
+    s->state |= WSK__S_OUT_ARMED;
+}
+
+/* Keeps input for an owner that does not want any now. */
+static void hold(wsk__stream *s, const uint8_t *data, size_t n)
+{
+    wsk__uring *u = s->loop->io_data;
+    wsk__uring_file *f = &u->files[s->fd];
+    wsk__uring_held *h = wsk__alloc(s->loop->hooks, sizeof(*h) + n);
+
+    if (h == NULL) {
+        wsk__stream_lost(s, ENOMEM);
+        return;
+    }
+    h->n = n;
+    if (n > 0)
+        memcpy(h->data, data, n);
+    h->next = h;
+    if (f->held != NULL) {
+        h->next = f->held->next;
+        f->held->next = h;
+    }
+    f->held = h;
+}
+
+/* What the epoll backend does: reads until there is no more, or others are to have their turn. */
+static void read_bulk(wsk__stream *s)
+{
+    wsk_loop *loop = s->loop;
+    wsk__uring *u = loop->io_data;
+    size_t all = 0;
+
+    for (unsigned round = 0; round < WSK__ROUNDS; round++) {
+        ssize_t n;
+
+        if (!wsk__uring_room(loop)) {
+            wsk__loop_later(s);
+            return;
+        }
+        if (s->state & (WSK__S_DEAD | WSK__S_PAUSED | WSK__S_EOF | WSK__S_SENDING))
+            return; /* a settled send may have changed it; who ends that state runs it again */
+        do {
+            n = loop->sys->recv(s->fd, u->bulk, loop->recv_cap, MSG_DONTWAIT);
+        } while (n < 0 && errno == EINTR);
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            break;
+        if (n < 0) {
+            wsk__stream_lost(s, errno);
+            return;
+        }
+        all += (size_t)n;
+        wsk__stream_take(s, u->bulk, (size_t)n);
+        if (s->state & WSK__S_DEAD)
+            return;
+        wsk__stream_pump(s);
+        if (s->state & (WSK__S_DEAD | WSK__S_PAUSED | WSK__S_EOF))
+            return;
+        if ((size_t)n < loop->recv_cap && !(s->state & WSK__S_BROKEN))
+            break;
+    }
+    if (all >= WSK__URING_BULK_TO)
+        s->state &= ~(uint32_t)WSK__S_SPARSE_MAX;
+    else if ((s->state & WSK__S_SPARSE_MAX) == WSK__S_SPARSE_MAX)
+        s->state &= ~(uint32_t)(WSK__S_SPARSE_MAX | WSK__S_BULK);
+    else
+        s->state += WSK__S_SPARSE;
+    arm(s);
+}
+
+void wsk__uring_stream_read(wsk__stream *s)
+{
+    wsk_loop *loop = s->loop;
+    wsk__uring *u = loop->io_data;
+
+    while (!(s->state & (WSK__S_DEAD | WSK__S_PAUSED | WSK__S_EOF | WSK__S_SENDING))) {
+        wsk__uring_file *f = &u->files[s->fd];
+
+        if (f->held == NULL) {
+            /* Behind a failed write this is the last chance to read. */
+            if ((s->state & (WSK__S_BULK | WSK__S_ARMED | WSK__S_BROKEN)) ==
+                (WSK__S_BULK | WSK__S_BROKEN))
+                read_bulk(s);
+            else
+                arm(s);
+            return;
+        }
+        if (!wsk__uring_room(loop)) {
+            wsk__loop_later(s);
+            return;
+        }
+        if (s->state & WSK__S_SENDING || u->files[s->fd].held == NULL)
+            continue;
+        wsk__uring_held *first = f->held->next;
+        if (first == f->held)
+            f->held = NULL;
+        else
+            f->held->next = first->next;
+        wsk__stream_take(s, first->data, first->n);
+        wsk__free(loop->hooks, first);
+        if (!(s->state & WSK__S_DEAD))
+            wsk__stream_pump(s);
+    }
+}
+
+/* Gives input to the owner, or holds it. */
+static void deliver(wsk__stream *s, uint8_t *data, size_t n)
+{
+    wsk_loop *loop = s->loop;
+    wsk__uring *u = loop->io_data;
+    bool room = wsk__uring_room(loop);
+
+    if (s->state & WSK__S_SENDING) {
+        wsk__uring_submit(u);
+        wsk__uring_settle_all(loop);
+    }
+    if (s->state & (WSK__S_DEAD | WSK__S_EOF))
+        return;
+    if ((s->state & (WSK__S_PAUSED | WSK__S_SENDING)) || !room || u->files[s->fd].held != NULL) {
+        hold(s, data, n);
+        if (!(s->state & (WSK__S_PAUSED | WSK__S_SENDING)))
+            wsk__loop_later(s);
+        return;
+    }
+    wsk__stream_take(s, data, n);
+    if (s->state & WSK__S_BROKEN)
+        wsk__loop_dirty(s);
+    else if (!(s->state & WSK__S_DEAD))
+        wsk__stream_pump(s);
+}
+
+/* --------------------------------------------------------------------------- completions -- */
+
+/* Buffers that were filled one after the other, and lie so, are one piece for the owner: a large
+ * message comes in few. Adds them to *len; returns the flags of the last completion. */
+static uint32_t join(wsk_loop *loop, uint64_t user_data, uint32_t flags, unsigned id, size_t *len,
+                     unsigned *left)
+{
+    wsk__uring *u = loop->io_data;
+    struct io_uring_cqe next;
+
+    while (*left > 0 && *len > 0 && *len % WSK__URING_BUFFER_SIZE == 0 &&
+           *len + WSK__URING_BUFFER_SIZE <= loop->recv_cap && wsk__uring_peek(u, &next) &&
+           next.user_data == user_data && next.res > 0 && (next.flags & IORING_CQE_F_BUFFER) &&
+           next.flags >> IORING_CQE_BUFFER_SHIFT == id + *len / WSK__URING_BUFFER_SIZE) {
+        io_uring_cq_advance(&u->ring, 1);
+        --*left;
+        *len += (size_t)next.res;
+        flags = next.flags;
+    }
+    return flags;
+}
+
+void wsk__uring_recv_done(wsk_loop *loop, const struct io_uring_cqe *cqe, unsigned *left)
+{
+    wsk__uring *u = loop->io_data;
+    uint32_t flags = cqe->flags;
+    int res = cqe->res;
+    wsk__uring_file *f = wsk__uring_find(u, cqe->user_data);
+    wsk__stream *s = f != NULL ? f->obj : NULL;
+
+    if (loop->sys->result != NULL)
+        res = loop->sys->result(WSK__REQUEST_RECV, res);
+    if (flags & IORING_CQE_F_BUFFER) {
+        unsigned id = flags >> IORING_CQE_BUFFER_SHIFT;
+        size_t len = res > 0 ? (size_t)res : 0;
+
+        flags = join(loop, cqe->user_data, flags, id, &len, left);
+        if (s != NULL && !(flags & IORING_CQE_F_MORE))
+            s->state &= ~(uint32_t)WSK__S_ARMED;
+        if (s != NULL && len >= WSK__URING_BULK_FROM && !(s->state & WSK__S_BULK)) {
+            s->state |= WSK__S_BULK;
+            if (s->state & WSK__S_ARMED)
+                wsk__uring_cancel(u, cqe->user_data);
+        }
+        if (s != NULL && len > 0)
+            deliver(s, u->buffers + id * WSK__URING_BUFFER_SIZE, len);
+        for (size_t done = 0; done == 0 || done < len; done += WSK__URING_BUFFER_SIZE)
+            wsk__uring_return_buffer(u, id++);
+        /* The stream may be closed by now, and its memory be another's at the end of the turn. */
+        f = wsk__uring_find(u, cqe->user_data);
+        s = f != NULL ? f->obj : NULL;
+    } else if (s != NULL && !(flags & IORING_CQE_F_MORE)) {
+        s->state &= ~(uint32_t)WSK__S_ARMED;
+    }
+    if (s == NULL || (s->state & (WSK__S_DEAD | WSK__S_EOF)) ||
+        ((s->state & WSK__S_ARMED) && res >= 0))
+        return;
+    if (res == 0)
+        deliver(s, NULL, 0);
+    else if (res < 0 && res != -ENOBUFS && res != -ECANCELED && res != -EINTR && res != -EAGAIN)
+        wsk__stream_lost(s, -res);
+    else if (!(s->state & WSK__S_PAUSED) && f->held == NULL)
+        arm(s); /* there were no buffers left, or reading goes on after a pause */
+}
+
+void wsk__uring_readable_done(wsk__uring *u, const struct io_uring_cqe *cqe)
+{
+    wsk__uring_file *f = wsk__uring_find(u, cqe->user_data);
+
+    if (f == NULL)
+        return;
+    wsk__stream *s = f->obj;
+    s->state &= ~(uint32_t)WSK__S_POLL_ARMED;
+    if (s->state & WSK__S_SENDING) {
+        wsk__uring_submit(u);
+        wsk__uring_settle_all(s->loop);
+    }
+    if (s->state & (WSK__S_DEAD | WSK__S_EOF | WSK__S_PAUSED))
+        return;
+    if (f->held != NULL || (s->state & WSK__S_SENDING))
+        wsk__loop_later(s);
+    else
+        read_bulk(s);
+}
+
+void wsk__uring_writable_done(wsk__uring *u, const struct io_uring_cqe *cqe)
+{
+    wsk__uring_file *f = wsk__uring_find(u, cqe->user_data);
+
+    if (f == NULL)
+        return;
+    wsk__stream *s = f->obj;
+    s->state &= ~(uint32_t)(WSK__S_OUT_ARMED | WSK__S_BLOCKED);
+    if (!(s->state & WSK__S_DEAD))
+        wsk__stream_pump(s);
+}

@@ -105,6 +105,15 @@ static void add_value(text *t, const serve_settings *settings, const serve_page 
     }
 }
 
+static bool is_name(const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (s[i] < 'A' || s[i] > 'Z')
+            return false;
+    }
+    return len > 0;
+}
+
 static bool fill(serve_page *page, const serve_settings *settings)
 {
     const char *at = (const char *)serve_page_template;
@@ -118,7 +127,7 @@ static bool fill(serve_page *page, const serve_settings *settings)
         const char *close = memchr(mark + 1, '@', (size_t)(end - mark - 1));
         size_t len = close != NULL ? (size_t)(close - mark - 1) : 0;
         add(&t, at, (size_t)(mark - at));
-        if (len > 0 && strspn(mark + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == len) {
+        if (is_name(mark + 1, len)) {
             add_value(&t, settings, page, mark + 1, len);
             at = close + 1;
         } else {

@@ -448,10 +448,11 @@ static int with_spec(const test_settings *settings, const opt_list *urls)
         return CLI_EXIT_USAGE;
     }
     if (urls->n == 0 && spec.n_servers == 0 && !settings->list) {
-        cli_error("test",
-                  settings->spec ? "%s names no server, and neither does the command line"
-                                 : "which server? Give a URL, such as ws://127.0.0.1:9001",
-                  settings->spec);
+        if (settings->spec)
+            cli_error("test", "%s names no server, and neither does the command line",
+                      settings->spec);
+        else
+            cli_error("test", "which server? Give a URL, such as ws://127.0.0.1:9001");
         judge_spec_deinit(&spec);
         return CLI_EXIT_USAGE;
     }

@@ -41,7 +41,7 @@ static wsk_conn *open_connection(wsk_config **ret_cfg, bool deflate)
     char buf[sizeof(request)];
     struct iovec iov[4];
     wsk_event ev;
-    wsk_conn *c;
+    wsk_conn *c = NULL;
 
     o.role = WSK_ROLE_SERVER;
     o.deflate.enabled = deflate;

@@ -91,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ro.host = "a";
     if (wsk_conn_request(s[1].c, &ro) < 0)
         abort();
-    while (move(&s[1], &s[0]) | move(&s[0], &s[1]))
+    while ((int)move(&s[1], &s[0]) | (int)move(&s[0], &s[1]))
         ;
     assert(wsk_conn_state(s[0].c) == WSK_STATE_OPEN && wsk_conn_state(s[1].c) == WSK_STATE_OPEN);
     data += 6;
@@ -124,12 +124,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             from->len[from->n++] = n;
         }
         if (kind & 16)
-            while (move(&s[1], &s[0]) | move(&s[0], &s[1]))
+            while ((int)move(&s[1], &s[0]) | (int)move(&s[0], &s[1]))
                 ;
         data += n;
         size -= n;
     }
-    while (move(&s[1], &s[0]) | move(&s[0], &s[1]))
+    while ((int)move(&s[1], &s[0]) | (int)move(&s[0], &s[1]))
         ;
     for (int i = 0; i < 2; i++)
         assert(s[i].got == s[i].n);

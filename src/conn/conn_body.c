@@ -86,7 +86,7 @@ static bool take_line(wsk__body *b, uint8_t c)
         b->state = SIZE;
         if (digit < 0)
             return false;
-        /* fall through */
+        WSK__FALLTHROUGH;
     case SIZE:
         if (digit >= 0) {
             b->left = b->left << 4 | (uint64_t)digit;

@@ -163,7 +163,7 @@ static wsk__talk_result take(wsk__proxy_talk *t, uint8_t c)
             break;
         }
         t->state = NAME;
-        /* fall through */
+        WSK__FALLTHROUGH;
     case NAME:
         if (c == ':' && t->named)
             t->state = VALUE;

@@ -11,6 +11,7 @@
 #define WSK__INLINE      inline __attribute__((always_inline))
 #define WSK__TARGET(t)   __attribute__((target(t)))
 #define WSK__COLD        __attribute__((cold, noinline))
+#define WSK__FALLTHROUGH __attribute__((fallthrough))
 #else
 #define WSK__LIKELY(x)   (x)
 #define WSK__UNLIKELY(x) (x)
@@ -19,6 +20,7 @@
 #define WSK__INLINE inline
 #define WSK__TARGET(t)
 #define WSK__COLD
+#define WSK__FALLTHROUGH ((void)0)
 #endif
 
 /* Number of elements of an array (not of a pointer). */

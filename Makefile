@@ -16,6 +16,8 @@
 BUILD    ?= build
 PREFIX   ?= /usr/local
 DESTDIR  ?=
+# Meson knows Debian's place for libraries only by dpkg-dev, which need not be there.
+LIBDIR   ?= $(shell test -e /etc/debian_version && cc -print-multiarch | sed 's,^.,lib/&,')
 SECONDS  ?= 60
 ARGS     ?=
 MESON    ?= meson
@@ -31,7 +33,7 @@ all: $(BUILD)/build.ninja
 $(BUILD)/build.ninja:
 	for tool in $(MESON) ninja pkg-config; do command -v $$tool >/dev/null || \
 	    { echo 'Packages are missing; "scripts/packages build" installs them.' >&2; exit 1; }; done
-	$(MESON) setup $(BUILD) --prefix '$(PREFIX)' \
+	$(MESON) setup $(BUILD) --prefix '$(PREFIX)' $(if $(LIBDIR),--libdir '$(LIBDIR)') \
 	    -Dtests=false -Dfuzz=false -Dbench=false -Dexamples=false
 
 run:
@@ -60,7 +62,7 @@ conformance: all
 	scripts/conformance $(BUILD) $(BUILD)/report $(ARGS)
 
 install: $(BUILD)/build.ninja
-	$(MESON) configure $(BUILD) -Dprefix='$(PREFIX)'
+	$(MESON) configure $(BUILD) -Dprefix='$(PREFIX)' $(if $(LIBDIR),-Dlibdir='$(LIBDIR)')
 	ninja -C $(BUILD)
 	DESTDIR='$(DESTDIR)' $(MESON) install -C $(BUILD) --no-rebuild
 

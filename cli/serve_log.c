@@ -192,7 +192,7 @@ static void sentence(const serve_log *log, wsk_log_level level, const char *text
 
     begin(&l, log, level);
     if (log->json) {
-        put(&l, ",\"event\":\"message\",\"text\":");
+        put(&l, ",\"event\":\"note\",\"text\":");
         put_quoted(&l, s, true);
     } else {
         put(&l, text);

@@ -264,14 +264,10 @@ typedef struct parcel {
 
 static void deliver(serve_worker *w, wsk_prepared *message)
 {
-    wsk_server_stats stats;
-
-    wsk_server_get_stats(w->server, &stats);
-    long n = wsk_server_broadcast_prepared(w->server, message, NULL);
-    if (n < 0)
-        serve_log_line(&w->serve->log, WSK_LOG_ERROR, "broadcast: %s", wsk_strerror((int)n));
-    else if ((uint32_t)n < stats.open)
-        w->skipped += stats.open - (uint32_t)n;
+    for (wsk_peer *p = NULL; (p = wsk_server_next_peer(w->server, p)) != NULL;) {
+        if (wsk_peer_send_prepared(p, message) == WSK_ERR_FULL)
+            w->skipped++;
+    }
 }
 
 static void unpack(void *ud)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """websock serve at work: echo, broadcast, several addresses and workers, full queues."""
 import os
+import re
 import tempfile
 import threading
 
@@ -98,6 +99,21 @@ def broadcast_reaches_all_workers():
         for c in clients:
             c.socket.close()
         same(server.stop(), 0, "exit code")
+
+
+@test
+def who_does_not_keep_up_misses_broadcasts():
+    with Server("--broadcast", "--max-queued", "64K", "--high-water", "64K",
+                "--no-compression") as server:
+        with Client(server.urls[0]) as sender:
+            with Client(server.urls[0], receive_buffer=65536) as idle:
+                for _ in range(200):
+                    sender.send(b"x" * 60000)
+                    same(len(sender.message()), 60000, "broadcast to one who reads")
+                same(len(idle.message()), 60000, "the first waits for one who does not")
+        same(server.stop(), 0, "exit code")
+        skipped = int(re.search(r"skipped=(\d+)", server.log()).group(1))
+        check(0 < skipped < 200, f"{skipped} skipped")
 
 
 @test

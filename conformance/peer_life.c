@@ -388,6 +388,8 @@ static void fire(judge_peer *p, const peer_timer *t)
             if (p->state != PEER_OPEN)
                 break;
             peer_event_add(p, JUDGE_EVENT_TIMEOUT, false, (const uint8_t *)&t->tag, 1, 1);
+            /* A faster peer would not have let it come so far. */
+            p->timed_out = p->timed_out || p->n_events > p->test->ending[0].n;
         }
         run_steps(p);
         break;

@@ -630,6 +630,7 @@ static int run_again(judge_run *r)
         if (!a->slow && r->confirmed >= CONFIRMATIONS)
             continue;
         judge_result_deinit(&a->result);
+        r->totals.repeated++;
         r->order[0] = a->test;
         r->n_order = 1;
         r->next = 0;

@@ -102,6 +102,7 @@ typedef struct judge_run_totals {
     size_t cases;       /* results handed out */
     size_t connected;   /* cases whose connection was made at all */
     size_t unreachable; /* cases whose target could not be reached */
+    size_t repeated;    /* cases that were run again, alone */
 } judge_run_totals;
 
 /* NULL with *ret_why (static text) when it cannot be set up. */

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A mutant (see mutant.h) over TCP on 127.0.0.1, for the judge's command line and for people:
+ * mutant_server [FAULT [PORT]]. Prints "port N" when it listens. "mutant_server --list" names the
+ * faults. Port 0 takes a free one.
+ */
+#include "mutant_tcp.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "none";
+    const mutant_fault fault = mutant_find(name);
+    uint16_t port = (uint16_t)(argc > 2 ? atoi(argv[2]) : 0);
+    int fd;
+
+    if (strcmp(name, "--list") == 0) {
+        for (unsigned i = 0; i < MUTANT_COUNT; i++)
+            puts(mutant_name((mutant_fault)i));
+        return 0;
+    }
+    if (fault == MUTANT_COUNT) {
+        fprintf(stderr, "there is no fault %s\n", name);
+        return 2;
+    }
+    fd = mutant_listen(&port);
+    if (fd < 0) {
+        perror("listen");
+        return 1;
+    }
+    printf("port %u\n", port);
+    fflush(stdout);
+    mutant_serve(fd, &(mutant_habits){.fault = fault}, NULL);
+    return 0;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Mutants behind a listening TCP socket. */
+#ifndef TESTS_CONFORMANCE_MUTANT_TCP_H
+#define TESTS_CONFORMANCE_MUTANT_TCP_H
+
+#include <stdatomic.h>
+
+#include "mutant.h"
+
+/* How the server as a whole behaves. */
+typedef struct mutant_habits {
+    mutant_fault fault;
+    unsigned slow_us;    /* works so long on every read, and on nothing else meanwhile */
+    unsigned one_by_one; /* serves one connection at a time */
+    unsigned dies_after; /* connections, then it is gone; 0: never */
+} mutant_habits;
+
+/* A socket on 127.0.0.1; *port 0 takes a free one and says which. -1: errno. */
+int mutant_listen(uint16_t *port);
+/* Serves until *stop is set (looked at ten times a second; NULL: for ever). Closes the socket. */
+void mutant_serve(int fd, const mutant_habits *habits, atomic_bool *stop);
+
+#endif

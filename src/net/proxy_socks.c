@@ -141,8 +141,9 @@ static wsk__talk_result take_method(wsk__proxy_talk *t)
     if (t->in[1] == NO_AUTH)
         return send_request(t);
     if (t->in[1] == NO_METHOD)
-        return fail(t, p->user != NULL ? "the SOCKS proxy takes neither nobody nor a password"
-                                       : "the SOCKS proxy wants user and password, or else");
+        return fail(t, p->user != NULL
+                           ? "the SOCKS proxy wants another authentication than user and password"
+                           : "the SOCKS proxy asks for authentication");
     if (t->in[1] != USER_PASSWORD || p->user == NULL)
         return fail(t, "the SOCKS proxy chose an authentication that was not offered");
     size_t user = strlen(p->user), password = p->password != NULL ? strlen(p->password) : 0;

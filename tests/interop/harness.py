@@ -171,8 +171,8 @@ def test(function):
     return function
 
 
-def add(name, function, *args):
-    TESTS.append((name, lambda: function(*args)))
+def add(name, function, *args, **more):
+    TESTS.append((name, lambda: function(*args, **more)))
 
 
 def skip_all(reason):

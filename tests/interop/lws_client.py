@@ -21,7 +21,7 @@ def echoes(offer, args, extensions):
     done = subprocess.run(
         [sys.argv[4], str(server.port), certificate()[0] if SCHEME == "wss" else "-", offer],
         capture_output=True, text=True, timeout=40 * PATIENCE)
-    equal((done.returncode, done.stdout), (0, f"{18 if offer == 'deflate' else 23} messages\n"), f"the client's result ({done.stderr})")
+    equal((done.returncode, done.stdout), (0, f"{21 if offer == 'deflate' else 23} messages\n"), f"the client's result ({done.stderr})")
     deadline = time.monotonic() + 5 * PATIENCE
     while " close " not in server.log and time.monotonic() < deadline:
         time.sleep(0.01)

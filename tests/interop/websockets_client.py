@@ -256,7 +256,7 @@ async def subprotocols():
 @test
 async def refusals():
     """Refused: another origin (403), another path (404), a long header (431), a full house (503)"""
-    server = Server("--max-connections", "1")
+    server = Server()
     good = server.url
     trials = (
         (403, {"origin": "https://attacker.example"}, good), (404, {}, good + "/more"),
@@ -264,6 +264,8 @@ async def refusals():
     for status, options, server.url in trials:
         equal(await refused(server, **options), status, "status")
     server.url = good
+    await server.astop()
+    server = Server("--max-connections", "1")
     async with connect(server) as ws:
         await echo(ws, "the only one")
         equal(await refused(server), 503, "status")

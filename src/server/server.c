@@ -202,7 +202,11 @@ void wsk_server_drain(wsk_server *s, unsigned code, const char *reason)
     wsk_server_stop_listening(s);
     s->draining = true;
     for (wsk_peer *p = s->peers; p != NULL; p = p->next) {
-        if (!p->ended)
+        if (p->ended)
+            continue;
+        if (wsk__peer_shakes(p))
+            wsk__peer_end(p, "the server is shutting down");
+        else
             (void)wsk_peer_close(p, code, reason);
     }
 }

@@ -66,6 +66,8 @@ struct wsk_peer {
 
 /* Takes a connected socket as a new peer. */
 void wsk__peer_begin(wsk__site *site, int fd);
+/* Its TLS handshake is under way: nothing can be said to it. */
+bool wsk__peer_shakes(const wsk_peer *p);
 /* Ends it at once: on_close, then its memory at the end of the turn. */
 void wsk__peer_end(wsk_peer *p, const char *text);
 

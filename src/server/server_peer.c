@@ -320,14 +320,30 @@ static void on_sent(wsk__stream *stream, size_t n)
     update(p);
 }
 
+bool wsk__peer_shakes(const wsk_peer *p)
+{
+    const wsk__tls_session *session = wsk__stream_session(&p->stream);
+
+    return session != NULL && !wsk__tls_session_is_ready(session);
+}
+
 static void on_expired(wsk__stream *stream)
 {
     wsk_peer *p = peer_of(stream);
     wsk_server *s = server_of(p);
+    uint32_t limit = p->conn.cfg->o.open_timeout;
     uint64_t next;
 
     if (p->ended)
         return;
+    /* There is no way to answer yet: without this, whoever stops in the middle of a TLS handshake
+     * would stay as long as the answer waits. */
+    if (wsk__peer_shakes(p) && limit != WSK_NEVER &&
+        (uint32_t)wsk_loop_now(s->loop) - p->t_begin >= limit) {
+        s->stats.refused++;
+        wsk__peer_end(p, "the TLS handshake took too long");
+        return;
+    }
     wsk_conn_tick(&p->conn, wsk_loop_now(s->loop), &next);
     p->deferred = false;
     run(p);

@@ -842,6 +842,45 @@ static void test_tls_listens(void **state)
     site_end(&s);
 }
 
+/* Neither a deadline nor the end of the server waits for a TLS handshake that does not go on. */
+static void test_tls_stalls(void **state)
+{
+    (void)state;
+    static const uint8_t head[] = {0x16, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc, 3, 3};
+    wsk_server_options so = WSK_SERVER_OPTIONS_INIT;
+    wsk_tls_options to = WSK_TLS_OPTIONS_INIT;
+    wsk_server_stats st;
+    struct site s;
+    struct client c;
+    wsk_tls *tls;
+
+    to.role = WSK_ROLE_SERVER;
+    to.self_signed = true;
+    assert_int_equal(wsk_tls_new(&tls, &to, NULL), WSK_OK);
+    for (int drain = 0; drain < 2; drain++) {
+        for (size_t n = 0; n <= sizeof(head); n += sizeof(head)) {
+            site_init(&s);
+            so.conn.open_timeout = drain ? 60000 : 50;
+            so.conn.write_timeout = WSK_NEVER;
+            assert_int_equal(site_start(&s, &so, "wss://127.0.0.1:0/ws", tls), WSK_OK);
+            client_begin(&s, &c);
+            client_send(&s, &c, head, n);
+            turn_until(&s, (wsk_server_get_stats(s.server, &st), st.connections == 1));
+            turn(&s, 2);
+            assert_int_equal(st.refused, 0);
+            if (drain)
+                wsk_server_drain(s.server, WSK_CLOSE_GOING_AWAY, "");
+            client_wait_eof(&s, &c);
+            assert_true(c.eof || c.error != 0);
+            client_end(&c);
+            turn_until(&s, (wsk_server_get_stats(s.server, &st), st.connections == 0));
+            assert_int_equal(st.refused, drain ? 0 : 1);
+            site_end(&s);
+        }
+    }
+    wsk_tls_unref(tls);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -860,6 +899,7 @@ int main(void)
         cmocka_unit_test(test_short_io),
         cmocka_unit_test(test_failing_alloc),
         cmocka_unit_test(test_tls_listens),
+        cmocka_unit_test(test_tls_stalls),
     };
     wsk_loop_options lo = WSK_LOOP_OPTIONS_INIT;
     wsk_loop *loop;

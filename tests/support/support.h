@@ -42,6 +42,10 @@ void with_failing_alloc(void (*body)(void *ud, const wsk_hooks *hooks), void *ud
 /* The sizes of pieces for cut-point tests: whole (SIZE_MAX), 1, 2, 3, 7. */
 extern const size_t cut_sizes[5];
 
+/* The step of a loop over everything there is: 1, or `quick` where WSK_TEST_QUICK is set, for runs
+ * on which each step takes fifty times as long. */
+size_t test_stride(size_t quick);
+
 /* "81 05 48656c6c6f" to octets; white space and '|' are skipped. Returns malloc'ed memory. */
 uint8_t *unhex(const char *hex, size_t *ret_len);
 

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 enum {
     DRAIN_LOOK_MS = 10,
+    TIDY_MS = 1000,
     LONGEST_URL = 4096,
     /* A worker that is slower than the others must not make them pile up messages for it: past
      * this, broadcasts from other workers pass it by. */
@@ -185,8 +187,37 @@ static void on_refused(wsk_peer *p, unsigned status, const char *text)
                     sizeof(fields) / sizeof(fields[0]));
 }
 
+/* What many connections took would stay with the process behind their end: glibc gives back only
+ * what lies at the end of its heap. */
+static void tidy(void *ud)
+{
+    serve_worker *w = ud;
+    wsk_server_stats stats;
+
+    wsk_server_get_stats(w->server, &stats);
+    w->most = stats.open;
+    w->tidying = false;
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
+static void note_number(serve_worker *w)
+{
+    wsk_server_stats stats;
+
+    wsk_server_get_stats(w->server, &stats);
+    if (stats.open > w->most)
+        w->most = stats.open;
+    if (stats.open <= w->most / 2 && !w->tidying) {
+        w->tidying = true;
+        wsk_timer_set(w->tidy_timer, TIDY_MS);
+    }
+}
+
 static void on_open(wsk_peer *p)
 {
+    note_number(worker_of(p));
     if (logs_clients(p) && client_of(p) != NULL)
         log_open(p);
 }
@@ -244,6 +275,7 @@ static void on_close(wsk_peer *p, unsigned code, const char *text)
 {
     client *c = wsk_peer_data(p);
 
+    note_number(worker_of(p));
     if (c == NULL)
         return;
     if (logs_clients(p))
@@ -522,6 +554,8 @@ static bool set_up(serve_worker *w)
     r = wsk_server_new(&w->server, w->loop, &s->settings->server, &handlers, w);
     if (r == WSK_OK)
         r = wsk_timer_new(&w->drain_timer, w->loop, look_whether_drained, w);
+    if (r == WSK_OK)
+        r = wsk_timer_new(&w->tidy_timer, w->loop, tidy, w);
     if (r < 0) {
         snprintf(w->error, sizeof(w->error), "%s", wsk_strerror(r));
         return false;
@@ -536,6 +570,7 @@ static void tear_down(serve_worker *w)
     wsk_timer_free(w->drain_timer);
     wsk_server_free(w->server);
     w->server = NULL;
+    wsk_timer_free(w->tidy_timer); /* set when a connection ends */
     wsk_loop_free(w->loop);
     for (size_t i = 0; w->pages != NULL && w->pages[i] != NULL; i++)
         serve_page_free(w->pages[i]);

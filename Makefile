@@ -9,7 +9,9 @@
 #   make conformance   the full conformance suite against websock serve; reports in build/report
 #   make install       PREFIX=/usr/local DESTDIR=
 #   make format        formats the C files; make check-format only looks
-#   make coverage      tests with coverage: build-coverage/meson-logs/coveragereport/index.html
+#   make coverage      tests with coverage: build-coverage/report/index.html
+#   make valgrind      tests under memcheck
+#   make soak          2,000 clients of mixed manners for SECONDS=60, on each backend
 #   make fuzz          each fuzz target for SECONDS=60
 #   make clean         removes all build directories
 
@@ -23,7 +25,8 @@ ARGS     ?=
 MESON    ?= meson
 TESTARGS ?=
 
-.PHONY: all run test bench conformance install format check-format coverage fuzz clean
+.PHONY: all run test bench conformance install format check-format coverage valgrind \
+    soak fuzz clean
 .SILENT:
 
 all: $(BUILD)/build.ninja
@@ -74,15 +77,34 @@ check-format:
 	scripts/packages format
 	scripts/format --check
 
+# Without assertions: their other branch can never be taken.
 build-coverage/build.ninja:
-	$(MESON) setup build-coverage --buildtype debug -Db_ndebug=false -Db_coverage=true -Dfuzz=false
+	$(MESON) setup build-coverage --buildtype debug -Doptimization=1 -Db_ndebug=true \
+	    -Db_coverage=true -Dfuzz=false -Dbench=false -Dexamples=false
 
 coverage:
 	scripts/packages coverage
 	$(MAKE) --no-print-directory build-coverage/build.ninja
 	ninja -C build-coverage
-	$(MESON) test -C build-coverage --no-rebuild --print-errorlogs $(TESTARGS)
-	ninja -C build-coverage coverage-html coverage-text
+	WSK_TEST_QUICK=1 $(MESON) test -C build-coverage --no-rebuild --print-errorlogs \
+	    --timeout-multiplier 4 $(TESTARGS)
+	mkdir -p build-coverage/report
+	gcovr --root . --filter src/ --exclude-throw-branches --print-summary --branches \
+	    --html-details build-coverage/report/index.html build-coverage
+
+build-valgrind/build.ninja:
+	$(MESON) setup build-valgrind --buildtype debugoptimized -Db_ndebug=false -Dfuzz=false \
+	    -Dbench=false -Dexamples=false
+
+valgrind:
+	scripts/packages valgrind
+	$(MAKE) --no-print-directory build-valgrind/build.ninja
+	ninja -C build-valgrind
+	$(MESON) test -C build-valgrind --no-rebuild --print-errorlogs --setup valgrind $(TESTARGS)
+
+soak: all
+	for io in epoll uring; do \
+	    python3 tests/server/crowd.py soak $(BUILD)/websock $$io $(SECONDS) 2000 || exit; done
 
 build-fuzz/build.ninja:
 	CC=clang $(MESON) setup build-fuzz --buildtype debugoptimized -Db_ndebug=false \
@@ -96,4 +118,4 @@ fuzz:
 	scripts/fuzz build-fuzz $(SECONDS)
 
 clean:
-	rm -rf $(BUILD) build-test build-bench build-coverage build-fuzz build-ci-*
+	rm -rf $(BUILD) build-test build-bench build-coverage build-valgrind build-fuzz build-ci-*

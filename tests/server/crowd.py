@@ -543,8 +543,9 @@ async def settle(server, fds):
 
 
 async def soak(websock, io, seconds, n):
+    # A large crowd shakes hands in TLS slowly.
     server = Server(
-        websock, io, "--open-timeout", "6s", "--write-timeout", "3s", "--close-timeout", "5s",
+        websock, io, "--open-timeout", "%dms" % (3000 + 6 * n), "--write-timeout", "3s", "--close-timeout", "5s",
         "--linger-timeout", "5s", "--ping-interval", "1s", "--ping-timeout", "8s",
         "--message-timeout", "10s", "--max-message", str(MAX_MESSAGE), "--drain", "10s")
     try:

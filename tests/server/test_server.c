@@ -881,6 +881,166 @@ static void test_tls_stalls(void **state)
     wsk_tls_unref(tls);
 }
 
+/* --------------------------------------------------------------------------------- the API -- */
+
+static char log_text[8192];
+
+static void keep_log(void *ud, wsk_log_level level, const char *text)
+{
+    (void)ud;
+    (void)level;
+    size_t n = strlen(log_text);
+    snprintf(log_text + n, sizeof(log_text) - n, "%s\n", text);
+}
+
+static unsigned pings, pieces, refusals, last_status;
+
+static void on_ping(wsk_peer *p, const uint8_t *data, size_t len)
+{
+    (void)p;
+    assert_int_equal(len, 2);
+    assert_memory_equal(data, "hi", 2);
+    pings++;
+}
+
+static void on_data(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len, bool first, bool last)
+{
+    assert_int_equal(op, WSK_OP_TEXT);
+    assert_int_equal(wsk_peer_send_part(p, op, data, len, last, 0), WSK_OK);
+    pieces += first + last;
+}
+
+static void on_refused(wsk_peer *p, unsigned status, const char *text)
+{
+    assert_true(wsk_peer_address(p, NULL, 0) > 0);
+    assert_true(text[0] != 0);
+    last_status = status;
+    refusals++;
+}
+
+/* The access log, pieces, pings by the program, and calls on a peer whose end is near. */
+static void test_streams_and_log(void **state)
+{
+    (void)state;
+    wsk_server_options so = WSK_SERVER_OPTIONS_INIT;
+    wsk_loop_options lo = WSK_LOOP_OPTIONS_INIT;
+    wsk_handlers h = handlers;
+    struct client c, d;
+    struct site s;
+    char name[64], cut[4];
+
+    pings = pieces = refusals = 0;
+    log_text[0] = 0;
+    site_init(&s);
+    s.alloc.hooks.log = keep_log;
+    s.alloc.hooks.log_level = WSK_LOG_TRACE;
+    so.conn.size = sizeof(so.conn);
+    so.conn.hooks = &s.alloc.hooks;
+    so.conn.flags = WSK_CONN_STREAM;
+    so.log_access = true;
+    lo.io = backend;
+    lo.hooks = &s.alloc.hooks;
+    h.on_message = NULL;
+    h.on_data = on_data;
+    h.on_ping = on_ping;
+    h.on_refused = on_refused;
+    h.on_request = NULL;
+    assert_int_equal(wsk_loop_new(&s.loop, &lo), WSK_OK);
+    assert_int_equal(wsk_server_new(&s.server, s.loop, &so, &h, &s), WSK_OK);
+    assert_int_equal(wsk_server_listen(s.server, "ws://127.0.0.1:0/ws?a=b", NULL), WSK_OK);
+    assert_true(wsk_server_url(s.server, 0, s.url, sizeof(s.url)) > 0);
+    assert_int_equal(wsk_server_url(s.server, 1, NULL, 0), 0);
+    /* The query of the URL is not part of the path; the port is in front of it. */
+    char *slash = strchr(s.url + 5, '/');
+    assert_non_null(slash);
+    *slash = 0;
+    client_open(&s, &c);
+    wsk_peer *p = wsk_server_next_peer(s.server, NULL);
+    assert_non_null(p);
+    assert_null(wsk_server_next_peer(s.server, p));
+    size_t n = wsk_peer_address(p, name, sizeof(name));
+    assert_int_equal(strlen(name), n);
+    assert_int_equal(wsk_peer_address(p, cut, sizeof(cut)), n);
+    assert_string_equal(cut, "127");
+    assert_false(wsk_peer_is_tls(p));
+    assert_int_equal(wsk_peer_listener(p), 0);
+    assert_ptr_equal(wsk_server_data(s.server), &s);
+    assert_non_null(wsk_server_config(s.server));
+    /* Two fragments come and go as they are. */
+    client_hex(&s, &c, "0181 00000000 61");
+    client_hex(&s, &c, "8081 00000000 62");
+    client_wait(&s, &c, 6);
+    assert_int_equal(c.in[0] & 0x8F, 1);
+    assert_int_equal(pieces, 2);
+    c.n = 0;
+    client_hex(&s, &c, "8982 00000000 6869");
+    client_wait(&s, &c, 4);
+    expect(&c, "8a026869");
+    assert_int_equal(pings, 1);
+    assert_int_equal(wsk_peer_ping(p, "a", 1), WSK_OK);
+    assert_int_equal(wsk_peer_pong(p, "b", 1), WSK_OK);
+    client_wait(&s, &c, 6);
+    expect(&c, "890161 8a0162");
+    client_hex(&s, &c, "8a81 00000000 61");
+    turn_until(&s, s.pongs == 1);
+    /* What a request may be answered with is over. */
+    assert_true(wsk_peer_accept(p, NULL) < 0);
+    assert_true(wsk_peer_close(p, 1005, "x") < 0);
+    assert_int_equal(wsk_peer_queued(p), 0);
+    /* Not found; not WebSocket; gone before there was a request. */
+    refused(REQUEST("/other", ""), "HTTP/1.1 404 ", &s);
+    refused("GET /other HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 404 ", &s);
+    refused("GET /ws HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 426 ", &s);
+    turn_until(&s, refusals == 3);
+    assert_int_equal(last_status, 426);
+    client_begin(&s, &d);
+    client_text(&s, &d, "GET /");
+    turn(&s, 3);
+    client_end(&d);
+    turn_until(&s, refusals == 4);
+    assert_int_equal(last_status, 0);
+    wsk_peer_drop(p);
+    assert_true(wsk_peer_send(p, WSK_OP_TEXT, "x", 1, 0) < 0);
+    turn_until(&s, s.closes == 1);
+    assert_int_equal(s.last_code, 1006);
+    assert_non_null(strstr(log_text, " open /ws"));
+    assert_non_null(strstr(log_text, " closed 1006 after "));
+    assert_non_null(strstr(log_text, " answered 426 after "));
+    assert_non_null(strstr(log_text, " gone before the handshake after "));
+    client_end(&c);
+    site_end(&s);
+}
+
+/* Past the limit some are told so, and those beyond are just closed: none of them takes memory
+ * for long. */
+static void test_flood_of_refused(void **state)
+{
+    (void)state;
+    enum { N = 80 };
+    wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+    struct client c[N], first;
+    wsk_server_stats st;
+    struct site s;
+
+    o.max_connections = 1;
+    site_begin(&s, &o);
+    client_open(&s, &first);
+    for (int i = 0; i < N; i++)
+        client_begin(&s, &c[i]);
+    turn_until(&s, (wsk_server_get_stats(s.server, &st), st.accepted == N + 1));
+    assert_int_equal(st.connections, 1 + 64);
+    assert_int_equal(st.refused, N - 64);
+    for (int i = 0; i < N; i++)
+        client_end(&c[i]);
+    turn_until(&s, (wsk_server_get_stats(s.server, &st), st.connections == 1));
+    /* The one that was there before is well. */
+    client_hex(&s, &first, "8181 00000000 61");
+    client_wait(&s, &first, 3);
+    expect(&first, "810161");
+    client_end(&first);
+    site_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -900,6 +1060,8 @@ int main(void)
         cmocka_unit_test(test_failing_alloc),
         cmocka_unit_test(test_tls_listens),
         cmocka_unit_test(test_tls_stalls),
+        cmocka_unit_test(test_streams_and_log),
+        cmocka_unit_test(test_flood_of_refused),
     };
     wsk_loop_options lo = WSK_LOOP_OPTIONS_INIT;
     wsk_loop *loop;

@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "connect.h"
+#include "http/handshake.h"
 
 /* Has the library's reason for refusing something: it comes in a line of the log. */
 typedef struct reason {
@@ -67,6 +68,13 @@ static bool add_field(fields *f, char *text)
     } else {
         *colon = 0;
         value = trimmed(colon + 1);
+    }
+    if (!wsk__header_is_allowed(&(wsk_header){text, value}, WSK_ROLE_CLIENT)) {
+        cli_error("connect",
+                  "the header field \"%s: %s\" may not be sent: the handshake sets it, or a "
+                  "character may not stand there",
+                  text, value);
+        return false;
     }
     if (strcasecmp(text, "User-Agent") == 0)
         f->user_agent = value;
@@ -216,6 +224,15 @@ static bool needs(const char *a, bool given_a, const char *b, bool given_b)
     return !given_a || given_b;
 }
 
+static bool may_stand(const char *option, const char *name, const char *value)
+{
+    if (value == NULL || wsk__header_is_allowed(&(wsk_header){name, value}, WSK_ROLE_CLIENT))
+        return true;
+    cli_error("connect", "--%s: a character in \"%s\" may not stand in a header field", option,
+              value);
+    return false;
+}
+
 bool connect_settings_are_valid(const connect_settings *set)
 {
     const char *user = set->client.userinfo;
@@ -238,6 +255,22 @@ bool connect_settings_are_valid(const connect_settings *set)
         !needs("max-redirects", set->max_redirects != 0, "location", set->location) ||
         !needs("close-reason", set->close_reason != NULL, "close-code", set->close_code != 0))
         return false;
+    for (size_t i = 0; i < set->cookies.n; i++) {
+        if (!may_stand("cookie", "Cookie", set->cookies.at[i]))
+            return false;
+    }
+    if (!may_stand("user-agent", "User-Agent", set->user_agent) ||
+        !may_stand("origin", "Origin", set->client.origin))
+        return false;
+    for (size_t i = 1; i < set->subprotocols.n; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(set->subprotocols.at[i], set->subprotocols.at[k]) == 0) {
+                cli_error("connect", "--subprotocol %s is there twice (RFC 6455 4.1)",
+                          set->subprotocols.at[i]);
+                return false;
+            }
+        }
+    }
     if (user != NULL && strchr(user, ':') == NULL) {
         cli_error("connect", "--user wants USER:PASSWORD; the colon is missing");
         return false;

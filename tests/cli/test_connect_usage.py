@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Command lines of "websock connect": what is wrong is said in one line, with exit code 2."""
+import os
+import re
+
+from cli_harness import check, run_tests, same, test, websock
+from connect_harness import connect, one_line
+
+URL = "ws://127.0.0.1:1/ws"
+
+
+def wrong(args, *words):
+    r = connect(*args)
+    same(r.returncode, 2, f"exit code of {args}: {r.stderr!r}")
+    same(r.stdout, b"", f"stdout of {args}")
+    one_line(r.stderr, *words)
+
+
+@test
+def urls_that_are_none():
+    wrong([], "URL")
+    wrong([URL, URL], "unexpected argument")
+    wrong(["ftp://127.0.0.1/"], "scheme")
+    wrong(["ws://"], "URL")
+    wrong(["ws://127.0.0.1:99999/"], "port")
+    wrong(["ws://127.0.0.1/#part"], "URL")
+    wrong(["ws://127.0.0.1/a b"], "URL")
+    wrong(["ws://127.0.0.1/\x1b[31m"], "URL")
+
+
+@test
+def options_that_do_not_exist():
+    wrong(["--heder", "a: b", URL], "did you mean --header?")
+    wrong(["-Z", URL], "-Z")
+    wrong(["--count", "0", URL], "--count", "at least 1")
+    wrong(["--timeout", "soon", URL], "--timeout", "a time")
+    wrong(["--client-window-bits", "16", URL], "at most 15")
+
+
+@test
+def options_that_exclude_each_other():
+    for a, b in [("binary", "hex"), ("null", "whole"), ("json", "null"), ("json", "whole"),
+                 ("json", "times"), ("json", "sizes"), ("null", "times"), ("whole", "sizes"),
+                 ("whole", "reconnect"), ("ipv4", "ipv6"), ("quiet", "verbose")]:
+        wrong([f"--{a}", f"--{b}", URL], f"--{a}", f"--{b}", "exclude")
+    wrong(["--keep-open", "--wait", "1s", URL], "--keep-open", "--wait")
+
+
+@test
+def options_that_need_another():
+    wrong(["--key", "x", URL], "--key", "--cert")
+    wrong(["--agent", "x", URL], "--agent", "--testee")
+    wrong(["--max-redirects", "3", URL], "--location")
+    wrong(["--close-reason", "bye", URL], "--close-code")
+
+
+@test
+def values_that_may_not_be_sent():
+    for code in ["1004", "1005", "1006", "1015", "2999"]:
+        wrong(["--close-code", code, URL], code)
+    wrong(["--close-code", "999", URL], "at least 1000")
+    wrong(["--close-code", "1000", "--close-reason", "x" * 124, URL], "123")
+    wrong(["--user", "name", URL], "USER:PASSWORD")
+    wrong(["--header", "no colon", URL], '"no colon"')
+    wrong(["--header", ": no name", URL], "Name: value")
+    for field in ["Host: a", "Sec-WebSocket-Key: a", "Upgrade: h2c", "A: b\r\nC: d", "A b: c",
+                  "A: \x7f"]:
+        wrong(["--header", field, URL], "header", field.split("\r")[0].replace("\x7f", "?"))
+    wrong(["--cookie", "a=b\nc", URL], "--cookie", "a=b?c")
+    wrong(["--user-agent", "a\nb", URL], "--user-agent", "a?b")
+    wrong(["--origin", "a\nb", URL], "--origin", "a?b")
+    wrong(["--subprotocol", "a b", URL], "subprotocol")
+    wrong(["--subprotocol", "a", "--subprotocol", "a", URL], "subprotocol")
+    wrong(["--proxy", "ftp://127.0.0.1", URL], "proxy")
+
+
+@test
+def files_that_cannot_be_read():
+    wrong(["--cacert", "/nonexistent/ca.pem", "wss://127.0.0.1:1/"], "/nonexistent/ca.pem")
+    wrong(["--cert", "/nonexistent/me.pem", "wss://127.0.0.1:1/"], "/nonexistent/me.pem")
+
+
+@test
+def arguments_do_not_reach_the_terminal_raw():
+    for args in [["--\x1b]0;title\x07"], ["ws://127.0.0.1:1/\x1b]0;title\x07"],
+                 ["--header", "\x1b\x07", URL]]:
+        r = connect(*args)
+        same(r.returncode, 2, "exit code")
+        check(b"\x1b" not in r.stderr and b"\x07" not in r.stderr, r.stderr)
+
+
+@test
+def help_fits_and_agrees_with_the_man_page():
+    r = websock("connect", "--help")
+    same((r.returncode, r.stderr), (0, ""), "connect --help")
+    same(websock("help", "connect").stdout, r.stdout, "help connect")
+    same(websock("connect", "-h").stdout, r.stdout, "-h")
+    longest = max(len(line) for line in r.stdout.splitlines())
+    check(longest <= 80, f"a line of {longest} characters")
+    page = os.path.join(os.path.dirname(__file__), "../../docs/websock-connect.1")
+    with open(page, encoding="utf-8") as f:
+        items = re.findall(r"^\.It (Fl .*)$", f.read(), re.MULTILINE)
+    described = {name for item in items for name in re.findall(r"Fl \\-([\w-]+)", item)}
+    letters = {letter for item in items for letter in re.findall(r"Fl (\w) ", item)}
+    helped = re.findall(r"^  (?:-(\w), |    )--([\w-]+)", r.stdout, re.MULTILINE)
+    same(sorted(described ^ {name for _, name in helped}), [], "options of one of them only")
+    same(sorted(letters ^ {letter for letter, _ in helped if letter}), [], "letters likewise")
+    check(len(helped) > 50, f"{len(helped)} options")
+    check("connect" in websock("help").stdout, "the list of commands")
+
+
+run_tests()

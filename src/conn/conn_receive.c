@@ -511,6 +511,14 @@ static bool take_control(wsk_conn *c, const wsk__frame *f, uint8_t *p, wsk_event
     return !c->failed;
 }
 
+/* Data is activity, but no answer to our close frame: a peer that goes on sending must not put
+ * close_timeout off for ever. */
+static void data_came(wsk_conn *c)
+{
+    if (c->state == WSK_STATE_OPEN)
+        c->t_data = c->t_now;
+}
+
 /* A header of a data frame. */
 static void begin_frame(wsk_conn *c, const wsk__frame *f)
 {
@@ -519,7 +527,7 @@ static void begin_frame(wsk_conn *c, const wsk__frame *f)
     c->mask_phase = 0;
     c->rx_fin = f->fin;
     c->phase = WSK__PHASE_PAYLOAD;
-    c->t_data = c->t_now;
+    data_came(c);
     if (f->opcode != WSK_OP_CONTINUATION)
         begin_message(c, f);
     if (c->failed)
@@ -627,7 +635,7 @@ static WSK__INLINE bool take_small(wsk_conn *c, wsk_event *ret)
     ret->data = p;
     ret->len = len;
     ret->first = ret->last = true;
-    c->t_data = c->t_now;
+    data_came(c);
     c->messages_in++;
     c->pass = head + len;
     return true;

@@ -167,6 +167,8 @@ void connect_show_close(connect_session *s, unsigned code, const char *reason, c
                         bool bad);
 void connect_show_fail(connect_session *s, wsk_fail kind, unsigned status, const char *text,
                        bool last);
+/* Why it could not be opened, in words, with the status line of an answer that refuses; safe. */
+void connect_put_failure(text_buf *b, const wsk_client *c, wsk_fail kind, const char *text);
 void connect_show_retry(connect_session *s, unsigned attempt, uint32_t delay_ms);
 void connect_show_redirect(connect_session *s, unsigned status, const char *url);
 void connect_show_stats(connect_session *s);

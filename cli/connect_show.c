@@ -308,6 +308,24 @@ static void show_body(connect_session *s)
     text_deinit(&b);
 }
 
+void connect_put_failure(text_buf *b, const wsk_client *c, wsk_fail kind, const char *text)
+{
+    const wsk_conn *conn = wsk_client_conn(c);
+    wsk_str head = conn != NULL ? wsk_conn_head(conn) : (wsk_str){NULL, 0};
+    const char *line = head.len > 9 ? memchr(head.ptr, ' ', 9) : NULL;
+
+    if (kind == WSK_FAIL_STATUS && line != NULL) {
+        size_t left = head.len - (size_t)(line + 1 - head.ptr), len = 0;
+        while (len < left && line[1 + len] != '\r' && line[1 + len] != '\n')
+            len++;
+        text_put(b, "the server answered ");
+        text_put_safe(b, line + 1, len, NULL);
+        text_put(b, ": ");
+    }
+    text_put_safe(b, text, strlen(text), NULL);
+    text_put_n(b, "", 1);
+}
+
 void connect_show_fail(connect_session *s, wsk_fail kind, unsigned status, const char *text,
                        bool last)
 {
@@ -326,10 +344,13 @@ void connect_show_fail(connect_session *s, wsk_fail kind, unsigned status, const
         json_text(b, "body", body.ptr, body.len);
         text_put(b, "}\n");
     }
+    text_buf why = {0};
+    connect_put_failure(&why, s->client, kind, text);
     if (last)
-        connect_complain(s, "%s", text);
+        connect_complain(s, "%s", why.failed ? "out of memory" : why.at);
     else
-        connect_note(s, false, "%s", text);
+        connect_note(s, false, "%s", why.failed ? "out of memory" : why.at);
+    text_deinit(&why);
 }
 
 void connect_show_retry(connect_session *s, unsigned attempt, uint32_t delay_ms)

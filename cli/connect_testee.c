@@ -71,14 +71,13 @@ static void on_fail(wsk_client *c, wsk_fail kind, unsigned status, const char *t
     testee *t = testee_of(c);
     text_buf why = {0};
 
-    (void)kind;
     (void)status;
     clear_progress(t);
-    text_put_safe(&why, text, strlen(text), NULL);
+    connect_put_failure(&why, c, kind, text);
     if (t->step == RUNNING)
-        cli_error("connect", "case %u: %.*s", t->at, (int)why.len, why.at != NULL ? why.at : "");
+        cli_error("connect", "case %u: %s", t->at, why.failed ? "out of memory" : why.at);
     else
-        cli_error("connect", "%.*s", (int)why.len, why.at != NULL ? why.at : "");
+        cli_error("connect", "%s", why.failed ? "out of memory" : why.at);
     text_deinit(&why);
     t->failed = t->ended = true;
 }

@@ -5,6 +5,10 @@
  * that came back is written by the first connection that gets so far, and only what was inflated
  * and found equal goes in; another connection whose octets are the same as all of it so far needs
  * no inflating, for the same octets in the same state mean the same text.
+ *
+ * The text of a loop is the corpus again and again, only cut differently. So a corpus is also
+ * compressed in bricks, each ending on an octet (Z_SYNC_FLUSH), and a long message is put
+ * together of those that lie in it and of what is left before the first and behind the last.
  */
 #include "conformance/peer_deflate.h"
 
@@ -14,7 +18,10 @@
 
 #include "conformance/corpus.h"
 
-#define BLOCK  (1u << 20)
+#define BLOCK (1u << 20)
+#define BRICK 8192u
+/* Messages from here on are made of bricks. */
+#define LONG   16384u
 #define WINDOW 32768u
 /* zlib's fastest level: what the judge sends need only be compressed, not small. */
 #define LEVEL Z_BEST_SPEED
@@ -25,6 +32,21 @@ typedef struct block {
     /* octets follow */
 } block;
 
+/* A compressed piece of the corpus: standing alone, and with the octets before it as context. */
+typedef struct brick {
+    judge_piece alone, joined;
+} brick;
+
+typedef struct brick_set {
+    struct brick_set *next;
+    int corpus;
+    uint8_t window_bits;
+    brick *at;
+    size_t n;
+    block *blocks;
+    z_stream z;
+} brick_set;
+
 typedef struct half {
     struct half *next;
     unsigned holders;
@@ -32,11 +54,12 @@ typedef struct half {
     uint32_t len;
     judge_deflate_params params;
     bool sent;
-    judge_piece *at; /* message k, compressed */
+    judge_piece *at; /* message k, compressed; made of bricks: 2k before, 2k + 1 behind them */
     uint32_t n, room;
     block *blocks;
     z_stream z; /* of a half that is sent */
     bool z_ready;
+    brick_set *bricks; /* of a half with long messages that is sent */
 } half;
 
 typedef struct corpus_view {
@@ -48,6 +71,7 @@ typedef struct corpus_view {
 
 struct judge_streams {
     half *halves;
+    brick_set *bricks;
     corpus_view views[6];
 };
 
@@ -55,6 +79,8 @@ struct judge_stream {
     judge_streams *owner;
     judge_windows windows;
     half *sent, *received;
+    uint8_t *out; /* where a message is put together */
+    size_t out_room;
 };
 
 struct judge_inflater {
@@ -148,16 +174,126 @@ static size_t history(const judge_windows *w, uint32_t k, uint64_t at, uint8_t o
 
 /* ----------------------------------------------------------------------------- halves -- */
 
+static void blocks_free(block *b)
+{
+    while (b != NULL) {
+        block *next = b->next;
+
+        free(b);
+        b = next;
+    }
+}
+
+/* Room for n octets in one piece. */
+static uint8_t *blocks_room(block **list, size_t n)
+{
+    block *b = *list;
+
+    if (b == NULL || b->room - b->used < n) {
+        const size_t room = n > BLOCK ? n : BLOCK;
+
+        b = malloc(sizeof(*b) + room);
+        if (b == NULL)
+            return NULL;
+        b->next = *list;
+        b->used = 0;
+        b->room = room;
+        *list = b;
+    }
+    return (uint8_t *)(b + 1) + b->used;
+}
+
+static bool deflate_begin(z_stream *z, unsigned window_bits)
+{
+    /* zlib makes no raw stream with a window of 256 octets. Without matches there are no
+     * distances, so no window is needed. */
+    const bool tiny = window_bits < 9;
+
+    return deflateInit2(z, LEVEL, Z_DEFLATED, tiny ? -9 : -(int)window_bits, 8,
+                        tiny ? Z_HUFFMAN_ONLY : Z_DEFAULT_STRATEGY) == Z_OK;
+}
+
+/* Octets compressed for themselves, with a tail, into blocks; empty data: no memory. */
+static judge_piece deflate_piece(z_stream *z, block **list, const uint8_t *data, size_t len,
+                                 const uint8_t *before, size_t n_before)
+{
+    const size_t room = deflateBound(z, len) + 64;
+    uint8_t *out = blocks_room(list, room);
+    size_t n;
+
+    deflateReset(z);
+    if (out == NULL || (n_before > 0 && deflateSetDictionary(z, before, (uInt)n_before) != Z_OK))
+        return (judge_piece){NULL, 0};
+    z->next_in = data;
+    z->avail_in = (uInt)len;
+    z->next_out = out;
+    z->avail_out = (uInt)room;
+    deflate(z, Z_SYNC_FLUSH);
+    n = room - z->avail_out;
+    (*list)->used += n;
+    return (judge_piece){out, n};
+}
+
+static void brick_set_free(brick_set *set)
+{
+    deflateEnd(&set->z);
+    blocks_free(set->blocks);
+    free(set->at);
+    free(set);
+}
+
+static brick_set *brick_set_find(judge_streams *s, int corpus, unsigned window_bits)
+{
+    brick_set *set = s->bricks;
+
+    while (set != NULL && (set->corpus != corpus || set->window_bits != window_bits))
+        set = set->next;
+    if (set != NULL)
+        return set;
+    set = calloc(1, sizeof(*set));
+    if (set == NULL)
+        return NULL;
+    set->corpus = corpus;
+    set->window_bits = (uint8_t)window_bits;
+    set->n = (s->views[corpus].n_octets + BRICK - 1) / BRICK;
+    set->at = calloc(set->n, sizeof(*set->at));
+    if (set->at == NULL || !deflate_begin(&set->z, window_bits)) {
+        free(set->at);
+        free(set);
+        return NULL;
+    }
+    set->next = s->bricks;
+    s->bricks = set;
+    return set;
+}
+
+static judge_piece brick_get(brick_set *set, const judge_windows *w, size_t i, bool joined)
+{
+    judge_piece *p = joined ? &set->at[i].joined : &set->at[i].alone;
+    const size_t from = i * BRICK;
+    const size_t len = w->n_octets - from < BRICK ? w->n_octets - from : BRICK;
+    uint8_t before[WINDOW];
+    size_t n = 0;
+
+    if (p->data != NULL)
+        return *p;
+    if (joined && from < WINDOW) {
+        n = WINDOW - from;
+        memcpy(before, w->octets + w->n_octets - n, n);
+    }
+    if (joined) {
+        memcpy(before + n, w->octets + from - (WINDOW - n), WINDOW - n);
+        n = WINDOW;
+    }
+    *p = deflate_piece(&set->z, &set->blocks, w->octets + from, len, before, n);
+    return *p;
+}
+
 static void half_free(half *h)
 {
     if (h->z_ready)
         deflateEnd(&h->z);
-    while (h->blocks != NULL) {
-        block *next = h->blocks->next;
-
-        free(h->blocks);
-        h->blocks = next;
-    }
+    blocks_free(h->blocks);
     free(h->at);
     free(h);
 }
@@ -201,46 +337,24 @@ static half *half_hold(judge_streams *s, int corpus, uint32_t len, judge_deflate
     h->params = params;
     h->sent = sent;
     if (sent) {
-        /* zlib makes no raw stream with a window of 256 octets. Without matches there are no
-         * distances, so no window is needed. */
-        const bool tiny = params.window_bits < 9;
-
-        if (deflateInit2(&h->z, LEVEL, Z_DEFLATED, tiny ? -9 : -params.window_bits, 8,
-                         tiny ? Z_HUFFMAN_ONLY : Z_DEFAULT_STRATEGY) != Z_OK) {
-            free(h);
+        h->z_ready = deflate_begin(&h->z, params.window_bits);
+        if (h->z_ready && len >= LONG)
+            h->bricks = brick_set_find(s, corpus, params.window_bits);
+        if (!h->z_ready || (len >= LONG && h->bricks == NULL)) {
+            half_free(h);
             return NULL;
         }
-        h->z_ready = true;
     }
     h->next = s->halves;
     s->halves = h;
     return h;
 }
 
-/* Room for n octets in one piece. */
-static uint8_t *half_room(half *h, size_t n)
-{
-    block *b = h->blocks;
-
-    if (b == NULL || b->room - b->used < n) {
-        const size_t room = n > BLOCK ? n : BLOCK;
-
-        b = malloc(sizeof(*b) + room);
-        if (b == NULL)
-            return NULL;
-        b->next = h->blocks;
-        b->used = 0;
-        b->room = room;
-        h->blocks = b;
-    }
-    return (uint8_t *)(b + 1) + b->used;
-}
-
-/* The next message is the n octets that half_room gave room for. */
+/* The next message; its octets are in the blocks already. */
 static bool half_add(half *h, const uint8_t *data, size_t n)
 {
     if (h->n == h->room) {
-        const uint32_t room = h->room ? h->room * 2 : 1024;
+        const uint32_t room = h->room ? h->room * 2 : 2048;
         judge_piece *grown = realloc(h->at, room * sizeof(*grown));
 
         if (grown == NULL)
@@ -248,12 +362,12 @@ static bool half_add(half *h, const uint8_t *data, size_t n)
         h->at = grown;
         h->room = room;
     }
-    h->blocks->used += n;
     h->at[h->n++] = (judge_piece){data, n};
     return true;
 }
 
-judge_piece judge_stream_sent(judge_stream *st, uint32_t k)
+/* Message k as one stream of zlib's. */
+static judge_piece stream_message(judge_stream *st, uint32_t k)
 {
     half *h = st->sent;
 
@@ -261,7 +375,7 @@ judge_piece judge_stream_sent(judge_stream *st, uint32_t k)
         judge_piece pieces[2];
         const size_t len = judge_window(&st->windows, h->n, pieces);
         const size_t room = deflateBound(&h->z, len) + 64;
-        uint8_t *out = half_room(h, room);
+        uint8_t *out = blocks_room(&h->blocks, room);
 
         if (out == NULL)
             return (judge_piece){NULL, 0};
@@ -277,11 +391,103 @@ judge_piece judge_stream_sent(judge_stream *st, uint32_t k)
             deflate(&h->z, last ? Z_SYNC_FLUSH : Z_NO_FLUSH);
         }
         /* RFC 7692 7.2.1: the empty block's 00 00 ff ff is not sent. */
+        h->blocks->used += room - h->z.avail_out;
         if (h->z.avail_in > 0 || h->z.avail_out == 0 ||
             !half_add(h, out, room - h->z.avail_out - 4))
             return (judge_piece){NULL, 0};
     }
     return h->at[k];
+}
+
+static bool put_piece(judge_stream *st, size_t *n, judge_piece p)
+{
+    if (p.data == NULL)
+        return false;
+    if (*n + p.len > st->out_room) {
+        const size_t room = (*n + p.len) * 2;
+        uint8_t *grown = realloc(st->out, room);
+
+        if (grown == NULL)
+            return false;
+        st->out = grown;
+        st->out_room = room;
+    }
+    memcpy(st->out + *n, p.data, p.len);
+    *n += p.len;
+    return true;
+}
+
+/* The octets of a window that are no whole brick: before the first and behind the last. */
+static bool make_ends(judge_stream *st, uint32_t k)
+{
+    half *h = st->sent;
+
+    while (h->n <= 2 * k + 1) {
+        judge_piece pieces[2], ends[2], packed;
+
+        judge_window(&st->windows, h->n / 2, pieces);
+        ends[0] = (judge_piece){pieces[0].data, (size_t)(pieces[0].data - st->windows.octets)};
+        ends[0].len = (BRICK - ends[0].len % BRICK) % BRICK;
+        if (ends[0].len > pieces[0].len)
+            ends[0].len = pieces[0].len;
+        ends[1] = pieces[pieces[1].len > 0];
+        if (pieces[1].len == 0) {
+            ends[1].data += ends[0].len;
+            ends[1].len -= ends[0].len;
+            /* A piece that reaches the end of the corpus ends with its short last brick. */
+            if (ends[1].data + ends[1].len == st->windows.octets + st->windows.n_octets)
+                ends[1].len = 0;
+        }
+        ends[1].data += ends[1].len - ends[1].len % BRICK;
+        ends[1].len %= BRICK;
+        for (int i = 0; i < 2; i++) {
+            packed = deflate_piece(&h->z, &h->blocks, ends[i].data, ends[i].len, NULL, 0);
+            if (packed.data == NULL || !half_add(h, packed.data, ends[i].len ? packed.len : 0))
+                return false;
+        }
+    }
+    return true;
+}
+
+static judge_piece brick_message(judge_stream *st, uint32_t k)
+{
+    const judge_windows *w = &st->windows;
+    half *h = st->sent;
+    const uint64_t sent = (uint64_t)k * w->len; /* units, so octets at least */
+    /* Octets that the peer's window holds already. */
+    const size_t context = h->params.no_context_takeover ? 0
+                           : sent < WINDOW               ? (size_t)sent
+                                                         : WINDOW;
+    judge_piece pieces[2];
+    size_t n = 0, done = 0;
+
+    if (!make_ends(st, k) || !put_piece(st, &n, h->at[2 * k]))
+        return (judge_piece){NULL, 0};
+    judge_window(w, k, pieces);
+    for (int i = 0; i < 2; i++) {
+        size_t from = (size_t)(pieces[i].data - w->octets), end = from + pieces[i].len;
+        const size_t first = (from + BRICK - 1) / BRICK;
+
+        for (size_t b = first; b * BRICK < end; b++) {
+            const size_t len = w->n_octets - b * BRICK < BRICK ? w->n_octets - b * BRICK : BRICK;
+            const bool joined = context + done + b * BRICK - from >= WINDOW;
+
+            if (b * BRICK + len > end)
+                break;
+            if (!put_piece(st, &n, brick_get(h->bricks, w, b, joined)))
+                return (judge_piece){NULL, 0};
+        }
+        done += pieces[i].len;
+    }
+    if (!put_piece(st, &n, h->at[2 * k + 1]))
+        return (judge_piece){NULL, 0};
+    /* Every part ends with the tail, the message's own is not sent. */
+    return (judge_piece){st->out, n - 4};
+}
+
+judge_piece judge_stream_sent(judge_stream *st, uint32_t k)
+{
+    return st->sent->bricks != NULL ? brick_message(st, k) : stream_message(st, k);
 }
 
 judge_streams *judge_streams_new(void)
@@ -298,6 +504,12 @@ void judge_streams_free(judge_streams *s)
 
         half_free(s->halves);
         s->halves = next;
+    }
+    while (s->bricks != NULL) {
+        brick_set *next = s->bricks->next;
+
+        brick_set_free(s->bricks);
+        s->bricks = next;
     }
     for (size_t i = 0; i < sizeof(s->views) / sizeof(s->views[0]); i++)
         free(s->views[i].at);
@@ -336,6 +548,7 @@ void judge_stream_release(judge_stream *st)
         st->sent->holders--;
     if (st->received != NULL)
         st->received->holders--;
+    free(st->out);
     free(st);
 }
 
@@ -569,7 +782,7 @@ judge_inflate_status judge_inflater_end(judge_inflater *in)
         return JUDGE_INFLATE_DIFFERS;
     }
     if (in->recording) {
-        uint8_t *room = half_room(h, in->n_raw);
+        uint8_t *room = blocks_room(&h->blocks, in->n_raw);
 
         /* Another connection may have been faster. */
         if (h->n != in->k) {
@@ -579,6 +792,7 @@ judge_inflate_status judge_inflater_end(judge_inflater *in)
             in->in_step = false;
         } else {
             memcpy(room, in->raw, in->n_raw);
+            h->blocks->used += in->n_raw;
             in->in_step = half_add(h, room, in->n_raw);
         }
     }

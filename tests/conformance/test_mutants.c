@@ -21,7 +21,9 @@
 
 /* Which cases a fault is tried on. */
 typedef enum extent {
-    LIGHT, /* those that move few octets, and a sample of the others */
+    LIGHT,  /* those that move few octets, and a sample of the others */
+    PLAIN,  /* all but 12.* and 13.*, where it hangs on zlib which sizes occur */
+    PACKED, /* 12.* and 13.*, rows 10 and 18: long enough to show what a fault does */
     ALL,
 } extent;
 
@@ -56,8 +58,13 @@ static bool is_run(const judge_case *c, extent e)
 {
     static const char *const sample[] = {"9.1.1", "9.2.1", "9.7.1", "9.8.2", "12.1.1", "13.1.1"};
 
-    if (e == ALL || c->weight == 0)
+    if (e == PACKED)
+        return c->weight == 2 && c->echo.len == 131072 &&
+               (c->echo.fragment == 0 || c->echo.fragment == 32768);
+    if (e == ALL || c->weight == 0 || (e == PLAIN && c->weight == 1))
         return true;
+    if (e == PLAIN)
+        return false;
     for (size_t i = 0; i < sizeof(sample) / sizeof(sample[0]); i++) {
         if (strcmp(c->id, sample[i]) == 0)
             return true;
@@ -141,7 +148,7 @@ static void run_row(const row *r, bool *hit, bool *ran)
     }
 }
 
-static void check_rows(extent e)
+static void check_rows(bool light)
 {
     const size_t n = judge_table_count(table);
     bool *hit = calloc(n, sizeof(*hit)), *ran = calloc(n, sizeof(*ran));
@@ -149,7 +156,7 @@ static void check_rows(extent e)
     int wrong = 0;
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (rows[i].extent != e)
+        if ((rows[i].extent == LIGHT) != light)
             continue;
         run_row(&rows[i], hit, ran);
         describe(hit, ran, text, sizeof(text));
@@ -167,13 +174,13 @@ static void check_rows(extent e)
 static void light_faults(void **state)
 {
     (void)state;
-    check_rows(LIGHT);
+    check_rows(true);
 }
 
 static void data_faults(void **state)
 {
     (void)state;
-    check_rows(ALL);
+    check_rows(false);
 }
 
 static void every_fault_has_a_row(void **state)

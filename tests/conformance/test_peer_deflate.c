@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The compressed streams of 12.* and 13.*: what is put together from kept pieces inflates to the
+ * windows with exactly the agreed parameters, and the checking side is right about connections
+ * that follow a recorded one, leave it, or mix in what is not compressed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "conformance/peer_deflate.h"
+
+static judge_streams *streams;
+
+static int setup(void **state)
+{
+    (void)state;
+    streams = judge_streams_new();
+    return streams == NULL;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    judge_streams_free(streams);
+    return 0;
+}
+
+/* Inflates one message; returns its octets. */
+static size_t inflate_message(z_stream *z, judge_piece packed, uint8_t *out, size_t room)
+{
+    static const uint8_t tail[4] = {0, 0, 0xff, 0xff};
+
+    z->next_out = out;
+    z->avail_out = (uInt)room;
+    z->next_in = packed.data;
+    z->avail_in = (uInt)packed.len;
+    assert_int_equal(inflate(z, Z_SYNC_FLUSH), Z_OK);
+    assert_int_equal(z->avail_in, 0);
+    z->next_in = tail;
+    z->avail_in = 4;
+    assert_int_equal(inflate(z, Z_SYNC_FLUSH), Z_OK);
+    return room - z->avail_out;
+}
+
+static void check_sent(int corpus, uint32_t len, judge_deflate_params params, uint32_t n)
+{
+    judge_stream *st = judge_stream_hold(streams, corpus, len, params,
+                                         (judge_deflate_params){15, false});
+    uint8_t *out = malloc(len * 4 + 1024);
+    uint64_t total = 0, packed_total = 0;
+    z_stream z = {0};
+
+    assert_non_null(st);
+    assert_int_equal(inflateInit2(&z, -(int)params.window_bits), Z_OK);
+    for (uint32_t k = 0; k < n; k++) {
+        judge_piece window[2];
+        const judge_piece packed = judge_stream_sent(st, k);
+        const size_t want = judge_window(judge_stream_windows(st), k, window);
+        size_t got;
+
+        assert_non_null(packed.data);
+        if (params.no_context_takeover)
+            inflateReset(&z);
+        got = inflate_message(&z, packed, out, len * 4 + 1024);
+        assert_int_equal(got, want);
+        assert_memory_equal(out, window[0].data, window[0].len);
+        assert_memory_equal(out + window[0].len, window[1].data, window[1].len);
+        total += want;
+        packed_total += packed.len;
+    }
+    /* Of what compresses well, no more than half is left. */
+    if (len >= 4096 && params.window_bits == 15 && (corpus == 1 || corpus == 4))
+        assert_true(packed_total * 2 < total);
+    assert_true(packed_total < total + (uint64_t)n * (16 + len / 512));
+    inflateEnd(&z);
+    free(out);
+    judge_stream_release(st);
+}
+
+static void what_is_sent_inflates_to_the_windows(void **state)
+{
+    static const uint32_t lens[] = {16, 1024, 8192, 16384, 32768, 65536, 131072};
+    static const uint8_t bits[] = {8, 9, 12, 15};
+
+    (void)state;
+    for (int corpus = 1; corpus <= 5; corpus++) {
+        for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+            for (size_t b = 0; b < sizeof(bits); b++) {
+                check_sent(corpus, lens[i], (judge_deflate_params){bits[b], false}, 12);
+                check_sent(corpus, lens[i], (judge_deflate_params){bits[b], true}, 5);
+            }
+        }
+    }
+}
+
+/* Any order: a second connection asks for early messages again. */
+static void messages_can_be_asked_for_again(void **state)
+{
+    const judge_deflate_params p = {15, false};
+    judge_stream *a = judge_stream_hold(streams, 1, 131072, p, p);
+    judge_stream *b = judge_stream_hold(streams, 1, 131072, p, p);
+    judge_piece first;
+    uint8_t *copy;
+
+    (void)state;
+    first = judge_stream_sent(a, 3);
+    copy = malloc(first.len);
+    memcpy(copy, first.data, first.len);
+    for (uint32_t k = 0; k < 6; k++)
+        assert_non_null(judge_stream_sent(b, k).data);
+    assert_int_equal(judge_stream_sent(b, 3).len, first.len);
+    assert_memory_equal(judge_stream_sent(b, 3).data, copy, first.len);
+    free(copy);
+    judge_stream_release(a);
+    judge_stream_release(b);
+}
+
+static void windows_wrap_and_keep_characters(void **state)
+{
+    const judge_deflate_params p = {15, false};
+
+    (void)state;
+    for (int corpus = 1; corpus <= 5; corpus++) {
+        judge_stream *st = judge_stream_hold(streams, corpus, 65536, p, p);
+        const judge_windows *w = judge_stream_windows(st);
+        size_t at = 0, wraps = 0;
+
+        for (uint32_t k = 0; k < 100; k++) {
+            judge_piece piece[2];
+            size_t units = 0;
+
+            judge_window(w, k, piece);
+            /* Each window begins where the one before it ended. */
+            assert_ptr_equal(piece[0].data, w->octets + at % w->n_octets);
+            for (int i = 0; i < 2; i++) {
+                for (size_t j = 0; j < piece[i].len; j++)
+                    units += !w->text || (piece[i].data[j] & 0xc0) != 0x80;
+            }
+            assert_int_equal(units, 65536);
+            at = piece[1].len > 0 ? piece[1].len
+                                  : (size_t)(piece[0].data - w->octets) + piece[0].len;
+            wraps += piece[1].len > 0;
+        }
+        assert_true(wraps > 5);
+        judge_stream_release(st);
+    }
+}
+
+/* A peer that compresses at some level; `cut`: octets fed at once. */
+typedef struct sender {
+    z_stream z;
+    judge_inflater *in;
+    size_t cut;
+    uint8_t *buf;
+} sender;
+
+static void sender_begin(sender *s, judge_stream *st, int level, size_t cut)
+{
+    memset(s, 0, sizeof(*s));
+    assert_int_equal(deflateInit2(&s->z, level, Z_DEFLATED, -15, 8, 0), Z_OK);
+    s->in = judge_inflater_new(st);
+    s->cut = cut;
+    s->buf = malloc(1 << 20);
+}
+
+static void sender_end(sender *s)
+{
+    deflateEnd(&s->z);
+    judge_inflater_free(s->in);
+    free(s->buf);
+}
+
+static judge_inflate_status send_window(sender *s, judge_stream *st, uint32_t k, bool compressed,
+                                        size_t wrong)
+{
+    judge_piece piece[2];
+    const size_t len = judge_window(judge_stream_windows(st), k, piece);
+    uint8_t *plain = malloc(len);
+    judge_inflate_status status = JUDGE_INFLATE_OK;
+    const uint8_t *data = plain;
+    size_t n = len;
+
+    memcpy(plain, piece[0].data, piece[0].len);
+    memcpy(plain + piece[0].len, piece[1].data, piece[1].len);
+    if (wrong < len)
+        plain[wrong] ^= 1;
+    if (compressed) {
+        s->z.next_in = plain;
+        s->z.avail_in = (uInt)len;
+        s->z.next_out = s->buf;
+        s->z.avail_out = 1 << 20;
+        deflate(&s->z, Z_SYNC_FLUSH);
+        data = s->buf;
+        n = (1 << 20) - s->z.avail_out - 4;
+    }
+    judge_inflater_begin(s->in, k, compressed);
+    for (size_t at = 0; at < n && status == JUDGE_INFLATE_OK; at += s->cut)
+        status = judge_inflater_feed(s->in, data + at, n - at < s->cut ? n - at : s->cut);
+    if (status == JUDGE_INFLATE_OK)
+        status = judge_inflater_end(s->in);
+    free(plain);
+    return status;
+}
+
+static void followers_are_checked(void **state)
+{
+    static const uint32_t lens[] = {64, 4096, 40000};
+    const judge_deflate_params p = {15, false};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+        judge_stream *st = judge_stream_hold(streams, 1, lens[i], p, p);
+        sender a, same, other, mixed, wrong, ahead;
+
+        sender_begin(&a, st, 6, 100);
+        sender_begin(&same, st, 6, 7);
+        sender_begin(&other, st, 1, 1000);
+        sender_begin(&mixed, st, 6, 33);
+        sender_begin(&wrong, st, 6, 50);
+        sender_begin(&ahead, st, 6, 4096);
+        for (uint32_t k = 0; k < 20; k++) {
+            assert_int_equal(send_window(&a, st, k, true, SIZE_MAX), JUDGE_INFLATE_OK);
+            assert_int_equal(judge_inflater_octets(a.in), lens[i]);
+        }
+        for (uint32_t k = 0; k < 30; k++) {
+            assert_int_equal(send_window(&same, st, k, true, SIZE_MAX), JUDGE_INFLATE_OK);
+            assert_int_equal(judge_inflater_octets(same.in), lens[i]);
+            assert_int_equal(send_window(&other, st, k, true, SIZE_MAX), JUDGE_INFLATE_OK);
+            assert_int_equal(send_window(&mixed, st, k, k % 5 != 3, SIZE_MAX), JUDGE_INFLATE_OK);
+            assert_int_equal(send_window(&ahead, st, k, true, SIZE_MAX), JUDGE_INFLATE_OK);
+        }
+        for (uint32_t k = 0; k < 10; k++)
+            assert_int_equal(send_window(&wrong, st, k, true, SIZE_MAX), JUDGE_INFLATE_OK);
+        assert_int_equal(send_window(&wrong, st, 10, true, lens[i] - 5), JUDGE_INFLATE_DIFFERS);
+        assert_int_equal(judge_inflater_octets(wrong.in), lens[i] - 5);
+        assert_int_equal(send_window(&same, st, 30, false, 3), JUDGE_INFLATE_DIFFERS);
+        sender_end(&a);
+        sender_end(&same);
+        sender_end(&other);
+        sender_end(&mixed);
+        sender_end(&wrong);
+        sender_end(&ahead);
+        judge_stream_release(st);
+    }
+}
+
+static void broken_data_is_told(void **state)
+{
+    static const uint8_t junk[] = {0xff, 0xff, 0xff, 0xff};
+    const judge_deflate_params p = {15, false};
+    judge_stream *st = judge_stream_hold(streams, 3, 1000, p, p);
+    judge_inflater *in = judge_inflater_new(st);
+
+    (void)state;
+    judge_inflater_begin(in, 0, true);
+    assert_int_equal(judge_inflater_feed(in, junk, sizeof(junk)), JUDGE_INFLATE_BROKEN);
+    assert_non_null(judge_inflater_error(in));
+    judge_inflater_free(in);
+    judge_stream_release(st);
+}
+
+/* A megabyte of zeros in a kilobyte: it is enough that more comes than can be right. */
+static void bombs_are_left_alone(void **state)
+{
+    const judge_deflate_params p = {15, false};
+    judge_stream *st = judge_stream_hold(streams, 3, 1000, p, p);
+    judge_inflater *in = judge_inflater_new(st);
+    uint8_t *zeros = calloc(1, 1 << 20), *packed = malloc(65536);
+    z_stream z = {0};
+
+    (void)state;
+    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, -15, 8, 0), Z_OK);
+    z.next_in = zeros;
+    z.avail_in = 1 << 20;
+    z.next_out = packed;
+    z.avail_out = 65536;
+    deflate(&z, Z_SYNC_FLUSH);
+    judge_inflater_begin(in, 0, true);
+    assert_int_equal(judge_inflater_feed(in, packed, 65536 - z.avail_out), JUDGE_INFLATE_DIFFERS);
+    assert_true(judge_inflater_octets(in) <= 1000);
+    deflateEnd(&z);
+    free(zeros);
+    free(packed);
+    judge_inflater_free(in);
+    judge_stream_release(st);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_sent_inflates_to_the_windows),
+        cmocka_unit_test(messages_can_be_asked_for_again),
+        cmocka_unit_test(windows_wrap_and_keep_characters),
+        cmocka_unit_test(followers_are_checked),
+        cmocka_unit_test(broken_data_is_told),
+        cmocka_unit_test(bombs_are_left_alone),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

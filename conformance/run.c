@@ -25,7 +25,8 @@
 /* A second is what Autobahn gives a peer to drop TCP; nothing is waiting for it here. */
 #define LINGER_US 1000000
 /* Slower answers than this mean that the peer has more to do than it can. */
-#define SLOW_US 100000
+#define SLOW_US  100000
+#define PATIENCE 6 /* see open_limit() */
 /* So many cases that fail alone as they did together show that load was not the reason. */
 #define CONFIRMATIONS 3
 
@@ -332,11 +333,22 @@ static void slot_ready(judge_run *r, slot *s, int64_t now)
     }
 }
 
+/*
+ * How long an opening handshake may take. A case that is run again alone may meet a peer that is
+ * still busy with what went on before, all at once: that is our doing, not its.
+ */
+static double open_limit(const judge_run *r)
+{
+    const double limit = r->host.target->options.open_handshake_timeout;
+
+    return r->alone && !r->params.compat ? limit * PATIENCE : limit;
+}
+
 static void slot_connect(judge_run *r, slot *s, int64_t now)
 {
     const judge_target *t = r->host.target;
     const char *name = t->hostname ? t->hostname : t->host;
-    const double limit = t->options.open_handshake_timeout;
+    const double limit = open_limit(r);
 
     s->until = limit > 0 ? now + (int64_t)(limit * 1e6) : INT64_MAX;
     if (judge_link_connect(&s->link, &r->host.address[s->address], t->options.tcp_no_delay,
@@ -361,10 +373,11 @@ static int slot_start(judge_run *r, size_t test, bool counted)
     const int64_t now = now_us();
     const judge_target *t = r->host.target;
     const judge_case *c = judge_table_at(r->params.table, test);
+    judge_options options = t->options;
     const judge_peer_setup setup = {
         .test = c,
         .role = JUDGE_ROLE_CLIENT,
-        .options = &t->options,
+        .options = &options,
         .host = r->host.field,
         .resource = t->resource,
         .origin = t->origin,
@@ -381,6 +394,7 @@ static int slot_start(judge_run *r, size_t test, bool counted)
     };
     slot *s;
 
+    options.open_handshake_timeout = open_limit(r);
     if (r->n_slots == r->room) {
         const size_t room = r->room ? r->room * 2 : 16;
         slot **grown = realloc(r->slots, room * sizeof(*grown));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * "websock test": runs the conformance suite against servers. Here: the options, what becomes of
- * them, the exit code. The suite is in conformance/, what people see in test_view.c.
+ * "websock test": runs the conformance suite against servers, or for clients. Here: the options,
+ * what becomes of them, the exit code. The suite is in conformance/, serving in test_serve.c, what
+ * people see in test_view.c.
  */
 #include <errno.h>
 #include <math.h>
@@ -13,11 +14,7 @@
 #include "command.h"
 #include "test.h"
 
-enum {
-    EXIT_CASES_FAILED = 1,
-    EXIT_NOTHING_RUN = 3,
-    MOST_URLS = 64,
-};
+enum { MOST_URLS = 64 };
 
 #define FIELD(member) OPT_FIELD(test_settings, member)
 
@@ -39,6 +36,17 @@ static const opt_spec specs[] = {
 {.name = "rebuild", .value = "DIR", .type = OPT_STRING, FIELD(rebuild),
  .help = "Write the reports of a run that was killed from the journal in its directory."},
 
+{.group = "Testing clients",
+ .name = "serve", .letter = 'S', .type = OPT_FLAG, FIELD(serve),
+ .help = "Listen at URL for clients under test instead, with Autobahn's URL API and a page that "
+         "runs the cases in a browser. --spec is then a fuzzingserver.json, --cert and --key are "
+         "the server's; without them wss:// has a self-signed certificate."},
+{.name = "then-exit", .type = OPT_FLAG, FIELD(then_exit),
+ .help = "End when a client has asked for its report."},
+{.name = "webport", .value = "PORT", .type = OPT_UINT, FIELD(webport), .max = 65535,
+ .preset = "none",
+ .help = "Serve the page on this port, too."},
+
 {.group = "The servers",
  .name = "agent", .letter = 'a', .value = "NAME", .type = OPT_STRING, FIELD(agent),
  .preset = "its Server header",
@@ -59,7 +67,7 @@ static const opt_spec specs[] = {
 {.name = "hostname", .value = "NAME", .type = OPT_STRING, FIELD(hostname),
  .help = "The name for SNI and in the certificate, if it is not the URL's."},
 {.name = "cert", .value = "FILE", .type = OPT_STRING, FIELD(cert),
- .help = "Show this client certificate (PEM)."},
+ .help = "Show this certificate (PEM)."},
 {.name = "key", .value = "FILE", .type = OPT_STRING, FIELD(key), .preset = "in the same file",
  .help = "The private key of it (PEM)."},
 
@@ -77,7 +85,7 @@ static const opt_spec specs[] = {
 
 {.group = "Reports",
  .name = "out", .letter = 'o', .value = "DIR", .type = OPT_STRING, FIELD(out),
- .preset = "./reports/servers",
+ .preset = "./reports/servers; clients with --serve",
  .help = "Write index.html, index.json and the files of each case here."},
 {.name = "no-report", .type = OPT_FLAG, FIELD(no_report),
  .help = "Write no files of this kind."},
@@ -95,10 +103,11 @@ static const opt_spec specs[] = {
 
 static const opt_command command = {
     .name = "test",
-    .usage = "[OPTION]... [URL]...",
+    .usage = "[OPTION]... [URL]...\n       websock test --serve [OPTION]... [URL]...",
     .description = "Runs the 517 cases of the WebSocket conformance suite (RFC 6455, RFC 7692) "
                    "against servers that echo, and writes reports in the Autobahn Testsuite's "
-                   "format. URL is ws://HOST:PORT/PATH, wss://... or ws+unix:/SOCKET:/PATH.",
+                   "format. URL is ws://HOST:PORT/PATH, wss://... or ws+unix:/SOCKET:/PATH. With "
+                   "--serve it listens at URL and tests the clients that come.",
     .specs = specs,
     .epilogue = "Exit codes: 0 all cases passed, 1 some failed, 2 usage, 3 nothing could be run.\n"
                 "\nIn GitHub Actions (GITHUB_ACTIONS=true) failures become annotations.\n"
@@ -211,7 +220,7 @@ static int explain(const char *list)
     return code;
 }
 
-static void warn(void *ud, const char *text)
+void test_warn(void *ud, const char *text)
 {
     test_view *v = ud;
     if (v)
@@ -219,12 +228,12 @@ static void warn(void *ud, const char *text)
     cli_error("test", "%s", text);
 }
 
-static int count_failed(const judge_store *s, bool strict)
+int test_count_failed(const judge_store *s, bool strict)
 {
     for (size_t i = 0; i < s->n; i++)
         for (size_t k = 0; k < s->at[i].n; k++)
             if (judge_entry_failed(&s->at[i].at[k], strict))
-                return EXIT_CASES_FAILED;
+                return TEST_EXIT_CASES_FAILED;
     return EXIT_SUCCESS;
 }
 
@@ -238,7 +247,7 @@ static int rebuild(const test_settings *settings)
         .junit = settings->junit,
         .tap = settings->tap ? stdout : NULL,
         .strict = settings->strict,
-        .warn = warn,
+        .warn = test_warn,
         .ud = &v,
     };
     size_t cases = 0;
@@ -249,11 +258,12 @@ static int rebuild(const test_settings *settings)
         cli_error("test", "the journal in \"%s\" cannot be read: %s", settings->rebuild,
                   strerror(errno));
         judge_table_free(t);
-        return EXIT_NOTHING_RUN;
+        return TEST_EXIT_NOTHING_RUN;
     }
     judge_report_finish(r);
     test_view_summary(&v, judge_report_store(r), settings->rebuild);
-    int code = cases ? count_failed(judge_report_store(r), settings->strict) : EXIT_NOTHING_RUN;
+    int code = cases ? test_count_failed(judge_report_store(r), settings->strict)
+                     : TEST_EXIT_NOTHING_RUN;
     judge_report_close(r);
     judge_table_free(t);
     return code;
@@ -297,10 +307,14 @@ static bool set_options(judge_options *o, const opt_list *list)
 
 static void on_done(void *ud, const judge_target *t, const judge_case *c, const judge_result *r)
 {
-    test_view *v = ud;
-    judge_entry e = {.behavior = r->behavior, .behavior_close = r->behavior_close};
+    test_on_done(ud, r);
     (void)t;
     (void)c;
+}
+
+void test_on_done(test_view *v, const judge_result *r)
+{
+    judge_entry e = {.behavior = r->behavior, .behavior_close = r->behavior_close};
     if (judge_entry_failed(&e, v->strict))
         v->failed++;
     if (!v->why[0] && r->why)
@@ -317,13 +331,19 @@ static void on_unreachable(void *ud, const judge_target *t, const char *why)
 }
 
 /* A handler that lets the run write its reports; a second signal ends it at once. */
-static void catch_signals(void)
+void test_catch_signals(judge_session *s)
 {
+    running = s;
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         sigaction(numbers[i], &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+}
+
+int test_signal(void)
+{
+    return stopped_by;
 }
 
 static int run(judge_session *s, test_view *v, const test_settings *settings, const char *outdir)
@@ -332,11 +352,10 @@ static int run(judge_session *s, test_view *v, const test_settings *settings, co
     judge_run_totals totals = {0};
     if (judge_session_n_cases(s) == 0) {
         cli_error("test", "no case is left to run");
-        return EXIT_NOTHING_RUN;
+        return TEST_EXIT_NOTHING_RUN;
     }
     v->total = judge_session_n_cases(s) * judge_session_n_targets(s);
-    running = s;
-    catch_signals();
+    test_catch_signals(s);
     test_view_begin(v);
     bool ok = judge_session_run(s, &totals, why);
     running = NULL;
@@ -344,7 +363,7 @@ static int run(judge_session *s, test_view *v, const test_settings *settings, co
         test_view_clear(v);
         cli_error("test", "%s", why);
         if (!judge_session_store(s))
-            return EXIT_NOTHING_RUN;
+            return TEST_EXIT_NOTHING_RUN;
     }
     if (totals.connected == 0 && !stopped_by) {
         test_view_clear(v);
@@ -352,14 +371,14 @@ static int run(judge_session *s, test_view *v, const test_settings *settings, co
             cli_error("test", "nothing could be run against %s: %s",
                       judge_session_target(s, 0)->url,
                       v->why[0] ? v->why : "no connection was made");
-        return EXIT_NOTHING_RUN;
+        return TEST_EXIT_NOTHING_RUN;
     }
     test_view_summary(v, judge_session_store(s), outdir);
     if (stopped_by) {
         cli_error("test", "stopped after %zu of %zu cases", v->done, v->total);
         return 128 + (int)stopped_by;
     }
-    return ok ? count_failed(judge_session_store(s), settings->strict) : EXIT_NOTHING_RUN;
+    return ok ? test_count_failed(judge_session_store(s), settings->strict) : TEST_EXIT_NOTHING_RUN;
 }
 
 static int run_with(const test_settings *settings, const judge_spec *spec, const opt_list *urls,
@@ -375,11 +394,15 @@ static int run_with(const test_settings *settings, const judge_spec *spec, const
     };
     v.colours = isatty(fileno(v.out)) && !getenv("NO_COLOR");
     v.progress = !settings->quiet && isatty(STDERR_FILENO) ? stderr : NULL;
-    const char *outdir = settings->out ? settings->out : spec ? spec->outdir : "./reports/servers";
+    const char *outdir = settings->out     ? settings->out
+                         : spec            ? spec->outdir
+                         : settings->serve ? "./reports/clients"
+                                           : "./reports/servers";
     judge_session_params p = {
         .spec = spec,
         .urls = (const char *const *)urls->at,
-        .n_urls = urls->n,
+        .n_urls = settings->serve ? 0 : urls->n,
+        .serves = settings->serve,
         .cases = cases->at,
         .n_cases = cases->n,
         .exclude = exclude->at,
@@ -409,9 +432,11 @@ static int run_with(const test_settings *settings, const judge_spec *spec, const
                    .annotations = annotate ? (stdout_taken ? stderr : stdout) : NULL,
                    .junit = settings->junit,
                    .strict = settings->strict},
-        .hooks = {&v, NULL, on_done, NULL, on_unreachable, warn},
+        .hooks = {&v, NULL, on_done, NULL, on_unreachable, test_warn},
     };
     judge_options_init(&p.options);
+    if (settings->serve && spec)
+        p.options = spec->options;
     if (!set_options(&p.options, &settings->server_options))
         return CLI_EXIT_USAGE;
 
@@ -430,10 +455,12 @@ static int run_with(const test_settings *settings, const judge_spec *spec, const
     judge_session *s = judge_session_new(&p, &error, why);
     if (!s) {
         cli_error("test", "%s", why);
-        return error == JUDGE_SESSION_USAGE ? CLI_EXIT_USAGE : EXIT_NOTHING_RUN;
+        return error == JUDGE_SESSION_USAGE ? CLI_EXIT_USAGE : TEST_EXIT_NOTHING_RUN;
     }
-    int code = settings->list ? print_list(s)
-                              : run(s, &v, settings, settings->no_report ? NULL : outdir);
+    const char *dir = settings->no_report ? NULL : outdir;
+    int code = settings->list    ? print_list(s)
+               : settings->serve ? test_serve(s, &v, settings, spec, urls, dir)
+                                 : run(s, &v, settings, dir);
     judge_session_free(s);
     return code;
 }
@@ -441,18 +468,21 @@ static int run_with(const test_settings *settings, const judge_spec *spec, const
 static int with_spec(const test_settings *settings, const opt_list *urls)
 {
     judge_spec spec = {0};
-    judge_spec_says says = {.warn = warn};
+    judge_spec_says says = {.warn = test_warn};
     if (settings->spec &&
-        !judge_spec_load(&spec, JUDGE_SPEC_FUZZINGCLIENT, settings->spec, &says)) {
+        !judge_spec_load(&spec,
+                         settings->serve ? JUDGE_SPEC_FUZZINGSERVER : JUDGE_SPEC_FUZZINGCLIENT,
+                         settings->spec, &says)) {
         cli_error("test", "%s: %s", settings->spec, says.error);
         return CLI_EXIT_USAGE;
     }
-    if (urls->n == 0 && spec.n_servers == 0 && !settings->list) {
+    if (urls->n == 0 && spec.n_servers == 0 && !spec.url && !settings->list) {
         if (settings->spec)
             cli_error("test", "%s names no server, and neither does the command line",
                       settings->spec);
         else
-            cli_error("test", "which server? Give a URL, such as ws://127.0.0.1:9001");
+            cli_error("test", "which %s? Give a URL, such as ws://127.0.0.1:9001",
+                      settings->serve ? "address" : "server");
         judge_spec_deinit(&spec);
         return CLI_EXIT_USAGE;
     }
@@ -491,6 +521,8 @@ static int run_test(int argc, char **argv)
         code = EXIT_SUCCESS;
     else if (parsed == OPT_RUN && settings.tap && settings.json && strcmp(settings.json, "-") == 0)
         cli_error("test", "--tap and --json - would both write to stdout");
+    else if (parsed == OPT_RUN && !settings.serve && (settings.then_exit || settings.webport))
+        cli_error("test", "--then-exit and --webport go with --serve");
     else if (parsed == OPT_RUN && settings.insecure && settings.ca)
         cli_error("test", "--insecure and --ca contradict each other");
     else if (parsed == OPT_RUN && settings.explain)

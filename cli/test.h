@@ -13,6 +13,8 @@ typedef struct test_settings {
     opt_list cases, exclude;
     bool list;
     const char *explain;
+    bool serve, then_exit;
+    uint16_t webport;
     const char *rebuild;
 
     const char *agent, *origin, *hostname;
@@ -34,6 +36,11 @@ typedef struct test_settings {
     bool quiet;
 } test_settings;
 
+enum {
+    TEST_EXIT_CASES_FAILED = 1,
+    TEST_EXIT_NOTHING_RUN = 3,
+};
+
 /* Tells people how a run goes: progress, summary, failures. */
 typedef struct test_view {
     FILE *out;      /* summary; stderr when stdout holds TAP or JSON */
@@ -54,5 +61,19 @@ void test_view_done(test_view *v, const judge_result *r);
 void test_view_clear(test_view *v); /* takes the progress line away */
 /* `outdir` NULL: no report was written. */
 void test_view_summary(test_view *v, const judge_store *s, const char *outdir);
+
+
+/* A line of a warning; `ud` is a test_view or NULL. */
+void test_warn(void *ud, const char *text);
+void test_on_done(test_view *v, const judge_result *r);
+int test_count_failed(const judge_store *s, bool strict);
+/* Catches signals that end a session. */
+void test_catch_signals(judge_session *s);
+/* The number of the signal that came, or 0. */
+int test_signal(void);
+
+/* test_serve.c: the session judges clients. `urls` is where it listens. Returns the exit code. */
+int test_serve(judge_session *s, test_view *v, const test_settings *settings,
+               const judge_spec *spec, const opt_list *urls, const char *outdir);
 
 #endif

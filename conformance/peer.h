@@ -70,6 +70,17 @@ void judge_peer_turn(judge_peer *p);
 /* When judge_peer_tick is due; INT64_MAX: never. */
 int64_t judge_peer_deadline(const judge_peer *p);
 void judge_peer_tick(judge_peer *p, int64_t now);
+/*
+ * Does one more step, for connections that are told what to do as they go. A step of the case that
+ * waits goes on by itself.
+ */
+void judge_peer_do(judge_peer *p, int64_t now, const judge_step *s);
+/* Takes the oldest message out of the record: its octets are valid until the next call. `len` may
+ * be above `kept`. False: there is none. */
+bool judge_peer_take_message(judge_peer *p, bool *ret_binary, const uint8_t **ret_data,
+                             size_t *ret_kept, uint64_t *ret_len);
+/* Octets that wait to be written. */
+size_t judge_peer_queued(const judge_peer *p);
 /* The case is over; how is the transport to be dropped (NONE: it is gone already)? */
 bool judge_peer_is_done(const judge_peer *p);
 judge_drop judge_peer_drop(const judge_peer *p);
@@ -79,6 +90,8 @@ const char *judge_peer_agent(const judge_peer *p);
 bool judge_peer_was_skipped(const judge_peer *p);
 /* True if the opening handshake was completed. */
 bool judge_peer_is_open(const judge_peer *p);
+/* True while messages can be sent. */
+bool judge_peer_can_send(const judge_peer *p);
 /* True if a time limit decided: then a peer under load might have done better. */
 bool judge_peer_timed_out(const judge_peer *p);
 /* Gives the result away. Call it once, when the case is over. */

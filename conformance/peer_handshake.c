@@ -2,17 +2,16 @@
 /*
  * The opening handshake (RFC 6455 section 4, RFC 7692 section 7) from the judge's side: the
  * request with the offers of the case, and the check of every line of the answer that matters.
+ * Requests are judged in peer_request.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <openssl/evp.h>
 
+#include "conformance/peer_head.h"
 #include "conformance/peer_internal.h"
-
-#define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 /* ----------------------------------------------------------------------------- request -- */
 
@@ -92,85 +91,6 @@ void peer_hello_begin(judge_peer *p)
 
 /* ------------------------------------------------------------------------------- answer -- */
 
-typedef struct field {
-    const char *value;
-    size_t len;
-    unsigned count; /* lines of this name */
-} field;
-
-static const char *trim(const char *s, size_t *len)
-{
-    while (*len > 0 && (*s == ' ' || *s == '\t')) {
-        s++;
-        (*len)--;
-    }
-    while (*len > 0 && (s[*len - 1] == ' ' || s[*len - 1] == '\t' || s[*len - 1] == '\r'))
-        (*len)--;
-    return s;
-}
-
-/* The field of that name in a head whose first line is skipped. */
-static field find_field(const char *head, size_t len, const char *name)
-{
-    const size_t n_name = strlen(name);
-    const char *end = head + len, *line = memchr(head, '\n', len);
-    field f = {NULL, 0, 0};
-
-    while (line != NULL && ++line < end) {
-        const char *next = memchr(line, '\n', (size_t)(end - line));
-        const size_t n = (size_t)((next ? next : end) - line);
-
-        if (n > n_name && line[n_name] == ':' && strncasecmp(line, name, n_name) == 0) {
-            size_t n_value = n - n_name - 1;
-            const char *value = trim(line + n_name + 1, &n_value);
-
-            if (f.count++ == 0) {
-                f.value = value;
-                f.len = n_value;
-            }
-        }
-        line = next;
-    }
-    return f;
-}
-
-static bool same(const char *s, size_t len, const char *word)
-{
-    return len == strlen(word) && strncasecmp(s, word, len) == 0;
-}
-
-/* The next element of a list, up to `separator`; quoted strings may hold it. */
-static bool next_part(const char **at, const char *end, char separator, const char **ret,
-                      size_t *ret_len)
-{
-    const char *s = *at;
-    bool quoted = false;
-
-    if (s == NULL)
-        return false;
-    while (s < end && (quoted || *s != separator)) {
-        if (*s == '"')
-            quoted = !quoted;
-        s++;
-    }
-    *ret_len = (size_t)(s - *at);
-    *ret = trim(*at, ret_len);
-    *at = s < end ? s + 1 : NULL;
-    return true;
-}
-
-static bool has_token(field f, const char *token)
-{
-    const char *at = f.value, *part;
-    size_t len;
-
-    while (next_part(&at, f.value + f.len, ',', &part, &len)) {
-        if (same(part, len, token))
-            return true;
-    }
-    return false;
-}
-
 /* The opening handshake failed; the reason goes into the report. */
 static bool refuse(judge_peer *p, char *why)
 {
@@ -182,20 +102,6 @@ static bool refuse(judge_peer *p, char *why)
     return false;
 }
 
-/* 8 to 15, or 0. */
-static unsigned window_bits(const char *s, size_t len)
-{
-    if (len >= 2 && s[0] == '"' && s[len - 1] == '"') {
-        s++;
-        len -= 2;
-    }
-    if (len == 1 && (s[0] == '8' || s[0] == '9'))
-        return (unsigned)(s[0] - '0');
-    if (len == 2 && s[0] == '1' && s[1] >= '0' && s[1] <= '5')
-        return 10 + (unsigned)(s[1] - '0');
-    return 0;
-}
-
 /* RFC 7692 7.1: each parameter at most once, of those only that an answer may have. */
 static bool take_deflate(judge_peer *p, const char *text, size_t len)
 {
@@ -204,11 +110,11 @@ static bool take_deflate(judge_peer *p, const char *text, size_t len)
     size_t n;
 
     p->to_peer = p->from_peer = (judge_deflate_params){15, false};
-    next_part(&at, end, ';', &part, &n);
-    if (!same(part, n, "permessage-deflate"))
+    peer_next_part(&at, end, ';', &part, &n);
+    if (!peer_same(part, n, "permessage-deflate"))
         return refuse(p, peer_text(p, "server answered with extension %.*s, which was not offered",
                                    (int)n, part));
-    while (next_part(&at, end, ';', &part, &n)) {
+    while (peer_next_part(&at, end, ';', &part, &n)) {
         static const char *const names[] = {"client_no_context_takeover",
                                             "server_no_context_takeover", "client_max_window_bits",
                                             "server_max_window_bits"};
@@ -218,10 +124,10 @@ static bool take_deflate(judge_peer *p, const char *text, size_t len)
 
         if (equals != NULL) {
             n_value = n - n_name - 1;
-            value = trim(equals + 1, &n_value);
+            value = peer_trim(equals + 1, &n_value);
         }
-        trim(part, &n_name);
-        while (which < 4 && !same(part, n_name, names[which]))
+        peer_trim(part, &n_name);
+        while (which < 4 && !peer_same(part, n_name, names[which]))
             which++;
         if (which == 4)
             return refuse(
@@ -237,7 +143,7 @@ static bool take_deflate(judge_peer *p, const char *text, size_t len)
             p->from_peer.no_context_takeover = true;
         if (which < 2)
             continue;
-        bits = value ? window_bits(value, n_value) : 0;
+        bits = value ? peer_window_bits(value, n_value) : 0;
         if (bits == 0)
             return refuse(p, peer_text(p, "invalid value of %s: %.*s", names[which], (int)n_value,
                                        value ? value : ""));
@@ -247,7 +153,7 @@ static bool take_deflate(judge_peer *p, const char *text, size_t len)
     return true;
 }
 
-static bool take_extensions(judge_peer *p, field f)
+static bool take_extensions(judge_peer *p, peer_field f)
 {
     const char *at = f.value, *part;
     size_t n;
@@ -255,7 +161,7 @@ static bool take_extensions(judge_peer *p, field f)
     if (f.count > 1)
         return refuse(
             p, peer_text(p, "HTTP Sec-WebSocket-Extensions header occurs %u times", f.count));
-    while (next_part(&at, f.value + f.len, ',', &part, &n)) {
+    while (peer_next_part(&at, f.value + f.len, ',', &part, &n)) {
         if (n == 0)
             continue;
         if (p->test->echo.n_offers == 0)
@@ -269,17 +175,12 @@ static bool take_extensions(judge_peer *p, field f)
     return true;
 }
 
-static bool accept_matches(const judge_peer *p, field f)
+static bool accept_matches(const judge_peer *p, peer_field f)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    char text[96], expected[64];
-    unsigned n = 0;
+    char expected[PEER_ACCEPT_SIZE];
 
-    snprintf(text, sizeof(text), "%s" GUID, p->key);
-    if (EVP_Digest(text, strlen(text), digest, &n, EVP_sha1(), NULL) != 1)
-        return false;
-    EVP_EncodeBlock((unsigned char *)expected, digest, (int)n);
-    return f.len == strlen(expected) && memcmp(f.value, expected, f.len) == 0;
+    return peer_accept(p->key, strlen(p->key), expected) && f.len == strlen(expected) &&
+           memcmp(f.value, expected, f.len) == 0;
 }
 
 /* The checks of RFC 6455 4.1, in its order. */
@@ -287,36 +188,36 @@ static bool take_answer(judge_peer *p, const char *head, size_t len)
 {
     const char *eol = memchr(head, '\n', len), *status;
     size_t n = eol ? (size_t)(eol - head) : len;
-    field f;
+    peer_field f;
 
     if (n < 12 || strncmp(head, "HTTP/1.1 ", 9) != 0)
         return refuse(p, peer_text(p, "bad HTTP response status line"));
-    status = trim(head + 9, &(size_t){n - 9});
+    status = peer_trim(head + 9, &(size_t){n - 9});
     if (strncmp(status, "101", 3) != 0 || (status[3] != ' ' && status[3] != '\r'))
         return refuse(p,
                       peer_text(p, "WebSocket connection upgrade failed (%.*s)",
                                 (int)(n - 9 > 100 ? 100 : n - 9 - (head[n - 1] == '\r')), status));
-    f = find_field(head, len, "Upgrade");
+    f = peer_find_field(head, len, "Upgrade");
     if (f.count == 0)
         return refuse(p, peer_text(p, "HTTP Upgrade header missing"));
-    if (!same(f.value, f.len, "websocket"))
+    if (!peer_same(f.value, f.len, "websocket"))
         return refuse(p, peer_text(p, "HTTP Upgrade header different from 'websocket'"));
-    f = find_field(head, len, "Connection");
+    f = peer_find_field(head, len, "Connection");
     if (f.count == 0)
         return refuse(p, peer_text(p, "HTTP Connection header missing"));
-    if (!has_token(f, "upgrade"))
+    if (!peer_has_token(f, "upgrade"))
         return refuse(p, peer_text(p, "HTTP Connection header does not include 'upgrade'"));
-    f = find_field(head, len, "Sec-WebSocket-Accept");
+    f = peer_find_field(head, len, "Sec-WebSocket-Accept");
     if (f.count == 0)
         return refuse(p, peer_text(p, "HTTP Sec-WebSocket-Accept header missing"));
     if (f.count > 1)
         return refuse(p, peer_text(p, "HTTP Sec-WebSocket-Accept header occurs %u times", f.count));
     if (!accept_matches(p, f))
         return refuse(p, peer_text(p, "HTTP Sec-WebSocket-Accept bogus value"));
-    f = find_field(head, len, "Sec-WebSocket-Extensions");
+    f = peer_find_field(head, len, "Sec-WebSocket-Extensions");
     if (f.count > 0 && !take_extensions(p, f))
         return false;
-    f = find_field(head, len, "Sec-WebSocket-Protocol");
+    f = peer_find_field(head, len, "Sec-WebSocket-Protocol");
     if (f.count > 1)
         return refuse(p,
                       peer_text(p, "HTTP Sec-WebSocket-Protocol header occurs %u times", f.count));
@@ -336,7 +237,7 @@ size_t peer_hello_feed(judge_peer *p, const uint8_t *data, size_t len)
 {
     const size_t had = p->hello.len;
     const uint8_t *end;
-    field server;
+    peer_field server;
     size_t n;
 
     if (!peer_buf_add(p, &p->hello, data, len)) {
@@ -347,12 +248,17 @@ size_t peer_hello_feed(judge_peer *p, const uint8_t *data, size_t len)
                  "\r\n\r\n", 4);
     if (end == NULL) {
         if (p->hello.len > MAX_HELLO)
-            refuse(p, peer_text(p, "HTTP response head longer than %d octets", MAX_HELLO));
+            refuse(p, peer_text(p, "HTTP head longer than %d octets", MAX_HELLO));
         return len;
     }
     n = (size_t)(end - p->hello.at) + 4;
+    if (p->setup.role == JUDGE_ROLE_SERVER) {
+        peer_request_take(p, (const char *)p->hello.at, n);
+        p->hello.len = n;
+        return n - had;
+    }
     p->r.http_response = peer_text(p, "%.*s", (int)n, (const char *)p->hello.at);
-    server = find_field((const char *)p->hello.at, n, "Server");
+    server = peer_find_field((const char *)p->hello.at, n, "Server");
     if (p->setup.agent == NULL)
         p->agent = server.count > 0 && server.len > 0
                        ? peer_text(p, "%.*s", (int)server.len, server.value)

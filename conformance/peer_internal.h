@@ -136,6 +136,7 @@ struct judge_peer {
 
     peer_event *events;
     size_t n_events, event_room;
+    uint8_t *taken; /* of the event that was taken out last */
     int why_log; /* the entry that showed the first fault */
     char *fault; /* what the peer did wrong, first */
 
@@ -196,6 +197,10 @@ void peer_receive(judge_peer *p, const uint8_t *data, size_t len);
 void peer_hello_begin(judge_peer *p);
 /* Returns how many octets of a read belong to the handshake. */
 size_t peer_hello_feed(judge_peer *p, const uint8_t *data, size_t len);
+
+/* peer_request.c */
+/* A whole head, with its empty line: answers it. */
+void peer_request_take(judge_peer *p, const char *head, size_t len);
 
 /* peer_echo.c */
 void peer_echo_begin(judge_peer *p);

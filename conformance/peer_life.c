@@ -259,68 +259,77 @@ void peer_finish_when_done(judge_peer *p)
 
 /* ------------------------------------------------------------------------------- steps -- */
 
+/* False: it waits. */
+static bool do_step(judge_peer *p, const judge_step *s)
+{
+    judge_log *l;
+
+    switch (s->op) {
+    case JUDGE_STEP_FRAME:
+        peer_send_frame(p, s->first, &s->blob, s);
+        break;
+    case JUDGE_STEP_MESSAGE:
+        if (p->state == PEER_OPEN)
+            peer_send_message(p, s->first, &s->blob, s->fragment);
+        break;
+    case JUDGE_STEP_CLOSE:
+    case JUDGE_STEP_CLOSE_RAW: {
+        uint8_t reason[256];
+
+        for (size_t i = 0; i < s->blob.total && i < sizeof(reason); i++)
+            reason[i] = (uint8_t)s->blob.lit[i % s->blob.len];
+        peer_send_close(p, s->code, reason, (size_t)s->blob.total, false);
+        break;
+    }
+    case JUDGE_STEP_HEADER:
+        peer_send_header(p, s->first, s->blob.total);
+        break;
+    case JUDGE_STEP_OCTETS:
+        peer_send_part(p, &s->blob);
+        break;
+    case JUDGE_STEP_WAIT:
+        l = peer_log(p, JUDGE_LOG_CT, true);
+        if (l != NULL) {
+            l->seconds = s->seconds;
+            l->tag[0] = s->tag;
+        }
+        peer_arm(p, TIMER_WAIT, s->seconds, s->tag);
+        return false;
+    case JUDGE_STEP_KILL_AFTER:
+    case JUDGE_STEP_CLOSE_AFTER: {
+        const bool kill = s->op == JUDGE_STEP_KILL_AFTER;
+
+        l = peer_log(p, kill ? JUDGE_LOG_KL : JUDGE_LOG_TI, true);
+        if (l != NULL)
+            l->seconds = s->seconds;
+        peer_arm(p, kill ? TIMER_KILL : TIMER_CLOSE, s->seconds, '\0');
+        break;
+    }
+    case JUDGE_STEP_LOG:
+        p->log_on = s->code != 0;
+        l = s->marked ? peer_log(p, JUDGE_LOG_WLM, true) : NULL;
+        if (l != NULL)
+            l->flag = p->log_on;
+        break;
+    case JUDGE_STEP_ECHO:
+        peer_echo_begin(p);
+        break;
+    case JUDGE_STEP_END:
+        break;
+    }
+    return true;
+}
+
 static void run_steps(judge_peer *p)
 {
     while (p->state != PEER_CLOSED && !p->failed) {
         const judge_step *s = &p->test->steps[p->step];
-        judge_log *l;
 
         if (s->op == JUDGE_STEP_END)
             return;
         p->step++;
-        switch (s->op) {
-        case JUDGE_STEP_FRAME:
-            peer_send_frame(p, s->first, &s->blob, s);
-            break;
-        case JUDGE_STEP_MESSAGE:
-            if (p->state == PEER_OPEN)
-                peer_send_message(p, s->first, &s->blob, s->fragment);
-            break;
-        case JUDGE_STEP_CLOSE:
-        case JUDGE_STEP_CLOSE_RAW: {
-            uint8_t reason[256];
-
-            for (size_t i = 0; i < s->blob.total && i < sizeof(reason); i++)
-                reason[i] = (uint8_t)s->blob.lit[i % s->blob.len];
-            peer_send_close(p, s->code, reason, (size_t)s->blob.total, false);
-            break;
-        }
-        case JUDGE_STEP_HEADER:
-            peer_send_header(p, s->first, s->blob.total);
-            break;
-        case JUDGE_STEP_OCTETS:
-            peer_send_part(p, &s->blob);
-            break;
-        case JUDGE_STEP_WAIT:
-            l = peer_log(p, JUDGE_LOG_CT, true);
-            if (l != NULL) {
-                l->seconds = s->seconds;
-                l->tag[0] = s->tag;
-            }
-            peer_arm(p, TIMER_WAIT, s->seconds, s->tag);
+        if (!do_step(p, s))
             return;
-        case JUDGE_STEP_KILL_AFTER:
-        case JUDGE_STEP_CLOSE_AFTER: {
-            const bool kill = s->op == JUDGE_STEP_KILL_AFTER;
-
-            l = peer_log(p, kill ? JUDGE_LOG_KL : JUDGE_LOG_TI, true);
-            if (l != NULL)
-                l->seconds = s->seconds;
-            peer_arm(p, kill ? TIMER_KILL : TIMER_CLOSE, s->seconds, '\0');
-            break;
-        }
-        case JUDGE_STEP_LOG:
-            p->log_on = s->code != 0;
-            l = s->marked ? peer_log(p, JUDGE_LOG_WLM, true) : NULL;
-            if (l != NULL)
-                l->flag = p->log_on;
-            break;
-        case JUDGE_STEP_ECHO:
-            peer_echo_begin(p);
-            break;
-        case JUDGE_STEP_END:
-            break;
-        }
     }
 }
 
@@ -472,6 +481,7 @@ void judge_peer_free(judge_peer *p)
     for (size_t i = 0; i < p->n_events; i++)
         free(p->events[i].data);
     free(p->events);
+    free(p->taken);
     free(p->agent);
     free(p->out.at);
     free(p->runs);
@@ -532,6 +542,45 @@ void judge_peer_feed(judge_peer *p, int64_t now, const uint8_t *data, size_t len
     peer_receive(p, data + n, len - n);
     if (p->failed)
         peer_drop(p, JUDGE_DROP_ABORT);
+}
+
+void judge_peer_do(judge_peer *p, int64_t now, const judge_step *s)
+{
+    p->now = now;
+    if (p->state != PEER_CLOSED && !p->failed)
+        do_step(p, s);
+    if (p->failed)
+        peer_drop(p, JUDGE_DROP_ABORT);
+}
+
+bool judge_peer_take_message(judge_peer *p, bool *ret_binary, const uint8_t **ret_data,
+                             size_t *ret_kept, uint64_t *ret_len)
+{
+    while (p->n_events > 0) {
+        const peer_event e = p->events[0];
+
+        memmove(p->events, p->events + 1, --p->n_events * sizeof(*p->events));
+        free(p->taken);
+        p->taken = e.data;
+        if (e.kind != JUDGE_EVENT_MESSAGE || e.data == NULL)
+            continue;
+        *ret_binary = e.binary;
+        *ret_data = e.data;
+        *ret_kept = e.kept;
+        *ret_len = e.len;
+        return true;
+    }
+    return false;
+}
+
+size_t judge_peer_queued(const judge_peer *p)
+{
+    return p->out.len - p->out_head;
+}
+
+bool judge_peer_can_send(const judge_peer *p)
+{
+    return p->state == PEER_OPEN;
 }
 
 void judge_peer_lost(judge_peer *p, int64_t now)

@@ -300,7 +300,7 @@ static bool write_junit(judge_report *r)
     return ok;
 }
 
-bool judge_report_finish(judge_report *r)
+bool judge_report_update(judge_report *r)
 {
     bool ok = true;
     if (r->dir >= 0) {
@@ -315,6 +315,12 @@ bool judge_report_finish(judge_report *r)
     }
     if (r->o.junit)
         ok = write_junit(r) && ok;
+    return ok;
+}
+
+bool judge_report_finish(judge_report *r)
+{
+    bool ok = judge_report_update(r);
     if (r->o.tap) {
         fprintf(r->o.tap, "1..%zu\n", r->taps);
         ok = fflush(r->o.tap) == 0 && ok;

@@ -37,6 +37,8 @@ judge_report *judge_report_open(const judge_report_options *o);
 bool judge_report_add(judge_report *r, const judge_result *result);
 /* Writes indexes, summary and JUnit. May be called again when there are more results. */
 bool judge_report_finish(judge_report *r);
+/* The same files for a run that goes on: no plan of TAP, which stands at the end. */
+bool judge_report_update(judge_report *r);
 /* Verdicts so far. */
 const judge_store *judge_report_store(const judge_report *r);
 void judge_report_close(judge_report *r);

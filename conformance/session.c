@@ -20,6 +20,7 @@ struct judge_session {
     size_t n_targets;
     judge_report *report;
     judge_run *run;
+    judge_fuzz *fuzz;
 };
 
 static void WSK_PRINTF(2, 3) say(char why[256], const char *fmt, ...)
@@ -91,7 +92,7 @@ static bool add_targets(judge_session *s, char why[256], judge_session_error *re
     for (size_t i = 0; i < s->p.n_urls; i++)
         if (!add_target(s, s->p.urls[i], why, ret_error))
             return false;
-    if (s->n_targets == 0) {
+    if (s->n_targets == 0 && !s->p.serves) {
         *ret_error = JUDGE_SESSION_USAGE;
         say(why, "there is no server to test");
         return false;
@@ -161,6 +162,7 @@ void judge_session_free(judge_session *s)
     if (!s)
         return;
     judge_run_free(s->run);
+    judge_fuzz_free(s->fuzz);
     judge_report_close(s->report);
     for (size_t i = 0; i < s->n_targets; i++)
         wsk__url_deinit(NULL, &s->urls[i]);
@@ -205,6 +207,8 @@ void judge_session_cancel(judge_session *s)
 {
     if (s->run)
         judge_run_cancel(s->run);
+    if (s->fuzz)
+        judge_fuzz_stop(s->fuzz);
 }
 
 /* --------------------------------------------------------------------------------- events -- */
@@ -242,14 +246,23 @@ static void on_unreachable(void *ud, const judge_target *t, const char *why)
         s->p.hooks.on_unreachable(s->p.hooks.ud, t, why);
 }
 
-bool judge_session_run(judge_session *s, judge_run_totals *ret, char why[256])
+static bool open_report(judge_session *s, char why[256])
 {
-    const char *problem = "";
     judge_report_options report = s->p.report;
     report.table = s->table;
     report.selected = s->selected;
     report.warn = s->p.hooks.warn;
     report.ud = s->p.hooks.ud;
+    s->report = judge_report_open(&report);
+    if (!s->report)
+        say(why, "the report directory \"%s\" cannot be used: %s",
+            report.outdir ? report.outdir : "", strerror(errno));
+    return s->report;
+}
+
+bool judge_session_run(judge_session *s, judge_run_totals *ret, char why[256])
+{
+    const char *problem = "";
     const judge_run_params params = {
         .table = s->table,
         .selected = s->selected,
@@ -267,16 +280,34 @@ bool judge_session_run(judge_session *s, judge_run_totals *ret, char why[256])
         say(why, "%s", problem);
         return false;
     }
-    s->report = judge_report_open(&report);
-    if (!s->report) {
-        say(why, "the report directory \"%s\" cannot be used: %s",
-            report.outdir ? report.outdir : "", strerror(errno));
+    if (!open_report(s, why))
         return false;
-    }
     bool ok = judge_run_go(s->run, ret) == 0;
     if (!ok)
         say(why, "the run ended early: %s", strerror(errno));
     /* What there is goes into the reports all the same. */
     judge_report_finish(s->report);
     return ok;
+}
+
+judge_fuzz *judge_session_serve(judge_session *s, const judge_fuzz_params *p, char why[256])
+{
+    judge_fuzz_params params = *p;
+    if (!open_report(s, why))
+        return NULL;
+    params.table = s->table;
+    params.selected = s->selected;
+    params.spec = s->p.spec;
+    params.report = s->report;
+    params.outdir = s->p.report.outdir;
+    params.options = s->p.options;
+    params.messages = s->p.messages;
+    params.compat = s->p.compat;
+    s->fuzz = judge_fuzz_new(&params, why);
+    return s->fuzz;
+}
+
+void judge_session_served(judge_session *s)
+{
+    judge_report_finish(s->report);
 }

@@ -7,6 +7,7 @@
 #ifndef CONFORMANCE_SESSION_H
 #define CONFORMANCE_SESSION_H
 
+#include "conformance/fuzz_server.h"
 #include "conformance/report.h"
 #include "conformance/run.h"
 #include "conformance/spec.h"
@@ -28,6 +29,7 @@ typedef struct judge_session_params {
     const judge_spec *spec;  /* NULL: none; then urls */
     const char *const *urls; /* servers besides those of the spec, or instead of them */
     size_t n_urls;
+    bool serves; /* clients are tested: there are no servers to connect to */
     const char *const *cases; /* patterns; n_cases 0: the spec's, else all */
     size_t n_cases;
     const char *const *exclude; /* besides the spec's */
@@ -66,6 +68,14 @@ const judge_target *judge_session_target(const judge_session *s, size_t i);
 
 /* Opens the reports and runs. False with a line in `why` when that could not be done. */
 bool judge_session_run(judge_session *s, judge_run_totals *ret, char why[256]);
+
+/* For sessions that serve: opens the reports and makes the server, with what the session knows
+ * filled in; where it listens is the caller's business. It belongs to the session. NULL with a
+ * line in `why`. */
+judge_fuzz *judge_session_serve(judge_session *s, const judge_fuzz_params *p, char why[256]);
+/* The server has ended: writes the reports. */
+void judge_session_served(judge_session *s);
+
 /* From a signal handler, too. */
 void judge_session_cancel(judge_session *s);
 /* Verdicts; NULL before the run. */

@@ -56,7 +56,9 @@ static const struct {
     {"mode", 'm', true, "Mode to run, one of the list below. Required."},
     {"spec", 's', true, "Spec file. [default: MODE.json]"},
     {"wsuri", 'w', true, "WebSocket URI for the echo, broadcast and testee modes."},
-    {"webport", 'u', true, "Port of the web page of broadcastserver; 0: none. [default: 8080]"},
+    {"webport", 'u', true,
+     "Port of the web page of fuzzingserver and broadcastserver; 0: none. "
+     "[default: 8080]"},
     {"ident", 'i', true, "Name of the testee client or server."},
     {"key", 'k', true, "Server private key file (PEM)."},
     {"cert", 'c', true, "Server certificate file (PEM)."},
@@ -287,13 +289,15 @@ int judge_wstest_main(int argc, char **argv)
         return usage_error(o.program, "mode needs a WebSocket URI!", "");
     if (strcmp(o.mode, "fuzzingclient") == 0)
         return judge_wstest_fuzzingclient(&o);
+    if (strcmp(o.mode, "fuzzingserver") == 0)
+        return judge_wstest_fuzzingserver(&o);
     if (strcmp(o.mode, "massconnect") == 0)
         return judge_wstest_massconnect(&o);
     if (is_server)
         return judge_wstest_serve(&o);
     if (is_client)
         return judge_wstest_client(&o);
-    return usage_error(o.program, "mode '@' is not supported yet", o.mode);
+    return usage_error(o.program, "mode '@' is not supported", o.mode);
 }
 
 /* -------------------------------------------------------------------------------- spec -- */
@@ -356,21 +360,28 @@ static void on_unreachable(void *ud, const judge_target *t, const char *why)
     printf("Connection to %s failed (%s)\n", t->url, why);
 }
 
-static void print_run(const judge_session *s)
+void judge_wstest_print_cases(const judge_session *s)
 {
     const judge_table *t = judge_session_table(s);
     const char *comma = "";
-    printf("Using the engine of websock " WSK_VERSION_STRING "\n\n"
-           "Autobahn Fuzzing WebSocket Client (websock " WSK_VERSION_STRING ")\n"
-           "Ok, will run %zu test cases against %zu servers\nCases = [",
-           judge_session_n_cases(s), judge_session_n_targets(s));
+    printf("Cases = [");
     for (size_t i = 0; i < judge_table_count(t); i++) {
         if (!judge_session_selected(s)[i])
             continue;
         printf("%s'%s'", comma, judge_table_at(t, i)->id);
         comma = ", ";
     }
-    printf("]\nServers = [");
+    printf("]\n");
+}
+
+static void print_run(const judge_session *s)
+{
+    printf("Using the engine of websock " WSK_VERSION_STRING "\n\n"
+           "Autobahn Fuzzing WebSocket Client (websock " WSK_VERSION_STRING ")\n"
+           "Ok, will run %zu test cases against %zu servers\n",
+           judge_session_n_cases(s), judge_session_n_targets(s));
+    judge_wstest_print_cases(s);
+    printf("Servers = [");
     for (size_t i = 0; i < judge_session_n_targets(s); i++)
         printf("%s'%s'", i ? ", " : "", judge_session_target(s, i)->url);
     printf("]\n");
@@ -382,7 +393,7 @@ static void stop_session(void *ud)
     judge_session_cancel(ud);
 }
 
-static int exit_code(const judge_session *s, wstest_exit_rule rule, size_t connected)
+int judge_wstest_exit_code(const judge_session *s, wstest_exit_rule rule, size_t connected)
 {
     const judge_store *store = judge_session_store(s);
     if (rule == WSTEST_EXIT_NEVER)
@@ -430,7 +441,7 @@ int judge_wstest_fuzzingclient(const wstest_options *o)
         if (!judge_session_run(s, &totals, why))
             printf("%s\n", why);
         else
-            code = exit_code(s, o->exit_rule, totals.connected);
+            code = judge_wstest_exit_code(s, o->exit_rule, totals.connected);
         judge_wstest_catch_signals(NULL, NULL);
     }
     judge_session_free(s);

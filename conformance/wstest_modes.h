@@ -7,7 +7,7 @@
 
 #include <websock/conn.h>
 
-#include "conformance/spec.h"
+#include "conformance/session.h"
 #include "conformance/transport.h"
 #include "http/url.h"
 
@@ -36,6 +36,7 @@ typedef struct wstest_options {
 
 /* Each returns the exit code. */
 int judge_wstest_fuzzingclient(const wstest_options *o);
+int judge_wstest_fuzzingserver(const wstest_options *o);
 int judge_wstest_serve(const wstest_options *o);  /* echoserver, broadcastserver, testeeserver */
 int judge_wstest_client(const wstest_options *o); /* echoclient, broadcastclient, testeeclient */
 int judge_wstest_massconnect(const wstest_options *o);
@@ -43,6 +44,11 @@ int judge_wstest_massconnect(const wstest_options *o);
 /* Finds, or writes, and reads the spec of a mode, and says so. False: it is wrong, and that was
  * said, too. */
 bool judge_wstest_spec(const wstest_options *o, judge_spec_kind kind, judge_spec *ret);
+
+/* The exit code of a session that came to its end. */
+int judge_wstest_exit_code(const judge_session *s, wstest_exit_rule rule, size_t connected);
+/* "Cases = ['1.1.1', ...]" */
+void judge_wstest_print_cases(const judge_session *s);
 
 /* Set by SIGINT and SIGTERM once judge_wstest_catch_signals() was called; then *stop(ud) too. */
 extern volatile sig_atomic_t judge_wstest_stopped;

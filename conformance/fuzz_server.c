@@ -1,0 +1,846 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The fuzzing server's connections: takes them, reads the head of a request, and hands the rest to
+ * a judge_peer (a case, or an answer of the API), to the page, or to a refusal.
+ */
+#include "conformance/fuzz_server.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <websock/version.h>
+
+#include "conformance/fuzz_internal.h"
+#include "http/url.h"
+
+enum {
+    MAX_LISTENERS = 16,
+    MAX_PLACES = 8,
+    /* Anyone can connect; so many may, and each head may be so long. */
+    MAX_CONNECTIONS = 2048,
+    MAX_HEAD = 65536,
+    /* Agents whose results are kept: names cost nothing to make up. */
+    MAX_AGENTS = 256,
+    READ_SIZE = 65536,
+    MAX_EVENTS = 64,
+};
+#define LINGER_US INT64_C(1000000)
+/* A reader of a page that takes no octets any more is let go. */
+#define REPLY_US INT64_C(30000000)
+/* Where the options set none: what never finishes its request must not stay. */
+#define HEAD_US INT64_C(60000000)
+
+typedef enum conn_state {
+    CONN_TLS,
+    CONN_HEAD,
+    CONN_PEER,
+    CONN_REPLY,
+    CONN_LINGER,
+    CONN_GONE, /* freed at the end of the turn: events may still name it */
+} conn_state;
+
+typedef struct conn {
+    void *listener; /* NULL; tells it from a listener in an event */
+    judge_link link;
+    conn_state state;
+    uint32_t events;
+    int64_t until;
+    char from[80]; /* "tcp4:127.0.0.1:1234" */
+    judge_buf in;  /* the head */
+    judge_buf out; /* an answer without a peer */
+    size_t sent;
+    judge_peer *peer;
+    fuzz_query query;
+    bool waits;      /* for a result */
+    bool is_last;    /* the server ends when this does */
+    bool deaf;       /* writing has failed */
+    judge_case made; /* the case of an answer of the API */
+    judge_step steps[3];
+    char text[2048];
+} conn;
+
+typedef struct listener {
+    struct listener *listener; /* itself */
+    int fd;
+    bool tls;
+} listener;
+
+struct judge_fuzz {
+    judge_fuzz_params p;
+    judge_streams *streams;
+    SSL_CTX *tls;
+    int epoll;
+    volatile sig_atomic_t stopped;
+    bool ended; /* by an agent */
+    listener listeners[MAX_LISTENERS];
+    size_t n_listeners;
+    fuzz_place places[MAX_PLACES];
+    char *urls[MAX_PLACES];
+    size_t n_places;
+    conn **conns;
+    size_t n_conns, room, most;
+    bool full; /* listeners are not watched */
+    size_t done;
+    uint8_t buf[READ_SIZE];
+};
+
+static int64_t now_us(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static void WSK_PRINTF(2, 3) say(const judge_fuzz *f, const char *fmt, ...)
+{
+    char text[4096];
+    judge_buf safe = {0};
+    va_list ap;
+    if (!f->p.hooks.say)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    /* Names come from clients; a terminal must not obey them. */
+    size_t n = strlen(text);
+    for (size_t i = 0; i < n;) {
+        uint32_t code;
+        size_t len = judge_utf8_next(text + i, n - i, &code);
+        if (len == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0) ||
+            (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069))
+            judge_buf_put(&safe, "?", 1);
+        else
+            judge_buf_put(&safe, text + i, len);
+        i += len ? len : 1;
+    }
+    if (!safe.failed)
+        f->p.hooks.say(f->p.hooks.ud, safe.at ? safe.at : "");
+    judge_buf_deinit(&safe);
+}
+
+/* -------------------------------------------------------------------------- connections -- */
+
+static void watch(judge_fuzz *f, conn *c)
+{
+    uint32_t events = judge_link_events(&c->link);
+    struct epoll_event e = {.events = events, .data.ptr = c};
+    if (c->state == CONN_GONE || c->events == events)
+        return;
+    epoll_ctl(f->epoll, c->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, c->link.fd, &e);
+    c->events = events;
+}
+
+static void drop(judge_fuzz *f, conn *c)
+{
+    if (c->state == CONN_GONE)
+        return;
+    if (c->is_last)
+        f->ended = true;
+    if (c->events)
+        epoll_ctl(f->epoll, EPOLL_CTL_DEL, c->link.fd, NULL);
+    judge_link_close(&c->link);
+    judge_peer_free(c->peer);
+    c->peer = NULL;
+    c->state = CONN_GONE;
+}
+
+/* Closing with octets unread would reset the connection, and the client might never see what was
+ * sent last. */
+static void linger(judge_fuzz *f, conn *c, int64_t now)
+{
+    judge_link_finish(&c->link);
+    c->state = CONN_LINGER;
+    c->until = now + LINGER_US;
+    watch(f, c);
+}
+
+static void pump(judge_fuzz *f, conn *c, int64_t now);
+
+/* ------------------------------------------------------------------------------ answers -- */
+
+/* Writes what is left of an answer that no peer gives. */
+static void reply_more(judge_fuzz *f, conn *c, int64_t now)
+{
+    while (c->sent < c->out.len) {
+        long n = judge_link_write(&c->link, c->out.at + c->sent, c->out.len - c->sent);
+        if (n == JUDGE_LINK_AGAIN) {
+            watch(f, c);
+            return;
+        }
+        if (n < 0) {
+            drop(f, c);
+            return;
+        }
+        c->sent += (size_t)n;
+        c->until = now + REPLY_US;
+    }
+    linger(f, c, now);
+}
+
+static void reply(judge_fuzz *f, conn *c, int64_t now)
+{
+    c->state = CONN_REPLY;
+    c->until = now + REPLY_US;
+    if (c->out.failed)
+        drop(f, c);
+    else
+        reply_more(f, c, now);
+}
+
+static void refuse(judge_fuzz *f, conn *c, unsigned status, const char *why, int64_t now)
+{
+    fuzz_web_refuse(&c->out, status, why, false);
+    reply(f, c, now);
+}
+
+/* A text for this client, then a close frame without a code. */
+static void put_answer(conn *c)
+{
+    size_t n = 0, len = strlen(c->text);
+    if (len > 0)
+        c->steps[n++] = (judge_step){
+            .op = JUDGE_STEP_MESSAGE, .first = WSK_OP_TEXT, .blob = {c->text, len, len}};
+    if (c->query.act != FUZZ_COMMANDS && !c->waits)
+        c->steps[n++] = (judge_step){.op = JUDGE_STEP_CLOSE, .code = -1, .blob = {"", 0, 0}};
+    c->steps[n] = (judge_step){.op = JUDGE_STEP_END};
+}
+
+static const judge_entry *find_result(const judge_fuzz *f, const char *agent, const char *id)
+{
+    const judge_store *s = judge_report_store(f->p.report);
+    for (size_t i = 0; i < s->n; i++)
+        if (strcmp(s->at[i].name, agent) == 0)
+            return judge_agent_find(&s->at[i], id);
+    return NULL;
+}
+
+static void put_status(conn *c, const judge_entry *e)
+{
+    snprintf(c->text, sizeof c->text, "{\"behavior\": \"%s\"}", judge_behavior_name(e->behavior));
+}
+
+/* Those who asked how a case ended, now that it has. */
+static void tell_status(judge_fuzz *f, const char *agent, const char *id, int64_t now)
+{
+    const judge_entry *e = find_result(f, agent, id);
+    for (size_t i = 0; e && i < f->n_conns; i++) {
+        conn *c = f->conns[i];
+        if (c->state != CONN_PEER || !c->waits || strcmp(c->query.agent, agent) != 0 ||
+            strcmp(c->query.test->id, id) != 0)
+            continue;
+        c->waits = false;
+        put_status(c, e);
+        put_answer(c);
+        judge_peer_do(c->peer, now, &c->steps[0]);
+        judge_peer_do(c->peer, now, &c->steps[1]);
+        pump(f, c, now);
+    }
+}
+
+/* The description up to its first tag, white space as single blanks. */
+static void put_info(conn *c)
+{
+    char words[1500];
+    size_t n = 0;
+    for (const char *s = c->query.test->description; *s && *s != '<' && n + 1 < sizeof words; s++) {
+        bool blank = *s == ' ' || *s == '\n' || *s == '\t';
+        if (!blank || (n > 0 && words[n - 1] != ' '))
+            words[n++] = blank ? ' ' : *s;
+    }
+    while (n > 0 && words[n - 1] == ' ')
+        n--;
+    judge_buf b = {0};
+    judge_buf_printf(&b, "{\"id\": \"%s\", \"description\": ", c->query.test->id);
+    judge_put_json(&b, words, n);
+    judge_buf_str(&b, "}");
+    snprintf(c->text, sizeof c->text, "%s", b.failed || b.len >= sizeof c->text ? "{}" : b.at);
+    judge_buf_deinit(&b);
+}
+
+static void write_reports(judge_fuzz *f, conn *c)
+{
+    bool ends = c->query.shutdown || f->p.then_exit;
+    say(f, "Updating reports, requested by peer %s", c->from);
+    judge_report_update(f->p.report);
+    say(f,
+        ends ? "Report generation complete; shutting down server." : "Report generation complete.");
+    if (f->p.hooks.on_report)
+        f->p.hooks.on_report(f->p.hooks.ud, c->query.agent);
+    c->is_last = ends;
+}
+
+/* What the API has to say at once. */
+static void prepare_answer(judge_fuzz *f, conn *c)
+{
+    const judge_entry *e;
+    size_t n = 0;
+    switch (c->query.act) {
+    case FUZZ_COUNT:
+        for (size_t i = 0; i < judge_table_count(f->p.table); i++)
+            n += f->p.selected[i];
+        snprintf(c->text, sizeof c->text, "%zu", n);
+        break;
+    case FUZZ_INFO:
+        put_info(c);
+        break;
+    case FUZZ_STATUS:
+        e = find_result(f, c->query.agent, c->query.test->id);
+        c->waits = e == NULL;
+        if (e)
+            put_status(c, e);
+        break;
+    case FUZZ_COMMANDS:
+    case FUZZ_REPORTS:
+    case FUZZ_STOP:
+    case FUZZ_RUN:
+        break;
+    }
+    put_answer(c);
+    c->made = (judge_case){
+        .id = "0",
+        .title = "",
+        .description = "",
+        .expectation = "",
+        .reference = "",
+        .steps = c->steps,
+        .rule = JUDGE_RULE_INFORM,
+    };
+}
+
+/* What an accepted handshake sets off. */
+static void begin_act(judge_fuzz *f, conn *c)
+{
+    switch (c->query.act) {
+    case FUZZ_REPORTS:
+        write_reports(f, c);
+        break;
+    case FUZZ_STOP:
+        say(f, "Shutting down server.");
+        c->is_last = true;
+        break;
+    case FUZZ_COMMANDS:
+        say(f, "Entering direct command mode for peer %s", c->from);
+        break;
+    case FUZZ_RUN:
+    case FUZZ_COUNT:
+    case FUZZ_INFO:
+    case FUZZ_STATUS:
+        break;
+    }
+}
+
+static bool skip_case(void *ud, const judge_case *c, const char *agent)
+{
+    const judge_fuzz *f = ud;
+    if (!f->p.spec || !judge_spec_excludes(f->p.spec, agent, c->id))
+        return false;
+    say(f, "Skipping test case %s for agent %s by test configuration!", c->id, agent);
+    return true;
+}
+
+static bool knows_agent(const judge_fuzz *f, const char *agent)
+{
+    const judge_store *s = judge_report_store(f->p.report);
+    for (size_t i = 0; i < s->n; i++)
+        if (strcmp(s->at[i].name, agent) == 0)
+            return true;
+    return s->n < MAX_AGENTS;
+}
+
+static void begin_peer(judge_fuzz *f, conn *c, int64_t now)
+{
+    bool is_case = c->query.act == FUZZ_RUN;
+    if (!is_case)
+        prepare_answer(f, c);
+    const judge_peer_setup setup = {
+        .test = is_case ? c->query.test : &c->made,
+        .role = JUDGE_ROLE_SERVER,
+        .options = &f->p.options,
+        .user_agent = f->p.server ? f->p.server : "websock/" WSK_VERSION_STRING,
+        .agent = c->query.agent,
+        .streams = f->streams,
+        .messages = f->p.messages,
+        .stall_seconds = f->p.compat ? 0 : 10,
+        .compat = f->p.compat,
+        .skip = is_case ? skip_case : NULL,
+        .skip_ud = f,
+    };
+    c->peer = judge_peer_new(&setup, now);
+    if (!c->peer) {
+        drop(f, c);
+        return;
+    }
+    c->state = CONN_PEER;
+    if (is_case)
+        say(f, "Running test case ID %s for agent %s from peer %s", c->query.test->id,
+            c->query.agent, c->from);
+    judge_peer_begin(c->peer, now);
+    judge_peer_feed(c->peer, now, (const uint8_t *)c->in.at, c->in.len);
+    judge_buf_deinit(&c->in);
+    c->in = (judge_buf){0};
+    if (judge_peer_is_open(c->peer))
+        begin_act(f, c);
+    pump(f, c, now);
+}
+
+/* The head of a request is there. */
+static void on_head(judge_fuzz *f, conn *c, size_t len, int64_t now)
+{
+    judge_request r;
+    char why[200] = "";
+    const fuzz_site site = {f->p.outdir, f->places[0].port, f->places[0].tls};
+    if (!judge_request_read(&r, c->in.at, len)) {
+        refuse(f, c, r.status, r.why, now);
+    } else if (!r.is_upgrade) {
+        fuzz_web_answer(&c->out, &site, &r);
+        reply(f, c, now);
+    } else if (!fuzz_query_read(&c->query, &r, f->p.table, f->p.selected, why)) {
+        /* Clients count cases up until a handshake fails. */
+        refuse(f, c, 500, why, now);
+    } else if (c->query.act == FUZZ_RUN && !knows_agent(f, c->query.agent)) {
+        refuse(f, c, 500, "there are too many agents", now);
+    } else {
+        begin_peer(f, c, now);
+    }
+}
+
+static void on_octets(judge_fuzz *f, conn *c, size_t n, int64_t now)
+{
+    size_t had = c->in.len < 3 ? 0 : c->in.len - 3;
+    judge_buf_put(&c->in, f->buf, n);
+    if (c->in.failed) {
+        drop(f, c);
+        return;
+    }
+    const char *end = memmem(c->in.at + had, c->in.len - had, "\r\n\r\n", 4);
+    if (end && (size_t)(end - c->in.at) <= MAX_HEAD)
+        on_head(f, c, (size_t)(end - c->in.at) + 4, now);
+    else if (c->in.len > MAX_HEAD)
+        refuse(f, c, 431, "the head of the request is too long", now);
+    else if (memmem(c->in.at + had, c->in.len - had, "\n\n", 2))
+        refuse(f, c, 400, "lines of HTTP end with CR LF", now);
+}
+
+/* -------------------------------------------------------------------------------- peers -- */
+
+static void finish_peer(judge_fuzz *f, conn *c, int64_t now)
+{
+    judge_drop how = judge_peer_drop(c->peer);
+    /* Autobahn knows nothing of a client whose handshake it refused. */
+    bool counts = c->query.act == FUZZ_RUN && !judge_peer_was_skipped(c->peer) &&
+                  (judge_peer_is_open(c->peer) || !f->p.compat);
+    if (counts) {
+        judge_result r;
+        judge_peer_result(c->peer, now, &r);
+        r.index = fuzz_case_number(f->p.table, f->p.selected, c->query.test);
+        judge_report_add(f->p.report, &r);
+        f->done++;
+        if (f->p.hooks.on_done)
+            f->p.hooks.on_done(f->p.hooks.ud, c->query.test, &r);
+        judge_result_deinit(&r);
+    }
+    judge_peer_free(c->peer);
+    c->peer = NULL;
+    if (how == JUDGE_DROP_GRACEFUL && c->link.fd >= 0)
+        linger(f, c, now);
+    else
+        drop(f, c);
+    if (counts)
+        tell_status(f, c->query.agent, c->query.test->id, now);
+}
+
+static void run_commands(conn *c, int64_t now)
+{
+    const uint8_t *data;
+    size_t kept;
+    uint64_t len;
+    bool binary;
+    char why[100] = "";
+    while (judge_peer_take_message(c->peer, &binary, &data, &kept, &len)) {
+        if (!judge_peer_can_send(c->peer))
+            continue;
+        if (!binary && kept == len && fuzz_command(c->peer, now, (const char *)data, kept, why))
+            continue;
+        if (binary || kept != len)
+            snprintf(why, sizeof why, "a command is a short text");
+        const judge_step bye = {
+            .op = JUDGE_STEP_CLOSE,
+            .code = WSK_CLOSE_POLICY_VIOLATION,
+            .blob = {why, strlen(why), strlen(why)},
+        };
+        judge_peer_do(c->peer, now, &bye);
+    }
+}
+
+static void pump(judge_fuzz *f, conn *c, int64_t now)
+{
+    const uint8_t *data;
+    size_t n;
+    if (c->query.act == FUZZ_COMMANDS)
+        run_commands(c, now);
+    while ((n = judge_peer_output(c->peer, &data)) > 0) {
+        long sent = c->deaf ? (long)n : judge_link_write(&c->link, data, n);
+        if (sent == JUDGE_LINK_AGAIN)
+            break;
+        if (sent < 0) {
+            /* The client may have closed, but its last words may still be there to be read. */
+            c->deaf = true;
+            continue;
+        }
+        judge_peer_wrote(c->peer, (size_t)sent);
+        if ((size_t)sent < n && c->link.ssl == NULL)
+            break;
+    }
+    if (judge_peer_is_done(c->peer))
+        finish_peer(f, c, now);
+    else
+        watch(f, c);
+}
+
+/* ----------------------------------------------------------------------------- listeners -- */
+
+static void listen_watch(judge_fuzz *f, bool on)
+{
+    if (f->full != on)
+        return;
+    for (size_t i = 0; i < f->n_listeners; i++) {
+        struct epoll_event e = {.events = EPOLLIN, .data.ptr = &f->listeners[i]};
+        epoll_ctl(f->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, f->listeners[i].fd, &e);
+    }
+    f->full = !on;
+}
+
+static void name_client(conn *c, const struct sockaddr_storage *at, socklen_t len)
+{
+    char host[64] = "?", port[8] = "?";
+    getnameinfo((const struct sockaddr *)at, len, host, sizeof host, port, sizeof port,
+                NI_NUMERICHOST | NI_NUMERICSERV);
+    bool four = at->ss_family == AF_INET || strncmp(host, "::ffff:", 7) == 0;
+    snprintf(c->from, sizeof c->from, "tcp%d:%s:%s", four ? 4 : 6,
+             four && at->ss_family == AF_INET6 ? host + 7 : host, port);
+}
+
+static bool keep(judge_fuzz *f, conn *c)
+{
+    if (f->n_conns == f->room) {
+        size_t room = f->room ? f->room * 2 : 16;
+        conn **grown = realloc((void *)f->conns, room * sizeof(conn *));
+        if (!grown)
+            return false;
+        f->conns = grown;
+        f->room = room;
+    }
+    f->conns[f->n_conns++] = c;
+    return true;
+}
+
+static void on_link(judge_fuzz *f, conn *c, int64_t now);
+
+static void accept_one(judge_fuzz *f, const listener *l, int64_t now)
+{
+    struct sockaddr_storage at = {0};
+    socklen_t len = sizeof at;
+    if (f->n_conns >= f->most) {
+        listen_watch(f, false);
+        return;
+    }
+    int fd = accept4(l->fd, (struct sockaddr *)&at, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+            listen_watch(f, false);
+        return;
+    }
+    conn *c = calloc(1, sizeof *c);
+    if (!c || judge_link_accept(&c->link, fd, f->p.options.tcp_no_delay, l->tls ? f->tls : NULL) ||
+        !keep(f, c)) {
+        if (c)
+            judge_link_close(&c->link);
+        else
+            close(fd);
+        free(c);
+        return;
+    }
+    name_client(c, &at, len);
+    c->state = CONN_TLS;
+    double limit = f->p.options.open_handshake_timeout;
+    c->until = now + (limit > 0 ? (int64_t)(limit * 1e6) : HEAD_US);
+    on_link(f, c, now);
+}
+
+/* --------------------------------------------------------------------------------- loop -- */
+
+static void take_read(judge_fuzz *f, conn *c, long n, int64_t now)
+{
+    switch (c->state) {
+    case CONN_HEAD:
+        if (n < 0)
+            drop(f, c);
+        else
+            on_octets(f, c, (size_t)n, now);
+        break;
+    case CONN_PEER:
+        if (n < 0)
+            judge_peer_lost(c->peer, now);
+        else
+            judge_peer_feed(c->peer, now, f->buf, (size_t)n);
+        pump(f, c, now);
+        break;
+    case CONN_REPLY: /* it can ask for one thing only */
+    case CONN_LINGER:
+        if (n < 0)
+            drop(f, c);
+        break;
+    case CONN_TLS:
+    case CONN_GONE:
+        break;
+    }
+}
+
+static void on_link(judge_fuzz *f, conn *c, int64_t now)
+{
+    if (c->state == CONN_TLS) {
+        switch (judge_link_ready(&c->link)) {
+        case JUDGE_LINK_OK:
+            c->state = CONN_HEAD;
+            break;
+        case JUDGE_LINK_AGAIN:
+            watch(f, c);
+            return;
+        case JUDGE_LINK_LOST:
+            drop(f, c);
+            return;
+        }
+    }
+    do {
+        long n = judge_link_read(&c->link, f->buf, sizeof f->buf);
+        if (n == JUDGE_LINK_AGAIN)
+            break;
+        take_read(f, c, n, now);
+    } while (c->state != CONN_GONE && c->link.ssl && SSL_pending(c->link.ssl) > 0);
+    if (c->state != CONN_GONE)
+        watch(f, c);
+}
+
+static void on_writable(judge_fuzz *f, conn *c, int64_t now)
+{
+    if (c->state == CONN_PEER)
+        pump(f, c, now);
+    else if (c->state == CONN_REPLY)
+        reply_more(f, c, now);
+}
+
+/* Timers, and the next write of those that write in turns. */
+static void each_turn(judge_fuzz *f, int64_t now)
+{
+    for (size_t i = 0; i < f->n_conns; i++) {
+        conn *c = f->conns[i];
+        if (c->state == CONN_PEER) {
+            bool paused = judge_peer_paused(c->peer), due = judge_peer_deadline(c->peer) <= now;
+            if (due)
+                judge_peer_tick(c->peer, now);
+            if (paused)
+                judge_peer_turn(c->peer);
+            if (due || paused)
+                pump(f, c, now);
+        } else if (c->state == CONN_HEAD && now >= c->until && c->in.len > 0) {
+            refuse(f, c, 408, "the request did not come to its end", now);
+        } else if (c->state != CONN_GONE && now >= c->until) {
+            drop(f, c);
+        }
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < f->n_conns; i++) {
+        conn *c = f->conns[i];
+        if (c->state != CONN_GONE) {
+            f->conns[n++] = c;
+            continue;
+        }
+        judge_buf_deinit(&c->in);
+        judge_buf_deinit(&c->out);
+        free(c);
+    }
+    if (n < f->n_conns) {
+        f->n_conns = n;
+        listen_watch(f, true);
+    }
+}
+
+static int wait_time(const judge_fuzz *f, int64_t now)
+{
+    int64_t next = now + 1000000;
+    for (size_t i = 0; i < f->n_conns; i++) {
+        const conn *c = f->conns[i];
+        int64_t at = c->until;
+        if (c->state == CONN_PEER) {
+            if (judge_peer_paused(c->peer))
+                return 0;
+            at = judge_peer_deadline(c->peer);
+        }
+        if (at < next)
+            next = at;
+    }
+    return next <= now ? 0 : (int)((next - now + 999) / 1000);
+}
+
+bool judge_fuzz_run(judge_fuzz *f)
+{
+    struct epoll_event events[MAX_EVENTS];
+    while (!f->stopped && !f->ended) {
+        int n = epoll_wait(f->epoll, events, MAX_EVENTS, wait_time(f, now_us()));
+        if (n < 0 && errno != EINTR)
+            return false;
+        int64_t now = now_us();
+        for (int i = 0; i < n; i++) {
+            conn *c = events[i].data.ptr;
+            if (c->listener)
+                accept_one(f, c->listener, now);
+            else if (c->state == CONN_GONE)
+                continue;
+            else if (c->state == CONN_TLS || events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+                on_link(f, c, now);
+            if (!c->listener && c->state != CONN_GONE && events[i].events & EPOLLOUT)
+                on_writable(f, c, now);
+        }
+        each_turn(f, now_us());
+    }
+    return true;
+}
+
+void judge_fuzz_stop(judge_fuzz *f)
+{
+    f->stopped = 1;
+}
+
+size_t judge_fuzz_done(const judge_fuzz *f)
+{
+    return f->done;
+}
+
+/* -------------------------------------------------------------------------------- set up -- */
+
+judge_fuzz *judge_fuzz_new(const judge_fuzz_params *p, char why[256])
+{
+    judge_fuzz *f = calloc(1, sizeof *f);
+    struct rlimit limit = {0};
+    snprintf(why, 256, "out of memory");
+    if (!f)
+        return NULL;
+    f->p = *p;
+    f->epoll = epoll_create1(EPOLL_CLOEXEC);
+    f->streams = judge_streams_new();
+    f->most = MAX_CONNECTIONS;
+    /* Reports need descriptors, too. */
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < f->most + 64)
+        f->most = limit.rlim_cur > 128 ? (size_t)limit.rlim_cur - 64 : 64;
+    if (f->epoll >= 0 && f->streams)
+        return f;
+    judge_fuzz_free(f);
+    return NULL;
+}
+
+void judge_fuzz_free(judge_fuzz *f)
+{
+    if (!f)
+        return;
+    for (size_t i = 0; i < f->n_conns; i++) {
+        conn *c = f->conns[i];
+        judge_link_close(&c->link);
+        judge_peer_free(c->peer);
+        judge_buf_deinit(&c->in);
+        judge_buf_deinit(&c->out);
+        free(c);
+    }
+    free((void *)f->conns);
+    for (size_t i = 0; i < f->n_listeners; i++)
+        close(f->listeners[i].fd);
+    for (size_t i = 0; i < f->n_places; i++)
+        free(f->urls[i]);
+    judge_streams_free(f->streams);
+    SSL_CTX_free(f->tls);
+    if (f->epoll >= 0)
+        close(f->epoll);
+    free(f);
+}
+
+static bool add_place(judge_fuzz *f, fuzz_place *place, char why[256])
+{
+    int fds[MAX_LISTENERS];
+    size_t room = MAX_LISTENERS - f->n_listeners;
+    if (f->n_places == MAX_PLACES || room == 0) {
+        snprintf(why, 256, "there are too many places to listen on");
+        return false;
+    }
+    if (place->tls && !f->tls) {
+        f->tls = fuzz_tls_new(f->p.cert, f->p.key, why);
+        if (!f->tls)
+            return false;
+    }
+    size_t n = fuzz_listen(place, fds, room, why);
+    for (size_t i = 0; i < n; i++) {
+        listener *l = &f->listeners[f->n_listeners++];
+        struct epoll_event e = {.events = EPOLLIN, .data.ptr = l};
+        *l = (listener){l, fds[i], place->tls};
+        epoll_ctl(f->epoll, EPOLL_CTL_ADD, l->fd, &e);
+    }
+    if (n == 0)
+        return false;
+    const char *host = place->host[0] ? place->host : "127.0.0.1";
+    bool six = strchr(host, ':');
+    judge_buf url = {0};
+    judge_buf_printf(&url, "%s://%s%s%s:%u", place->tls ? "wss" : "ws", six ? "[" : "", host,
+                     six ? "]" : "", place->port);
+    f->places[f->n_places] = *place;
+    f->urls[f->n_places++] = url.at;
+    return true;
+}
+
+bool judge_fuzz_listen(judge_fuzz *f, const char *url, bool everywhere, char why[256])
+{
+    const char *problem = "";
+    wsk__url u = {0};
+    fuzz_place place = {0};
+    if (wsk__url_parse(NULL, url, &u, &problem) < 0) {
+        snprintf(why, 256, "\"%.150s\" is no WebSocket URL: %.80s", url, problem);
+        return false;
+    }
+    place.port = u.port;
+    place.tls = u.tls;
+    if (!everywhere)
+        snprintf(place.host, sizeof place.host, "%s", u.host);
+    bool is_unix = u.is_unix;
+    wsk__url_deinit(NULL, &u);
+    if (is_unix) {
+        snprintf(why, 256, "clients under test come over TCP");
+        return false;
+    }
+    return add_place(f, &place, why);
+}
+
+bool judge_fuzz_listen_web(judge_fuzz *f, unsigned port, char why[256])
+{
+    fuzz_place place = f->places[0];
+    place.port = port;
+    return add_place(f, &place, why);
+}
+
+const char *judge_fuzz_url(const judge_fuzz *f, size_t i)
+{
+    return i < f->n_places ? f->urls[i] : NULL;
+}
+
+unsigned judge_fuzz_port(const judge_fuzz *f, size_t i)
+{
+    return f->places[i].port;
+}
+
+bool judge_fuzz_is_tls(const judge_fuzz *f, size_t i)
+{
+    return f->places[i].tls;
+}

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -31,6 +32,7 @@ struct connect_term {
     bool active; /* the edit line is on the screen or hidden by us */
     bool hidden;
     bool ansi; /* the terminal knows the sequences below */
+    struct termios original;
 };
 
 static connect_term *term_of(EditLine *edit)
@@ -97,6 +99,7 @@ connect_term *connect_term_new(connect_session *s)
     t->s = s;
     t->ansi = name != NULL && strcmp(name, "dumb") != 0 && name[0] != 0;
     set_locale();
+    tcgetattr(STDIN_FILENO, &t->original);
     t->history = history_init();
     t->edit = el_init("websock", stdin, stdout, stderr);
     if (t->history == NULL || t->edit == NULL) {
@@ -114,6 +117,9 @@ connect_term *connect_term_new(connect_session *s)
     el_set(t->edit, EL_HIST, history, t->history);
     el_set(t->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
     el_set(t->edit, EL_GETCFN, next_char);
+    /* Between two lines libedit would have the kernel edit and echo: what is typed or pasted then
+     * would stand on the screen twice. */
+    el_set(t->edit, EL_SETTY, "-x", "-echo", "-icanon", NULL);
     el_source(t->edit, NULL);
     return t;
 }
@@ -260,6 +266,7 @@ void connect_term_suspend(connect_term *t, bool suspended)
         return;
     el_set(t->edit, EL_PREP_TERM, suspended ? 0 : 1);
     if (suspended) {
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &t->original);
         fputs("\r\n", stdout);
     } else {
         t->hidden = true;

@@ -255,7 +255,8 @@ WSK_API size_t wsk_conn_queued(const wsk_conn *c);
 #define WSK_WANT_DROP 0x8u /* close the socket now */
 WSK_API unsigned wsk_conn_wants(const wsk_conn *c);
 
-/* Stop or go on reading, for backpressure by the program; a connection begins unpaused. */
+/* Stop or go on reading, for backpressure by the program: while it is open and paused, nothing of
+ * what was fed becomes an event. A connection begins unpaused. */
 WSK_API void wsk_conn_pause(wsk_conn *c, bool paused);
 
 /*

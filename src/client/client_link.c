@@ -129,7 +129,7 @@ static uint8_t deadlines(const wsk__link *l)
 
     return (uint8_t)(1 | c->state << 1 | (c->queued > 0) << 4 | c->shutdown << 5 |
                      (c->rx_opcode != 0 && c->cfg->o.message_timeout != WSK_NEVER) << 6 |
-                     (c->phase == WSK__PHASE_BODY) << 7);
+                     (c->phase == WSK__PHASE_BODY) << 3 | (c->paused || c->choked) << 7);
 }
 
 /* Lets time pass, and sees what it did. */
@@ -348,7 +348,7 @@ static void on_lost(wsk__stream *stream, const char *text)
     if (l->ended)
         return;
     wsk__client_enter(l->client);
-    l->tls_failed = session != NULL && wsk__tls_session_why(session) != NULL;
+    l->tls_failed = session != NULL && *wsk__tls_session_why(session) != 0;
     if (!l->begun) {
         lost_early(l, text);
     } else {

@@ -179,6 +179,14 @@ static uint64_t clock_ms(void)
     return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+/* The system has all that was queued. */
+static bool is_sent(const wsk_sync *s)
+{
+    const wsk__link *l = s->client->link;
+
+    return l != NULL && l->conn.queued == 0 && wsk__stream_is_drained(&l->stream);
+}
+
 int wsk_sync_send(wsk_sync *s, wsk_opcode op, const void *data, size_t len, unsigned flags)
 {
     int r;
@@ -186,12 +194,15 @@ int wsk_sync_send(wsk_sync *s, wsk_opcode op, const void *data, size_t len, unsi
     if (s->client == NULL || s->over)
         return WSK_ERR_STATE;
     WSK_TRY(wsk_client_send(s->client, op, data, len, flags));
+    wsk__stream_flush(&s->client->link->stream);
+    if (is_sent(s))
+        return WSK_OK;
     /* Both sides sending at once must not wait for each other: one message may come. */
     if (!s->waiting)
         wsk_client_pause(s->client, false);
-    do {
-        r = wsk_loop_turn(s->loop, wsk_client_queued(s->client) > 0 ? -1 : 0);
-    } while (r == WSK_OK && !s->over && wsk_client_queued(s->client) > 0);
+    r = WSK_OK;
+    while (r == WSK_OK && !s->over && !is_sent(s))
+        r = wsk_loop_turn(s->loop, -1);
     wsk_client_pause(s->client, true);
     if (r < 0)
         return r;
@@ -262,9 +273,9 @@ int wsk_sync_close(wsk_sync *s, unsigned code, const char *reason)
         s->closing = true;
         s->waiting = false;
         wsk_client_pause(s->client, false);
-        do {
+        r = WSK_OK;
+        while (r == WSK_OK && !s->over)
             r = wsk_loop_turn(s->loop, -1);
-        } while (r == WSK_OK && !s->over);
         WSK_TRY(r);
     }
     return s->clean ? WSK_OK : WSK_ERR_FAILED;

@@ -656,11 +656,19 @@ static void ignore_input(wsk_conn *c)
         c->drop = true;
 }
 
+/* The program has paused: what came stays untouched. A closing handshake goes on. */
+static bool is_resting(const wsk_conn *c)
+{
+    return c->paused && c->state == WSK_STATE_OPEN;
+}
+
 /* True when nothing more can come of this connection. */
 static bool is_over(const wsk_conn *c)
 {
     if (c->lost || c->drop)
         return true;
+    if (is_resting(c))
+        return false; /* what came before the end is yet to be taken */
     if (!c->eof || c->phase == WSK__PHASE_WAIT)
         return false;
     /* The peer has ended its side; what we owe it (a close frame, a response) still goes out. */
@@ -737,6 +745,10 @@ int wsk_conn_next(wsk_conn *c, wsk_event *ret)
                 ret->type = WSK_EV_OPEN;
                 return WSK_OK;
             }
+            if (is_resting(c)) {
+                wait = true;
+                break;
+            }
             if (take_small(c, ret))
                 return WSK_OK;
             if (c->failed)
@@ -745,6 +757,10 @@ int wsk_conn_next(wsk_conn *c, wsk_event *ret)
                 return WSK_OK;
             break;
         case WSK__PHASE_PAYLOAD:
+            if (is_resting(c)) {
+                wait = true;
+                break;
+            }
             if (take_payload(c, ret, &wait))
                 return WSK_OK;
             break;

@@ -358,6 +358,10 @@ static int turn(wsk_loop *loop, int timeout_ms, bool more)
 {
     loop->now = wsk__clock_us() / 1000;
     loop->in_turn = true;
+    /* What was done between the turns has consequences now, perhaps the one that the program is
+     * waiting for: a single turn does not block behind that. */
+    if (!more && loop->dirty != NULL)
+        timeout_ms = 0;
     run_later(loop);
     run_dirty(loop);
     if (loop->later != NULL)

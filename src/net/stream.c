@@ -210,6 +210,11 @@ void wsk__stream_flush(wsk__stream *s)
     pump(s, true);
 }
 
+bool wsk__stream_is_drained(const wsk__stream *s)
+{
+    return !(s->state & WSK__S_SENDING) && (s->tls == NULL || s->tls->out.ptr == NULL);
+}
+
 void wsk__stream_shutdown(wsk__stream *s)
 {
     s->state |= WSK__S_SHUT;

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/* The blocking client: the server runs in a thread of its own. */
+#include "client_world.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------------------ the server -- */
+
+typedef struct server {
+    pthread_t thread;
+    wsk_loop *loop;
+    wsk_server *server;
+    char url[200];
+} server;
+
+/* "close" is answered by closing, "drop" by going, "many" by a lot of messages, others by an echo.
+ */
+static void on_message(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
+{
+    if (len == 5 && memcmp(data, "close", 5) == 0) {
+        (void)wsk_peer_close(p, 4321, "as you say");
+    } else if (len == 4 && memcmp(data, "drop", 4) == 0) {
+        wsk_peer_drop(p);
+    } else if (len == 4 && memcmp(data, "many", 4) == 0) {
+        char text[16];
+        for (int i = 0; i < 1000; i++) {
+            snprintf(text, sizeof(text), "%d", i);
+            (void)wsk_peer_send(p, WSK_OP_TEXT, text, strlen(text), 0);
+        }
+    } else {
+        (void)wsk_peer_send(p, op, data, len, 0);
+    }
+}
+
+static void *serve(void *ud)
+{
+    server *s = ud;
+
+    (void)wsk_loop_run(s->loop);
+    return NULL;
+}
+
+static int server_begin(void **state)
+{
+    static server s;
+    wsk_handlers h = WSK_HANDLERS_INIT;
+
+    h.on_message = on_message;
+    assert_int_equal(wsk_loop_new(&s.loop, NULL), WSK_OK);
+    assert_int_equal(wsk_server_new(&s.server, s.loop, NULL, &h, NULL), WSK_OK);
+    assert_int_equal(wsk_server_listen(s.server, "ws://127.0.0.1:0/ws", NULL), WSK_OK);
+    assert_true(wsk_server_url(s.server, 0, s.url, sizeof(s.url)) > 0);
+    assert_int_equal(pthread_create(&s.thread, NULL, serve, &s), 0);
+    setenv("no_proxy", "*", 1);
+    *state = &s;
+    return 0;
+}
+
+static int server_end(void **state)
+{
+    server *s = *state;
+
+    wsk_loop_stop(s->loop);
+    pthread_join(s->thread, NULL);
+    /* The thread is gone: its loop is ours. */
+    wsk_server_free(s->server);
+    wsk_loop_free(s->loop);
+    return 0;
+}
+
+/* ---------------------------------------------------------------------------------- tests -- */
+
+static wsk_sync *dial(void **state)
+{
+    const server *s = *state;
+    wsk_sync *c;
+
+    assert_int_equal(wsk_sync_connect(&c, s->url, NULL), WSK_OK);
+    assert_int_equal(wsk_client_stage(wsk_sync_client(c)), WSK_STAGE_OPEN);
+    return c;
+}
+
+static void send_text(wsk_sync *c, const char *text)
+{
+    assert_int_equal(wsk_sync_send(c, WSK_OP_TEXT, text, strlen(text), 0), WSK_OK);
+}
+
+static void expect_text(wsk_sync *c, const char *text)
+{
+    wsk_message m;
+
+    assert_int_equal(wsk_sync_recv(c, &m, 5000), WSK_OK);
+    assert_int_equal(m.opcode, WSK_OP_TEXT);
+    assert_int_equal(m.len, strlen(text));
+    assert_string_equal((char *)m.data, text);
+}
+
+static void test_talk(void **state)
+{
+    wsk_sync *c = dial(state);
+    wsk_message m;
+
+    send_text(c, "hello");
+    expect_text(c, "hello");
+    assert_int_equal(wsk_sync_recv(c, &m, 0), WSK_ERR_TIMEOUT);
+    uint64_t before = clock_ms();
+    assert_int_equal(wsk_sync_recv(c, &m, 30), WSK_ERR_TIMEOUT);
+    assert_in_range(clock_ms() - before, 29, 2000);
+    send_text(c, "");
+    expect_text(c, "");
+    assert_int_equal(wsk_sync_send(c, WSK_OP_TEXT, "\xff", 1, 0), WSK_ERR_UTF8);
+    assert_int_equal(wsk_sync_close(c, 99, NULL), WSK_ERR_INVAL);
+    assert_int_equal(wsk_sync_close(c, 1000, "bye"), WSK_OK);
+    assert_int_equal(wsk_sync_close(c, 1000, "bye"), WSK_OK);
+    assert_int_equal(wsk_sync_send(c, WSK_OP_TEXT, "x", 1, 0), WSK_ERR_STATE);
+    assert_int_equal(wsk_sync_recv(c, &m, -1), WSK_OK);
+    assert_int_equal(m.opcode, WSK_OP_CLOSE);
+    assert_int_equal(m.code, 1000);
+    wsk_sync_free(c);
+}
+
+static void test_closed_by_server(void **state)
+{
+    wsk_sync *c = dial(state);
+    wsk_message m;
+
+    send_text(c, "close");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(wsk_sync_recv(c, &m, 5000), WSK_OK);
+        assert_int_equal(m.opcode, WSK_OP_CLOSE);
+        assert_int_equal(m.code, 4321);
+        assert_string_equal((char *)m.data, "as you say");
+        assert_int_equal(m.len, 10);
+    }
+    assert_int_equal(wsk_sync_close(c, 1000, NULL), WSK_OK);
+    wsk_sync_free(c);
+    c = dial(state);
+    send_text(c, "drop");
+    assert_int_equal(wsk_sync_recv(c, &m, 5000), WSK_OK);
+    assert_int_equal(m.opcode, WSK_OP_CLOSE);
+    assert_int_equal(m.code, 1006);
+    assert_true(strlen(wsk_sync_text(c)) > 0);
+    assert_int_equal(wsk_sync_close(c, 1000, NULL), WSK_ERR_FAILED);
+    wsk_sync_free(c);
+}
+
+/* None is lost and none is kept too many, whatever is done in between. */
+static void test_many_messages(void **state)
+{
+    wsk_sync *c = dial(state);
+    char text[16];
+
+    send_text(c, "many");
+    send_text(c, "last");
+    for (int i = 0; i < 1000; i++) {
+        snprintf(text, sizeof(text), "%d", i);
+        expect_text(c, text);
+        if (i == 500)
+            send_text(c, "later");
+    }
+    expect_text(c, "last");
+    expect_text(c, "later");
+    /* Closing throws away what waits. */
+    send_text(c, "many");
+    assert_int_equal(wsk_sync_close(c, 1000, NULL), WSK_OK);
+    wsk_sync_free(c);
+}
+
+static void test_large(void **state)
+{
+    size_t n = 4000000;
+    char *large = malloc(n);
+    wsk_sync *c = dial(state);
+    wsk_message m;
+
+    memset(large, 'x', n);
+    assert_int_equal(wsk_sync_send(c, WSK_OP_BINARY, large, n, 0), WSK_OK);
+    assert_int_equal(wsk_client_queued(wsk_sync_client(c)), 0);
+    assert_int_equal(wsk_sync_recv(c, &m, 5000), WSK_OK);
+    assert_int_equal(m.opcode, WSK_OP_BINARY);
+    assert_int_equal(m.len, n);
+    assert_memory_equal(m.data, large, n);
+    wsk_sync_free(c);
+    free(large);
+}
+
+static void test_failures(void **state)
+{
+    const server *s = *state;
+    wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
+    wsk_message m;
+    wsk_sync *c;
+    char url[300];
+
+    assert_int_equal(wsk_sync_connect(&c, "http://x/", NULL), WSK_ERR_URL);
+    assert_string_equal(wsk_sync_text(c),
+                        "the scheme of the URL is none of ws, wss, ws+unix, wss+unix");
+    assert_int_equal(wsk_sync_recv(c, &m, -1), WSK_ERR_STATE);
+    assert_int_equal(wsk_sync_send(c, WSK_OP_TEXT, "x", 1, 0), WSK_ERR_STATE);
+    assert_int_equal(wsk_sync_close(c, 1000, NULL), WSK_ERR_STATE);
+    wsk_sync_free(c);
+    assert_int_equal(wsk_sync_connect(&c, NULL, NULL), WSK_ERR_INVAL);
+    wsk_sync_free(c);
+    errno = 0;
+    assert_int_equal(wsk_sync_connect(&c, format("ws://127.0.0.1:%u/", closed_port()), NULL),
+                     WSK_ERR_SYS);
+    assert_int_equal(errno, ECONNREFUSED);
+    assert_int_equal(wsk_client_failure(wsk_sync_client(c)), WSK_FAIL_CONNECT);
+    wsk_sync_free(c);
+    snprintf(url, sizeof(url), "%s/elsewhere", s->url);
+    assert_int_equal(wsk_sync_connect(&c, url, NULL), WSK_ERR_FAILED);
+    assert_int_equal(wsk_client_status(wsk_sync_client(c)), 404);
+    assert_int_equal(wsk_client_body(wsk_sync_client(c)).len, 36);
+    wsk_sync_free(c);
+    snprintf(url, sizeof(url), "wss%s", s->url + 2);
+    assert_int_equal(wsk_sync_connect(&c, url, NULL), WSK_ERR_TLS);
+    wsk_sync_free(c);
+    o.conn.size = sizeof(o.conn);
+    o.conn.flags = WSK_CONN_STREAM;
+    assert_int_equal(wsk_sync_connect(&c, s->url, &o), WSK_ERR_INVAL);
+    assert_int_equal(wsk_sync_recv(c, &m, -1), WSK_ERR_STATE);
+    assert_string_equal(wsk_sync_text(c), "invalid argument");
+    wsk_sync_free(c);
+    assert_string_equal(wsk_sync_text(NULL), "out of memory");
+    wsk_sync_free(NULL);
+}
+
+static void sync_body(void *ud, const wsk_hooks *hooks)
+{
+    wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
+    const server *s = ud;
+    wsk_message m;
+    wsk_sync *c;
+
+    o.conn.size = sizeof(o.conn);
+    o.conn.hooks = hooks;
+    o.connect_timeout = o.conn.open_timeout = 2000;
+    o.conn.close_timeout = 2000;
+    if (wsk_sync_connect(&c, s->url, &o) == WSK_OK &&
+        wsk_sync_send(c, WSK_OP_TEXT, "hello", 5, 0) == WSK_OK &&
+        wsk_sync_recv(c, &m, 5000) == WSK_OK && m.opcode == WSK_OP_TEXT) {
+        assert_string_equal((char *)m.data, "hello");
+        (void)wsk_sync_close(c, 1000, NULL);
+    }
+    wsk_sync_free(c);
+}
+
+static void test_no_memory(void **state)
+{
+    with_failing_alloc(sync_body, *state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_talk),          cmocka_unit_test(test_closed_by_server),
+        cmocka_unit_test(test_many_messages), cmocka_unit_test(test_large),
+        cmocka_unit_test(test_failures),      cmocka_unit_test(test_no_memory),
+    };
+
+    return cmocka_run_group_tests_name("sync", tests, server_begin, server_end);
+}

@@ -56,7 +56,7 @@ class Server:
     def __init__(self, websock, io, *options):
         self.log = tempfile.TemporaryFile()
         self.child = subprocess.Popen(
-            [websock, "serve", "--io", io, "--tls-self-signed", "--log-level", "warn", *options,
+            [websock, "serve", "--io", io, "--tls-self-signed", "--log-level", "info", *options,
              "ws://127.0.0.1:0/ws", "wss://127.0.0.1:0/ws"],
             stdout=subprocess.PIPE, stderr=self.log)
         self.ports = {}
@@ -71,6 +71,10 @@ class Server:
     def words(self):
         self.log.seek(0)
         return self.log.read().decode(errors="replace")
+
+    def words_about(self, client):
+        port = client and client.port
+        return "\n".join(line for line in self.words().split("\n") if ":%s " % port in line)
 
     def fds(self):
         return len(os.listdir("/proc/%d/fd" % self.child.pid))
@@ -143,6 +147,7 @@ class Client:
 
     def __init__(self, crowd, sock, reader, writer):
         self.crowd, self.sock, self.reader, self.writer = crowd, sock, reader, writer
+        self.port = sock.getsockname()[1]
 
     async def shake(self, fields=b""):
         self.writer.write(REQUEST % (base64.b64encode(random.randbytes(16)), fields))
@@ -497,7 +502,10 @@ class Crowd:
         except Exception as e:
             # A server that goes closes connections at any moment.
             if not self.shutting_down and not self.failures:
+                # What the server says of it may come a little later.
                 self.failures.append("%s: %r\n%s" % (name, e, traceback.format_exc()))
+                await asyncio.sleep(1)
+                self.failures.append(self.server.words_about(c))
         finally:
             if c is not None:
                 c.writer.transport.abort()
@@ -543,11 +551,13 @@ async def settle(server, fds):
 
 
 async def soak(websock, io, seconds, n):
-    # A large crowd shakes hands in TLS slowly.
+    # A large crowd shakes hands and answers pings slowly.
+    patience = 3000 + 6 * n
     server = Server(
-        websock, io, "--open-timeout", "%dms" % (3000 + 6 * n), "--write-timeout", "3s", "--close-timeout", "5s",
-        "--linger-timeout", "5s", "--ping-interval", "1s", "--ping-timeout", "8s",
-        "--message-timeout", "10s", "--max-message", str(MAX_MESSAGE), "--drain", "10s")
+        websock, io, "--open-timeout", "%dms" % patience, "--ping-timeout", "%dms" % patience,
+        "--ping-interval", "1s", "--write-timeout", "3s", "--close-timeout", "5s",
+        "--linger-timeout", "5s", "--message-timeout", "10s", "--max-message", str(MAX_MESSAGE),
+        "--drain", "10s")
     try:
         crowd = Crowd(server, SOAK)
         fds, rss = server.fds(), [server.rss()]

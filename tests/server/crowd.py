@@ -228,6 +228,8 @@ async def chatty(c):
         opcode, data = a_message()
         await c.send(opcode, data)
         await c.expect_echo(0x80 | opcode, data)
+        if c.crowd.over:
+            break
         await c.crowd.pause()
     await c.close(random.choice((1000, 1001, 3000, 4999)))
 

@@ -403,6 +403,8 @@ static bool put_piece(judge_stream *st, size_t *n, judge_piece p)
 {
     if (p.data == NULL)
         return false;
+    if (p.len == 0)
+        return true;
     if (*n + p.len > st->out_room) {
         const size_t room = (*n + p.len) * 2;
         uint8_t *grown = realloc(st->out, room);

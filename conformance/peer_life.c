@@ -232,9 +232,10 @@ void peer_event_add(judge_peer *p, judge_event_kind kind, bool binary, const uin
     if (kind != JUDGE_EVENT_TIMEOUT && p->r.n_log > 0 &&
         p->r.log[p->r.n_log - 1].kind == JUDGE_LOG_RF)
         e->log = (int)p->r.n_log - 1;
-    if (e->data == NULL)
+    if (e->data == NULL) {
         p->failed = true;
-    else if (kept > 0)
+        e->kept = 0;
+    } else if (kept > 0)
         memcpy(e->data, data, kept);
 }
 
@@ -427,6 +428,8 @@ void judge_peer_tick(judge_peer *p, int64_t now)
         p->timers[i] = p->timers[--p->n_timers];
         fire(p, &t);
     }
+    if (p->failed)
+        peer_drop(p, JUDGE_DROP_ABORT);
 }
 
 /* ------------------------------------------------------------------------------ public -- */
@@ -500,6 +503,8 @@ void judge_peer_begin(judge_peer *p, int64_t now)
     if (p->options.open_handshake_timeout > 0)
         peer_arm(p, TIMER_OPEN_HANDSHAKE, p->options.open_handshake_timeout, '\0');
     peer_hello_begin(p);
+    if (p->failed)
+        peer_drop(p, JUDGE_DROP_ABORT);
 }
 
 void judge_peer_unreachable(judge_peer *p, int64_t now, const char *why)
@@ -528,6 +533,8 @@ void judge_peer_feed(judge_peer *p, int64_t now, const uint8_t *data, size_t len
     if (p->state == PEER_CONNECTING) {
         n = peer_hello_feed(p, data, len);
         p->traffic.in_preopen += n;
+        if (p->failed)
+            peer_drop(p, JUDGE_DROP_ABORT);
         if (p->state != PEER_OPEN)
             return;
         p->skipped = p->setup.skip != NULL &&

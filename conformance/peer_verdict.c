@@ -376,7 +376,6 @@ void peer_verdict(judge_peer *p)
     const int64_t from = p->open_done ? p->opened : p->begun;
 
     judge_by_rule(p);
-    explain(p);
     r->agent = peer_text(p, "%s", judge_peer_agent(p) ? judge_peer_agent(p) : "UnknownServer");
     r->id = c->id;
     r->index = c->index;
@@ -407,4 +406,8 @@ void peer_verdict(judge_peer *p)
     take_stats(p, &r->tx_octets, &p->tx_octets);
     take_frames(p, &r->rx_frames, p->rx_frames);
     take_frames(p, &r->tx_frames, p->tx_frames);
+    explain(p);
+    /* Without memory the judge saw less than there was. */
+    if (p->failed)
+        r->behavior = r->behavior_close = JUDGE_FAILED;
 }

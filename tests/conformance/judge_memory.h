@@ -12,9 +12,11 @@ typedef struct memory_params {
     uint32_t messages; /* of echo loops; 0: all */
     bool compat;
     judge_streams *streams;
+    void (*guard)(bool in_judge); /* called around each call of the judge; NULL: not */
 } memory_params;
 
-void judge_in_memory(const judge_case *c, const memory_params *params, judge_result *ret);
+/* False: the judge had no memory to begin with. */
+bool judge_in_memory(const judge_case *c, const memory_params *params, judge_result *ret);
 /* The result is good in both columns. */
 bool judge_is_good(const judge_result *r);
 

@@ -735,7 +735,7 @@ static void negotiate(mutant *m, const char *offers, size_t len, char *out, size
     m->server_fresh = strstr(first, "server_no_context_takeover") != NULL;
     bits = strstr(first, "server_max_window_bits=");
     if (bits != NULL)
-        m->server_bits = (unsigned)atoi(bits + strlen("server_max_window_bits="));
+        m->server_bits = (unsigned)strtoul(bits + strlen("server_max_window_bits="), NULL, 10);
     m->client_fresh = m->fault == MUTANT_legal_context;
     if (m->fault == MUTANT_legal_window)
         m->client_bits = 9;

@@ -14,7 +14,7 @@ int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "none";
     const mutant_fault fault = mutant_find(name);
-    uint16_t port = (uint16_t)(argc > 2 ? atoi(argv[2]) : 0);
+    uint16_t port = (uint16_t)(argc > 2 ? strtoul(argv[2], NULL, 10) : 0);
     int fd;
 
     if (strcmp(name, "--list") == 0) {

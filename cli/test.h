@@ -62,7 +62,6 @@ void test_view_clear(test_view *v); /* takes the progress line away */
 /* `outdir` NULL: no report was written. */
 void test_view_summary(test_view *v, const judge_store *s, const char *outdir);
 
-
 /* A line of a warning; `ud` is a test_view or NULL. */
 void test_warn(void *ud, const char *text);
 void test_on_done(test_view *v, const judge_result *r);

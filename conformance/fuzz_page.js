@@ -69,7 +69,7 @@ async function runOne(which, agent, counts) {
 
 async function run() {
   const agent = $("agent").value.trim();
-  const words = $("cases").value.split(/[\s,]+/).filter(Boolean);
+  const words = $("which").value.split(/[\s,]+/).filter(Boolean);
   const counts = {};
   stopped = false;
   $("rows").replaceChildren();

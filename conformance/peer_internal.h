@@ -137,8 +137,8 @@ struct judge_peer {
     peer_event *events;
     size_t n_events, event_room;
     uint8_t *taken; /* of the event that was taken out last */
-    int why_log; /* the entry that showed the first fault */
-    char *fault; /* what the peer did wrong, first */
+    int why_log;    /* the entry that showed the first fault */
+    char *fault;    /* what the peer did wrong, first */
 
     /* echo loops */
     struct {

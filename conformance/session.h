@@ -29,7 +29,7 @@ typedef struct judge_session_params {
     const judge_spec *spec;  /* NULL: none; then urls */
     const char *const *urls; /* servers besides those of the spec, or instead of them */
     size_t n_urls;
-    bool serves; /* clients are tested: there are no servers to connect to */
+    bool serves;              /* clients are tested: there are no servers to connect to */
     const char *const *cases; /* patterns; n_cases 0: the spec's, else all */
     size_t n_cases;
     const char *const *exclude; /* besides the spec's */

@@ -1,0 +1,520 @@
+# SPDX-License-Identifier: MIT
+"""The judge of clients from outside: test_judge_serve.py WEBSOCK
+
+The URL API with odd queries, refusals, several agents at once, the page and the report on HTTP,
+the name wstest, and our own client under test over ws and wss.
+"""
+import base64
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.error
+import urllib.request
+
+WEBSOCK = os.path.abspath(sys.argv[1])
+HOME = tempfile.mkdtemp(prefix="judge-serve-")
+tests, processes = [], []
+TRUSTING = ssl.create_default_context()
+TRUSTING.check_hostname = False
+TRUSTING.verify_mode = ssl.CERT_NONE
+
+
+def test(function):
+    tests.append(function)
+    return function
+
+
+class Server:
+    def __init__(self, *args, url="ws://127.0.0.1:0", name="websock", cwd=HOME):
+        words = [name, "test", "--serve", url, *args] if name == "websock" else [name, *args]
+        self.p = subprocess.Popen(words, executable=WEBSOCK, cwd=cwd, text=True, errors="replace",
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT)
+        processes.append(self.p)
+        self.lines, self.port, ready = [], None, threading.Event()
+
+        def read():
+            for line in self.p.stdout:
+                self.lines.append(line.rstrip("\n"))
+                found = re.search(r"clients at \w+://\S+:(\d+),|\(Port (\d+)", line)
+                if found and not self.port:
+                    self.port = int(found.group(1) or found.group(2))
+                if line.startswith("Ok, will run"):
+                    ready.set()
+            ready.set()
+
+        self.reader = threading.Thread(target=read, daemon=True)
+        self.reader.start()
+        assert ready.wait(20) and self.port, self.lines
+
+    def end(self, timeout=30):
+        code = self.p.wait(timeout)
+        self.reader.join(5)
+        return code
+
+    def stop(self):
+        self.p.send_signal(signal.SIGTERM)
+        return self.end()
+
+
+class Client:
+    """As much of WebSocket as the API needs; raises Refused with the status of the answer."""
+
+    def __init__(self, port, target, tls=False, fields=(), start=None, drop=(), host="127.0.0.1"):
+        self.s = socket.create_connection((host, port), 20)
+        if tls:
+            self.s = TRUSTING.wrap_socket(self.s)
+        lines = [start or f"GET {target} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Upgrade: websocket",
+                 "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+                 "Sec-WebSocket-Key: " + base64.b64encode(os.urandom(16)).decode()]
+        lines = [line for line in lines if line.split(":")[0] not in drop] + list(fields)
+        self.s.sendall("\r\n".join(lines + ["", ""]).encode("latin-1"))
+        self.f = self.s.makefile("rb")
+        self.head = b""
+        while not self.head.endswith(b"\r\n\r\n"):
+            line = self.f.readline()
+            if not line:
+                raise Refused(0, self.head)
+            self.head += line
+        status = int(self.head.split()[1])
+        if status != 101:
+            length = int(re.search(rb"Content-Length: (\d+)", self.head).group(1))
+            raise Refused(status, self.f.read(length))
+
+    def frame(self):
+        """(first octet, payload), or None at the end."""
+        head = self.f.read(2)
+        if len(head) < 2:
+            return None
+        n = head[1] & 127
+        if n == 126:
+            n = struct.unpack(">H", self.f.read(2))[0]
+        elif n == 127:
+            n = struct.unpack(">Q", self.f.read(8))[0]
+        assert head[1] < 128, "the server masks"
+        return head[0], self.f.read(n)
+
+    def send(self, first, data):
+        size = len(data)
+        head = bytes([first, 0x80 | size]) if size < 126 else bytes([first, 0xfe]) + struct.pack(
+            ">H", size) if size < 65536 else bytes([first, 0xff]) + struct.pack(">Q", size)
+        mask = os.urandom(4)
+        whole = (mask * (size // 4 + 1))[:size]
+        data = (int.from_bytes(data, "big") ^ int.from_bytes(whole, "big")).to_bytes(size, "big")
+        self.s.sendall(head + mask + data)
+
+    def answer(self):
+        """The text of an API connection, which must end with a close frame without a code."""
+        text = None
+        while True:
+            got = self.frame()
+            assert got, "no close frame"
+            if got[0] == 0x88:
+                assert got[1] == b"", got
+                self.send(0x88, b"")
+                assert self.frame() is None
+                self.close()
+                return text
+            assert got[0] == 0x81 and text is None, got
+            text = got[1].decode()
+
+    def echo(self):
+        """Echoes as little as a test of the judge needs: frames one by one, close for close."""
+        try:
+            while True:
+                got = self.frame()
+                if got is None:
+                    return
+                if got[0] == 0x89:
+                    self.send(0x8a, got[1])
+                elif got[0] in (0x81, 0x82):
+                    self.send(*got)
+                elif got[0] == 0x88:
+                    self.send(0x88, got[1])
+                else:
+                    self.send(0x88, struct.pack(">H", 1002))
+        except OSError:
+            pass
+        finally:
+            self.close()
+
+    def close(self):
+        self.f.close()
+        self.s.close()
+
+
+class Refused(Exception):
+    def __init__(self, status, body):
+        super().__init__(f"{status} {body!r}")
+        self.status, self.body = status, body
+
+
+def refused(server, target, **how):
+    try:
+        Client(server.port, target, **how).close()
+    except Refused as e:
+        return e
+    raise AssertionError(f"{target} {how} was accepted")
+
+
+def get(server, path, scheme="http", method="GET"):
+    request = urllib.request.Request(f"{scheme}://127.0.0.1:{server.port}{path}", method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=20, context=TRUSTING) as r:
+            return r.status, r.headers, r.read()
+    except urllib.error.HTTPError as e:
+        return e.code, e.headers, e.read()
+
+
+def report(out, name="index.json"):
+    with open(os.path.join(HOME, out, name), encoding="utf-8") as f:
+        return json.load(f)
+
+
+@test
+def api():
+    s = Server("--out", "api", "--cases", "1.1.*,2.1", "--exclude", "1.1.8")
+    assert Client(s.port, "/getCaseCount").answer() == "8"
+    info = json.loads(Client(s.port, "/getCaseInfo?case=8").answer())
+    assert info["id"] == "2.1" and info["description"] and "<" not in info["description"], info
+    assert json.loads(Client(s.port, "/getCaseInfo?casetuple=%201.1.2+").answer())["id"] == "1.1.2"
+    # `case` counts more than `casetuple`.
+    Client(s.port, "/runCase?casetuple=1.1.1&case=8&agent=a").echo()
+    assert json.loads(Client(s.port, "/getCaseStatus?case=8&agent=a").answer()) == {"behavior": "OK"}
+    # Who asks before there is a result, waits.
+    early = Client(s.port, "/getCaseStatus?case=1&agent=a")
+    early.s.settimeout(0.3)
+    try:
+        early.frame()
+        raise AssertionError("there was an answer before there was a result")
+    except TimeoutError:
+        pass
+    early.s.settimeout(20)
+    early.f = early.s.makefile("rb")
+    Client(s.port, "/runCase?case=1&agent=a").echo()
+    assert json.loads(early.answer()) == {"behavior": "OK"}
+    assert Client(s.port, "/updateReports?agent=a").answer() is None
+    index = report("api")
+    assert set(index["a"]) == {"1.1.1", "2.1"}, index
+    case = report("api", index["a"]["2.1"]["reportfile"])
+    assert case["isServer"] is True and case["case"] == 8 and len(case) == 39, case
+    assert [entry[0] for entry in case["wirelog"][:2]] == ["RO", "TO"], case["wirelog"][:3]
+    assert case["httpResponse"].startswith("HTTP/1.1 101 Switching Protocols\r\nServer: ")
+    assert case["droppedByMe"] is True and case["behaviorClose"] == "OK"
+    # It goes on, and the next report has more.
+    Client(s.port, "/runCase?case=2&agent=b").echo()
+    Client(s.port, "/updateReports?agent=b&shutdownOnComplete=TRUE").answer()
+    assert s.end() == 0, s.lines
+    assert set(report("api")) == {"a", "b"}
+    text = "\n".join(s.lines)
+    assert re.search(r"^Running test case ID 2\.1 for agent a from peer tcp4:127\.0\.0\.1:\d+$", text,
+                     re.M), text
+    assert "Report generation complete; shutting down server." in s.lines
+
+
+@test
+def odd_queries():
+    s = Server("--out", "odd")
+    for target, why in [
+        ("/runCase?case=0&agent=a", "not found"), ("/runCase?case=518&agent=a", "case 518 not found"),
+        ("/runCase?case=-1&agent=a", "number"), ("/runCase?case=1e2&agent=a", "number"),
+        ("/runCase?case=99999999999999999999&agent=a", "number"),
+        ("/runCase?case=18446744073709551617&agent=a", "number"),
+        ("/runCase?case=1", "need agent"), ("/runCase?case=1&agent=", "need agent"),
+        ("/runCase?agent=a", "need case"), ("/runCase", "need agent"), ("/runCase?", "need agent"),
+        ("/runCase?case=1&case=2&agent=a", "multiple"), ("/runCase?case=1&agent=a&agent=b", "multiple"),
+        ("/runCase?casetuple=1.1.99&agent=a", "invalid"), ("/runCase?casetuple=*&agent=a", "invalid"),
+        ("/runCase?case=%00&agent=a", "number"), ("/runCase?case=1&agent=a%00b", "NUL"),
+        ("/runCase?case=1&agent=%ff%fe", "UTF-8"), ("/runCase?case=1&agent=" + "x" * 10240, "too long"),
+        ("/getCaseInfo", "need case"), ("/getCaseInfo?case=518", "not found"),
+        ("/getCaseStatus?case=1", "need agent"), ("/updateReports", "need agent"),
+    ]:
+        e = refused(s, target)
+        assert e.status == 500 and why.encode() in e.body, (target, e)
+    # Names that look like paths, markup or terminal commands are only names.
+    for agent in ("%3Cscript%3Ealert(1)%3C/script%3E", "../../../etc/passwd", "%2e%2e%2fx",
+                  "a%1b%5b31mb", "+", "%zz%", "caf%C3%A9", "a&x=y;z"):
+        Client(s.port, f"/runCase?case=1&agent={agent}").echo()
+    Client(s.port, "/updateReports?agent=x").answer()
+    names = os.listdir(os.path.join(HOME, "odd"))
+    assert all(re.fullmatch(r"[a-z0-9_]*[a-z0-9_.]*\.(html|json|jsonl)", name) for name in names), names
+    index = report("odd")
+    assert set(index) == {"<script>alert(1)</script>", "../../../etc/passwd", "../x", "a\x1b[31mb", " ",
+                          "%zz%", "caf\u00e9", "a"}, list(index)
+    for name in names:
+        if name.endswith(".html"):
+            with open(os.path.join(HOME, "odd", name), encoding="utf-8") as f:
+                page = f.read()
+            assert "<script>alert" not in page and "\x1b" not in page, name
+    assert not any("\x1b" in line for line in s.lines)
+    assert s.stop() == 128 + signal.SIGTERM
+
+
+@test
+def wrong_handshakes():
+    s = Server("--out", "wrong", "--cases", "1.1.1")
+    run = "/runCase?case=1&agent="
+    key = "Sec-WebSocket-Key"
+    rows = [
+        (400, "Host", {"drop": ["Host"]}), (400, "Host", {"fields": ["Host: b"]}),
+        (400, "Key", {"drop": [key]}), (400, "Key", {"drop": [key], "fields": [key + ": short=="]}),
+        (400, "Key", {"drop": [key], "fields": [key + ": ****************=====*=="]}),
+        (400, "Key", {"fields": [key + ": " + "A" * 22 + "=="]}),
+        (400, "Connection", {"drop": ["Connection"]}),
+        (400, "upgrade", {"drop": ["Connection"], "fields": ["Connection: close"]}),
+        (400, "Version", {"drop": ["Sec-WebSocket-Version"]}),
+        (426, "7", {"drop": ["Sec-WebSocket-Version"], "fields": ["Sec-WebSocket-Version: 7"]}),
+        (400, "websocket", {"drop": ["Upgrade"], "fields": ["Upgrade: h2c"]}),
+        (400, "Origin", {"fields": ["Origin: http://a", "Origin: http://b"]}),
+        (400, "protocol", {"fields": ["Sec-WebSocket-Protocol: a, a"]}),
+        (400, "permessage", {"fields": ["Sec-WebSocket-Extensions: permessage-deflate; x"]}),
+        (400, "twice", {"fields": ["Sec-WebSocket-Extensions: permessage-deflate; "
+                                   "client_max_window_bits; client_max_window_bits"]}),
+        (400, "invalid value", {"fields": ["Sec-WebSocket-Extensions: permessage-deflate; "
+                                           "server_max_window_bits=7"]}),
+    ]
+    for i, (status, word, how) in enumerate(rows):
+        e = refused(s, f"{run}w{i}", **how)
+        assert e.status == status and word.encode() in e.body, (how, e)
+    # These are no requests at all, so that no agent is known.
+    for status, how in [(405, {"start": f"POST {run}p HTTP/1.1"}), (505, {"start": f"GET {run}p HTTP/1.0"}),
+                        (400, {"start": f"GET {run}p#f HTTP/1.1"}), (400, {"start": "GET HTTP/1.1"}),
+                        (400, {"fields": [" folded: x"]}), (400, {"fields": ["no colon"]}),
+                        (400, {"fields": ["X: a\x00b"]}), (431, {"fields": ["X: " + "a" * 70000]})]:
+        assert refused(s, run, **how).status == status, how
+    # Offers in several lines are legal, and so is one that leaves the port out of Host.
+    Client(s.port, f"{run}good", drop=["Host"], fields=[
+        "Host: localhost", "Sec-WebSocket-Extensions: x-other",
+        "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"]).echo()
+    Client(s.port, "/updateReports?agent=x&shutdownOnComplete=yes").answer()
+    assert s.end() == 1, s.lines  # what was refused has failed
+    index = report("wrong")
+    assert len(index) == len(rows) + 1 and index["good"]["1.1.1"]["behavior"] == "OK", index
+    assert all(index[f"w{i}"]["1.1.1"]["behavior"] == "FAILED" for i in range(len(rows)))
+    case = report("wrong", index["w2"]["1.1.1"]["reportfile"])
+    assert case["wasNotCleanReason"] == "HTTP Sec-WebSocket-Key header missing", case
+
+
+@test
+def offers():
+    """The extension is agreed on in 12 and 13 alone, with the parameters that the case asks for."""
+    s = Server("--out", "offers", "--messages", "1")
+
+    def answer(case, offer):
+        c = Client(s.port, f"/runCase?casetuple={case}&agent=o",
+                   fields=["Sec-WebSocket-Extensions: " + offer])
+        c.close()
+        found = re.search(rb"Sec-WebSocket-Extensions: (.*)\r\n", c.head)
+        return found and found.group(1).decode()
+
+    pmd, bits = "permessage-deflate", "permessage-deflate; client_max_window_bits"
+    for case, offer, want in [
+        ("1.1.1", pmd, None), ("12.1.1", pmd, pmd), ("12.1.1", "x-webkit-deflate-frame", None),
+        ("13.1.1", f"{pmd}; server_no_context_takeover; server_max_window_bits=10",
+         f"{pmd}; server_no_context_takeover; server_max_window_bits=10"),
+        ("13.2.1", pmd, f"{pmd}; client_no_context_takeover"),
+        ("13.3.1", pmd, None), ("13.3.1", bits, f"{bits}=9"), ("13.3.1", f"{bits}=8", None),
+        ("13.4.1", bits, f"{bits}=15"), ("13.4.1", f"{bits}=10, {bits}", f"{bits}=15"),
+        ("13.5.1", bits, f"{pmd}; client_no_context_takeover; client_max_window_bits=9"),
+        ("13.7.1", pmd, f"{pmd}; client_no_context_takeover"),
+        ("13.7.1", bits, f"{pmd}; client_no_context_takeover; client_max_window_bits=9"),
+    ]:
+        got = answer(case, offer)
+        assert got == want, (case, offer, got)
+    s.stop()
+
+
+@test
+def commands():
+    s = Server("--out", "commands", "--cases", "1.1.1")
+    c = Client(s.port, "/")
+    for command, want in [
+        (["sendframe", {"opcode": 1, "payload": "abc"}], [(0x81, b"abc")]),
+        (["sendframe", {"opcode": 2, "payload": "ab", "payload_len": 5, "fin": False, "rsv": 4}],
+         [(0x42, b"ababa")]),
+        (["sendframes", [{"opcode": 9}, {"opcode": 1, "payload": "x", "chopsize": 1}]],
+         [(0x89, b""), (0x81, b"x")]),
+        (["echo", {"payload": "y", "payload_len": 3}], [(0x81, b"yyy")]),
+        # Nothing, however often it is repeated, is nothing.
+        (["echo", {"payload": "", "payload_len": 100}], [(0x81, b"")]),
+        (["close", {"code": 3000, "reason": "bye"}], [(0x88, b"\x0b\xb8bye")]),
+    ]:
+        c.send(0x81, json.dumps(command).encode())
+        for frame in want:
+            assert c.frame() == frame, command
+    c.close()
+    for wrong in ("", "{", "[]", "{}", '["x"]', '["sendframe"]', '["sendframe",{"opcode":16}]',
+                  '["echo",{"payload":"a","payload_len":1000000000000}]', '["sendframe",{"opcode":-1}]',
+                  '["close",{"code":"x"}]', '["sendframes",{}]', "[" * 5000):
+        c = Client(s.port, "/x?agent=1&agent=2")
+        c.send(0x81, wrong.encode())
+        got = c.frame()
+        assert got and got[0] == 0x88 and got[1][:2] == struct.pack(">H", 1008), (wrong, got)
+        c.close()
+    # A message of more octets than a command has.
+    c = Client(s.port, "/")
+    c.send(0x81, b"[" + b" " * 600000)
+    assert c.frame()[0] == 0x88
+    c.close()
+    Client(s.port, "/stopServer").answer()
+    assert s.end() == 3, s.lines  # no case was run
+
+
+@test
+def two_at_once():
+    s = Server("--out", "two", "--cases", "1.*,2.*,5.1,6.4.1", "--then-exit")
+
+    def run(agent):
+        n = int(Client(s.port, "/getCaseCount").answer())
+        for i in range(1, n + 1):
+            Client(s.port, f"/runCase?case={i}&agent={agent}").echo()
+
+    both = [threading.Thread(target=run, args=(a,)) for a in ("left", "right")]
+    for t in both:
+        t.start()
+    for t in both:
+        t.join(60)
+    Client(s.port, "/updateReports?agent=left").answer()
+    code = s.end()
+    index = report("two")
+    strip = {a: {k: (v["behavior"], v["behaviorClose"]) for k, v in index[a].items()} for a in index}
+    assert set(strip) == {"left", "right"} and strip["left"] == strip["right"], strip
+    assert strip["left"]["1.1.2"] == ("OK", "OK") and len(strip["left"]) == 29, strip
+    # This client knows no fragments: it closes with 1002 where 1007 is due.
+    assert strip["left"]["6.4.1"] == ("FAILED", "WRONG CODE"), strip["left"]
+    assert code == 1, s.lines[-5:]
+
+
+@test
+def web():
+    s = Server("--out", "web", "--cases", "1.1.1", "--then-exit")
+    with open(os.path.join(HOME, "secret.html"), "w", encoding="ascii") as f:
+        f.write("secret")
+    status, fields, page = get(s, "/")
+    policy = fields["Content-Security-Policy"]
+    assert status == 200 and "default-src 'none'" in policy and "unsafe" not in policy, policy
+    assert f'data-port="{s.port}"'.encode() in page and b"http://" not in page and b"https://" not in page
+    assert page.count(b"<script>") == 1 and b"innerHTML" not in page
+    assert get(s, "/test_browser.html")[2] == page
+    assert get(s, "/", method="HEAD")[2] == b""
+    assert get(s, "/getCaseCount")[0] == 426 and get(s, "/nothing")[0] == 404
+    assert get(s, "/report/index.html")[0] == 404  # not yet written
+    Client(s.port, "/runCase?case=1&agent=a").echo()
+    os.symlink(os.path.join(HOME, "secret.html"), os.path.join(HOME, "web", "link.html"))
+    os.mkfifo(os.path.join(HOME, "web", "fifo.html"))
+    status, fields, body = get(s, "/report/a_case_1_1_1.json")
+    assert status == 200 and fields["Content-Type"] == "application/json" and json.loads(body)
+    assert get(s, "/cwd/reports/clients/a_case_1_1_1.json")[2] == body
+    for path in ("/report/../secret.html", "/report/..%2fsecret.html", "/report/%2e%2e/secret.html",
+                 "/report//etc/passwd", "/report/link.html", "/report/fifo.html", "/report/.",
+                 "/cwd/secret.html", "/cwd/reports/clients/../../secret.html", "/cwd/", "/secret.html",
+                 "/report/" + "a" * 300):
+        status, _, body = get(s, path)
+        assert status == 404 and b"secret\n" not in body, (path, status, body)
+    try:
+        get(s, "/", method="DELETE")
+    except (OSError, urllib.error.URLError):
+        pass
+    # Half a request is no request; the server goes on.
+    with socket.create_connection(("127.0.0.1", s.port)) as half:
+        half.sendall(b"GET / HT")
+        assert get(s, "/")[0] == 200
+    Client(s.port, "/updateReports?agent=a").answer()
+    assert s.end() == 0, s.lines
+
+
+@test
+def own_client():
+    for scheme in ("ws", "wss"):
+        s = Server("--out", scheme, "--messages", "3", "--then-exit", "--strict",
+                   url=f"{scheme}://127.0.0.1:0")
+        r = subprocess.run([WEBSOCK, "connect", "--testee", "-k", f"{scheme}://127.0.0.1:{s.port}",
+                            "--agent", "websock"], cwd=HOME, capture_output=True, text=True,
+                           timeout=200, check=False)
+        assert r.returncode == 0, r
+        assert s.end() == 0, [line for line in s.lines if not line.startswith("Running")]
+        results = report(scheme)["websock"]
+        odd = {k: v for k, v in results.items() if v["behavior"] not in ("OK", "INFORMATIONAL")
+               or v["behaviorClose"] not in ("OK", "INFORMATIONAL")}
+        assert len(results) == 517 and not odd, odd
+
+
+@test
+def as_wstest():
+    cwd = os.path.join(HOME, "wstest")
+    os.mkdir(cwd)
+    with open(os.path.join(cwd, "spec.json"), "w", encoding="ascii") as f:
+        json.dump({"url": "ws://127.0.0.1:0", "outdir": "./reports/clients", "cases": ["1.1.*"],
+                   "exclude-cases": [], "exclude-agent-cases": {"b*": ["1.1.1"]}, "webport": 1}, f)
+    s = Server("-m", "fuzzingserver", "-s", "spec.json", "-u", "0", name="wstest", cwd=cwd)
+    Client(s.port, "/runCase?case=1&agent=bb").echo()
+    Client(s.port, "/runCase?case=2&agent=bb").echo()
+    Client(s.port, "/updateReports?agent=bb").answer()
+    assert set(report("wstest/reports/clients")["bb"]) == {"1.1.2"}
+    status, _, page = get(s, "/cwd/reports/clients/index.html")
+    assert status == 200 and b"bb" in page
+    Client(s.port, "/stopServer").answer()
+    assert s.end() == 0
+    assert "Skipping test case 1.1.1 for agent bb by test configuration!" in s.lines, s.lines
+    assert any(line.startswith("Cases = ['1.1.1', '1.1.2'") for line in s.lines), s.lines
+    assert "Shutting down server." in s.lines
+    # The spec that is not there is written; port 9001 may be in use here.
+    with socket.socket() as probe:
+        free = probe.connect_ex(("127.0.0.1", 9001)) != 0
+    if free:
+        s = Server("-m", "fuzzingserver", "-u", "0", name="wstest", cwd=cwd)
+        assert s.port == 9001 and "Auto-generating spec file 'fuzzingserver.json'" in s.lines
+        assert Client(s.port, "/getCaseCount").answer() == "517"
+        assert s.stop() == 0
+        assert os.path.exists(os.path.join(cwd, "fuzzingserver.json"))
+
+
+@test
+def addresses():
+    try:
+        s = Server("--out", "six", "--cases", "1.1.1", url="ws://[::1]:0")
+    except AssertionError:
+        return  # no IPv6 on this machine
+    assert Client(s.port, "/getCaseCount", host="::1").answer() == "1"
+    s.stop()
+    busy = socket.create_server(("127.0.0.1", 0))
+    r = subprocess.run([WEBSOCK, "test", "--serve", f"ws://127.0.0.1:{busy.getsockname()[1]}"], cwd=HOME,
+                       capture_output=True, text=True, timeout=20, check=False)
+    assert r.returncode == 3 and "in use" in r.stderr, r
+    for args in (["--serve"], ["--serve", "http://x"], ["--then-exit", "ws://127.0.0.1:1"]):
+        r = subprocess.run([WEBSOCK, "test", *args], cwd=HOME, capture_output=True, text=True, timeout=20,
+                           check=False)
+        assert r.returncode in (2, 3) and r.stderr.count("\n") == 1, r
+
+
+def main():
+    print(f"1..{len(tests)}", flush=True)
+    failed = 0
+    for k, function in enumerate(tests):
+        try:
+            function()
+            print(f"ok {k + 1} - {function.__name__}", flush=True)
+        except Exception as e:  # pylint: disable=broad-except
+            failed += 1
+            print(f"not ok {k + 1} - {function.__name__}", flush=True)
+            where = e.__traceback__
+            while where.tb_next:
+                where = where.tb_next
+            print(f"# line {where.tb_lineno}: {type(e).__name__}: {str(e)[:2000]}", flush=True)
+    for p in processes:
+        if p.poll() is None:
+            p.kill()
+    shutil.rmtree(HOME, ignore_errors=True)
+    return 1 if failed else 0
+
+
+sys.exit(main())

@@ -159,8 +159,14 @@ static void tick_open(wsk_conn *c, uint64_t now, uint64_t *next)
             (void)wsk__send_control(c, WSK_OP_PING, "", 0);
         }
     }
-    if (c->ping_waiting && due(c, now, c->t_ping, o->ping_timeout, next))
+    if (c->ping_waiting && due(c, now, c->t_ping, o->ping_timeout, next)) {
         wsk__fail_silently(c, "the peer did not answer a ping in time");
+        return;
+    }
+    /* The answer begins another interval, which may be shorter than what is left to wait for it:
+     * whoever asks for deadlines only when one is due must not be late for the next ping. */
+    if (c->ping_waiting && now + o->ping_interval < *next)
+        *next = now + o->ping_interval;
 }
 
 static void tick_closing(wsk_conn *c, uint64_t now, uint64_t *next)

@@ -484,6 +484,29 @@ static void test_lost(void **state)
     }
 }
 
+/* A shell that looks at the clock only when the deadline it was told is due is never late. */
+static void test_ping_interval_below_timeout(void **state)
+{
+    (void)state;
+    wsk_config_options so = WSK_CONFIG_OPTIONS_INIT;
+    pair p;
+
+    so.ping_interval = 300;
+    so.ping_timeout = 20000;
+    start(&p, &so, NULL);
+    pair_open(&p);
+    uint64_t next, begin = p.now;
+    wsk_conn_tick(p.server.c, p.now, &next);
+    while (next < begin + 3100) {
+        assert_true(next > p.now);
+        p.now = next;
+        wsk_conn_tick(p.server.c, p.now, &next);
+        pair_pump(&p);
+    }
+    assert_int_equal(pair_count(&p.client, WSK_EV_PING), 10);
+    pair_deinit(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -501,6 +524,7 @@ int main(void)
         cmocka_unit_test(test_pause),
         cmocka_unit_test(test_stats_and_extensions),
         cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_ping_interval_below_timeout),
     };
 
     return cmocka_run_group_tests_name("conn_api", tests, NULL, NULL);

@@ -14,7 +14,7 @@ typedef struct test_settings {
     bool list;
     const char *explain;
     bool serve, then_exit;
-    uint16_t webport;
+    uint32_t webport;
     const char *rebuild;
 
     const char *agent, *origin, *hostname;

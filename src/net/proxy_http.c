@@ -95,8 +95,8 @@ static bool start_is_right(const wsk__proxy_talk *t)
 {
     const char *s = t->start;
 
-    return memcmp(s, "HTTP/1.", 7) == 0 && (s[7] == '0' || s[7] == '1') && s[8] == ' ' &&
-           s[9] >= '1' && s[9] <= '5' && is_digit(s[10]) && is_digit(s[11]);
+    return memcmp(s, "HTTP/1.", 7) == 0 && is_digit(s[7]) && s[8] == ' ' && s[9] >= '1' &&
+           s[9] <= '5' && is_digit(s[10]) && is_digit(s[11]);
 }
 
 static wsk__talk_result judge(wsk__proxy_talk *t)

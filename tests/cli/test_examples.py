@@ -107,4 +107,39 @@ def nested_loop():
         same(p.wait(PATIENCE), 0, "exit code")
 
 
+def client(name, *args):
+    """Exit code and output of an example that is a client."""
+    p = subprocess.run([PROGRAMS[name], *args], timeout=PATIENCE, capture_output=True,
+                       encoding="utf-8", check=False)
+    return p.returncode, p.stdout, p.stderr
+
+
+@test
+def client_async():
+    with running("topic_server", "/*") as (url, _):
+        code, out, _ = client("client_async", f"{url}/news", "hello", "wörld")
+        same((code, out.splitlines()[1:]),
+             (0, ["hello", "wörld", "closed: 1000 (closed by us, answered by the peer)"]),
+             "a conversation")
+        code, _, err = client("client_async", f"{url}/", "hello")
+        same(code, 1, "exit code of a refusal")
+        check("(status 404)" in err, err)
+    code, _, err = client("client_async", f"ws://127.0.0.1:{free_port()}/", "hello")
+    same(code, 1, "exit code when nobody listens")
+    check("attempt 3 in " in err and "attempt 4" not in err, err)
+
+
+@test
+def client_blocking():
+    with running("topic_server", "/*") as (url, _):
+        same(client("client_blocking", f"{url}/news", "hello", "wörld"),
+             (0, "hello\nwörld\n", ""), "a conversation")
+        code, _, err = client("client_blocking", f"{url}/", "hello")
+        same(code, 1, "exit code of a refusal")
+        check("(status 404)" in err, err)
+    same(client("client_blocking", "http://x/")[2],
+         "http://x/: the scheme of the URL is none of ws, wss, ws+unix, wss+unix\n",
+         "a wrong URL")
+
+
 run_tests()

@@ -123,7 +123,7 @@ static void test_connect_answers(void **state)
         {"h", WSK__TALK_FAILED, "the proxy's answer is not HTTP", 0},
         {"\r\nHTTP/1.1 200 OK\r\n\r\n", WSK__TALK_FAILED, "the proxy's answer is not HTTP", 0},
         {"HTTP/2.0 200 OK\r\n\r\n", WSK__TALK_FAILED, "the proxy's answer is not HTTP", 0},
-        {"HTTP/1.2 200 OK\r\n\r\n", WSK__TALK_FAILED, "the proxy's answer is not HTTP", 0},
+        {"HTTP/1.2 200 OK\r\n\r\n", WSK__TALK_DONE, NULL, 200},
         {"HTTP/1.1 20 OK\r\n\r\n", WSK__TALK_FAILED, "the proxy's answer is not HTTP", 0},
         {"HTTP/1.1  200 OK\r\n\r\n", WSK__TALK_FAILED, "the proxy's answer is not HTTP", 0},
         {"HTTP/1.1 000 OK\r\n\r\n", WSK__TALK_FAILED, "the proxy's answer is not HTTP", 0},

@@ -8,7 +8,10 @@
  *    ret or ret_x, come first (constructors) or last, and stay untouched when a function fails.
  *  - Option structs begin with `size`. Initialise them with the matching WSK_..._INIT macro, set
  *    what you want; every field that is left 0 or NULL means its default. The library reads no
- *    further than `size`, so a program that was built against an older header goes on working.
+ *    further than `size`, so a program that was built against an older header goes on working
+ *    when fields were added at the end. A struct inside another one (`conn` in the options of a
+ *    server) cannot grow like that: then the soname changes, as it does for every minor version
+ *    while the major one is 0.
  *  - Strings that you pass in are copied unless the comment says that they are borrowed.
  *  - No object may be used by two threads at the same time. Different objects may. The few calls
  *    that may come from any thread say so.

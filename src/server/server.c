@@ -22,7 +22,8 @@ int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *o
     wsk_server *s;
     int r;
 
-    if (loop == NULL || (options != NULL && options->size < sizeof(options->size)))
+    if (loop == NULL || (options != NULL && options->size < sizeof(options->size)) ||
+        (handlers != NULL && handlers->size < sizeof(handlers->size)))
         return WSK_ERR_INVAL;
     if (options != NULL)
         memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));

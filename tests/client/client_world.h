@@ -127,11 +127,13 @@ typedef struct script_conn {
 
 struct script {
     script *next;
+    struct world *world;
     int fd;
     uint16_t port;
     char unix_path[100];
     size_t cut; /* octets sent in a turn; 0: all */
-    size_t n;   /* connections so far */
+    size_t n;   /* connections so far, SCRIPT_CONNS at most */
+    unsigned made;
     script_conn *conns[SCRIPT_CONNS];
     /* Looks at what came (in, in_len) whenever there is more, and once at the begin. */
     void (*play)(script_conn *c);

@@ -530,6 +530,95 @@ static void test_redirect_ends(void **state)
     world_end(&w);
 }
 
+/* ------------------------------------------------------------------------ failing allocations --
+ */
+
+static world *the_world;
+
+static void count_end(wsk_client *c, wsk_fail kind, unsigned status, const char *text)
+{
+    (void)kind;
+    (void)status;
+    assert_true(*text != 0);
+    ++*(unsigned *)wsk_client_data(c);
+}
+
+static void stop_in_open(wsk_client *c)
+{
+    wsk_client_drop(c);
+}
+
+static void count_close(wsk_client *c, unsigned code, const char *reason, const char *text)
+{
+    (void)code;
+    (void)reason;
+    (void)text;
+    ++*(unsigned *)wsk_client_data(c);
+}
+
+/* A refusal with a body, then by way of a proxy a redirect, then open. */
+static void redirect_body(void *ud, const wsk_hooks *hooks)
+{
+    wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
+    wsk_client_handlers h = WSK_CLIENT_HANDLERS_INIT;
+    wsk_loop_options lo = WSK_LOOP_OPTIONS_INIT;
+    const script *s = ud;
+    world w = *the_world;
+    wsk_client *c = NULL;
+    unsigned ends = 0;
+
+    lo.hooks = hooks;
+    lo.io = WSK_IO_EPOLL;
+    if (wsk_loop_new(&w.loop, &lo) < 0)
+        return;
+    o.conn.size = sizeof(o.conn);
+    o.conn.hooks = hooks;
+    o.conn.linger_timeout = o.conn.open_timeout = o.connect_timeout = 2000;
+    o.max_redirects = 2;
+    o.headers = secrets;
+    o.n_headers = WSK__COUNT(secrets);
+    h.on_open = stop_in_open;
+    h.on_close = count_close;
+    h.on_fail = count_end;
+    if (wsk_client_new(&c, w.loop, &o, &h, &ends) == WSK_OK) {
+        for (unsigned i = 1; i <= 2; i++) {
+            if (wsk_client_connect(c, script_url(s, i == 1 ? "/no" : "/a")) < 0)
+                break;
+            for (int k = 0; k < 5000 && ends < i; k++)
+                world_turn(&w, 1);
+            assert_int_equal(ends, i);
+            assert_int_equal(wsk_client_stage(c), WSK_STAGE_IDLE);
+        }
+    }
+    wsk_client_free(c);
+    wsk_loop_free(w.loop);
+}
+
+static void play_paths(script_conn *c)
+{
+    if (c->phase != 0 || !script_has_head(c))
+        return;
+    c->phase = 1;
+    if (strncmp(c->in, "GET /no ", 8) == 0)
+        script_play_answer(c, "HTTP/1.1 403 x\r\nContent-Length: 5\r\n\r\nsorry{end}");
+    else if (strncmp(c->in, "GET /a ", 7) == 0)
+        script_play_answer(c, "HTTP/1.1 302 x\r\nLocation: b\r\nContent-Length: 0\r\n\r\n{end}");
+    else
+        script_play_answer(c, SWITCHED "\r\n");
+}
+
+static void test_no_memory(void **state)
+{
+    world w;
+    script s;
+
+    world_begin(&w, state);
+    script_begin(&s, &w, play_paths);
+    the_world = &w;
+    with_failing_alloc(redirect_body, &s);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -543,6 +632,7 @@ int main(void)
         BOTH(test_redirect_same_place),
         BOTH(test_redirect_elsewhere),
         BOTH(test_redirect_ends),
+        {"test_no_memory", test_no_memory, NULL, NULL, &world_epoll},
     };
 
     return cmocka_run_group_tests_name("client_answers", tests, NULL, NULL);

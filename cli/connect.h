@@ -82,7 +82,9 @@ typedef struct connect_session {
     wsk_timer *silence;  /* --wait */
     int signal_fd;
     bool interactive; /* a person at a terminal */
+    bool to_terminal; /* stdout is one */
     bool colours;     /* on stdout */
+    bool greeted;     /* the person was told of /help */
     connect_term *term;
     connect_wirelog *wirelog;
     connect_output out; /* stdout, unless interactive */

@@ -94,7 +94,7 @@ static void on_data(wsk_client *c, wsk_opcode op, uint8_t *data, size_t len, boo
     /* Once left, nobody waits for more. */
     if (s->closing && s->forced >= 0)
         return;
-    if (s->set->whole && !s->interactive) {
+    if (s->set->whole && !s->to_terminal) {
         text_put_n(&s->out.queue, data, len);
         if (last)
             received(s);
@@ -338,9 +338,10 @@ static bool session_init(connect_session *s, const connect_settings *set)
         s->exit_code = CLI_EXIT_FAILURE;
         return false;
     }
-    s->interactive = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !set->json && !set->null &&
+    s->to_terminal = isatty(STDOUT_FILENO);
+    s->interactive = isatty(STDIN_FILENO) && s->to_terminal && !set->json && !set->null &&
                      !set->whole;
-    s->colours = isatty(STDOUT_FILENO) && (no_color == NULL || no_color[0] == 0) && term != NULL &&
+    s->colours = s->to_terminal && (no_color == NULL || no_color[0] == 0) && term != NULL &&
                  strcmp(term, "dumb") != 0;
     if (set->wirelog || set->verbose) {
         s->wirelog = connect_wirelog_new(s);

@@ -192,7 +192,7 @@ void connect_show_message(connect_session *s, wsk_opcode op, const uint8_t *data
     put_prefix(s, b, n);
     if (op == WSK_OP_BINARY && s->set->hex)
         text_put_hex(b, data, n);
-    else if (isatty(STDOUT_FILENO))
+    else if (s->to_terminal)
         text_put_safe(b, data, n, "");
     else
         text_put_n(b, data, n);
@@ -261,8 +261,9 @@ void connect_show_open(connect_session *s)
     connect_note(s, false, "connected to %s%s%s%s%s%s%s", wsk_client_url(c),
                  tls[0] != 0 ? ", " : "", tls, subprotocol[0] != 0 ? ", subprotocol " : "",
                  subprotocol, extensions[0] != 0 ? ", " : "", extensions);
-    if (s->interactive && s->opened_at != 0 && s->lines == 0 && s->received == 0)
+    if (s->interactive && !s->greeted)
         connect_note(s, false, "/help lists the commands; Control-D closes");
+    s->greeted = true;
 }
 
 void connect_show_close(connect_session *s, unsigned code, const char *reason, const char *text,

@@ -65,6 +65,9 @@ static int next_char(EditLine *edit, wchar_t *ret)
             connect_term_hide(t);
             return 0;
         }
+        /* The round may have printed something: libedit draws the character where it thinks that
+         * the line is. */
+        connect_term_show(t);
         ssize_t n = read(STDIN_FILENO, &octet, 1);
         if (n < 0 && (errno == EINTR || errno == EAGAIN))
             continue;

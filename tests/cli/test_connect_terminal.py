@@ -8,6 +8,7 @@ import re
 import select
 import signal
 import struct
+import sys
 import tempfile
 import termios
 import threading
@@ -86,7 +87,7 @@ class Screen:
             self.column = max(0, min(self.column, self.columns - 1) - 1)
         elif c == "\t":
             self.column = min(self.column // 8 * 8 + 8, self.columns - 1)
-        elif c == "\a":
+        elif c in "\a\0":
             pass
         else:
             check(c >= " ", f"control character {c!r}")
@@ -518,4 +519,49 @@ def connects_again_while_the_person_waits():
         same(t.ends(), 0, "exit code")
 
 
+@test
+def scripts_at_a_terminal_are_safe_too():
+    def script(peer):
+        peer.accept()
+        peer.send("\x1b[31m\u009b red\n")
+        peer.send(b"\x1b]0;x\x07")
+        peer.close()
+        peer.close_code()
+
+    for options in [[], ["--null"], ["--whole"], ["--json"]]:
+        with FakeServer(script) as server:
+            with Terminal("--keep-open", *options, server.url,
+                          command=["/bin/sh", "-c", '"$@" </dev/null', "sh", PROGRAM]) as t:
+                same(t.ends(), 0, f"exit code with {options}")
+                if options != ["--json"]:
+                    t.shows(r"^\\x1b\[31m\\u009b red$")
+                for bad in [b"\x1b", b"\x07", b"\xc2\x9b"]:
+                    check(bad not in t.raw, f"{bad} in {t.raw}")
+
+
+@test
+def lines_that_the_kernel_edits():
+    """What is left in a build without libedit, and all that works in both."""
+    script, queue, seen = gate()
+    with FakeServer(script) as server, Terminal(server.url) as t:
+        t.shows(r"^\* /help lists")
+        t.enter("hello")
+        queue.append(("message \x1b[31m",))
+        t.shows(r"^< message \\x1b\[31m$")
+        t.enter("/ping")
+        t.shows(r"^\* pong after")
+        t.enter("/binary raw")
+        t.enter("/close 4000 bye")
+        same(t.ends(), 0, "exit code")
+        same([f for f in seen if f[0] != 0x89],
+             [(0x81, b"hello"), (0x82, b"raw"), (0x88, b"\x0f\xa0bye")], "frames")
+    with FakeServer(gate()[0]) as server, Terminal(server.url) as t:
+        t.shows(r"^\* /help lists")
+        t.type(CONTROL_D)
+        same(t.ends(), 0, "exit code")
+
+
+if os.environ.get("WEBSOCK_LIBEDIT") == "no" and len(sys.argv) < 3:
+    sys.argv += ["lines_that_the_kernel_edits", "scripts_at_a_terminal_are_safe_too",
+                 "failure_to_connect"]
 run_tests()

@@ -121,7 +121,8 @@ typedef struct wsk_client_options {
     size_t size;
     /* Limits, deadlines (open_timeout: of the opening handshake, from the request on; ping_interval
      * and ping_timeout: keepalive), subprotocols, server_header (the User-Agent field),
-     * permessage-deflate, extensions. role is set by the client; conn.size 0: all defaults. */
+     * permessage-deflate, extensions. role is set by the client. conn.size and conn.deflate.size
+     * may be left 0: the fields count as they are set, and those that are 0 are the defaults. */
     wsk_config_options conn;
     /* Certificates and policy for wss (a reference is taken); made for WSK_ROLE_CLIENT. NULL: the
      * system's CAs, no certificate of our own. Sharing one makes reconnecting quicker. */

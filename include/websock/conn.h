@@ -39,7 +39,7 @@ struct iovec;
 
 /* permessage-deflate (RFC 7692). All zero: defaults as said. */
 typedef struct wsk_deflate_options {
-    size_t size;
+    size_t size;  /* may be left 0: the fields below count as they are set */
     bool enabled; /* negotiate it at all */
     /*
      * What we ask of, or grant to, the peer. A server that is offered less takes the lesser; a
@@ -51,7 +51,8 @@ typedef struct wsk_deflate_options {
     unsigned server_max_window_bits; /* 8 to 15; 0: 15 */
     unsigned client_max_window_bits; /* 8 to 15; 0: 15 */
     int level;                       /* 1 (fast) to 9 (dense); 0: 1 */
-    unsigned mem_level;              /* 1 to 9 as in zlib; 0: 8 */
+    unsigned mem_level;              /* 1 to 9 as in zlib; 0: 8. Without effect at level 1 in a
+                                        library built with ISA-L, which compresses then */
     size_t threshold;                /* messages below it go uncompressed; 0: 64 octets;
                                         SIZE_MAX: only messages sent with WSK_SEND_COMPRESS */
 } wsk_deflate_options;

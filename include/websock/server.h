@@ -43,8 +43,11 @@ typedef struct wsk_handlers {
     /*
      * A request in order has come; read it with wsk_peer_conn() and the functions of conn.h. Accept
      * it (wsk_peer_accept()), answer it (wsk_peer_respond()), or do either later (return without).
-     * NULL: WebSocket handshakes for a path that is listened on are accepted, others get 404 and
-     * plain requests 426.
+     * Handshakes for another path than the listener's get 404 and never come here; plain requests
+     * do, whatever their path. While the server is full or drains, 503 is the answer to all of
+     * them, and nothing comes here.
+     * NULL: handshakes for the listener's path are accepted, plain requests get 426 at that path
+     * and 404 elsewhere.
      */
     void (*on_request)(wsk_peer *p, bool is_upgrade);
     void (*on_open)(wsk_peer *p);
@@ -66,7 +69,9 @@ typedef struct wsk_handlers {
 
 typedef struct wsk_server_options {
     size_t size;
-    wsk_config_options conn;              /* role is set by the server; conn.size 0: all defaults */
+    /* role is set by the server. conn.size and conn.deflate.size may be left 0: the fields count as
+     * they are set, and those that are 0 are the defaults. */
+    wsk_config_options conn;
     uint32_t max_connections;             /* [10,000,000]; past it: 503 */
     uint32_t max_connections_per_address; /* [none]; past it: 503 */
     int backlog;                          /* of listen(2) [4096] */
@@ -101,7 +106,13 @@ WSK_API size_t wsk_server_url(const wsk_server *s, size_t i, char *buf, size_t n
 WSK_API int wsk_server_adopt(wsk_server *s, int fd, wsk_tls *tls);
 /* Listens no longer; connections live on. */
 WSK_API void wsk_server_stop_listening(wsk_server *s);
-/* Stops listening and starts the closing handshake with everyone. */
+/*
+ * Stops listening and starts the closing handshake with everyone; connections that are not open yet
+ * get 503, or are dropped if TLS is not ready. There is no deadline beyond those of the options
+ * (close_timeout above all): a program that wants to be gone by a certain time frees the server
+ * then. No handler tells that everyone is gone: ask wsk_server_get_stats() for connections == 0,
+ * from a timer for example.
+ */
 WSK_API void wsk_server_drain(wsk_server *s, unsigned code, const char *reason);
 
 typedef struct wsk_server_stats {
@@ -114,8 +125,10 @@ WSK_API void wsk_server_get_stats(const wsk_server *s, wsk_server_stats *ret);
 
 /* Every open peer: begin with NULL, NULL ends. */
 WSK_API wsk_peer *wsk_server_next_peer(const wsk_server *s, const wsk_peer *p);
-/* Sends to all open peers but `except` (may be NULL); framed and compressed once. Peers whose
- * queue is full are skipped. Returns how many got it, or a negative error. */
+/* Sends to all open peers but `except` (may be NULL); framed and compressed once. Peers that cannot
+ * take it now are skipped: their queue is full, they are closing, they are in the middle of a
+ * message in parts (wsk_peer_send_part()), or there is no memory for it. Returns to how many it was
+ * queued, or a negative error if it could not be made. */
 WSK_API long wsk_server_broadcast(wsk_server *s, wsk_opcode op, const void *data, size_t len,
                                   const wsk_peer *except);
 WSK_API long wsk_server_broadcast_prepared(wsk_server *s, wsk_prepared *m, const wsk_peer *except);

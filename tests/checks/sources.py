@@ -62,6 +62,15 @@ LAYERS = {
     "server": ["util", "wire", "http", "deflate", "conn", "net"],
     "client": ["util", "wire", "http", "deflate", "conn", "net"],
 }
+# What the programs may include besides public headers and their own folder: leaves, which hold no
+# state of a connection. The judge does not trust the endpoint that it judges, so nothing that
+# decodes frames, inflates or keeps a conversation may come from there.
+PROGRAMS = {
+    "cli": {"conformance/", "http/handshake.h", "util/attr.h", "wire/utf8.h"},
+    "conformance": {"http/url.h", "net/tls_cert.h", "util/attr.h", "wire/mask.h", "wire/utf8.h"},
+}
+# The public endpoint is for the roles in which wstest is judged itself: echo servers and clients.
+ENDPOINT = re.compile(r"websock/(?:client|conn|extension|loop|server|websock)\.h")
 STANDARD = {
     "assert.h", "errno.h", "inttypes.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h",
     "stdint.h", "stdio.h", "stdlib.h", "string.h", "sys/socket.h", "sys/types.h", "sys/uio.h",
@@ -86,6 +95,11 @@ def layers(tree):
                     yield f"{where}: {target}: a public header includes only public ones"
             elif parts[0] == "src" and len(parts) == 3:
                 yield from layers_of_source(where, parts[1], kind, target, tree)
+            elif parts[0] in PROGRAMS:
+                yield from layers_of_program(where, parts[0], kind, target, tree)
+            if (parts[0] == "conformance" and not parts[-1].startswith("wstest")
+                    and ENDPOINT.fullmatch(target)):
+                yield f"{where}: {target}: the judge must not use the endpoint that it judges"
 
 
 def layers_of_source(where, folder, kind, target, tree):
@@ -101,6 +115,16 @@ def layers_of_source(where, folder, kind, target, tree):
         yield f"{where}: {target}: not FOLDER/FILE of src"
     elif aim != folder and aim not in LAYERS[folder]:
         yield f"{where}: {target}: src/{folder} must not know src/{aim}"
+
+
+def layers_of_program(where, folder, kind, target, tree):
+    if kind == "<":
+        if f"src/{target}" in tree or target in tree:
+            yield f"{where}: {target}: own headers stand in quotes"
+        return
+    aim = target.split("/")[0] + "/" if "/" in target else folder + "/"
+    if aim != folder + "/" and not PROGRAMS[folder] & {aim, target}:
+        yield f"{where}: {target}: {folder} must not know it"
 
 
 def names(tree):
@@ -222,6 +246,16 @@ TRIALS = {
         ({"src/other/a.c": "#include <stdio.h>\n"}, 1),
         ({"include/websock/a.h": '#include "util/mem.h"\n'}, 1),
         ({"include/websock/a.h": "#include <openssl/ssl.h>\n"}, 1),
+        ({"conformance/a.c": '#include "conn/a.h"\n#include "deflate/pmd.h"\n'
+          '#include "server/a.h"\n#include "client/a.h"\n'}, 4),
+        ({"conformance/a.c": '#include "wire/frame.h"\n#include "cli/options.h"\n'}, 2),
+        ({"conformance/a.c": "#include <conn/b.h>\n", "src/conn/b.h": ""}, 1),
+        ({"conformance/a.c": "#include <websock/conn.h>\n#include <websock/websock.h>\n"}, 2),
+        ({"cli/a.c": '#include "conn/a.h"\n#include "wire/mask.h"\n'}, 2),
+        ({"conformance/wstest_a.c": "#include <websock/conn.h>\n"}, 0),
+        ({"conformance/a.c": '#include <websock/base.h>\n#include "wire/mask.h"\n'
+          '#include "conformance/b.h"\n#include "data.h"\n'}, 0),
+        ({"cli/a.c": '#include "conformance/b.h"\n#include "wire/utf8.h"\n#include "b.h"\n'}, 0),
         ({"src/net/a.c": '#include <net/if.h>\n#include "util/mem.h"\n'}, 0),
         ({"src/wire/a.c": '#include <stdio.h>\n#include "util/mem.h"\n#include "wire/mask.h"\n'
           "#include <websock/base.h>\n"}, 0),

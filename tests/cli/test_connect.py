@@ -323,7 +323,7 @@ def redirects_only_when_asked_for():
             kinds = [e["event"] for e in events(connect("-L", "-j", "--keep-open",
                                                         here.url).stdout)]
             same(kinds, ["redirect", "open", "close"], "events")
-    with FakeServer(lambda p: p.answer(f"HTTP/1.1 302 Found\nLocation: /again\n\n")) as loop:
+    with FakeServer(lambda p: p.answer("HTTP/1.1 302 Found\nLocation: /again\n\n")) as loop:
         r = connect("-L", "--max-redirects", "3", loop.url)
         same((r.returncode, loop.connections), (1, 4), "exit code and connections")
 
@@ -462,31 +462,28 @@ def failures_are_told_in_one_line():
 @test
 def first_signal_closes_second_leaves_at_once():
     for number, code in [(signal.SIGINT, 1000), (signal.SIGTERM, 1001), (signal.SIGHUP, 1001)]:
-        codes, ready = [], threading.Event()
+        codes = []
 
-        def script(peer, codes=codes, ready=ready):
+        def script(peer, codes=codes):
             peer.accept()
-            ready.set()
             codes.append(peer.close_code())
             peer.close(codes[0])
 
-        with FakeServer(script) as server, start(server.url) as p:
-            check(ready.wait(PATIENCE), "no connection")
-            wait_open(p)
+        with FakeServer(script) as server, start("--json", server.url) as p:
+            check(b'"open"' in p.stdout.readline(), "no connection")
             p.send_signal(number)
             same(p.wait(PATIENCE), 0, f"exit code after {number}")
         same(codes, [code], "close code")
-    gone, ready = threading.Event(), threading.Event()
+    gone = threading.Event()
 
     def deaf(peer):
         peer.accept()
-        ready.set()
         peer.close_code()
         gone.wait(PATIENCE)
 
-    with FakeServer(deaf) as server, start("--close-timeout", "30s", server.url) as p:
-        check(ready.wait(PATIENCE), "no connection")
-        wait_open(p)
+    with FakeServer(deaf) as server, start("--json", "--close-timeout", "30s",
+                                        server.url) as p:
+        check(b'"open"' in p.stdout.readline(), "no connection")
         p.send_signal(signal.SIGINT)
         time.sleep(0.3)
         same(p.poll(), None, "after the first signal")
@@ -498,12 +495,6 @@ def first_signal_closes_second_leaves_at_once():
             silent.accept()
             p.send_signal(signal.SIGINT)
             same(p.wait(PATIENCE), 130, "exit code before it was open")
-
-
-def wait_open(p):
-    """The answer is on its way to the client: let it arrive, so that a signal finds it open."""
-    del p
-    time.sleep(0.3)
 
 
 @test
@@ -661,6 +652,27 @@ def wirelog_shows_each_frame():
 
 
 @test
+def wirelog_of_frames_that_come_octet_by_octet():
+    frames = [b"\x81\x00", b"\x01\x01a", b"\x00\x00", b"\x80\x01b", b"\x89\x00",
+              b"\x82\x7e\x00\x80" + b"\xee" * 128, b"\x88\x02\x03\xe8"]
+
+    def script(peer):
+        peer.accept()
+        peer.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for octet in b"".join(frames):
+            peer.socket.sendall(bytes([octet]))
+        peer.close_code()
+
+    with FakeServer(script) as server:
+        r = connect("--wirelog", "--keep-open", server.url)
+        got = [x[13:] for x in r.stderr.decode().splitlines() if " <- " in x][1:]
+        same(got, ["<- text FIN length=0", '<- text length=1 "a"', "<- continuation length=0",
+                   '<- continuation FIN length=1 "b"', "<- ping FIN length=0",
+                   "<- binary FIN length=128 " + "ee" * 48 + "...",
+                   "<- close FIN length=2 1000"], "lines")
+
+
+@test
 def wirelog_shows_what_breaks_the_rules():
     def script(peer):
         peer.accept()
@@ -706,7 +718,7 @@ def close_reasons_and_statuses_are_made_safe():
     with FakeServer(lambda p: (p.accept(), p.close(4000, evil.encode()), p.close_code())) as server:
         r = connect("--keep-open", server.url)
         one_line(r.stderr, "4000", "\\x1b]0;x\\x07\\u009b31m\\u202e")
-    with FakeServer(lambda p: p.answer(f"HTTP/1.1 418 \x1b[31m\x07\n\n")) as server:
+    with FakeServer(lambda p: p.answer("HTTP/1.1 418 \x1b[31m\x07\n\n")) as server:
         text = connect(server.url).stderr.decode()
         check("\x1b" not in text and "\x07" not in text and text.count("\n") == 1, repr(text))
 

@@ -4,6 +4,7 @@
 
 #include "conformance/case.h"
 #include "conformance/report_frame.h"
+#include "util/attr.h"
 #include "wire/utf8.h"
 
 /* At most 40 octets, as text if they are printable, else as digits. */
@@ -79,6 +80,40 @@ static void put_loop(FILE *out, const judge_case *c)
     fputs("; then wait for its echo", out);
 }
 
+static void put_cut(FILE *out, uint64_t total, uint64_t size)
+{
+    const unsigned long long n = total / size, rest = total % size;
+
+    fprintf(out, " in %llu frame%s of %llu octet%s%s and ", n, n == 1 ? "" : "s",
+            (unsigned long long)size, size == 1 ? "" : "s", n == 1 ? "" : " each");
+    if (rest > 0)
+        fprintf(out, "a last one of %llu", rest);
+    else
+        fputs("an empty last one", out);
+}
+
+/* The judge does not wait for its timers: it closes when nothing that may come could change the
+ * verdict. Where two endings are accepted, more may always come. */
+static bool closes_when_certain(const judge_case *c)
+{
+    const judge_ending *only = NULL;
+
+    for (const judge_step *s = c->steps; s->op != JUDGE_STEP_END; s++) {
+        if (s->op == JUDGE_STEP_CLOSE || s->op == JUDGE_STEP_CLOSE_RAW)
+            return false;
+        if (s->op == JUDGE_STEP_ECHO)
+            return true;
+    }
+    for (size_t i = 0; i < WSK__COUNT(c->ending); i++) {
+        if (c->ending[i].behavior == JUDGE_FAILED)
+            continue;
+        if (only != NULL)
+            return false;
+        only = &c->ending[i];
+    }
+    return only != NULL && only->n > 0 && c->close.closed_by_me && !c->close.suppress;
+}
+
 static void put_step(FILE *out, const judge_case *c, const judge_step *s)
 {
     switch (s->op) {
@@ -91,9 +126,7 @@ static void put_step(FILE *out, const judge_case *c, const judge_step *s)
         fprintf(out, "%s message ", judge_opcode_name(s->first & 15));
         put_octets(out, s->blob.lit, s->blob.len, s->blob.total);
         if (size > 0 && s->blob.total > size)
-            fprintf(out, " in %llu frames of %llu octets and a last one of %llu",
-                    (unsigned long long)(s->blob.total / size), (unsigned long long)size,
-                    (unsigned long long)(s->blob.total % size));
+            put_cut(out, s->blob.total, size);
         else
             fputs(" in one frame", out);
         break;
@@ -117,7 +150,7 @@ static void put_step(FILE *out, const judge_case *c, const judge_step *s)
             fprintf(out, "; if the connection is still open then, note pause %c and go on", s->tag);
         break;
     case JUDGE_STEP_KILL_AFTER:
-        fprintf(out, "%g s from here: fail the connection (close 1001), if it still is",
+        fprintf(out, "%g s from here: fail the connection (close 1001), if it is still open",
                 s->seconds);
         break;
     case JUDGE_STEP_CLOSE_AFTER:
@@ -164,8 +197,9 @@ static void put_offers(FILE *out, const judge_case *c, judge_role role)
         if (o->no_context_takeover)
             fputs(" with no context takeover of the peer", out);
         if (o->window_bits > 0)
-            fprintf(out, "%s a window of %u bits of the peer",
-                    o->no_context_takeover ? " and" : " with", o->window_bits);
+            fprintf(out, "%s %s %u-bit window for the peer",
+                    o->no_context_takeover ? " and" : " with",
+                    o->window_bits == 8 || o->window_bits == 11 ? "an" : "a", o->window_bits);
     }
     fputs(".\n", out);
 }
@@ -184,6 +218,9 @@ void judge_explain(FILE *out, const judge_case *c, judge_role role)
         put_step(out, c, s);
         fputc('\n', out);
     }
+    if (closes_when_certain(c))
+        fprintf(out, "  %2u. as soon as the outcome is certain: close frame with code %d\n", ++n,
+                c->close.codes[0]);
     fputs("\nAccepted:\n", out);
     for (size_t i = 0; i < 2; i++) {
         if (c->ending[i].behavior != JUDGE_FAILED)

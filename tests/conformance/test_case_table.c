@@ -309,11 +309,14 @@ static void cases_are_explained(void **state)
     static const struct {
         const char *id, *part;
     } parts[] = {
-        {"6.2.4", "11 frames of 1 octets and a last one of 0"},
+        {"6.2.4", "11 frames of 1 octet each and an empty last one"},
         {"3.2", "text frame, FIN, RSV2"},
         {"6.4.3", "announces 21 octets"},
         {"9.5.1", "in writes of 64 octets"},
-        {"13.7.1", "no context takeover of the peer and a window of 9 bits"},
+        {"13.7.1", "no context takeover of the peer and a 9-bit window for the peer"},
+        {"1.1.1", "(close 1001), if it is still open"},
+        {"1.1.1", "   3. as soon as the outcome is certain: close frame with code 1000"},
+        {"9.7.1", "as soon as the outcome is certain: close frame with code 1000"},
         {"7.9.1", "close frame with code 0"},
         {"2.5", "0xfe repeated to 126 octets"},
         {"7.1.6", "for information"},

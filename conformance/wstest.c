@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "conformance/session.h"
@@ -45,6 +46,11 @@ static const char *const modes[] = {
     "fuzzingserver",   "massconnect",     "serializer", "testeeclient", "testeeserver",
 };
 enum { N_MODES = sizeof modes / sizeof modes[0] };
+
+static const char *mode_note(const char *mode)
+{
+    return strcmp(mode, "serializer") == 0 ? " (not supported)" : "";
+}
 
 /* Long options; `letter` tells them apart, capitals have no short form. */
 static const struct {
@@ -102,7 +108,7 @@ static void print_help(const char *program)
     }
     printf("\nModes:\n");
     for (int i = 0; i < N_MODES; i++)
-        printf("  %s\n", modes[i]);
+        printf("  %s%s\n", modes[i], mode_note(modes[i]));
 }
 
 /* Index of a long option by its name or the beginning of one name only; -1 unknown, -2 several. */
@@ -270,7 +276,8 @@ static int check_mode(const wstest_options *o)
     char text[512];
     size_t n = (size_t)snprintf(text, sizeof text, "Mode '@' is invalid.\nAvailable modes:");
     for (int i = 0; i < N_MODES; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, "\n\t- %s", modes[i]);
+        n += (size_t)snprintf(text + n, sizeof text - n, "\n\t- %s%s", modes[i],
+                              mode_note(modes[i]));
     return usage_error(o->program, text, o->mode);
 }
 
@@ -287,6 +294,8 @@ int judge_wstest_main(int argc, char **argv)
     bool is_client = strstr(o.mode, "client") && strcmp(o.mode, "fuzzingclient") != 0;
     if ((is_server || is_client) && !o.wsuri)
         return usage_error(o.program, "mode needs a WebSocket URI!", "");
+    if (is_server && !o.cert && strncasecmp(o.wsuri, "wss", 3) == 0)
+        return usage_error(o.program, "wss needs --key and --cert", "");
     if (strcmp(o.mode, "fuzzingclient") == 0)
         return judge_wstest_fuzzingclient(&o);
     if (strcmp(o.mode, "fuzzingserver") == 0)
@@ -442,6 +451,9 @@ int judge_wstest_fuzzingclient(const wstest_options *o)
             printf("%s\n", why);
         else
             code = judge_wstest_exit_code(s, o->exit_rule, totals.connected);
+        /* A server that is not there has not passed. */
+        if (code == 0 && o->exit_rule != WSTEST_EXIT_NEVER && totals.unreachable > 0)
+            code = 1;
         judge_wstest_catch_signals(NULL, NULL);
     }
     judge_session_free(s);

@@ -119,9 +119,7 @@ SSL_CTX *fuzz_tls_new(const char *cert, const char *key, char why[256])
     /* Peers drop TCP without close_notify all the time; that is no fault of WebSocket. */
     SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
     if (cert) {
-        snprintf(why, 256, "the certificate %.100s or its key cannot be read", cert);
-        if (SSL_CTX_use_certificate_chain_file(ctx, cert) == 1 &&
-            SSL_CTX_use_PrivateKey_file(ctx, key ? key : cert, SSL_FILETYPE_PEM) == 1)
+        if (judge_tls_use_cert(ctx, cert, key, why))
             return ctx;
     } else if (use_own(ctx, why)) {
         return ctx;

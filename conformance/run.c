@@ -684,11 +684,11 @@ static int run_target(judge_run *r, const judge_target *t)
 
 /* -------------------------------------------------------------------------------- public -- */
 
-static SSL_CTX *make_tls(const judge_tls *t, const char **ret_why)
+static SSL_CTX *make_tls(const judge_tls *t, char why[256])
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_method());
 
-    *ret_why = "TLS cannot be set up";
+    snprintf(why, 256, "TLS cannot be set up");
     if (ctx == NULL)
         return NULL;
     SSL_CTX_set_verify(ctx, t->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
@@ -696,29 +696,21 @@ static SSL_CTX *make_tls(const judge_tls *t, const char **ret_why)
     SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
     if (t->verify && t->ca == NULL)
         SSL_CTX_set_default_verify_paths(ctx);
-    *ret_why = "the CA file cannot be read";
-    if (t->ca != NULL && SSL_CTX_load_verify_locations(ctx, t->ca, NULL) != 1)
-        goto failed;
-    *ret_why = "the certificate or its key cannot be read";
-    if (t->cert != NULL &&
-        (SSL_CTX_use_certificate_chain_file(ctx, t->cert) != 1 ||
-         SSL_CTX_use_PrivateKey_file(ctx, t->key ? t->key : t->cert, SSL_FILETYPE_PEM) != 1))
-        goto failed;
-    return ctx;
-
-failed:
+    if ((t->ca == NULL || judge_tls_use_ca(ctx, t->ca, why)) &&
+        (t->cert == NULL || judge_tls_use_cert(ctx, t->cert, t->key, why)))
+        return ctx;
     SSL_CTX_free(ctx);
     return NULL;
 }
 
-judge_run *judge_run_new(const judge_run_params *params, const char **ret_why)
+judge_run *judge_run_new(const judge_run_params *params, char why[256])
 {
     const size_t n = judge_table_count(params->table);
     judge_run *r = calloc(1, sizeof(*r));
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
     bool tls = false;
 
-    *ret_why = "out of memory";
+    snprintf(why, 256, "out of memory");
     if (r == NULL)
         return NULL;
     r->params = *params;
@@ -737,13 +729,13 @@ judge_run *judge_run_new(const judge_run_params *params, const char **ret_why)
     for (size_t i = 0; i < params->n_targets; i++)
         tls = tls || params->targets[i].tls;
     if (tls) {
-        r->tls = make_tls(&params->tls, ret_why);
+        r->tls = make_tls(&params->tls, why);
         if (r->tls == NULL)
             goto failed;
         /* OpenSSL writes without MSG_NOSIGNAL. */
         signal(SIGPIPE, SIG_IGN);
     }
-    *ret_why = "epoll is not to be had";
+    snprintf(why, 256, "epoll is not to be had");
     r->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (r->epoll < 0)
         goto failed;

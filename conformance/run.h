@@ -105,8 +105,8 @@ typedef struct judge_run_totals {
     size_t repeated;    /* cases that were run again, alone */
 } judge_run_totals;
 
-/* NULL with *ret_why (static text) when it cannot be set up. */
-judge_run *judge_run_new(const judge_run_params *params, const char **ret_why);
+/* NULL with a line in `why` when it cannot be set up. */
+judge_run *judge_run_new(const judge_run_params *params, char why[256]);
 /* Runs to the end, or until it was cancelled. 0, or -1 (errno). */
 int judge_run_go(judge_run *r, judge_run_totals *ret);
 /* From a signal handler or a callback: no new case is begun, running ones are dropped. */

@@ -262,7 +262,7 @@ static bool open_report(judge_session *s, char why[256])
 
 bool judge_session_run(judge_session *s, judge_run_totals *ret, char why[256])
 {
-    const char *problem = "";
+    char problem[256];
     const judge_run_params params = {
         .table = s->table,
         .selected = s->selected,
@@ -275,12 +275,10 @@ bool judge_session_run(judge_session *s, judge_run_totals *ret, char why[256])
         .compat = s->p.compat,
         .user_agent = s->p.user_agent,
     };
-    s->run = judge_run_new(&params, &problem);
-    if (!s->run) {
+    s->run = judge_run_new(&params, problem);
+    if (!s->run)
         say(why, "%s", problem);
-        return false;
-    }
-    if (!open_report(s, why))
+    if (!s->run || !open_report(s, why))
         return false;
     bool ok = judge_run_go(s->run, ret) == 0;
     if (!ok)

@@ -53,6 +53,37 @@ size_t judge_resolve(const char *host, uint16_t port, const char *unix_path, jud
     return found;
 }
 
+/* What OpenSSL has against a file; its first error is nearest to the cause. */
+static bool tls_file_failed(const char *what, const char *file, char why[256])
+{
+    const unsigned long e = ERR_peek_error();
+    const char *reason = ERR_SYSTEM_ERROR(e) ? strerror((int)ERR_GET_REASON(e))
+                                             : ERR_reason_error_string(e);
+
+    snprintf(why, 256, "the %s %.150s cannot be used: %.70s", what, file,
+             reason != NULL ? reason : "it is not PEM");
+    ERR_clear_error();
+    return false;
+}
+
+bool judge_tls_use_cert(SSL_CTX *tls, const char *cert, const char *key, char why[256])
+{
+    if (key == NULL)
+        key = cert;
+    ERR_clear_error();
+    if (SSL_CTX_use_certificate_chain_file(tls, cert) != 1)
+        return tls_file_failed("certificate", cert, why);
+    if (SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) != 1)
+        return tls_file_failed("key", key, why);
+    return true;
+}
+
+bool judge_tls_use_ca(SSL_CTX *tls, const char *ca, char why[256])
+{
+    ERR_clear_error();
+    return SSL_CTX_load_verify_locations(tls, ca, NULL) == 1 || tls_file_failed("CA file", ca, why);
+}
+
 static int start_tls(judge_link *l, SSL_CTX *tls)
 {
     l->ssl = SSL_new(tls);

@@ -36,6 +36,11 @@ typedef struct judge_link {
     const char *why;
 } judge_link;
 
+/* Sets the certificate (a chain) and its key (NULL: in the same file), or whom to trust; PEM.
+ * False with a line in `why` that names the file. */
+bool judge_tls_use_cert(SSL_CTX *tls, const char *cert, const char *key, char why[256]);
+bool judge_tls_use_ca(SSL_CTX *tls, const char *ca, char why[256]);
+
 /* Begins a connection. `tls` NULL: none. `name`: SNI and, if `verify`, the name to be proved. */
 int judge_link_connect(judge_link *l, const judge_address *a, bool no_delay, SSL_CTX *tls,
                        const char *name, bool verify);

@@ -133,11 +133,12 @@ static void run(outcome *o, uint16_t port, const char *const *patterns, size_t n
         .compat = compat,
         .stall_seconds = 1,
     };
-    const char *bad, *why;
+    const char *bad;
+    char why[256];
 
     assert_true(judge_select(table, patterns, n, NULL, 0, selected, &bad) > 0);
     judge_options_init(&target.options);
-    o->run = judge_run_new(&params, &why);
+    o->run = judge_run_new(&params, why);
     assert_non_null(o->run);
     assert_int_equal(judge_run_go(o->run, &o->totals), 0);
     judge_run_free(o->run);

@@ -5,10 +5,12 @@
  * people see in test_view.c.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -200,7 +202,10 @@ static int explain(const char *list)
         return CLI_EXIT_FAILURE;
     }
     const char *bad = "";
-    if (judge_select(t, ids.at, ids.n, NULL, 0, selected, &bad) < 0) {
+    if (ids.n == 0) {
+        cli_error("test", "--explain names no case; --list shows all of them");
+        code = CLI_EXIT_USAGE;
+    } else if (judge_select(t, ids.at, ids.n, NULL, 0, selected, &bad) < 0) {
         cli_error("test", "there is no case \"%s\"; --list shows all of them", bad);
         code = CLI_EXIT_USAGE;
     } else {
@@ -237,8 +242,33 @@ int test_count_failed(const judge_store *s, bool strict)
     return EXIT_SUCCESS;
 }
 
+static bool cannot_write(const char *path)
+{
+    cli_error("test", "cannot write %s: %s", path, strerror(errno));
+    return false;
+}
+
+/* Before a run of minutes, whether the file at its end can be written. What it holds stays. */
+static bool can_write(const char *path)
+{
+    struct stat st;
+    bool is_new = lstat(path, &st) < 0;
+    /* Opening a pipe and closing it again would be its end. */
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        return access(path, W_OK) == 0 || cannot_write(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return cannot_write(path);
+    close(fd);
+    if (is_new)
+        unlink(path);
+    return true;
+}
+
 static int rebuild(const test_settings *settings)
 {
+    if (settings->junit && !can_write(settings->junit))
+        return TEST_EXIT_NOTHING_RUN;
     judge_table *t = judge_table_new();
     test_view v = {.out = stdout, .quiet = settings->quiet, .strict = settings->strict};
     const judge_report_options o = {
@@ -378,13 +408,17 @@ static int run(judge_session *s, test_view *v, const test_settings *settings, co
         cli_error("test", "stopped after %zu of %zu cases", v->done, v->total);
         return 128 + (int)stopped_by;
     }
-    return ok ? test_count_failed(judge_session_store(s), settings->strict) : TEST_EXIT_NOTHING_RUN;
+    if (!ok)
+        return TEST_EXIT_NOTHING_RUN;
+    /* A server that is not there has not passed. */
+    return v->unreachable ? TEST_EXIT_CASES_FAILED
+                          : test_count_failed(judge_session_store(s), settings->strict);
 }
 
 static int run_with(const test_settings *settings, const judge_spec *spec, const opt_list *urls,
                     const words *cases, const words *exclude, FILE *lines)
 {
-    const char *actions = getenv("GITHUB_ACTIONS");
+    const char *actions = getenv("GITHUB_ACTIONS"), *no_color = getenv("NO_COLOR");
     bool annotate = actions && strcmp(actions, "true") == 0;
     bool stdout_taken = settings->tap || lines == stdout;
     test_view v = {
@@ -392,7 +426,7 @@ static int run_with(const test_settings *settings, const judge_spec *spec, const
         .quiet = settings->quiet,
         .strict = settings->strict,
     };
-    v.colours = isatty(fileno(v.out)) && !getenv("NO_COLOR");
+    v.colours = isatty(fileno(v.out)) && (!no_color || !no_color[0]);
     v.progress = !settings->quiet && isatty(STDERR_FILENO) ? stderr : NULL;
     const char *outdir = settings->out     ? settings->out
                          : spec            ? spec->outdir
@@ -429,6 +463,7 @@ static int run_with(const test_settings *settings, const judge_spec *spec, const
         .report = {.outdir = settings->no_report ? NULL : outdir,
                    .tap = settings->tap ? stdout : NULL,
                    .lines = lines,
+                   .lines_replace = lines != stdout,
                    .annotations = annotate ? (stdout_taken ? stderr : stdout) : NULL,
                    .junit = settings->junit,
                    .strict = settings->strict},
@@ -465,6 +500,19 @@ static int run_with(const test_settings *settings, const judge_spec *spec, const
     return code;
 }
 
+/* Not truncated: that is for the first line. NULL when it was said why not. */
+static FILE *open_lines(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (!out) {
+        cannot_write(path);
+        if (fd >= 0)
+            close(fd);
+    }
+    return out;
+}
+
 static int with_spec(const test_settings *settings, const opt_list *urls)
 {
     judge_spec spec = {0};
@@ -496,9 +544,13 @@ static int with_spec(const test_settings *settings, const opt_list *urls)
     if (!split(&cases, (const char *const *)settings->cases.at, settings->cases.n) ||
         !split(&exclude, (const char *const *)settings->exclude.at, settings->exclude.n))
         cli_error("test", "out of memory");
-    else if (settings->json && strcmp(settings->json, "-") != 0 &&
-             !(lines = fopen(settings->json, "we")))
-        cli_error("test", "%s: %s", settings->json, strerror(errno));
+    else if (settings->cases.n > 0 && cases.n == 0) {
+        cli_error("test", "--cases names no case; --list shows all of them");
+        code = CLI_EXIT_USAGE;
+    } else if ((settings->junit && !can_write(settings->junit)) ||
+               (settings->json && strcmp(settings->json, "-") != 0 &&
+                !(lines = open_lines(settings->json))))
+        code = TEST_EXIT_NOTHING_RUN;
     else
         code = run_with(settings, settings->spec ? &spec : NULL, urls, &cases, &exclude,
                         settings->json && !lines ? stdout : lines);

@@ -59,6 +59,10 @@ static int unknown_command(const char *name)
 
 static int help(int argc, char **argv)
 {
+    if (argc > 2) {
+        cli_error(NULL, "unexpected argument \"%s\"; help is for one command", argv[2]);
+        return CLI_EXIT_USAGE;
+    }
     if (argc > 1) {
         const cli_command *c = find_command(argv[1]);
         char option[] = "--help";

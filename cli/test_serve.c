@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "http/url.h"
 #include "test.h"
 
 static void say(void *ud, const char *line)
@@ -36,6 +37,26 @@ static bool listen_at(judge_fuzz *f, const test_settings *settings, const judge_
     return ok;
 }
 
+/* False when it was said which URL is wrong. */
+static bool check_urls(const char *const *urls, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *problem = "";
+        wsk__url u = {0};
+        int r = wsk__url_parse(NULL, urls[i], &u, &problem);
+        bool is_unix = r >= 0 && u.is_unix;
+        wsk__url_deinit(NULL, &u);
+        if (r >= 0 && !is_unix)
+            continue;
+        if (is_unix)
+            cli_error("test", "\"%s\": clients under test come over TCP", urls[i]);
+        else
+            cli_error("test", "\"%s\" is no WebSocket URL: %s", urls[i], problem);
+        return false;
+    }
+    return true;
+}
+
 int test_serve(judge_session *s, test_view *v, const test_settings *settings,
                const judge_spec *spec, const opt_list *urls, const char *outdir)
 {
@@ -55,6 +76,9 @@ int test_serve(judge_session *s, test_view *v, const test_settings *settings,
         cli_error("test", "no case is left to run");
         return TEST_EXIT_NOTHING_RUN;
     }
+    if (!(urls->n > 0 ? check_urls((const char *const *)urls->at, urls->n)
+                      : check_urls((const char *const[]){spec->url}, 1)))
+        return CLI_EXIT_USAGE;
     judge_fuzz *f = judge_session_serve(s, &p, why);
     if (!f || !listen_at(f, settings, spec, urls, why)) {
         cli_error("test", "%s", why);

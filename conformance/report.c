@@ -21,7 +21,9 @@ struct judge_report {
     judge_report_options o;
     judge_store store;
     int dir;     /* -1: no files */
-    int journal; /* -1: none */
+    int journal; /* -1: none yet */
+    bool made;   /* the directory is ours: it goes when nothing was written */
+    bool begun;  /* a result has come: the report before may be replaced */
     size_t taps;
     judge_buf buf; /* scratch */
 };
@@ -103,7 +105,7 @@ static void begin(judge_report *r)
     r->buf.failed = false;
 }
 
-static judge_report *open_report(const judge_report_options *o, bool with_journal)
+static judge_report *open_report(const judge_report_options *o, bool make)
 {
     judge_report *r = calloc(1, sizeof *r);
     if (!r)
@@ -111,14 +113,10 @@ static judge_report *open_report(const judge_report_options *o, bool with_journa
     r->o = *o;
     r->dir = r->journal = -1;
     if (o->outdir) {
-        if (judge_make_directory(o->outdir) == 0)
+        r->made = make && access(o->outdir, F_OK) < 0;
+        if (!make || judge_make_directory(o->outdir) == 0)
             r->dir = open(o->outdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (r->dir >= 0 && with_journal) {
-            unlinkat(r->dir, journal_name, 0);
-            r->journal = openat(r->dir, journal_name,
-                                O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
-        }
-        if (r->dir < 0 || (with_journal && r->journal < 0)) {
+        if (r->dir < 0 || faccessat(r->dir, ".", W_OK | X_OK, 0) < 0) {
             int error = errno;
             judge_report_close(r);
             errno = error;
@@ -135,6 +133,29 @@ judge_report *judge_report_open(const judge_report_options *o)
     return open_report(o, true);
 }
 
+/* Until the first result the last run's files stay as they are: a run that finds no server must
+ * not cost the good report before it. */
+static void begin_files(judge_report *r, bool with_journal)
+{
+    if (r->begun)
+        return;
+    r->begun = true;
+    /* EINVAL: a pipe or the like, where nothing is left of an earlier run. */
+    if (r->o.lines && r->o.lines_replace && ftruncate(fileno(r->o.lines), 0) < 0 && errno != EINVAL)
+        warn(r, "the lines of the last run cannot be taken away");
+    if (r->dir < 0 || !with_journal)
+        return;
+    unlinkat(r->dir, journal_name, 0);
+    r->journal = openat(r->dir, journal_name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC,
+                        0666);
+    if (r->journal < 0) {
+        judge_buf text = {0};
+        judge_buf_printf(&text, "%s cannot be written: %s", journal_name, strerror(errno));
+        warn(r, text.at ? text.at : "the journal cannot be written");
+        judge_buf_deinit(&text);
+    }
+}
+
 void judge_report_close(judge_report *r)
 {
     if (!r)
@@ -143,6 +164,8 @@ void judge_report_close(judge_report *r)
         close(r->dir);
     if (r->journal >= 0)
         close(r->journal);
+    if (r->made && !r->begun)
+        rmdir(r->o.outdir);
     judge_store_deinit(&r->store);
     judge_buf_deinit(&r->buf);
     free(r);
@@ -219,9 +242,10 @@ static bool put_stream(judge_report *r, FILE *out)
     return fflush(out) == 0;
 }
 
-bool judge_report_add(judge_report *r, const judge_result *result)
+static bool add(judge_report *r, const judge_result *result, bool with_journal)
 {
     judge_entry *e;
+    begin_files(r, with_journal);
     size_t agents = r->store.n;
     const judge_agent *a = judge_store_add(&r->store, result, &e);
     if (!a) {
@@ -270,6 +294,11 @@ bool judge_report_add(judge_report *r, const judge_result *result)
     return ok;
 }
 
+bool judge_report_add(judge_report *r, const judge_result *result)
+{
+    return add(r, result, true);
+}
+
 /* ------------------------------------------------------------------------------- the end -- */
 
 static bool write_json(judge_report *r, const char *name, json_t *value)
@@ -303,6 +332,8 @@ static bool write_junit(judge_report *r)
 bool judge_report_update(judge_report *r)
 {
     bool ok = true;
+    if (!r->begun)
+        return true;
     if (r->dir >= 0) {
         struct timespec now;
         clock_gettime(CLOCK_REALTIME, &now);
@@ -353,7 +384,7 @@ judge_report *judge_report_rebuild(const judge_report_options *o, size_t *ret_ca
         json_t *v = json_loadb(line, (size_t)len, JSON_ALLOW_NUL, NULL);
         judge_result result;
         if (judge_result_read(&result, json_object_get(v, "case"), json_object_get(v, "extra"))) {
-            judge_report_add(r, &result);
+            add(r, &result, false);
             judge_result_deinit(&result);
             cases++;
         } else {

@@ -21,6 +21,7 @@ typedef struct judge_report_options {
     const char *outdir;   /* created if need be; NULL: no files at all */
     FILE *tap;            /* NULL: none; the same for the others */
     FILE *lines;          /* a line of JSON for each case */
+    bool lines_replace;   /* what `lines` holds is cut off before the first line */
     FILE *annotations;    /* for GitHub Actions */
     const char *junit;    /* name of a file, written at the end */
     bool strict;          /* what counts as failed in TAP, JUnit and annotations */
@@ -31,11 +32,13 @@ typedef struct judge_report_options {
 
 typedef struct judge_report judge_report;
 
-/* NULL with errno when the directory or the journal cannot be written. */
+/* NULL with errno when the directory cannot be written. What is in it stays untouched until the
+ * first result. */
 judge_report *judge_report_open(const judge_report_options *o);
 /* Writes what can be written now. False if something could not be; the run may go on. */
 bool judge_report_add(judge_report *r, const judge_result *result);
-/* Writes indexes, summary and JUnit. May be called again when there are more results. */
+/* Writes indexes, summary and JUnit, if there is a result. May be called again when there are more
+ * results. */
 bool judge_report_finish(judge_report *r);
 /* The same files for a run that goes on: no plan of TAP, which stands at the end. */
 bool judge_report_update(judge_report *r);

@@ -166,6 +166,10 @@ def usage_errors():
         (["--option", "nonsense=1", "ws://127.0.0.1:1/"], "nonsense"),
         (["--option", "failByDrop=maybe", "ws://127.0.0.1:1/"], "maybe"),
         (["--explain", "99.1"], "99.1"),
+        (["--cases", "", "ws://127.0.0.1:1/"], "--cases"),
+        (["--explain", ","], "--explain"),
+        (["--serve", "a"], '"a"'),
+        (["--serve", "ws+unix:/x:/"], "TCP"),
         (["--tap", "--json", "-", "ws://127.0.0.1:1/"], "stdout"),
         (["--insecure", "--ca", "x", "wss://127.0.0.1:1/"], "--ca"),
     ]
@@ -175,6 +179,10 @@ def usage_errors():
         assert r.stdout == "", (args, r)
         one_line(r.stderr, "websock test: ", word)
     assert not os.path.exists(os.path.join(HOME, "reports"))
+    r = run("help", "serve", "x")
+    assert r.returncode == 2 and r.stdout == "", r
+    one_line(r.stderr, '"x"')
+    assert run("help", "serve").returncode == 0
 
 
 @test
@@ -199,6 +207,54 @@ def nothing_to_run():
     r = judge(good_server(), "--cases", "1.1.1", "--out", "/dev/null/x")
     assert r.returncode == 3, r
     one_line(r.stderr, "/dev/null/x")
+    # Said before the run, not after it.
+    dead = f"wss://127.0.0.1:{free_port()}/"
+    for args in (["--junit", "nodir/x"], ["--json", "nodir/x"]):
+        r = judge(dead, "--cases", "1.1.1", *args)
+        assert r.returncode == 3, r
+        one_line(r.stderr, "cannot write nodir/x: No such file or directory")
+    for args in (["--ca", "/nope"], ["--cert", "/nope"], ["--cert", WEBSOCK]):
+        r = judge(dead, "--cases", "1.1.1", *args)
+        assert r.returncode == 3, r
+        one_line(r.stderr, args[1] + " cannot be used: " + ("No such file" if args[1] == "/nope" else ""))
+    r = judge("--serve", "wss://127.0.0.1:0/", "--cert", "/nope")
+    assert r.returncode == 3, r
+    one_line(r.stderr, "/nope cannot be used: No such file")
+
+
+@test
+def one_of_two():
+    dead = f"ws://127.0.0.1:{free_port()}/"
+    for urls in ((good_server(), dead), (dead, good_server())):
+        r = judge(*urls, "--cases", "1.1.1", "--no-report")
+        assert r.returncode == 1 and "1 passed" in r.stdout, r
+        one_line(r.stderr, "cannot be reached", dead)
+
+
+@test
+def dead_run_writes_nothing():
+    files = ["--out", "kept", "--junit", "kept.xml", "--json", "kept.jsonl", "--cases", "1.1.1"]
+    dead = f"ws://127.0.0.1:{free_port()}/"
+    r = judge(dead, *files)
+    assert r.returncode == 3, r
+    assert not os.path.exists(os.path.join(HOME, "kept")), os.listdir(HOME)
+    assert not os.path.exists(os.path.join(HOME, "kept.xml"))
+
+    def content():
+        names = [("kept", n) for n in sorted(os.listdir(os.path.join(HOME, "kept")))]
+        return {n: read(*n) for n in [*names, ("kept.xml",), ("kept.jsonl",)]}
+
+    assert judge(good_server(), *files, "--agent", "A").returncode == 0
+    before = content()
+    assert ("kept", "journal.jsonl") in before and all(before.values()), before
+    assert judge(dead, *files).returncode == 3
+    assert content() == before
+    # One that is run replaces it.
+    assert judge(good_server(), *files, "--agent", "B").returncode == 0
+    after = content()
+    assert list(json.loads(after["kept", "index.json"])) == ["B"]
+    for n in ("kept", "journal.jsonl"), ("kept.jsonl",):
+        assert after[n].count("\n") == 1, after[n]
 
 
 @test
@@ -334,6 +390,7 @@ def killed():
     r = judge("--rebuild", "nothing-here")
     assert r.returncode == 3, r
     one_line(r.stderr, "nothing-here")
+    assert not os.path.exists(os.path.join(HOME, "nothing-here"))
 
 
 @test
@@ -360,6 +417,7 @@ def wstest_command_line():
         ([], "a mode must be specified to run!"),
         (["-m", "nonsense"], "Mode 'nonsense' is invalid.\nAvailable modes:\n\t- broadcastclient\n"),
         (["-m", "echoserver"], "mode needs a WebSocket URI!"),
+        (["-m", "echoserver", "-w", "wss://127.0.0.1:0"], "wss needs --key and --cert"),
         (["--mode=echoclient"], "mode needs a WebSocket URI!"),
         (["-m", "fuzzingserver", "-u", "70000"], "invalid Web port 70000"),
         (["-m", "serializer"], "not supported"),
@@ -378,6 +436,7 @@ def wstest_command_line():
     assert re.fullmatch(r"Autobahn \S+\nAutobahnTestSuite [^\n]+\n", r.stdout), r
     for option in ("--version", "--help", "--autobahnv"):
         assert wstest(option).returncode == 0, option
+    assert "  serializer (not supported)\n" in wstest("--help").stdout
 
 
 @test

@@ -403,7 +403,8 @@ static int run(judge_session *s, test_view *v, const test_settings *settings, co
                       v->why[0] ? v->why : "no connection was made");
         return TEST_EXIT_NOTHING_RUN;
     }
-    test_view_summary(v, judge_session_store(s), outdir);
+    /* One that was stopped before its first result has written nothing. */
+    test_view_summary(v, judge_session_store(s), v->done > 0 ? outdir : NULL);
     if (stopped_by) {
         cli_error("test", "stopped after %zu of %zu cases", v->done, v->total);
         return 128 + (int)stopped_by;

@@ -66,7 +66,7 @@ LAYERS = {
 # state of a connection. The judge does not trust the endpoint that it judges, so nothing that
 # decodes frames, inflates or keeps a conversation may come from there.
 PROGRAMS = {
-    "cli": {"conformance/", "http/handshake.h", "util/attr.h", "wire/utf8.h"},
+    "cli": {"conformance/", "http/handshake.h", "http/url.h", "util/attr.h", "wire/utf8.h"},
     "conformance": {"http/url.h", "net/tls_cert.h", "util/attr.h", "wire/mask.h", "wire/utf8.h"},
 }
 # The public endpoint is for the roles in which wstest is judged itself: echo servers and clients.

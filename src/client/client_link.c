@@ -127,9 +127,15 @@ static uint8_t deadlines(const wsk__link *l)
 {
     const wsk_conn *c = &l->conn;
 
-    return (uint8_t)(1 | c->state << 1 | (c->queued > 0) << 4 | c->shutdown << 5 |
+    return (uint8_t)(1 | c->state << 1 | (c->queued > 0 || c->undrained) << 4 | c->shutdown << 5 |
                      (c->rx_opcode != 0 && c->cfg->o.message_timeout != WSK_NEVER) << 6 |
                      (c->phase == WSK__PHASE_BODY) << 3 | (c->paused || c->choked) << 7);
+}
+
+/* With TLS what the connection sent may still stand in the stream, as cipher text. */
+static void look_at_stream(wsk__link *l)
+{
+    l->conn.undrained = l->stream.tls != NULL && !wsk__stream_is_drained(&l->stream);
 }
 
 /* Lets time pass, and sees what it did. */
@@ -137,6 +143,7 @@ static void tick(wsk__link *l, uint64_t *ret_next)
 {
     bool failed = l->conn.failed, waiting = l->conn.ping_waiting, closing = l->conn.close_sent;
 
+    look_at_stream(l);
     wsk_conn_tick(&l->conn, wsk_loop_now(l->client->loop), ret_next);
     if (!failed && l->conn.failed)
         l->timed_out = true;
@@ -153,6 +160,7 @@ void wsk__link_update(wsk__link *l)
 
     if (l->ended || !l->begun)
         return;
+    look_at_stream(l);
     if (deadlines(l) != l->armed) {
         tick(l, &next);
         l->armed = deadlines(l);
@@ -195,9 +203,8 @@ static void defer(wsk__link *l)
         return;
     l->deferred = true;
     wsk__stream_want_output(&l->stream);
-    /* A socket that is full is not asked for output; it must not keep a connection alive. */
-    if (l->conn.drop || l->conn.lost || l->conn.fail_pending)
-        wsk__stream_set_deadline(&l->stream, wsk_loop_now(l->client->loop));
+    /* A socket that is full is not asked for output: then the timer sees to it. */
+    wsk__stream_set_deadline(&l->stream, wsk_loop_now(l->client->loop));
 }
 
 /* ---------------------------------------------------------------------------------- stream -- */
@@ -225,6 +232,7 @@ static void take(wsk__link *l, uint8_t *data, size_t n)
     wsk_client *c = l->client;
     size_t room;
 
+    look_at_stream(l);
     if (l->deferred)
         run(l); /* what was waiting comes first */
     if (l->ended)
@@ -235,7 +243,8 @@ static void take(wsk__link *l, uint8_t *data, size_t n)
         return;
     if (l->conn.queued == 0 && n > 0) {
         void *scratch = wsk__loop_scratch(c->loop, &room);
-        wsk_conn_lend_output(&l->conn, scratch, room);
+        if (scratch != NULL)
+            wsk_conn_lend_output(&l->conn, scratch, room);
     }
     run(l);
     if (l->ended)
@@ -267,7 +276,8 @@ static size_t on_output(wsk__stream *stream, struct iovec *iov, size_t max)
     if (!l->begun)
         return 0;
     wsk__client_enter(l->client);
-    if (l->deferred || (l->conn.drop && !l->ended)) {
+    look_at_stream(l);
+    if (l->deferred || ((l->conn.drop || l->conn.eof) && !l->ended)) {
         run(l);
         wsk__link_update(l);
     }

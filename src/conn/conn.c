@@ -113,7 +113,9 @@ void wsk_conn_lost(wsk_conn *c, const char *text)
     if (c->phase == WSK__PHASE_BODY)
         wsk__body_end(c);
     c->lost = true;
-    wsk__output_clear(c);
+    /* The queue is forgotten but not freed: the transport may have been told where it stands
+     * (wsk_conn_output) and look at it until it is closed. */
+    c->queued = 0;
     /* After both close frames the connection was closed, however TCP ended. */
     if (!(c->close_sent && c->close_received) && !c->failed && c->status < 200) {
         c->code = WSK_CLOSE_ABNORMAL;
@@ -176,7 +178,7 @@ static void tick_closing(wsk_conn *c, uint64_t now, uint64_t *next)
     uint32_t since = wsk__since(c, c->t_out) < wsk__since(c, c->t_data) ? c->t_out : c->t_data;
 
     if (c->shutdown) {
-        if (due(c, now, since, o->linger_timeout, next) && c->queued == 0)
+        if (due(c, now, since, o->linger_timeout, next) && c->queued == 0 && !c->undrained)
             c->drop = true;
     } else if (due(c, now, since, o->close_timeout, next)) {
         if (c->close_received)
@@ -191,7 +193,7 @@ void wsk_conn_tick(wsk_conn *c, uint64_t now, uint64_t *ret_next)
     uint64_t next = UINT64_MAX;
 
     c->t_now = (uint32_t)now;
-    if (c->state != WSK_STATE_CLOSED && c->queued > 0 &&
+    if (c->state != WSK_STATE_CLOSED && (c->queued > 0 || c->undrained) &&
         due(c, now, c->t_out, c->cfg->o.write_timeout, &next))
         wsk__fail_silently(c, "the peer did not take our output in time");
     switch ((wsk_state)c->state) {
@@ -215,7 +217,7 @@ void wsk_conn_tick(wsk_conn *c, uint64_t now, uint64_t *ret_next)
     /* A deadline that was met may have begun another one. */
     if (c->fail_pending || c->drop)
         next = now;
-    else if (next == UINT64_MAX && c->state != WSK_STATE_CLOSED && c->queued > 0)
+    else if (next == UINT64_MAX && c->state != WSK_STATE_CLOSED && (c->queued > 0 || c->undrained))
         next = now + 1000;
     if (ret_next != NULL)
         *ret_next = next;

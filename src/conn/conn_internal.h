@@ -206,6 +206,7 @@ struct wsk_conn {
     bool opening_done : 1; /* opening may be freed at the next call of next() */
     bool borrowed : 1;     /* the queue holds octets of the caller */
     bool owns_subprotocol : 1;
+    bool undrained : 1; /* said by the shell: what was taken as sent is not on its way yet */
 
     uint8_t fail_rule;
     uint16_t code;   /* see wsk_conn_code() */

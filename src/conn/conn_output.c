@@ -131,6 +131,8 @@ size_t wsk_conn_output(wsk_conn *c, struct iovec *iov, size_t max)
 {
     size_t n = 0;
 
+    if (c->lost || c->drop)
+        return 0;
     if (c->lent_len > c->lent_off && n < max) {
         iov[n].iov_base = c->lent_out + c->lent_off;
         iov[n++].iov_len = c->lent_len - c->lent_off;
@@ -160,6 +162,8 @@ static void drained(wsk_conn *c)
 void wsk_conn_sent(wsk_conn *c, size_t n, uint64_t now)
 {
     c->t_now = (uint32_t)now;
+    if (c->lost || c->drop)
+        return; /* the queue is forgotten, and only freed with the connection */
     if (n > c->queued)
         n = c->queued;
     if (n == 0)
@@ -231,8 +235,7 @@ int wsk__conn_unlend_output(wsk_conn *c)
     c->lent_off = c->lent_len = c->lent_cap = 0;
     if (r < 0) {
         /* The octets are gone, so nothing behind them may be sent either. */
-        c->queued -= n;
-        wsk__output_clear(c);
+        c->queued = 0;
         wsk__fail_silently(c, wsk__rule_text(WSK__RULE_NOMEM));
     }
     return r;
@@ -250,7 +253,7 @@ int wsk__conn_settle(wsk_conn *c)
             continue;
         wsk__chunk *own = wsk__alloc(c->cfg->hooks, sizeof(*own) + k->len);
         if (own == NULL) {
-            wsk__output_clear(c);
+            c->queued = 0;
             wsk__fail_silently(c, wsk__rule_text(WSK__RULE_NOMEM));
             return WSK_ERR_NOMEM;
         }

@@ -672,7 +672,7 @@ static bool is_over(const wsk_conn *c)
     if (!c->eof || c->phase == WSK__PHASE_WAIT)
         return false;
     /* The peer has ended its side; what we owe it (a close frame, a response) still goes out. */
-    return c->phase != WSK__PHASE_IGNORE || c->queued == 0;
+    return c->phase != WSK__PHASE_IGNORE || (c->queued == 0 && !c->undrained);
 }
 
 static bool end(wsk_conn *c, wsk_event *ret)

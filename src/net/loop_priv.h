@@ -166,6 +166,7 @@ struct wsk_loop {
 
     size_t recv_cap;
     uint8_t *scratch;        /* of WSK__SCRATCH octets */
+    wsk__stream *loan;       /* whose owner holds room of the loop, until its `output` */
     wsk__tls_room *tls_room; /* made for the first TLS stream */
     bool cipher_lent;
     wsk__stream *receiving;  /* its `received` is running */

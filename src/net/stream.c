@@ -71,6 +71,7 @@ void wsk__stream_set_deadline(wsk__stream *s, uint64_t when)
 void wsk__stream_received(wsk__stream *s, uint8_t *data, size_t n)
 {
     s->loop->receiving = s;
+    s->loop->loan = NULL;
     s->ops->received(s, data, n);
     s->loop->receiving = NULL;
 }
@@ -108,12 +109,21 @@ void wsk__stream_set_reading(wsk__stream *s, bool on)
 
 void *wsk__loop_scratch(wsk_loop *loop, size_t *ret_n)
 {
-    /* TLS encrypts right behind `received`, so one piece of memory serves them all. */
-    if (loop->receiving == NULL || loop->receiving->tls != NULL || loop->io->scratch == NULL) {
-        *ret_n = WSK__SCRATCH;
-        return loop->scratch;
-    }
-    return loop->io->scratch(loop, ret_n);
+    wsk__stream *s = loop->receiving;
+
+    /*
+     * The room is shared: it may only be lent when this `received` is surely followed by an
+     * `output`. That is not so with TLS, whose cipher text may be stuck while its owner's queue is
+     * empty: the next to be lent the room would write over octets that are still to be sent.
+     */
+    *ret_n = 0;
+    if (s == NULL || s->tls != NULL || (s->state & WSK__S_NO_OUTPUT))
+        return NULL;
+    loop->loan = s;
+    if (loop->io->scratch != NULL)
+        return loop->io->scratch(loop, ret_n);
+    *ret_n = WSK__SCRATCH;
+    return loop->scratch;
 }
 
 /* ------------------------------------------------------------------------------- output -- */
@@ -154,11 +164,14 @@ static void pump(wsk__stream *s, bool now)
             wsk__loop_later(s);
             return;
         }
-        if (!now && io->room != NULL && !io->room(s->loop)) {
+        /* Making room settles sends and has others use what is free: not before a loan is in. */
+        if (!now && io->room != NULL && s->loop->loan != s && !io->room(s->loop)) {
             wsk__loop_later(s);
             return;
         }
         size_t k = s->ops->output(s, iov, WSK__IOV_MAX);
+        if (k == 0 && s->loop->loan == s)
+            s->loop->loan = NULL;
         if (k == 0) {
             if ((s->state & (WSK__S_SHUT | WSK__S_SHUT_DONE)) == WSK__S_SHUT)
                 wsk__stream_end_output(s);
@@ -167,7 +180,10 @@ static void pump(wsk__stream *s, bool now)
         size_t total = 0;
         for (size_t i = 0; i < k; i++)
             total += iov[i].iov_len;
-        if (!now && io->send != NULL && io->send(s, iov, k, total))
+        bool queued = !now && io->send != NULL && io->send(s, iov, k, total);
+        if (s->loop->loan == s)
+            s->loop->loan = NULL;
+        if (queued)
             return;
         ssize_t n = wsk__stream_write(s, iov, k);
         wsk__stream_settled(s, NULL, n > 0 ? (size_t)n : 0, total, n < 0 ? errno : 0);
@@ -212,7 +228,8 @@ void wsk__stream_flush(wsk__stream *s)
 
 bool wsk__stream_is_drained(const wsk__stream *s)
 {
-    return !(s->state & WSK__S_SENDING) && (s->tls == NULL || s->tls->out.ptr == NULL);
+    return !(s->state & WSK__S_SENDING) &&
+           (s->tls == NULL || (s->tls->out.ptr == NULL && s->tls->open == NULL));
 }
 
 void wsk__stream_shutdown(wsk__stream *s)

@@ -82,7 +82,8 @@ void wsk__stream_close(wsk__stream *s);
  * Cheap when the new deadline is later than the old one. */
 void wsk__stream_set_deadline(wsk__stream *s, uint64_t when);
 
-/* Room for output of the stream whose `received` is running. Sets *ret_n (at least 4 KiB). What
+/* Room for output of the stream whose `received` is running. Sets *ret_n (at least 4 KiB), or is
+ * NULL when there is none that would be safe (TLS, a socket that is full). What
  * the next `output` of the stream names of it is valid until its `sent`; the rest is no longer
  * the stream's from then on, nor is any of it when `output` names nothing. */
 void *wsk__loop_scratch(wsk_loop *loop, size_t *ret_n);

@@ -63,7 +63,8 @@ void wsk__stream_tls_free(wsk_loop *loop, wsk__stream_tls *t)
 static bool open_out(wsk__stream *s, wsk__tls_out *out)
 {
     wsk_loop *loop = s->loop;
-    bool lend = s->tls->out.ptr == NULL && !loop->cipher_lent;
+    /* Not while somebody else's answer stands in the same room. */
+    bool lend = s->tls->out.ptr == NULL && !loop->cipher_lent && loop->loan == NULL;
 
     *out = s->tls->out;
     memset(&s->tls->out, 0, sizeof(s->tls->out));
@@ -237,7 +238,7 @@ static void gather(wsk__stream *s, wsk__tls_out *out)
 /* --------------------------------------------------------------------------------- input -- */
 
 static void feed(wsk__stream *s, const uint8_t *data, size_t n, wsk__tls_out *out,
-                 const char **ret_why)
+                 const char **ret_why, bool *ret_eof)
 {
     wsk__tls_room *room = s->loop->tls_room;
     wsk__tls_session *session = s->tls->session;
@@ -269,7 +270,7 @@ static void feed(wsk__stream *s, const uint8_t *data, size_t n, wsk__tls_out *ou
         *ret_why = wsk__tls_session_why(session);
     } else if (r == WSK__TLS_EOF && !(s->state & (WSK__S_EOF | WSK__S_DEAD))) {
         s->state |= WSK__S_EOF;
-        wsk__stream_received(s, NULL, 0);
+        *ret_eof = true;
     }
 }
 
@@ -277,12 +278,15 @@ static void take(wsk__stream *s, uint8_t *data, size_t n)
 {
     const char *why = NULL;
     wsk__tls_out out;
-    bool lent = open_out(s, &out);
+    bool lent = open_out(s, &out), eof = false;
 
     s->state |= WSK__S_STARTED;
-    feed(s, data, n, &out, &why);
+    feed(s, data, n, &out, &why, &eof);
     gather(s, &out);
-    close_out(s, &out, lent, why != NULL);
+    close_out(s, &out, lent, why != NULL || eof);
+    /* What was owed for the octets before it is out, or at least on its way. */
+    if (eof && why == NULL && !(s->state & WSK__S_DEAD))
+        wsk__stream_received(s, NULL, 0);
     /* Behind the alert, which says the same to the peer. */
     if (why != NULL)
         wsk__stream_lost_text(s, why);

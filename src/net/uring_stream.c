@@ -283,6 +283,8 @@ void wsk__uring_recv_done(wsk_loop *loop, const struct io_uring_cqe *cqe, unsign
         deliver(s, NULL, 0);
     else if (res < 0 && res != -ENOBUFS && res != -ECANCELED && res != -EINTR && res != -EAGAIN)
         wsk__stream_lost(s, -res);
+    else if (s->state & WSK__S_BROKEN)
+        wsk__loop_dirty(s); /* a write broke, and what came before it is read by now */
     else if (!(s->state & WSK__S_PAUSED) && f->held == NULL)
         arm(s); /* there were no buffers left, or reading goes on after a pause */
 }

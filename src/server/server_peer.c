@@ -198,9 +198,15 @@ static uint8_t deadlines(const wsk_peer *p)
 {
     const wsk_conn *c = &p->conn;
 
-    return (uint8_t)(1 | c->state << 1 | (c->queued > 0) << 4 | c->shutdown << 5 |
+    return (uint8_t)(1 | c->state << 1 | (c->queued > 0 || c->undrained) << 4 | c->shutdown << 5 |
                      (c->rx_opcode != 0 && c->cfg->o.message_timeout != WSK_NEVER) << 6 |
                      (c->paused || c->choked) << 7);
+}
+
+/* With TLS what the connection sent may still stand in the stream, as cipher text. */
+static void look_at_stream(wsk_peer *p)
+{
+    p->conn.undrained = p->stream.tls != NULL && !wsk__stream_is_drained(&p->stream);
 }
 
 /* Has the stream do what the connection wants. */
@@ -212,6 +218,7 @@ static void update(wsk_peer *p)
 
     if (p->ended)
         return;
+    look_at_stream(p);
     if (deadlines(p) != p->armed) {
         wsk_conn_tick(&p->conn, wsk_loop_now(s->loop), &next);
         p->armed = deadlines(p);
@@ -254,9 +261,8 @@ static void defer(wsk_peer *p)
         return;
     p->deferred = true;
     wsk__stream_want_output(&p->stream);
-    /* A socket that is full is not asked for output; it must not keep a connection alive. */
-    if (p->conn.drop || p->conn.lost || p->conn.fail_pending)
-        wsk__stream_set_deadline(&p->stream, wsk_loop_now(server_of(p)->loop));
+    /* A socket that is full is not asked for output: then the timer sees to it. */
+    wsk__stream_set_deadline(&p->stream, wsk_loop_now(server_of(p)->loop));
 }
 
 /* ---------------------------------------------------------------------------------- stream -- */
@@ -269,13 +275,15 @@ static void on_received(wsk__stream *stream, uint8_t *data, size_t n)
 
     if (p->ended)
         return;
+    look_at_stream(p);
     if (p->deferred)
         run(p); /* what was waiting comes first */
     if (p->ended || wsk_conn_feed(&p->conn, data, n, wsk_loop_now(s->loop)) < 0)
         return;
     if (p->conn.queued == 0 && n > 0) {
         void *scratch = wsk__loop_scratch(s->loop, &room);
-        wsk_conn_lend_output(&p->conn, scratch, room);
+        if (scratch != NULL)
+            wsk_conn_lend_output(&p->conn, scratch, room);
     }
     run(p);
     if (p->ended)
@@ -292,7 +300,8 @@ static size_t on_output(wsk__stream *stream, struct iovec *iov, size_t max)
 {
     wsk_peer *p = peer_of(stream);
 
-    if (p->deferred || (p->conn.drop && !p->ended)) {
+    look_at_stream(p);
+    if (p->deferred || ((p->conn.drop || p->conn.eof) && !p->ended)) {
         run(p);
         update(p);
     }
@@ -344,6 +353,7 @@ static void on_expired(wsk__stream *stream)
         wsk__peer_end(p, "the TLS handshake took too long");
         return;
     }
+    look_at_stream(p);
     wsk_conn_tick(&p->conn, wsk_loop_now(s->loop), &next);
     p->deferred = false;
     run(p);
@@ -411,30 +421,28 @@ void wsk__peer_begin(wsk__site *site, int fd)
 {
     wsk_server *s = site->server;
     wsk__tls_session *tls = NULL;
-    bool full = s->stats.connections - s->refusing >= s->o.max_connections;
-    wsk_peer *p;
+    wsk_peer *p = wsk__alloc0(s->hooks, sizeof(*p));
 
     s->stats.accepted++;
-    if (full && s->refusing >= MAX_REFUSING) {
-        s->stats.refused++;
-        close(fd);
-        return;
-    }
-    p = wsk__alloc0(s->hooks, sizeof(*p));
     if (p == NULL)
-        goto no_memory;
-    if (site->tls != NULL && wsk__tls_session_new(&tls, site->tls, NULL) < 0)
         goto no_memory;
     p->site = site;
     p->t_begin = (uint32_t)wsk_loop_now(s->loop);
-    p->refuse = full;
     p->reading = true;
+    p->refuse = s->stats.connections - s->refusing >= s->o.max_connections;
     if (s->addresses != NULL && wsk__address_of(fd, p->address)) {
         int n = wsk__address_table_add(s->addresses, p->address);
         p->counted = n > 0;
         if (n > 0 && (uint32_t)n > s->o.max_connections_per_address)
             p->refuse = true;
     }
+    /* Those beyond a limit, whichever it is, are told so; but not any number of them. */
+    if (p->refuse && s->refusing >= MAX_REFUSING) {
+        s->stats.refused++;
+        goto drop;
+    }
+    if (site->tls != NULL && wsk__tls_session_new(&tls, site->tls, NULL) < 0)
+        goto no_memory;
     /* A socket whose other end is gone no longer knows its address: who logs asks for it now. */
     if (logs_access(s) || s->h.on_refused != NULL || wsk__log_on(s->hooks, WSK_LOG_DEBUG)) {
         char name[80];
@@ -463,6 +471,7 @@ void wsk__peer_begin(wsk__site *site, int fd)
 no_memory:
     s->stats.refused++;
     wsk__log(s->hooks, WSK_LOG_WARN, "a connection was dropped: no memory for it");
+drop:
     wsk__tls_session_free(tls);
     if (p != NULL) {
         if (p->counted)

@@ -12,7 +12,7 @@ static char *reserve(text_buf *b, size_t n)
 {
     if (b->failed)
         return NULL;
-    if (n > b->room - b->len) {
+    if (b->at == NULL || n > b->room - b->len) {
         size_t room = b->room < 128 ? 256 : 2 * b->room;
         if (n > SIZE_MAX / 4 || b->len > SIZE_MAX / 4) {
             b->failed = true;

@@ -231,10 +231,13 @@ static bool check_key(judge_request *r, peer_field f)
 
 static bool check_protocols(judge_request *r, peer_field f)
 {
-    const char *at = f.value, *end = f.value + f.len, *part;
+    const char *at = f.value, *end, *part;
     size_t n;
 
-    while (f.count > 0 && peer_next_part(&at, end, ',', &part, &n)) {
+    if (f.count == 0)
+        return true;
+    end = f.value + f.len;
+    while (peer_next_part(&at, end, ',', &part, &n)) {
         const char *again = at, *other;
         size_t n_other;
 

@@ -121,7 +121,7 @@ static void sent_or_blocked(wsk__stream *s, size_t n, size_t total, int err)
 static void send_out(wsk__stream *s, wsk__tls_out *out, bool now)
 {
     const wsk__io_ops *io = s->loop->io;
-    struct iovec iov = {out->ptr + out->off, out->len - out->off};
+    struct iovec iov = {out->ptr != NULL ? out->ptr + out->off : NULL, out->len - out->off};
 
     if (iov.iov_len == 0 || (s->state & (WSK__S_CLOSED | WSK__S_BROKEN | WSK__S_BLOCKED))) {
         keep_out(s, out);

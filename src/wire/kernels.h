@@ -85,6 +85,8 @@ static inline uint64_t wsk__mask64(uint8_t *dst, uint64_t word, uint64_t key)
  */
 static inline uint64_t wsk__mask_short(uint8_t *dst, const uint8_t *src, size_t len, uint32_t key)
 {
+    if (len == 0)
+        return 0; /* nothing may be at no address at all */
     /* All distances below are multiples of the key's length, but for len itself. */
     uint32_t end_key = wsk__mask_key_at(key, len);
     uint64_t k = (uint64_t)key << 32 | key, e = (uint64_t)end_key << 32 | end_key;

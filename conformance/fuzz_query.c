@@ -56,7 +56,7 @@ typedef struct found {
 /* Values of one name; empty ones count as missing. */
 static void look_for(found *f, judge_slice query, const char *name)
 {
-    const char *at = query.at, *end = query.at + query.len;
+    const char *at = query.at, *end = at != NULL ? at + query.len : NULL;
     char word[32];
     f->times = 0;
     f->bad = false;

@@ -134,7 +134,7 @@ static const opt_spec specs[] = {
  .preset = "16M", .help = "The largest message that is received, after inflating."},
 {.name = "max-frame", .value = "SIZE", .type = OPT_SIZE, CONN(max_frame), .min = 1,
  .preset = "as max-message", .help = "The largest frame, as on the wire."},
-{.name = "max-head", .value = "SIZE", .type = OPT_SIZE, CONN(max_head), .min = 128, .max = 1 << 30,
+{.name = "max-head", .value = "SIZE", .type = OPT_SIZE, CONN(max_head), .min = 128, .max = 1 << 24,
  .preset = "8K", .help = "The largest response head."},
 {.name = "fragment-size", .value = "SIZE", .type = OPT_SIZE, CONN(fragment_size), .min = 1,
  .preset = "none", .help = "Send messages in frames of at most this size."},

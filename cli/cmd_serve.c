@@ -292,8 +292,9 @@ static bool config_is_valid(const serve_settings *s, const serve_log *log)
     int r = wsk_config_new(&config, &s->server.conn);
 
     if (r < 0) {
-        cli_error("serve", "the options do not fit together: %s",
-                  log->held[0] != 0 ? log->held : wsk_strerror(r));
+        char why[256];
+        opt_put_names(&usage, log->held[0] != 0 ? log->held : wsk_strerror(r), why, sizeof(why));
+        cli_error("serve", "the options do not fit together: %s", why);
         return false;
     }
     wsk_config_unref(config);

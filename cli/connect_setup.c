@@ -152,6 +152,49 @@ static bool tls_new(wsk_tls **ret, const connect_settings *set)
 
 /* ------------------------------------------------------------------------------- client -- */
 
+/* Which option the library does not take: the one without whose like a client can be made. The
+ * reason names fields of structs, which whoever typed the command need not know. */
+static const char *culprit(wsk_loop *loop, const connect_settings *set)
+{
+    static const wsk_hooks silent = WSK_HOOKS_INIT;
+    const struct {
+        const char *option;
+        size_t offset;
+        const void *value;
+    } rows[] = {
+        {"proxy", offsetof(wsk_client_options, proxy), set->client.proxy},
+        {"noproxy", offsetof(wsk_client_options, no_proxy), set->client.no_proxy},
+        {"user", offsetof(wsk_client_options, userinfo), set->client.userinfo},
+        {"origin", offsetof(wsk_client_options, origin), set->client.origin},
+        {"subprotocol", offsetof(wsk_client_options, conn.subprotocols), set->subprotocols.at},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
+        wsk_client *client = NULL;
+
+        memcpy((char *)&o + rows[i].offset, &rows[i].value, sizeof(rows[i].value));
+        o.conn.hooks = &silent;
+        int r = wsk_client_new(&client, loop, &o, NULL, NULL);
+        wsk_client_free(client);
+        if (r == WSK_ERR_INVAL)
+            return rows[i].option;
+    }
+    return NULL;
+}
+
+static void complain_of(int error, wsk_loop *loop, const connect_settings *set, const char *why)
+{
+    const char *option = error == WSK_ERR_INVAL ? culprit(loop, set) : NULL;
+    const char *colon = strstr(why, ": ");
+
+    if (option != NULL)
+        cli_error("connect", "--%s: %s", option, colon != NULL ? colon + 2 : why);
+    else
+        cli_error("connect", "%s%s", error == WSK_ERR_INVAL ? "the options do not fit: " : "",
+                  why[0] != 0 ? why : wsk_strerror(error));
+}
+
 static int family(const connect_settings *set)
 {
     return set->ipv4 ? AF_INET : set->ipv6 ? AF_INET6 : 0;
@@ -202,8 +245,7 @@ bool connect_client_new(wsk_client **ret, wsk_loop *loop, const connect_settings
     }
     made = r == WSK_OK;
     if (!made)
-        cli_error("connect", "%s%s%s", r == WSK_ERR_INVAL ? "the options do not fit: " : "",
-                  why.text[0] != 0 ? why.text : wsk_strerror(r), "");
+        complain_of(r, loop, set, why.text);
     wsk_tls_unref(o.tls);
 out:
     fields_deinit(&f);

@@ -309,21 +309,41 @@ static void show_body(connect_session *s)
     text_deinit(&b);
 }
 
+/* line: "404 Not Found" and what stands behind it. The library's text says the same in words, so it
+ * is there only where the server has none, or does not mean what it says. */
+static void put_status(text_buf *b, const wsk_conn *conn, const char *line, size_t left,
+                       const char *text)
+{
+    wsk_str location = wsk_conn_header(conn, "Location", 0);
+    unsigned status = wsk_conn_status(conn);
+    size_t len = 0;
+
+    while (len < left && line[len] != '\r' && line[len] != '\n')
+        len++;
+    while (len > 0 && line[len - 1] == ' ')
+        len--;
+    text_put(b, "the server answered ");
+    text_put_safe(b, line, len, NULL);
+    if (status / 100 == 3 && location.len > 0) {
+        text_put(b, ", a redirect to ");
+        text_put_safe(b, location.ptr, location.len, NULL);
+        text_put(b, " (--location follows)");
+    } else if (status / 100 == 2 || len <= 3) {
+        text_put(b, ": ");
+        text_put_safe(b, text, strlen(text), NULL);
+    }
+}
+
 void connect_put_failure(text_buf *b, const wsk_client *c, wsk_fail kind, const char *text)
 {
     const wsk_conn *conn = wsk_client_conn(c);
     wsk_str head = conn != NULL ? wsk_conn_head(conn) : (wsk_str){NULL, 0};
     const char *line = head.len > 9 ? memchr(head.ptr, ' ', 9) : NULL;
 
-    if (kind == WSK_FAIL_STATUS && line != NULL) {
-        size_t left = head.len - (size_t)(line + 1 - head.ptr), len = 0;
-        while (len < left && line[1 + len] != '\r' && line[1 + len] != '\n')
-            len++;
-        text_put(b, "the server answered ");
-        text_put_safe(b, line + 1, len, NULL);
-        text_put(b, ": ");
-    }
-    text_put_safe(b, text, strlen(text), NULL);
+    if (kind == WSK_FAIL_STATUS && line != NULL)
+        put_status(b, conn, line + 1, head.len - (size_t)(line + 1 - head.ptr), text);
+    else
+        text_put_safe(b, text, strlen(text), NULL);
     text_put_n(b, "", 1);
 }
 

@@ -105,14 +105,16 @@ static size_t take_head(connect_wirelog *w, direction *d, bool sent, const uint8
         bool ends = d->head.len >= 4 && memcmp(d->head.at + d->head.len - 4, "\r\n\r\n", 4) == 0;
         if (!ends && d->head.len < MOST_HEAD && !d->head.failed)
             continue;
-        bool refused = !sent && (d->head.len < 12 || memcmp(d->head.at + 8, " 101", 4) != 0);
+        bool answer = !sent && ends && d->head.len >= 12;
+        bool switched = sent || (answer && memcmp(d->head.at + 8, " 101", 4) == 0);
+        bool interim = !switched && answer && memcmp(d->head.at + 8, " 1", 2) == 0;
         text_put_n(&d->head, "", 1);
         if (!d->head.failed) {
             d->head.len--;
             show_head(w, d, sent);
         }
         text_deinit(&d->head);
-        d->phase = refused || !ends ? IN_BODY : IN_FRAMES;
+        d->phase = interim ? IN_HEAD : switched && ends ? IN_FRAMES : IN_BODY;
         break;
     }
     return i;

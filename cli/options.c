@@ -396,6 +396,43 @@ opt_result opt_parse(const opt_command *command, int argc, char **argv, void *se
     return OPT_RUN;
 }
 
+/* ------------------------------------------------------------------------------- reasons -- */
+
+/* The option that the len octets at `word` mean, or NULL. */
+static const opt_spec *spec_for_field(const opt_command *command, const char *word, size_t len)
+{
+    for (const opt_spec *s = command->specs; s->name != NULL; s++) {
+        size_t i = 0;
+
+        while (i < len && s->name[i] == (word[i] == '_' ? '-' : word[i]))
+            i++;
+        if (i == len && s->name[i] == 0 && memchr(word, '_', len) != NULL)
+            return s;
+    }
+    return NULL;
+}
+
+void opt_put_names(const opt_command *command, const char *text, char *buf, size_t n)
+{
+    const char *colon = strstr(text, ": ");
+    size_t at = 0;
+
+    buf[0] = 0;
+    text = colon != NULL ? colon + 2 : text;
+    while (*text != 0) {
+        size_t len = strcspn(text, " ,;"), gap;
+        const opt_spec *s = spec_for_field(command, text, len);
+
+        gap = strspn(text + len, " ,;");
+        int k = s != NULL ? snprintf(buf + at, n - at, "--%s%.*s", s->name, (int)gap, text + len)
+                          : snprintf(buf + at, n - at, "%.*s", (int)(len + gap), text);
+        if (k < 0 || (size_t)k >= n - at)
+            return;
+        at += (size_t)k;
+        text += len + gap;
+    }
+}
+
 /* --------------------------------------------------------------------------------- help -- */
 
 enum { HELP_COLUMN = 32, HELP_WIDTH = 80 };

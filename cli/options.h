@@ -76,6 +76,13 @@ opt_result opt_parse(const opt_command *command, int argc, char **argv, void *se
                      opt_list *operands);
 void opt_list_deinit(opt_list *list);
 
+/*
+ * What the library says of its options, "config: low_water must not be above high_water", for those
+ * who know the command's: names that are an option but for their underlines become that option,
+ * and what stands before the colon is left out. Ends with NUL, cut to fit.
+ */
+void opt_put_names(const opt_command *command, const char *text, char *buf, size_t n);
+
 /* Prints the help to stdout. */
 void opt_help(const opt_command *command);
 

@@ -167,8 +167,9 @@ typedef struct wsk_client_options {
      * status 408, 425, 429 and 5xx but 501 and 505). Never when the program closed it, nor for a
      * certificate that is not trusted or a server that breaks the rules. The n-th attempt in a row
      * waits a random time between 0 and min(retry_max, retry_initial * 2^(n-1)): then a thousand
-     * clients do not come back in the same instant to a server that was restarted. A connection
-     * that was open begins a new row.
+     * clients do not come back in the same instant to a server that was restarted. A Retry-After
+     * field of the answer (RFC 9110 10.2.3) is waited for before that, but no longer than
+     * retry_max. A connection that was open begins a new row.
      */
     uint32_t retry_initial;  /* in ms; 0: no reconnecting */
     uint32_t retry_max;      /* [60 s] */

@@ -111,7 +111,8 @@ typedef struct wsk_config_options {
                              in one frame */
 
     /* ---- opening handshake ---- */
-    const char *const *subprotocols; /* NULL-terminated, in order of preference; copied */
+    const char *const *subprotocols; /* NULL-terminated, in order of preference; a client's each
+                                        once (RFC 6455 4.1); copied */
     const char *server_header;       /* value of a Server (server) or User-Agent (client)
                                         field; NULL: none. Copied */
     wsk_origin_policy origin_policy; /* server */

@@ -6,8 +6,8 @@
  * with. Its hooks are called on every thread that uses it or a connection of it.
  *
  * Sessions are resumed by tickets (RFC 8446 2.2, RFC 5077): a server keeps no state for them. A
- * client keeps a ticket for each of the last eight hosts in its wsk_tls, so connections that are
- * made again with the same wsk_tls are quicker.
+ * client keeps a ticket for each of the last eight hosts and ports in its wsk_tls, so connections
+ * that are made again with the same wsk_tls are quicker.
  */
 #ifndef WEBSOCK_TLS_H
 #define WEBSOCK_TLS_H

@@ -127,6 +127,7 @@ static void forget_last(wsk_client *c)
     c->failure = WSK_FAIL_NONE;
     c->err = 0;
     c->status = 0;
+    c->retry_after = 0;
     c->text[0] = 0;
     wsk__free(c->hooks, c->body);
     c->body = NULL;
@@ -225,7 +226,9 @@ static bool plan_retry(wsk_client *c, bool may_pass, uint32_t *ret_delay)
         (c->o.retry_attempts != 0 && c->attempts >= c->o.retry_attempts))
         return false;
     c->attempts++;
-    *ret_delay = backoff(c);
+    /* The random time comes on top: whom the server sent away together would else return so. */
+    uint64_t delay = (uint64_t)c->retry_after + backoff(c);
+    *ret_delay = delay < UINT32_MAX ? (uint32_t)delay : UINT32_MAX - 1;
     c->stage = WSK_STAGE_WAITING;
     wsk__client_timer_set(c, WSK__TIMER_RETRY, *ret_delay);
     return true;

@@ -8,6 +8,7 @@
  *   client_link.c     a stream and a connection: events to handlers, calls to frames
  *   proxy_choice.c    which proxy
  *   redirect.c        URLs of redirects
+ *   retry_after.c     when a server wants to be asked again
  *   sync.c            the blocking form
  */
 #ifndef WSK_CLIENT_INTERNAL_H
@@ -96,6 +97,7 @@ struct wsk_client {
     wsk_fail failure;
     int err;
     unsigned status;
+    uint32_t retry_after; /* in ms, what the server asked for; 0: nothing */
     char *body;
     size_t body_len;
     char text[320];

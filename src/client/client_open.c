@@ -11,6 +11,7 @@
 #include "client/client_internal.h"
 #include "client/proxy_choice.h"
 #include "client/redirect.h"
+#include "client/retry_after.h"
 #include "util/strs.h"
 
 void wsk__client_abandon(wsk_client *c)
@@ -56,7 +57,7 @@ static int make_session(wsk_client *c, wsk__tls_session **ret)
         size_t n = strcspn(c->url.host, "%");
         memcpy(host, c->url.host, n);
         host[n] = 0;
-        r = wsk__tls_session_new(ret, c->tls, host);
+        r = wsk__tls_session_new(ret, c->tls, host, c->url.port);
     }
     if (r < 0)
         wsk__client_say(c, "TLS: %s", why != NULL ? why : wsk_strerror(r));
@@ -307,6 +308,9 @@ void wsk__client_refused(wsk__link *l, const char *text)
 
     c->status = l->conn.status;
     keep_body(c, &l->conn);
+    if (kind == WSK_FAIL_STATUS)
+        c->retry_after = wsk__retry_after(wsk_conn_header(&l->conn, "Retry-After", 0), time(NULL),
+                                          c->o.retry_max);
     wsk__client_say(c, "%s", text);
     r = kind == WSK_FAIL_STATUS && !c->stopped ? follow(l) : 0;
     if (c->freed)

@@ -67,6 +67,22 @@ static void fill_defaults(wsk_config_options *o)
     DEFAULT(linger_timeout, 2000);
 }
 
+static int check_subprotocols(const wsk_config_options *o)
+{
+    const char *const *names = o->subprotocols;
+
+    for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
+        if (!wsk__is_token(wsk__str(names[i])))
+            return invalid(o->hooks, "a subprotocol is not a token (RFC 9110 5.6.2)");
+        /* RFC 6455 4.1, item 10: servers may refuse such a request. */
+        for (size_t k = 0; o->role == WSK_ROLE_CLIENT && k < i; k++) {
+            if (strcmp(names[i], names[k]) == 0)
+                return invalid(o->hooks, "a subprotocol is there twice (RFC 6455 4.1)");
+        }
+    }
+    return WSK_OK;
+}
+
 static int check(const wsk_config_options *o)
 {
     if (o->role != WSK_ROLE_SERVER && o->role != WSK_ROLE_CLIENT)
@@ -81,12 +97,11 @@ static int check(const wsk_config_options *o)
         return invalid(o->hooks, "low_water must not be above high_water");
     if (o->high_water > o->max_queued)
         return invalid(o->hooks, "high_water must not be above max_queued");
-    for (size_t i = 0; o->subprotocols != NULL && o->subprotocols[i] != NULL; i++) {
-        if (!wsk__is_token(wsk__str(o->subprotocols[i])))
-            return invalid(o->hooks, "a subprotocol is not a token");
-    }
+    WSK_TRY(check_subprotocols(o));
     if (o->server_header != NULL && !wsk__is_field_value(wsk__str(o->server_header)))
-        return invalid(o->hooks, "server_header may not stand in a header field");
+        return invalid(
+            o->hooks,
+            "the name for the Server or User-Agent field has a character that may not stand there");
     if (o->origin_policy < WSK_ORIGIN_SAME_HOST || o->origin_policy > WSK_ORIGIN_ANY)
         return invalid(o->hooks, "unknown origin_policy");
     if (o->origin_policy == WSK_ORIGIN_LIST && o->origins == NULL)

@@ -85,6 +85,7 @@ typedef struct wsk__opening {
     bool pending;   /* WSK_EV_REQUEST was given, no answer yet */
     bool is_upgrade;
     bool is_head_method;
+    uint8_t interim;            /* client: answers passed over so far */
     uint8_t offered;            /* client: bit i: extension i of the config was offered */
     wsk_str ws_key;             /* server: of the request */
     char key[WSK__KEY_LEN + 1]; /* client: sent */

@@ -9,6 +9,9 @@
 #include "conn/conn_internal.h"
 #include "util/strs.h"
 
+/* Interim answers before the one that counts. */
+#define MAX_INTERIM 8
+
 void wsk__opening_free(wsk_conn *c)
 {
     if (c->opening == NULL)
@@ -221,6 +224,24 @@ int wsk_conn_request(wsk_conn *c, const wsk_request_options *options)
     return r;
 }
 
+/*
+ * RFC 9110 15.2: interim answers (100, 103, ...) may come before the one that counts, and a client
+ * passes over those that it did not expect. Not for ever: a server could keep it busy so. HTTP/1.0
+ * has none.
+ */
+static bool skip_interim(wsk__opening *op)
+{
+    wsk__head *h = &op->head;
+
+    if (h->status / 100 != 1 || h->status == 101 || h->minor == 0 || op->interim == MAX_INTERIM)
+        return false;
+    op->interim++;
+    op->len = 0;
+    op->complete = false;
+    *h = (wsk__head){.kind = WSK__HEAD_RESPONSE, .fields = op->fields, .max_fields = h->max_fields};
+    return true;
+}
+
 static void take_response(wsk_conn *c, wsk__opening *op)
 {
     const char *why = NULL;
@@ -240,7 +261,8 @@ static void take_response(wsk_conn *c, wsk__opening *op)
 
 /* ------------------------------------------------------------------------------------ both -- */
 
-bool wsk__opening_next(wsk_conn *c, wsk_event *ret)
+/* Takes one head, as far as it is here. True when *ret was set; *ret_again: another one follows. */
+static bool take_head(wsk_conn *c, wsk_event *ret, bool *ret_again)
 {
     wsk__opening *op = c->opening;
     wsk__refusal refusal = {0, NULL};
@@ -274,8 +296,21 @@ bool wsk__opening_next(wsk_conn *c, wsk_event *ret)
     op->complete = true;
     if (wsk__is_server(c))
         return take_request(c, op, ret);
-    take_response(c, op);
+    *ret_again = skip_interim(op);
+    if (!*ret_again)
+        take_response(c, op);
     return false;
+}
+
+bool wsk__opening_next(wsk_conn *c, wsk_event *ret)
+{
+    bool again, set;
+
+    do {
+        again = false;
+        set = take_head(c, ret, &again);
+    } while (again);
+    return set;
 }
 
 /* ---------------------------------------------------------------------------------- readers -- */

@@ -24,7 +24,8 @@ struct wsk__tls_session {
     SSL *ssl;
     wsk_tls *tls;
     wsk__tls_set *set;
-    char *host;        /* client, for its tickets; may be NULL */
+    char *host;        /* client; may be NULL */
+    uint16_t port;     /* ... for its tickets */
     const uint8_t *in; /* lent during a call */
     size_t in_len;
     wsk__tls_out *out; /* lent during a call */
@@ -255,7 +256,7 @@ int wsk__tls_on_new_session(SSL *ssl, SSL_SESSION *session)
     wsk__tls_session *t = SSL_get_app_data(ssl);
 
     if (t->host != NULL && SSL_SESSION_is_resumable(session))
-        wsk__tls_ticket_keep(t->set, t->host, session);
+        wsk__tls_ticket_keep(t->set, t->host, t->port, session);
     return 0; /* the reference stays OpenSSL's */
 }
 
@@ -316,7 +317,7 @@ static int set_up_client(wsk__tls_session *t, const char *host)
     if (host == NULL)
         return t->tls->insecure ? 0 : WSK_ERR_INVAL;
     WSK_TRY(set_host(t, host));
-    old = wsk__tls_ticket_take(t->set, t->host);
+    old = wsk__tls_ticket_take(t->set, t->host, t->port);
     if (old != NULL) {
         /* If it does not fit any more the handshake is a full one. */
         (void)SSL_set_session(t->ssl, old);
@@ -325,7 +326,7 @@ static int set_up_client(wsk__tls_session *t, const char *host)
     return 0;
 }
 
-int wsk__tls_session_new(wsk__tls_session **ret, wsk_tls *tls, const char *host)
+int wsk__tls_session_new(wsk__tls_session **ret, wsk_tls *tls, const char *host, uint16_t port)
 {
     wsk__tls_session *t = wsk__alloc0(tls->hooks, sizeof(*t));
     BIO *bio;
@@ -335,6 +336,7 @@ int wsk__tls_session_new(wsk__tls_session **ret, wsk_tls *tls, const char *host)
         return WSK_ERR_NOMEM;
     ERR_clear_error();
     t->tls = wsk_tls_ref(tls);
+    t->port = port;
     t->set = wsk__tls_set_get(tls);
     t->ssl = SSL_new(t->set->ctx);
     bio = BIO_new(tls->bio);

@@ -12,9 +12,10 @@
 typedef struct wsk__tls_session wsk__tls_session;
 
 /* host: client only, for SNI and verification (a name or an address, with or without brackets).
- * WSK_ERR_INVAL without one, unless the wsk_tls is insecure; WSK_ERR_NOMEM. The session keeps the
- * wsk_tls, and the certificates as they are now, until it is freed. */
-int wsk__tls_session_new(wsk__tls_session **ret, wsk_tls *tls, const char *host);
+ * WSK_ERR_INVAL without one, unless the wsk_tls is insecure; WSK_ERR_NOMEM. Tickets are kept for
+ * host and port. The session keeps the wsk_tls, and the certificates as they are now, until it is
+ * freed. */
+int wsk__tls_session_new(wsk__tls_session **ret, wsk_tls *tls, const char *host, uint16_t port);
 void wsk__tls_session_free(wsk__tls_session *t); /* NULL is fine */
 
 /* Where cipher text goes: appended; grows as needed (hooks of the wsk_tls). What stands to be

@@ -352,20 +352,23 @@ wsk__tls_set *wsk__tls_set_get(wsk_tls *tls)
 
 /* --------------------------------------------------------------------------------- tickets -- */
 
-static wsk__tls_ticket *find_ticket(wsk__tls_set *set, const char *host)
+static wsk__tls_ticket *find_ticket(wsk__tls_set *set, const char *host, uint16_t port)
 {
-    for (size_t i = 0; i < WSK__TLS_TICKETS; i++)
-        if (set->tickets[i].host != NULL && strcmp(set->tickets[i].host, host) == 0)
-            return &set->tickets[i];
+    for (size_t i = 0; i < WSK__TLS_TICKETS; i++) {
+        wsk__tls_ticket *t = &set->tickets[i];
+
+        if (t->host != NULL && t->port == port && strcmp(t->host, host) == 0)
+            return t;
+    }
     return NULL;
 }
 
-void wsk__tls_ticket_keep(wsk__tls_set *set, const char *host, SSL_SESSION *session)
+void wsk__tls_ticket_keep(wsk__tls_set *set, const char *host, uint16_t port, SSL_SESSION *session)
 {
     wsk__tls_ticket *t;
 
     pthread_mutex_lock(&set->tickets_lock);
-    t = find_ticket(set, host);
+    t = find_ticket(set, host, port);
     if (t == NULL) {
         char *copy = wsk__strndup(set->hooks, host, strlen(host));
         /* Without memory the next connection makes a full handshake. */
@@ -373,6 +376,7 @@ void wsk__tls_ticket_keep(wsk__tls_set *set, const char *host, SSL_SESSION *sess
             t = &set->tickets[set->next_ticket++ % WSK__TLS_TICKETS];
             wsk__free(set->hooks, t->host);
             t->host = copy;
+            t->port = port;
         }
     }
     if (t != NULL && SSL_SESSION_up_ref(session)) {
@@ -382,13 +386,13 @@ void wsk__tls_ticket_keep(wsk__tls_set *set, const char *host, SSL_SESSION *sess
     pthread_mutex_unlock(&set->tickets_lock);
 }
 
-SSL_SESSION *wsk__tls_ticket_take(wsk__tls_set *set, const char *host)
+SSL_SESSION *wsk__tls_ticket_take(wsk__tls_set *set, const char *host, uint16_t port)
 {
     SSL_SESSION *session = NULL;
     wsk__tls_ticket *t;
 
     pthread_mutex_lock(&set->tickets_lock);
-    t = find_ticket(set, host);
+    t = find_ticket(set, host, port);
     if (t != NULL && t->session != NULL) {
         session = t->session;
         /* RFC 8446 C.4: a ticket serves once, or observers could link connections. TLS 1.2

@@ -13,7 +13,7 @@
 
 #include "net/tls_cert.h"
 
-/* A client's tickets for so many hosts. */
+/* A client's tickets for so many hosts and ports. */
 #define WSK__TLS_TICKETS 8
 
 typedef struct wsk__tls_name {
@@ -23,6 +23,7 @@ typedef struct wsk__tls_name {
 
 typedef struct wsk__tls_ticket {
     char *host;
+    uint16_t port;
     SSL_SESSION *session;
 } wsk__tls_ticket;
 
@@ -73,9 +74,9 @@ void wsk__tls_set_unref(wsk__tls_set *set); /* NULL is fine */
 wsk__tls_set *wsk__tls_set_get(wsk_tls *tls);
 
 /* A client's tickets. */
-void wsk__tls_ticket_keep(wsk__tls_set *set, const char *host, SSL_SESSION *session);
-/* The session to resume for host, with a reference; NULL: none. */
-SSL_SESSION *wsk__tls_ticket_take(wsk__tls_set *set, const char *host);
+void wsk__tls_ticket_keep(wsk__tls_set *set, const char *host, uint16_t port, SSL_SESSION *session);
+/* The session to resume for host and port, with a reference; NULL: none. */
+SSL_SESSION *wsk__tls_ticket_take(wsk__tls_set *set, const char *host, uint16_t port);
 
 /* In tls_session.c. */
 BIO_METHOD *wsk__tls_bio_new(void);

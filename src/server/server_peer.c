@@ -441,7 +441,7 @@ void wsk__peer_begin(wsk__site *site, int fd)
         s->stats.refused++;
         goto drop;
     }
-    if (site->tls != NULL && wsk__tls_session_new(&tls, site->tls, NULL) < 0)
+    if (site->tls != NULL && wsk__tls_session_new(&tls, site->tls, NULL, 0) < 0)
         goto no_memory;
     /* A socket whose other end is gone no longer knows its address: who logs asks for it now. */
     if (logs_access(s) || s->h.on_refused != NULL || wsk__log_on(s->hooks, WSK_LOG_DEBUG)) {

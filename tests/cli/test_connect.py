@@ -448,10 +448,15 @@ def failures_are_told_in_one_line():
         with FakeServer(lambda p, a=answer: p.answer(a)) as server:
             r = connect(server.url)
             same(r.returncode, 1, f"exit code for {status}")
-            one_line(r.stderr, str(status))
+            one_line(r.stderr, f"{status} {words}" + (": the server takes" if status == 200 else "\n"))
             fail, = events(connect("--json", server.url).stdout)
             same((fail["event"], fail["kind"], fail["status"], fail["body"]),
                  ("fail", "status", status, "none"), "event")
+    # What the status line says is not said again, but what it does not say is.
+    for answer, words in [("HTTP/1.1 404 \n", "404: the server does not know the path"),
+                          ("HTTP/1.1 302 Found\nLocation: /b\n", "302 Found, a redirect to /b")]:
+        with FakeServer(lambda p, a=answer: p.answer(a + "Content-Length: 0\n\n")) as server:
+            one_line(connect(server.url).stderr, words)
     with FakeServer(lambda p: p.answer("HTTP/1.1 101 OK\nUpgrade: websocket\nConnection: Upgrade\n"
                                        "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n")) as s:
         r = connect(s.url)
@@ -670,6 +675,22 @@ def wirelog_of_frames_that_come_octet_by_octet():
                    '<- continuation FIN length=1 "b"', "<- ping FIN length=0",
                    "<- binary FIN length=128 " + "ee" * 48 + "...",
                    "<- close FIN length=2 1000"], "lines")
+
+
+@test
+def interim_answers_are_passed_over_and_shown():
+    def script(peer):
+        peer.answer("HTTP/1.1 100 Continue\n\nHTTP/1.1 103 Early Hints\nLink: </a>\n\n")
+        peer.accept()
+        peer.send("hello")
+        peer.close()
+
+    with FakeServer(script) as server:
+        r = connect("-W", "--keep-open", server.url)
+        same((r.returncode, r.stdout), (0, b"hello\n"), "exit code and stdout")
+        got = re.findall(r"<- (?:head, \d+ octets: HTTP/1.1 )?(.*)", r.stderr.decode())
+        same(got, ["100 Continue", "103 Early Hints", "101 Switching Protocols",
+                   'text FIN length=5 "hello"', "close FIN length=2 1000"], "the log")
 
 
 @test

@@ -72,7 +72,13 @@ def values_that_may_not_be_sent():
     wrong(["--origin", "a\nb", URL], "--origin", "a?b")
     wrong(["--subprotocol", "a b", URL], "subprotocol")
     wrong(["--subprotocol", "a", "--subprotocol", "a", URL], "subprotocol")
-    wrong(["--proxy", "ftp://127.0.0.1", URL], "proxy")
+    # By the names that options have, not by those of the library's fields.
+    wrong(["--proxy", "ftp://127.0.0.1", URL], "connect: --proxy: the scheme")
+    wrong(["--proxy", "http://127.0.0.1/path", URL], "connect: --proxy: a proxy has no path")
+    wrong(["--subprotocol", "a b", URL], "connect: --subprotocol: a subprotocol is not a token")
+    wrong(["--noproxy", "a\nb", URL], "connect: --noproxy: ")
+    wrong(["--user", "a:\nb", URL], "connect: --user: ")
+    wrong(["--max-head", "32M", URL], "--max-head must be at most")
 
 
 @test

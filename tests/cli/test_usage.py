@@ -73,7 +73,7 @@ def options_with_wrong_values():
 
 @test
 def options_that_do_not_fit_together():
-    wrong(["serve", "--max-queued", "1K", "--high-water", "2K"], "high_water", "max_queued")
+    wrong(["serve", "--max-queued", "1K", "--high-water", "2K"], "--high-water must", "--max-queued")
     wrong(["serve", "--subprotocol", "a b"], "subprotocol")
     wrong(["serve", "wss://127.0.0.1:0/"], "--tls-cert", "--tls-self-signed")
     wrong(["serve", "--tls-self-signed"], "wss")

@@ -10,6 +10,7 @@
 #define SWITCHED_WITHOUT "HTTP/1.1 101 Switching Protocols\r\n"
 #define UPGRADE          "Upgrade: websocket\r\n"
 #define CONNECTION       "Connection: Upgrade\r\n"
+#define INTERIM          "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
 #define ACCEPT           "Sec-WebSocket-Accept: {accept}\r\n"
 
 /* One answer, whole and in pieces. */
@@ -66,8 +67,15 @@ static void test_wrong_answers(void **state)
          WSK_FAIL_HANDSHAKE, ""},
         {"HTTP/1.0 101 Switching Protocols\r\n" UPGRADE CONNECTION ACCEPT "\r\n",
          WSK_FAIL_HANDSHAKE, "status 101 came with HTTP/1.0"},
-        {"HTTP/1.1 100 Continue\r\n\r\n", WSK_FAIL_HANDSHAKE,
+        {INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM,
+         WSK_FAIL_HANDSHAKE, "the server answers with an interim status other than 101"},
+        {"HTTP/1.0 100 Continue\r\n\r\n", WSK_FAIL_HANDSHAKE,
          "the server answers with an interim status other than 101"},
+        {INTERIM "{end}", WSK_FAIL_LOST,
+         "the peer ended the connection during the opening handshake"},
+        {INTERIM "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", WSK_FAIL_STATUS,
+         "the server does not know the path (status 404)"},
+        {INTERIM "HTTP/1.1 1OO Continue\r\n\r\n", WSK_FAIL_HANDSHAKE, ""},
         {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", WSK_FAIL_STATUS,
          "the server takes this for a plain request: its status is 2xx, not 101"},
         {"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n", WSK_FAIL_STATUS,
@@ -105,6 +113,9 @@ static void test_right_answers(void **state)
     static const char *const answers[] = {
         SWITCHED "\r\n\x81\x02hi",
         SWITCHED "Sec-WebSocket-Protocol: chat\r\n\r\n\x81\x02hi",
+        /* RFC 9110 15.2: eight interim answers are passed over, with what they say. */
+        INTERIM "HTTP/1.1 100 Continue\r\nSec-WebSocket-Accept: x\r\n\r\n" INTERIM INTERIM INTERIM
+            INTERIM INTERIM INTERIM SWITCHED "\r\n\x81\x02hi",
         SWITCHED_WITHOUT "uPGRADE:WebSocket  \r\nconnection: keep-alive, upgrade\r\n" ACCEPT
                          "\r\n\x81\x02hi",
         "HTTP/1.1 101 \r\n" UPGRADE CONNECTION ACCEPT "Server: x\r\nSet-Cookie: a=b\r\n\r\n\x81\x02"

@@ -3,6 +3,8 @@
  * long. */
 #include "client_world.h"
 
+#include "client/retry_after.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -146,6 +148,100 @@ static void test_which(void **state)
         script_end(&s);
     }
     world_end(&w);
+}
+
+/* RFC 9110 10.2.3: what the server asks for, up to retry_max, and the random time on top. */
+static void test_retry_after(void **state)
+{
+    static const struct {
+        const char *answer;
+        uint32_t max, delay;
+    } rows[] = {
+        {"HTTP/1.1 503 x\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", 10000, 7003},
+        {"HTTP/1.1 429 x\r\nretry-after:  7 \r\nContent-Length: 0\r\n\r\n", 10000, 7003},
+        {"HTTP/1.1 503 x\r\nRetry-After: 7200\r\nContent-Length: 0\r\n\r\n", 10000, 10003},
+        {"HTTP/1.1 503 x\r\nRetry-After: Fri, 31 Dec 9999 23:59:59 GMT\r\n"
+         "Content-Length: 0\r\n\r\n",
+         10000, 10003},
+        {"HTTP/1.1 503 x\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n", 10000, 3},
+        {"HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n", 10000, 3},
+    };
+    world w;
+
+    world_begin(&w, state);
+    w.alloc.hooks.random = known_random;
+    number = 3;
+    for (size_t i = 0; i < WSK__COUNT(rows); i++) {
+        wsk_client_options o = retrying(20, rows[i].max, 0);
+        script s;
+        heard h;
+
+        script_begin(&s, &w, script_answer);
+        s.answer = rows[i].answer;
+        heard_connect(&h, &w, &o, script_url(&s, "/"));
+        world_until(&w, h.n[ON_RETRY] == 1);
+        assert_int_equal(h.delays[0], rows[i].delay);
+        heard_free(&h);
+        script_end(&s);
+    }
+    /* What one server asks for does not count for the failures of others. */
+    wsk_client_options o = retrying(20, 5, 0);
+    script s;
+    heard h;
+    script_begin(&s, &w, script_answer);
+    s.answers[0] = "HTTP/1.1 503 x\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
+    s.answer = "{end}";
+    number = 0;
+    heard_connect(&h, &w, &o, script_url(&s, "/"));
+    world_until(&w, h.n[ON_RETRY] == 2);
+    assert_int_equal(h.delays[0], 5);
+    assert_int_equal(h.delays[1], 0);
+    heard_free(&h);
+    world_end(&w);
+}
+
+static void test_retry_after_values(void **state)
+{
+    static const struct {
+        const char *value;
+        uint32_t most, ms;
+    } rows[] = {
+        {"0", 60000, 0},
+        {"1", 60000, 1000},
+        {"59", 60000, 59000},
+        {"60", 60000, 60000},
+        {"61", 60000, 60000},
+        {"00000000000000000000000000000000005", 60000, 5000},
+        {"99999999999999999999999999999999999", 60000, 60000},
+        {"4294968", UINT32_MAX, UINT32_MAX},
+        {"4294967", UINT32_MAX, 4294967000u},
+        {"1", 999, 999},
+        {"-1", 60000, 0},
+        {"1.5", 60000, 0},
+        {"1 ", 60000, 0},
+        {"", 60000, 0},
+        {"Sun, 06 Nov 1994 08:49:47 GMT", 60000, 10000},
+        {"Sun, 06 Nov 1994 08:49:37 GMT", 60000, 0},
+        {"Sun, 06 Nov 1994 08:49:36 GMT", 60000, 0},
+        {"Mon, 07 Nov 1994 08:49:37 GMT", UINT32_MAX, 86400000},
+        {"Sun, 06 Nov 1994 08:49:47 UTC", 60000, 0},
+        {"Sun, 06 Now 1994 08:49:47 GMT", 60000, 0},
+        {"Sun, 06 Nov 1994 24:49:47 GMT", 60000, 0},
+        {"Sun, 06 Nov 1994 08:4x:47 GMT", 60000, 0},
+        {"Sunday, 06-Nov-94 08:49:47 GMT", 60000, 0},
+        {"Sun Nov  6 08:49:47 1994", 60000, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < WSK__COUNT(rows); i++) {
+        /* Behind the value stands nothing: it need not end in NUL. */
+        size_t n = strlen(rows[i].value);
+        uint8_t *copy = guard_copy(rows[i].value, n);
+        uint32_t ms = wsk__retry_after((wsk_str){(char *)copy, n}, 784111777, rows[i].most);
+        if (ms != rows[i].ms)
+            fail_msg("%s: %u", rows[i].value, ms);
+        guard_free(copy, n);
+    }
 }
 
 /* A connection that was open begins a new row; a redirect is found anew each time. */
@@ -370,6 +466,8 @@ int main(void)
         BOTH(test_delays),
         BOTH(test_large_backoff),
         BOTH(test_which),
+        BOTH(test_retry_after),
+        cmocka_unit_test(test_retry_after_values),
         BOTH(test_row),
         BOTH(test_program_ends),
         BOTH(test_silent_server),

@@ -34,6 +34,7 @@ static void test_config(void **state)
 {
     (void)state;
     static const char *const bad_sub[] = {"ok", "not ok", NULL};
+    static const char *const twice[] = {"a", "b", "a", NULL};
     wsk_config *cfg = NULL;
     wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
 
@@ -42,6 +43,14 @@ static void test_config(void **state)
     o.role = WSK_ROLE_SERVER;
     o.subprotocols = bad_sub;
     assert_int_equal(wsk_config_new(&cfg, &o), WSK_ERR_INVAL);
+    /* RFC 6455 4.1: a client offers each once. Of a server's own list it is no matter. */
+    o.subprotocols = twice;
+    assert_int_equal(wsk_config_new(&cfg, &o), WSK_OK);
+    wsk_config_unref(cfg);
+    cfg = NULL;
+    o.role = WSK_ROLE_CLIENT;
+    assert_int_equal(wsk_config_new(&cfg, &o), WSK_ERR_INVAL);
+    o.role = WSK_ROLE_SERVER;
     o.subprotocols = NULL;
     o.low_water = 10;
     o.high_water = 5;

@@ -33,7 +33,7 @@ static wsk__tls_session *new_session(wsk_tls *tls, const char *host)
 {
     wsk__tls_session *s;
 
-    assert_int_equal(wsk__tls_session_new(&s, tls, host), WSK_OK);
+    assert_int_equal(wsk__tls_session_new(&s, tls, host, 443), WSK_OK);
     return s;
 }
 
@@ -301,9 +301,9 @@ static void body(tls_test *x, void **state)
     wsk__tls_session *c, *s;
 
     x->client.quiet_eof = x->server.quiet_eof = true;
-    if (wsk__tls_session_new(&c, x->client_tls, "localhost") < 0)
+    if (wsk__tls_session_new(&c, x->client_tls, "localhost", 443) < 0)
         c = NULL;
-    if (wsk__tls_session_new(&s, x->server_tls, NULL) < 0)
+    if (wsk__tls_session_new(&s, x->server_tls, NULL, 0) < 0)
         s = NULL;
     (void)state;
     if (c != NULL)

@@ -469,12 +469,12 @@ static void test_no_host(void **state)
     char name[400];
 
     (void)state;
-    assert_int_equal(wsk__tls_session_new(&t, client, NULL), WSK_ERR_INVAL);
-    assert_int_equal(wsk__tls_session_new(&t, client, ""), WSK_ERR_INVAL);
-    assert_int_equal(wsk__tls_session_new(&t, client, "[]"), WSK_ERR_INVAL);
+    assert_int_equal(wsk__tls_session_new(&t, client, NULL, 443), WSK_ERR_INVAL);
+    assert_int_equal(wsk__tls_session_new(&t, client, "", 443), WSK_ERR_INVAL);
+    assert_int_equal(wsk__tls_session_new(&t, client, "[]", 443), WSK_ERR_INVAL);
     memset(name, 'a', sizeof(name));
     name[sizeof(name) - 1] = 0;
-    assert_int_equal(wsk__tls_session_new(&t, client, name), WSK_ERR_INVAL);
+    assert_int_equal(wsk__tls_session_new(&t, client, name, 443), WSK_ERR_INVAL);
     assert_null(t);
 }
 
@@ -682,12 +682,12 @@ static void test_alpn(void **state)
 
 /* ----------------------------------------------------------------------------- resumption -- */
 
-static bool resumed(const char *host)
+static bool resumed_at(const char *host, uint16_t port)
 {
     tls_pair p;
     bool both;
 
-    assert_int_equal(pair_open(&p, server, client, host, 7), 0);
+    assert_int_equal(pair_open_port(&p, server, client, host, port, 7), 0);
     assert_true(pair_run(&p));
     both = wsk__tls_session_was_resumed(p.client.session);
     assert_true(both == wsk__tls_session_was_resumed(p.server.session));
@@ -695,6 +695,11 @@ static bool resumed(const char *host)
     pair_send(&p, &p.server, &p.client, "hello", 5);
     pair_close(&p);
     return both;
+}
+
+static bool resumed(const char *host)
+{
+    return resumed_at(host, 443);
 }
 
 static void test_resumption(void **state)
@@ -708,6 +713,10 @@ static void test_resumption(void **state)
             assert_true(resumed("a.test"));
         /* Never for another name: the session was verified for the first. */
         assert_false(resumed("localhost"));
+        assert_true(resumed("localhost"));
+        /* Nor for another port: another program answers there. */
+        assert_false(resumed_at("localhost", 8443));
+        assert_true(resumed_at("localhost", 8443));
         assert_true(resumed("localhost"));
         /* Keys for tickets are new behind a reload of the server. */
         assert_int_equal(wsk_tls_reload(server, NULL), 0);

@@ -20,15 +20,21 @@ wsk_tls *tls_make(const wsk_tls_options *options)
 
 int pair_open(tls_pair *p, wsk_tls *server, wsk_tls *client, const char *host, size_t cut)
 {
+    return pair_open_port(p, server, client, host, 443, cut);
+}
+
+int pair_open_port(tls_pair *p, wsk_tls *server, wsk_tls *client, const char *host, uint16_t port,
+                   size_t cut)
+{
     int result;
 
     memset(p, 0, sizeof(*p));
     p->cut = cut;
     p->client.tls = client;
     p->server.tls = server;
-    result = wsk__tls_session_new(&p->server.session, server, NULL);
+    result = wsk__tls_session_new(&p->server.session, server, NULL, 0);
     if (result == 0)
-        result = wsk__tls_session_new(&p->client.session, client, host);
+        result = wsk__tls_session_new(&p->client.session, client, host, port);
     if (result < 0)
         return result;
     end_feed(p, &p->client, NULL, 0);

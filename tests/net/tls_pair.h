@@ -23,6 +23,8 @@ typedef struct tls_pair {
 
 /* New sessions of the two; host as for wsk__tls_session_new(). cut: SIZE_MAX for whole. */
 int pair_open(tls_pair *p, wsk_tls *server, wsk_tls *client, const char *host, size_t cut);
+int pair_open_port(tls_pair *p, wsk_tls *server, wsk_tls *client, const char *host, uint16_t port,
+                   size_t cut);
 void pair_close(tls_pair *p);
 /* Takes one end's output to the other end. False when there was none. */
 bool pair_move(tls_pair *p, tls_end *from, tls_end *to);

@@ -29,6 +29,9 @@ static const opt_spec specs[] = {
 {.name = "cases", .letter = 'c', .value = "LIST", .type = OPT_LIST, FIELD(cases), .preset = "*",
  .help = "Run these cases: numbers and patterns, separated by commas, such as 1.*,6.2.4. May be "
          "repeated."},
+{.name = "suite", .value = "LIST", .type = OPT_LIST, FIELD(suites), .preset = "autobahn",
+ .help = "Run these suites: all, autobahn, handshake, masking, frames, limits, close, ping, "
+         "compression, time, attacks. --cases adds to them. May be repeated."},
 {.name = "exclude", .letter = 'x', .value = "LIST", .type = OPT_LIST, FIELD(exclude),
  .help = "Leave these out."},
 {.name = "list", .type = OPT_FLAG, FIELD(list),
@@ -80,6 +83,10 @@ static const opt_spec specs[] = {
 {.name = "messages", .letter = 'n', .value = "N", .type = OPT_UINT, FIELD(messages), .min = 1,
  .max = 1000000, .preset = "1000",
  .help = "Send so many messages in 9.7, 9.8, 12.* and 13.*. The report is marked as scaled."},
+{.name = "pid", .value = "PID", .type = OPT_UINT, FIELD(pid), .min = 1, .max = INT32_MAX,
+ .preset = "none",
+ .help = "The process of the server under test on this machine: the cases that ask for it look at "
+         "its memory and its processor time."},
 {.name = "strict", .type = OPT_FLAG, FIELD(strict),
  .help = "Count non-strict, unimplemented and unclean cases as failed."},
 {.name = "compat", .type = OPT_FLAG, FIELD(compat),
@@ -170,6 +177,40 @@ static bool split(words *ret, const char *const *lists, size_t n_lists)
     return true;
 }
 
+/* Puts the patterns of suites behind the words. */
+static bool add_suites(words *ret, const opt_list *lists)
+{
+    words names;
+    if (!split(&names, (const char *const *)lists->at, lists->n)) {
+        cli_error("test", "out of memory");
+        return false;
+    }
+    bool ok = true;
+    for (size_t i = 0; i < names.n && ok; i++) {
+        const char *const *patterns = judge_suite(names.at[i]);
+        size_t n = 0;
+        while (patterns && patterns[n])
+            n++;
+        const char **grown = n ? realloc((void *)ret->at, (ret->n + n) * sizeof *grown) : NULL;
+        if (!patterns)
+            cli_error("test", "there is no suite \"%s\"; there are %s", names.at[i],
+                      judge_suite_names());
+        else if (!grown)
+            cli_error("test", "out of memory");
+        ok = grown;
+        for (size_t k = 0; grown && k < n; k++)
+            grown[ret->n++] = patterns[k];
+        ret->at = grown ? grown : ret->at;
+    }
+    if (ok && names.n == 0 && lists->n > 0) {
+        cli_error("test", "--suite names no suite; there are %s", judge_suite_names());
+        ok = false;
+    }
+    free((void *)names.at);
+    free(names.text);
+    return ok;
+}
+
 static void words_deinit(words *w)
 {
     free((void *)w->at);
@@ -189,7 +230,7 @@ static int print_list(const judge_session *s)
     return fflush(stdout) == 0 ? EXIT_SUCCESS : CLI_EXIT_FAILURE;
 }
 
-static int explain(const char *list)
+static int explain(const char *list, bool serves)
 {
     words ids;
     int code = EXIT_SUCCESS;
@@ -216,7 +257,12 @@ static int explain(const char *list)
             if (!first)
                 putchar('\n');
             first = false;
-            judge_explain(stdout, judge_table_at(t, i), JUDGE_ROLE_CLIENT);
+            const judge_case *c = judge_table_at(t, i);
+            const judge_role role = serves ? JUDGE_ROLE_SERVER : JUDGE_ROLE_CLIENT;
+            judge_explain(stdout, c,
+                          judge_case_has_role(c, role) ? role
+                          : serves                     ? JUDGE_ROLE_CLIENT
+                                                       : JUDGE_ROLE_SERVER);
         }
     }
     words_deinit(&ids);
@@ -460,6 +506,7 @@ static int run_with(const test_settings *settings, const judge_spec *spec, const
                                      : NULL},
         .jobs = settings->jobs,
         .messages = settings->messages,
+        .pid = (int)settings->pid,
         .compat = settings->compat,
         .report = {.outdir = settings->no_report ? NULL : outdir,
                    .tap = settings->tap ? stdout : NULL,
@@ -548,6 +595,8 @@ static int with_spec(const test_settings *settings, const opt_list *urls)
     else if (settings->cases.n > 0 && cases.n == 0) {
         cli_error("test", "--cases names no case; --list shows all of them");
         code = CLI_EXIT_USAGE;
+    } else if (!add_suites(&cases, &settings->suites)) {
+        code = CLI_EXIT_USAGE;
     } else if ((settings->junit && !can_write(settings->junit)) ||
                (settings->json && strcmp(settings->json, "-") != 0 &&
                 !(lines = open_lines(settings->json))))
@@ -579,12 +628,13 @@ static int run_test(int argc, char **argv)
     else if (parsed == OPT_RUN && settings.insecure && settings.ca)
         cli_error("test", "--insecure and --ca contradict each other");
     else if (parsed == OPT_RUN && settings.explain)
-        code = explain(settings.explain);
+        code = explain(settings.explain, settings.serve);
     else if (parsed == OPT_RUN && settings.rebuild)
         code = rebuild(&settings);
     else if (parsed == OPT_RUN)
         code = with_spec(&settings, &urls);
     opt_list_deinit(&settings.cases);
+    opt_list_deinit(&settings.suites);
     opt_list_deinit(&settings.exclude);
     opt_list_deinit(&settings.protocols);
     opt_list_deinit(&settings.server_options);

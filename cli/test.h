@@ -10,7 +10,7 @@
 
 typedef struct test_settings {
     const char *spec;
-    opt_list cases, exclude;
+    opt_list cases, suites, exclude;
     bool list;
     const char *explain;
     bool serve, then_exit;
@@ -25,6 +25,7 @@ typedef struct test_settings {
 
     uint32_t jobs;
     uint32_t messages;
+    uint32_t pid; /* of the server under test; 0: not known */
     bool compat;
     bool strict;
 

@@ -20,6 +20,13 @@ typedef enum judge_role {
     JUDGE_ROLE_SERVER = 1, /* tests a client */
 } judge_role;
 
+/* Who can be tested by a case. */
+typedef enum judge_audience {
+    JUDGE_FOR_BOTH = 0,
+    JUDGE_FOR_SERVERS,
+    JUDGE_FOR_CLIENTS,
+} judge_audience;
+
 /* Octets described, not stored: `len` octets at `lit`, repeated and cut to exactly `total`. */
 typedef struct judge_blob {
     const char *lit;
@@ -40,7 +47,27 @@ typedef enum judge_op {
     JUDGE_STEP_CLOSE_AFTER, /* after `seconds` close it with an empty close frame */
     JUDGE_STEP_LOG,         /* wire log on (code 1) or off (0) */
     JUDGE_STEP_ECHO,        /* the case's echo loop begins */
+    /* From here on: what the categories from 14 up need. */
+    JUDGE_STEP_HTTP,  /* text of a handshake, see judge_hello; in writes of `chop` */
+    JUDGE_STEP_RAW,   /* octets as they are, neither framed nor masked; in writes of `chop` */
+    JUDGE_STEP_FLOOD, /* `count` times the frame, made only as the peer takes them */
+    JUDGE_STEP_SPILL, /* behind a HEADER: `blob.total` octets, made only as the peer takes them */
+    JUDGE_STEP_AWAIT, /* until `count` messages and pongs came in all, for `seconds` at most */
+    JUDGE_STEP_AWAIT_OCTETS, /* until `count` octets came since the handshake, likewise */
+    JUDGE_STEP_PROOF, /* what was sent so far proves the fault: the time of close.soon begins */
+    JUDGE_STEP_FIN,   /* half-close: no more is sent, what comes is still read */
+    JUDGE_STEP_RESET, /* the end: TCP is reset */
+    JUDGE_STEP_READ,  /* code 0: reads nothing from now on; 1: again; 2: `chop` octets each time,
+                         every `seconds` */
 } judge_op;
+
+/* How a frame deviates from what the role sends. */
+typedef enum judge_mask {
+    JUDGE_MASK_BY_ROLE = 0, /* random for a client, none for a server */
+    JUDGE_MASK_NONE,
+    JUDGE_MASK_RANDOM,
+    JUDGE_MASK_ZERO, /* the bit is set, the key is 0 */
+} judge_mask;
 
 typedef struct judge_step {
     judge_op op;
@@ -53,6 +80,9 @@ typedef struct judge_step {
     int code;
     double seconds;
     char tag;
+    judge_mask mask; /* FRAME, HEADER, FLOOD */
+    uint8_t form;    /* ... length in 16 or 64 bits whatever it is; 0: the shortest form */
+    uint64_t count;
     judge_blob blob;
 } judge_step;
 
@@ -66,6 +96,7 @@ typedef enum judge_rule {
     JUDGE_RULE_ROUND_TRIPS, /* echo.count messages, one at a time */
     JUDGE_RULE_DEFLATE,     /* the same through permessage-deflate, windows over a corpus */
     JUDGE_RULE_FRAMES_SENT, /* events, and the judge's own count of frames sent */
+    JUDGE_RULE_HELLO, /* what became of the handshake of `hello`, and the events if it opened */
 } judge_rule;
 
 typedef struct judge_event_row {
@@ -81,6 +112,48 @@ typedef struct judge_ending {
     judge_event_row event[10];
 } judge_ending;
 
+/* What may become of a handshake, besides a status of HTTP. */
+enum {
+    JUDGE_HELLO_DROPPED = 1, /* TCP is closed without a word */
+    JUDGE_HELLO_2XX = 2,     /* any status of the class; as below */
+    JUDGE_HELLO_3XX = 3,
+    JUDGE_HELLO_4XX = 4,
+    JUDGE_HELLO_5XX = 5,
+    JUDGE_HELLO_SILENT = 6, /* no answer in the time for it, and TCP stays */
+    JUDGE_HELLO_CLOSED = 7, /* of clients: a close frame, where nothing was open */
+    JUDGE_HELLO_OPEN = 101,
+};
+
+/*
+ * A handshake that the case spells out, for JUDGE_RULE_HELLO. Its steps run as soon as TCP stands
+ * (the judge being the client) or the client's request is there (being the server). In their HTTP
+ * texts {target}, {host}, {key}, {accept} (for the key that came, or was sent), {origin},
+ * {protocol} (the first one that was offered) and {fields} (Origin and subprotocols that the user
+ * asked for) are filled in, unless the blob repeats. If the connection is open then, the steps of
+ * the case follow. Of a client that answers an answer, what it sends says what it thought:
+ * a close frame is JUDGE_HELLO_CLOSED, any other octet JUDGE_HELLO_OPEN.
+ */
+typedef struct judge_hello {
+    const judge_step *steps; /* NULL: the ordinary handshake */
+    uint16_t ok[8], lax[8];  /* outcomes that are OK, or NON-STRICT */
+    uint16_t inform[4];      /* ... or for information only; any other is FAILED */
+    const char *fields[2];   /* "Name: value" that a status other than 101 must come with */
+    judge_behavior lacking;  /* what it is without them; 0: FAILED */
+    bool must_close;         /* after such a status TCP is to be closed */
+    judge_behavior left;     /* what it is if it is not; 0: FAILED */
+    double soon;             /* an answer later than so many seconds is NON-STRICT; 0: never */
+    double seconds;          /* time for an answer; 0: openHandshakeTimeout, of clients 2 */
+    bool any_reply;          /* the answer is not checked beyond its status */
+} judge_hello;
+
+/* The peer must have got over the case: see judge_vitality in result.h. */
+typedef struct judge_survival {
+    bool after;    /* an ordinary connection is answered within vitalitySeconds afterwards */
+    double during; /* and one that is made so many seconds into the case; 0: none */
+    uint32_t kib;  /* with --pid: its memory may grow by so much; 0: not looked at */
+    bool idle;     /* with --pid: its processor time stands still within a second afterwards */
+} judge_survival;
+
 /* Parameters of the extension that are asked for (12.*, 13.*), see judge_case.echo. */
 typedef struct judge_deflate_row {
     bool no_context_takeover; /* of the peer's direction */
@@ -95,15 +168,26 @@ typedef struct judge_case {
     const char *reference;   /* "RFC 6455 8.1" */
     const judge_step *steps; /* the last one is JUDGE_STEP_END */
     judge_rule rule;
-    judge_ending ending[2];
+    judge_ending ending[3];
     struct {
-        int codes[4];
+        int codes[6];
         uint8_t n_codes;
         bool closed_by_me;
         bool require_clean;
         bool wrong_endpoint_fatal;
         bool suppress; /* no close of the judge's own when the events are complete */
+        int lax[4];    /* codes that make it NON-STRICT, from the first 0 on none */
+        /* TCP dropped by the peer without a close frame is: 0 as good as a close, or
+         * JUDGE_NON_STRICT, or JUDGE_UNCLEAN, which fails the case. */
+        judge_behavior dropped;
+        /* Seconds from the PROOF step to the peer's close, or its dropping of TCP: more than
+         * `soon` is NON-STRICT, more than `late` FAILED; 0: no limit. */
+        double soon, late;
     } close;
+    judge_audience audience;
+    judge_hello hello;
+    judge_survival survival;
+    uint32_t receive_buffer; /* of the judge's socket; 0: as the system has it */
     bool report_time, report_ratio;
     struct {
         bool binary;
@@ -117,16 +201,25 @@ typedef struct judge_case {
         judge_deflate_row offers[3];
     } echo;
     uint64_t auto_fragment; /* every message is sent in frames of so many octets */
-    unsigned weight;        /* 0 light, 1 moves megabytes, 2 thousands of compressed messages */
+    unsigned weight;        /* 0 light, 1 moves megabytes, 2 thousands of compressed messages,
+                               3 an attack: nothing else runs meanwhile */
     int index;              /* from 1, in the order of the suite */
 } judge_case;
 
-/* All cases, in numeric order. Rows and their strings live as long as the table. */
+/* Categories from 14 up are no part of Autobahn's suite. */
+bool judge_case_is_extra(const judge_case *c);
+/* True if the judge can play that role in it. */
+bool judge_case_has_role(const judge_case *c, judge_role role);
+
+/* All cases, in numeric order: Autobahn's first. Rows and their strings live as long as the table.
+ */
 typedef struct judge_table judge_table;
 /* NULL when there is no memory. */
 judge_table *judge_table_new(void);
 void judge_table_free(judge_table *t);
 size_t judge_table_count(const judge_table *t);
+/* How many of them are Autobahn's: 517. */
+size_t judge_table_count_autobahn(const judge_table *t);
 const judge_case *judge_table_at(const judge_table *t, size_t i);
 /* NULL if there is none. */
 const judge_case *judge_table_find(const judge_table *t, const char *id);
@@ -136,12 +229,19 @@ const char *judge_category_title(const char *id);
 
 /*
  * Selects by Autobahn's rules: a pattern with '*' is a prefix ("1.*", "1[23].*"), one without is
- * an id; the result is sorted numerically and has no doubles. `selected` has judge_table_count
- * elements. Returns how many are selected, or -1 for an id that does not exist (*ret_bad is it).
+ * an id; the result is sorted numerically and has no doubles. Categories from 14 up are selected by
+ * those patterns alone that spell their number out ("14.*", "1[45].*", but neither "*" nor "1*").
+ * `selected` has judge_table_count elements. Returns how many are selected, or -1 for an id that
+ * does not exist (*ret_bad is it).
  */
 int judge_select(const judge_table *t, const char *const *patterns, size_t n,
                  const char *const *exclude, size_t n_exclude, bool *selected,
                  const char **ret_bad);
+/* A suite by its name ("all", "autobahn", "handshake", ...): its patterns, NULL behind the last.
+ * NULL if there is none of that name. */
+const char *const *judge_suite(const char *name);
+/* All of the names, with commas. */
+const char *judge_suite_names(void);
 /* The same translation, but the whole text must match ("exclude-agent-cases"). */
 bool judge_pattern_matches_whole(const char *pattern, const char *text);
 

@@ -95,6 +95,74 @@
     {                                                                                              \
         .op = JUDGE_STEP_ECHO                                                                      \
     }
+/* Text of a handshake; octets as they are. */
+#define HTTP(...)                                                                                  \
+    {                                                                                              \
+        .op = JUDGE_STEP_HTTP, .blob = __VA_ARGS__                                                 \
+    }
+#define HTTP_CHOP(n, ...)                                                                          \
+    {                                                                                              \
+        .op = JUDGE_STEP_HTTP, .chop = (n), .blob = __VA_ARGS__                                    \
+    }
+#define RAW(...)                                                                                   \
+    {                                                                                              \
+        .op = JUDGE_STEP_RAW, .blob = __VA_ARGS__                                                  \
+    }
+#define RAW_CHOP(n, ...)                                                                           \
+    {                                                                                              \
+        .op = JUDGE_STEP_RAW, .chop = (n), .blob = __VA_ARGS__                                     \
+    }
+/* n times the frame. */
+#define FLOOD(octet, n, ...)                                                                       \
+    {                                                                                              \
+        .op = JUDGE_STEP_FLOOD, .first = (octet), .count = (n), .blob = __VA_ARGS__                \
+    }
+#define SPILL(...)                                                                                 \
+    {                                                                                              \
+        .op = JUDGE_STEP_SPILL, .blob = __VA_ARGS__                                                \
+    }
+/* A frame, or the header of one, whose mask or length deviates: .mask = ..., .form = ... */
+#define ODD_FRAME(octet, deviation, ...)                                                           \
+    {                                                                                              \
+        .op = JUDGE_STEP_FRAME, .first = (octet), deviation, .blob = __VA_ARGS__                   \
+    }
+#define ODD_HEADER(octet, deviation, n)                                                            \
+    {                                                                                              \
+        .op = JUDGE_STEP_HEADER, .first = (octet), deviation, .blob = { "", 0, (n) }               \
+    }
+#define AWAIT(n, s)                                                                                \
+    {                                                                                              \
+        .op = JUDGE_STEP_AWAIT, .count = (n), .seconds = (s)                                       \
+    }
+#define AWAIT_OCTETS(n, s)                                                                         \
+    {                                                                                              \
+        .op = JUDGE_STEP_AWAIT_OCTETS, .count = (n), .seconds = (s)                                \
+    }
+#define PROOF                                                                                      \
+    {                                                                                              \
+        .op = JUDGE_STEP_PROOF                                                                     \
+    }
+#define HALF_CLOSE                                                                                 \
+    {                                                                                              \
+        .op = JUDGE_STEP_FIN                                                                       \
+    }
+#define RESET                                                                                      \
+    {                                                                                              \
+        .op = JUDGE_STEP_RESET                                                                     \
+    }
+#define READ_NOTHING                                                                               \
+    {                                                                                              \
+        .op = JUDGE_STEP_READ, .code = 0                                                           \
+    }
+#define READ_AGAIN                                                                                 \
+    {                                                                                              \
+        .op = JUDGE_STEP_READ, .code = 1                                                           \
+    }
+/* n octets every s seconds */
+#define READ_SLOWLY(n, s)                                                                          \
+    {                                                                                              \
+        .op = JUDGE_STEP_READ, .code = 2, .chop = (n), .seconds = (s)                              \
+    }
 #define STEPS(...)                                                                                 \
     (const judge_step[])                                                                           \
     {                                                                                              \
@@ -107,6 +175,10 @@
 #define GOT_TEXT(...)                                                                              \
     {                                                                                              \
         JUDGE_EVENT_MESSAGE, false, __VA_ARGS__                                                    \
+    }
+#define GOT_BINARY(...)                                                                            \
+    {                                                                                              \
+        JUDGE_EVENT_MESSAGE, true, __VA_ARGS__                                                     \
     }
 #define GOT_PONG(...)                                                                              \
     {                                                                                              \
@@ -157,5 +229,15 @@ void judge_cases_09(judge_builder *b);
 void judge_cases_10(judge_builder *b);
 void judge_cases_12(judge_builder *b);
 void judge_cases_13(judge_builder *b);
+void judge_cases_14(judge_builder *b);
+void judge_cases_15(judge_builder *b);
+void judge_cases_16(judge_builder *b);
+void judge_cases_17(judge_builder *b);
+void judge_cases_18(judge_builder *b);
+void judge_cases_19(judge_builder *b);
+void judge_cases_20(judge_builder *b);
+void judge_cases_21(judge_builder *b);
+void judge_cases_22(judge_builder *b);
+void judge_cases_23(judge_builder *b);
 
 #endif

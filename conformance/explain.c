@@ -34,6 +34,96 @@ static void put_octets(FILE *out, const char *lit, size_t len, uint64_t total)
         fprintf(out, " (%llu octet%s)", (unsigned long long)total, total == 1 ? "" : "s");
 }
 
+static void put_frame(FILE *out, const judge_step *s);
+
+/* Where the header of a frame is not what the role would send. */
+static void put_deviation(FILE *out, const judge_step *s)
+{
+    static const char *const masks[] = {"", ", not masked", ", masked", ", masked with the key 0"};
+
+    fputs(masks[s->mask], out);
+    if (s->form != 0)
+        fprintf(out, ", its length in %u bits", s->form);
+}
+
+/* Text of a handshake, without what a terminal would obey. */
+static void put_http(FILE *out, const judge_step *s)
+{
+    const judge_blob *b = &s->blob;
+
+    fputs(b->total == b->len ? "\"" : "so often \"", out);
+    for (size_t i = 0; i < b->len; i++) {
+        const unsigned char c = (unsigned char)b->lit[i];
+
+        if (c == '\r')
+            fputs("\\r", out);
+        else if (c == '\n')
+            fputs(i + 1 < b->len ? "\\n\"\n      \"" : "\\n", out);
+        else if (c < 0x20 || c >= 0x7f)
+            fprintf(out, "\\x%02x", c);
+        else
+            fputc(c, out);
+    }
+    fputc('"', out);
+    if (b->total != b->len)
+        fprintf(out, " that it is %llu octets", (unsigned long long)b->total);
+    if (s->chop > 0)
+        fprintf(out, ", in writes of %u octet%s", s->chop, s->chop == 1 ? "" : "s");
+    if (s->sync)
+        fputs(", a write of its own", out);
+}
+
+/* Steps of the categories from 14 up. */
+static void put_extra(FILE *out, const judge_step *s)
+{
+    static const char *const reads[] = {"from here on read nothing", "read again", NULL};
+    const unsigned long long count = (unsigned long long)s->count;
+
+    switch (s->op) {
+    case JUDGE_STEP_HTTP:
+        put_http(out, s);
+        break;
+    case JUDGE_STEP_RAW:
+        fputs("as they are the octets ", out);
+        put_octets(out, s->blob.lit, s->blob.len, s->blob.total);
+        if (s->chop > 0)
+            fprintf(out, ", in writes of %u octet%s", s->chop, s->chop == 1 ? "" : "s");
+        break;
+    case JUDGE_STEP_FLOOD:
+        fprintf(out, "%llu times: ", count);
+        put_frame(out, s);
+        break;
+    case JUDGE_STEP_SPILL:
+        fputs("as the peer takes them, the octets ", out);
+        put_octets(out, s->blob.lit, s->blob.len, s->blob.total);
+        break;
+    case JUDGE_STEP_AWAIT:
+        fprintf(out, "wait until %llu message%s or pong%s came, %g s at most", count,
+                count == 1 ? "" : "s", count == 1 ? "" : "s", s->seconds);
+        break;
+    case JUDGE_STEP_AWAIT_OCTETS:
+        fprintf(out, "wait until %llu octets came, %g s at most", count, s->seconds);
+        break;
+    case JUDGE_STEP_PROOF:
+        fputs("(what was sent so far proves the fault: the time begins)", out);
+        break;
+    case JUDGE_STEP_FIN:
+        fputs("half-close TCP, and read on", out);
+        break;
+    case JUDGE_STEP_RESET:
+        fputs("reset TCP", out);
+        break;
+    case JUDGE_STEP_READ:
+        if (s->code < 2)
+            fputs(reads[s->code], out);
+        else
+            fprintf(out, "from here on read %u octets every %g s", s->chop, s->seconds);
+        break;
+    default:
+        break;
+    }
+}
+
 static void put_frame(FILE *out, const judge_step *s)
 {
     const unsigned rsv = s->first >> 4 & 7;
@@ -50,6 +140,7 @@ static void put_frame(FILE *out, const judge_step *s)
         fprintf(out, ", in writes of %u octet%s", s->chop, s->chop == 1 ? "" : "s");
     if (s->sync)
         fputs(", a write of its own", out);
+    put_deviation(out, s);
 }
 
 static void put_close(FILE *out, const judge_step *s)
@@ -139,6 +230,7 @@ static void put_step(FILE *out, const judge_case *c, const judge_step *s)
         fprintf(out, "the header of a %s frame%s that announces %llu octets",
                 judge_opcode_name(s->first & 15), s->first & 0x80 ? "" : ", no FIN",
                 (unsigned long long)s->blob.total);
+        put_deviation(out, s);
         break;
     case JUDGE_STEP_OCTETS:
         fputs("of its payload ", out);
@@ -159,10 +251,95 @@ static void put_step(FILE *out, const judge_case *c, const judge_step *s)
     case JUDGE_STEP_ECHO:
         put_loop(out, c);
         break;
+    case JUDGE_STEP_HTTP:
+    case JUDGE_STEP_RAW:
+    case JUDGE_STEP_FLOOD:
+    case JUDGE_STEP_SPILL:
+    case JUDGE_STEP_AWAIT:
+    case JUDGE_STEP_AWAIT_OCTETS:
+    case JUDGE_STEP_PROOF:
+    case JUDGE_STEP_FIN:
+    case JUDGE_STEP_RESET:
+    case JUDGE_STEP_READ:
+        put_extra(out, s);
+        break;
     case JUDGE_STEP_LOG:
     case JUDGE_STEP_END:
         break;
     }
+}
+
+/* What may become of a handshake. */
+static void put_outcomes(FILE *out, const char *verdict, const uint16_t *list, size_t n,
+                         judge_role role)
+{
+    const bool server = role == JUDGE_ROLE_CLIENT;
+    const char *comma = "";
+
+    if (list[0] == 0)
+        return;
+    fprintf(out, "  %s: ", verdict);
+    for (size_t i = 0; i < n && list[i] != 0; i++, comma = ", or ") {
+        fputs(comma, out);
+        switch (list[i]) {
+        case JUDGE_HELLO_DROPPED:
+            fputs(server ? "TCP closed without an answer" : "the client closes TCP", out);
+            break;
+        case JUDGE_HELLO_SILENT:
+            fputs(server ? "no answer" : "nothing comes, TCP stays", out);
+            break;
+        case JUDGE_HELLO_CLOSED:
+            fputs("a close frame", out);
+            break;
+        case JUDGE_HELLO_OPEN:
+            fputs(server ? "the connection is opened (101)" : "the client goes on", out);
+            break;
+        default:
+            if (list[i] < 10)
+                fprintf(out, "status %uxx", list[i]);
+            else
+                fprintf(out, "status %u", list[i]);
+        }
+    }
+    fputc('\n', out);
+}
+
+static void put_hello(FILE *out, const judge_hello *h, judge_role role)
+{
+    put_outcomes(out, "OK", h->ok, WSK__COUNT(h->ok), role);
+    put_outcomes(out, "NON-STRICT", h->lax, WSK__COUNT(h->lax), role);
+    put_outcomes(out, "INFORMATIONAL", h->inform, WSK__COUNT(h->inform), role);
+    for (size_t i = 0; i < WSK__COUNT(h->fields) && h->fields[i] != NULL; i++)
+        fprintf(out, "  A status other than 101 %s come with \"%s\".\n",
+                h->lacking == JUDGE_FAILED ? "must" : "should", h->fields[i]);
+    if (h->must_close)
+        fprintf(out, "  After such a status TCP %s be closed.\n",
+                h->left == JUDGE_FAILED ? "must" : "should");
+    if (h->soon > 0)
+        fprintf(out, "  An answer later than %g s is NON-STRICT.\n", h->soon);
+}
+
+/* What is asked of the close, and of the peer afterwards, beyond Autobahn's rules. */
+static void put_limits(FILE *out, const judge_case *c)
+{
+    for (size_t i = 0; i < WSK__COUNT(c->close.lax) && c->close.lax[i] != 0; i++)
+        fprintf(out, "; code %d is NON-STRICT", c->close.lax[i]);
+    if (c->close.dropped != JUDGE_FAILED)
+        fprintf(out, "; TCP dropped without a close frame %s",
+                c->close.dropped == JUDGE_UNCLEAN ? "fails the case" : "is NON-STRICT");
+    if (c->close.soon > 0)
+        fprintf(out, "; later than %g s is NON-STRICT", c->close.soon);
+    if (c->close.late > 0)
+        fprintf(out, "; later than %g s fails the case", c->close.late);
+    if (c->survival.during > 0)
+        fprintf(out, "\n  Meanwhile, after %g s, an ordinary connection is answered",
+                c->survival.during);
+    if (c->survival.after)
+        fputs("\n  Afterwards an ordinary connection is answered", out);
+    if (c->survival.kib > 0)
+        fprintf(out, "\n  With --pid: memory grows by no more than %u KiB", c->survival.kib);
+    if (c->survival.idle)
+        fputs("\n  With --pid: the process is idle again within a second", out);
 }
 
 static void put_ending(FILE *out, const judge_ending *e)
@@ -211,6 +388,13 @@ void judge_explain(FILE *out, const judge_case *c, judge_role role)
     fprintf(out, "%s  %s\n\n", c->id, c->title);
     put_offers(out, c, role);
     fputs("Sent:\n", out);
+    for (const judge_step *s = c->hello.steps; s && s->op != JUDGE_STEP_END; s++) {
+        fprintf(out, "  %2u. ", ++n);
+        put_step(out, c, s);
+        fputc('\n', out);
+    }
+    if (c->hello.steps != NULL && c->steps->op != JUDGE_STEP_END)
+        fputs("  and if the connection is open then:\n", out);
     for (const judge_step *s = c->steps; s->op != JUDGE_STEP_END; s++) {
         if (s->op == JUDGE_STEP_LOG)
             continue;
@@ -222,7 +406,10 @@ void judge_explain(FILE *out, const judge_case *c, judge_role role)
         fprintf(out, "  %2u. as soon as the outcome is certain: close frame with code %d\n", ++n,
                 c->close.codes[0]);
     fputs("\nAccepted:\n", out);
-    for (size_t i = 0; i < 2; i++) {
+    put_hello(out, &c->hello, role);
+    if (c->rule == JUDGE_RULE_HELLO && c->ending[0].behavior != JUDGE_FAILED)
+        fputs("  and on an open connection\n", out);
+    for (size_t i = 0; i < WSK__COUNT(c->ending); i++) {
         if (c->ending[i].behavior != JUDGE_FAILED)
             put_ending(out, &c->ending[i]);
     }
@@ -233,6 +420,11 @@ void judge_explain(FILE *out, const judge_case *c, judge_role role)
         fputs("  Whatever happens is for information only.\n", out);
     if (c->rule == JUDGE_RULE_FRAMES_SENT)
         fputs("  and the judge itself has sent exactly the frames above\n", out);
+    if (c->rule == JUDGE_RULE_HELLO && c->close.n_codes == 0) {
+        put_limits(out, c);
+        fprintf(out, "\nWhy: %s\n%s\n", c->reference, c->expectation);
+        return;
+    }
     fprintf(out, "  Close: begun by the %s; code ", c->close.closed_by_me ? "judge" : "peer");
     for (size_t i = 0; i < c->close.n_codes; i++)
         fprintf(out, "%s%d", i > 0 ? ", " : "", c->close.codes[i]);
@@ -242,5 +434,6 @@ void judge_explain(FILE *out, const judge_case *c, judge_role role)
           out);
     if (c->close.wrong_endpoint_fatal)
         fputs("; if the wrong side closes, the case fails", out);
+    put_limits(out, c);
     fprintf(out, "\n\nWhy: %s\n%s\n", c->reference, c->expectation);
 }

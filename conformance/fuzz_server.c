@@ -50,6 +50,7 @@ typedef struct conn {
     void *listener; /* NULL; tells it from a listener in an event */
     judge_link link;
     conn_state state;
+    bool watched;
     uint32_t events;
     int64_t until;
     char from[80]; /* "tcp4:127.0.0.1:1234" */
@@ -129,12 +130,14 @@ static void WSK_PRINTF(2, 3) say(const judge_fuzz *f, const char *fmt, ...)
 
 static void watch(judge_fuzz *f, conn *c)
 {
-    uint32_t events = judge_link_events(&c->link);
+    bool deaf = c->state == CONN_PEER && judge_peer_appetite(c->peer) == 0;
+    uint32_t events = judge_link_events(&c->link) & (deaf ? ~(uint32_t)EPOLLIN : UINT32_MAX);
     struct epoll_event e = {.events = events, .data.ptr = c};
-    if (c->state == CONN_GONE || c->events == events)
+    if (c->state == CONN_GONE || (c->watched && c->events == events))
         return;
-    epoll_ctl(f->epoll, c->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, c->link.fd, &e);
+    epoll_ctl(f->epoll, !c->watched ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, c->link.fd, &e);
     c->events = events;
+    c->watched = true;
 }
 
 static void drop(judge_fuzz *f, conn *c)
@@ -143,7 +146,7 @@ static void drop(judge_fuzz *f, conn *c)
         return;
     if (c->is_last)
         f->ended = true;
-    if (c->events)
+    if (c->watched)
         epoll_ctl(f->epoll, EPOLL_CTL_DEL, c->link.fd, NULL);
     judge_link_close(&c->link);
     judge_peer_free(c->peer);
@@ -378,6 +381,8 @@ static void begin_peer(judge_fuzz *f, conn *c, int64_t now)
         return;
     }
     c->state = CONN_PEER;
+    if (is_case && setup.test->receive_buffer > 0)
+        judge_link_narrow(&c->link, setup.test->receive_buffer);
     if (is_case)
         say(f, "Running test case ID %s for agent %s from peer %s", c->query.test->id,
             c->query.agent, c->from);
@@ -448,6 +453,8 @@ static void finish_peer(judge_fuzz *f, conn *c, int64_t now)
     }
     judge_peer_free(c->peer);
     c->peer = NULL;
+    if (how == JUDGE_DROP_RESET)
+        judge_link_reset(&c->link);
     if (how == JUDGE_DROP_GRACEFUL && c->link.fd >= 0)
         linger(f, c, now);
     else
@@ -485,6 +492,7 @@ static void pump(judge_fuzz *f, conn *c, int64_t now)
     size_t n;
     if (c->query.act == FUZZ_COMMANDS)
         run_commands(c, now);
+    judge_peer_clock(c->peer, now);
     while ((n = judge_peer_output(c->peer, &data)) > 0) {
         long sent = c->deaf ? (long)n : judge_link_write(&c->link, data, n);
         if (sent == JUDGE_LINK_AGAIN)
@@ -492,6 +500,7 @@ static void pump(judge_fuzz *f, conn *c, int64_t now)
         if (sent < 0) {
             /* The client may have closed, but its last words may still be there to be read. */
             c->deaf = true;
+            judge_peer_cannot_write(c->peer);
             continue;
         }
         judge_peer_wrote(c->peer, (size_t)sent);
@@ -500,8 +509,11 @@ static void pump(judge_fuzz *f, conn *c, int64_t now)
     }
     if (judge_peer_is_done(c->peer))
         finish_peer(f, c, now);
-    else
+    else {
+        if (judge_peer_wants_fin(c->peer))
+            judge_link_finish(&c->link);
         watch(f, c);
+    }
 }
 
 /* ----------------------------------------------------------------------------- listeners -- */
@@ -619,11 +631,14 @@ static void on_link(judge_fuzz *f, conn *c, int64_t now)
         }
     }
     do {
-        long n = judge_link_read(&c->link, f->buf, sizeof f->buf);
+        size_t most = c->state == CONN_PEER ? judge_peer_appetite(c->peer) : SIZE_MAX;
+        long n = judge_link_read(&c->link, f->buf,
+                                 most > 0 && most < sizeof f->buf ? most : sizeof f->buf);
         if (n == JUDGE_LINK_AGAIN)
             break;
         take_read(f, c, n, now);
-    } while (c->state != CONN_GONE && c->link.ssl && SSL_pending(c->link.ssl) > 0);
+    } while (c->state != CONN_GONE && c->link.ssl && SSL_pending(c->link.ssl) > 0 &&
+             (c->state != CONN_PEER || judge_peer_appetite(c->peer) > 0));
     if (c->state != CONN_GONE)
         watch(f, c);
 }
@@ -649,6 +664,9 @@ static void each_turn(judge_fuzz *f, int64_t now)
                 judge_peer_turn(c->peer);
             if (due || paused)
                 pump(f, c, now);
+            if (due && c->state == CONN_PEER && c->link.ssl && SSL_pending(c->link.ssl) > 0 &&
+                judge_peer_appetite(c->peer) > 0)
+                on_link(f, c, now);
         } else if (c->state == CONN_HEAD && now >= c->until && c->in.len > 0) {
             refuse(f, c, 408, "the request did not come to its end", now);
         } else if (c->state != CONN_GONE && now >= c->until) {

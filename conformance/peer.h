@@ -46,6 +46,7 @@ typedef enum judge_drop {
     JUDGE_DROP_NONE,
     JUDGE_DROP_GRACEFUL, /* what is still to be written goes out first */
     JUDGE_DROP_ABORT,
+    JUDGE_DROP_RESET, /* with a reset of TCP */
 } judge_drop;
 
 /* NULL without memory. Times are microseconds of any clock that does not jump. */
@@ -64,6 +65,14 @@ void judge_peer_lost(judge_peer *p, int64_t now);
 size_t judge_peer_output(judge_peer *p, const uint8_t **ret_data);
 /* So many of them were taken. */
 void judge_peer_wrote(judge_peer *p, size_t n);
+/* True, once: nothing is left to be written, and no more will be: half-close. */
+bool judge_peer_wants_fin(judge_peer *p);
+/* How many octets the next read may take at most; 0: none for now. */
+size_t judge_peer_appetite(const judge_peer *p);
+/* It is so late now. */
+void judge_peer_clock(judge_peer *p, int64_t now);
+/* Writing has failed: what is made only as it can be written is not made any more. */
+void judge_peer_cannot_write(judge_peer *p);
 /* True if the next write must wait for a turn of the loop; a new turn has begun. */
 bool judge_peer_paused(const judge_peer *p);
 void judge_peer_turn(judge_peer *p);

@@ -59,6 +59,10 @@ void peer_hello_begin(judge_peer *p)
         nonce[1] = peer_random(p);
         EVP_EncodeBlock((unsigned char *)p->key, (const unsigned char *)nonce, 16);
     }
+    if (p->test->hello.steps != NULL) {
+        peer_greet_begin(p);
+        return;
+    }
     put(p, "GET ");
     put(p, p->setup.resource);
     put(p, " HTTP/1.1\r\n");
@@ -233,6 +237,25 @@ static bool take_answer(judge_peer *p, const char *head, size_t len)
     return true;
 }
 
+/* Where the head ends, from `had` octets on that were there before. */
+static const uint8_t *find_end(judge_peer *p, size_t had)
+{
+    for (;;) {
+        const size_t from = had < 3 ? 0 : had - 3;
+        const uint8_t *end = memmem(p->hello.at + from, p->hello.len - from, "\r\n\r\n", 4);
+        size_t n;
+
+        /* RFC 9110 15.2: any number of interim answers may come first. */
+        if (end == NULL || p->setup.role == JUDGE_ROLE_SERVER || p->hello.len < 12 ||
+            memcmp(p->hello.at, "HTTP/1.1 10", 11) != 0 || p->hello.at[11] == '1')
+            return end;
+        n = (size_t)(end - p->hello.at) + 4;
+        memmove(p->hello.at, p->hello.at + n, p->hello.len - n);
+        p->hello.len -= n;
+        had = 0;
+    }
+}
+
 size_t peer_hello_feed(judge_peer *p, const uint8_t *data, size_t len)
 {
     const size_t had = p->hello.len;
@@ -240,12 +263,19 @@ size_t peer_hello_feed(judge_peer *p, const uint8_t *data, size_t len)
     peer_field server;
     size_t n;
 
+    if (p->greet.head > 0) {
+        peer_greet_rest(p, data, len);
+        return len;
+    }
+    if (p->greet.request != NULL) {
+        peer_greet_octets(p, data);
+        return len;
+    }
     if (!peer_buf_add(p, &p->hello, data, len)) {
         peer_drop(p, JUDGE_DROP_ABORT);
         return len;
     }
-    end = memmem(p->hello.at + (had < 3 ? 0 : had - 3), p->hello.len - (had < 3 ? 0 : had - 3),
-                 "\r\n\r\n", 4);
+    end = find_end(p, had);
     if (end == NULL) {
         if (p->hello.len > MAX_HELLO)
             refuse(p, peer_text(p, "HTTP head longer than %d octets", MAX_HELLO));
@@ -263,8 +293,17 @@ size_t peer_hello_feed(judge_peer *p, const uint8_t *data, size_t len)
         p->agent = server.count > 0 && server.len > 0
                        ? peer_text(p, "%.*s", (int)server.len, server.value)
                        : peer_text(p, "UnknownServer");
-    if (take_answer(p, (const char *)p->hello.at, n))
+    if (p->test->hello.steps != NULL && !peer_greet_answer(p, (const char *)p->hello.at, n)) {
+        const size_t rest = p->hello.len - n;
+
+        p->hello.len = n;
+        if (rest > 0)
+            peer_greet_rest(p, data + len - rest, rest);
+        return len;
+    }
+    if (p->test->hello.any_reply || take_answer(p, (const char *)p->hello.at, n))
         peer_open(p);
-    p->hello.len = n;
-    return n - had;
+    n = p->hello.len - n;
+    p->hello.len = 0;
+    return len - n;
 }

@@ -36,6 +36,10 @@ typedef enum timer_kind {
     TIMER_CLOSE,
     TIMER_WAIT,
     TIMER_STALL,
+    TIMER_AWAIT,
+    TIMER_READ,
+    TIMER_ANSWER, /* of a handshake that the case spells out */
+    TIMER_LEFT,   /* it was refused, but TCP stays */
     TIMER_AUTO_PING,
     TIMER_AUTO_PONG,
 } timer_kind;
@@ -92,7 +96,8 @@ struct judge_peer {
     uint64_t random; /* state of the generator of masks and keys */
     int64_t now, begun, opened, over;
     int64_t started_ms;
-    size_t step; /* next step of the case */
+    const judge_step *script; /* the steps of the case, or before them of its handshake */
+    size_t step;              /* the next one */
     peer_timer timers[MAX_TIMERS];
     size_t n_timers;
     uint64_t timer_seq;
@@ -106,6 +111,7 @@ struct judge_peer {
     bool paused;
     uint8_t mask[4]; /* of the frame whose octets come in steps */
     uint64_t mask_at;
+    bool masking;
 
     /* handshake */
     peer_buf hello;
@@ -154,14 +160,53 @@ struct judge_peer {
         int64_t moved; /* when an octet last moved */
     } echo;
     judge_behavior behavior;
-    char *verdict; /* the sentence of an echo loop */
+    char *verdict; /* the sentence of an echo loop, or of a handshake */
+
+    /* a handshake that the case spells out */
+    struct {
+        bool scripted; /* its steps run */
+        bool through;  /* ... have run */
+        int outcome;   /* see judge_hello; 0: none yet */
+        bool left;     /* TCP stayed behind a refusal */
+        bool again;    /* a second answer came */
+        bool lacking;  /* a field of it was not there */
+        size_t head;   /* octets of the head of the refusal */
+        peer_buf said; /* what the judge sent, for the report */
+        char *request; /* of a client: the head, for what the texts take from it */
+        int64_t sent_at, answered_at;
+    } greet;
+
+    /* steps of the categories from 14 up */
+    struct {
+        const judge_step *step; /* NULL: none */
+        uint64_t left;          /* frames, or octets */
+    } flood;
+    struct {
+        bool on;
+        uint64_t events, octets;
+    } await;
+    struct {
+        bool on;
+        uint64_t at;   /* octets written */
+        int64_t time;  /* when they were; 0: not yet */
+        int64_t ended; /* when the peer closed or dropped; 0: it did not */
+    } proof;
+    uint64_t queued_octets, written_octets, came_octets;
+    struct {
+        bool pause, slow;
+        size_t appetite; /* octets of a read, when slow */
+        double every;
+    } reading;
+    bool wants_fin;
+    bool got_close;
 
     stat_map rx_octets, tx_octets;
     uint64_t rx_frames[16], tx_frames[16];
     judge_traffic traffic;
 };
 
-/* peer.c */
+/* peer_life.c */
+void peer_run_steps(judge_peer *p);
 void peer_fail(judge_peer *p, unsigned code, const char *reason);
 void peer_drop(judge_peer *p, judge_drop how);
 void peer_open(judge_peer *p);
@@ -186,8 +231,10 @@ void peer_send_compressed(judge_peer *p, uint8_t opcode, const uint8_t *data, si
                           uint64_t fragment);
 /* code -1: none. `reply`: the answer to the peer's close. */
 void peer_send_close(judge_peer *p, int code, const uint8_t *reason, size_t len, bool reply);
-void peer_send_header(judge_peer *p, uint8_t first, uint64_t len);
+void peer_send_header(judge_peer *p, const judge_step *s);
 void peer_send_part(judge_peer *p, const judge_blob *blob);
+/* Octets as they are. */
+void peer_send_raw(judge_peer *p, const judge_blob *blob, size_t chop, bool sync);
 void peer_write(judge_peer *p, const uint8_t *data, size_t len, size_t chop, bool sync);
 
 /* peer_receive.c */
@@ -197,6 +244,40 @@ void peer_receive(judge_peer *p, const uint8_t *data, size_t len);
 void peer_hello_begin(judge_peer *p);
 /* Returns how many octets of a read belong to the handshake. */
 size_t peer_hello_feed(judge_peer *p, const uint8_t *data, size_t len);
+
+/* peer_script.c: the steps of the categories from 14 up */
+/* False: it waits. */
+bool peer_script_step(judge_peer *p, const judge_step *s);
+/* More of a flood, as the output has become empty. */
+void peer_flood(judge_peer *p);
+/* Something came in: perhaps what is waited for. */
+void peer_await_check(judge_peer *p);
+/* Octets were read. */
+void peer_has_read(judge_peer *p);
+/* A close frame of the peer came, or TCP is gone. */
+void peer_ended(judge_peer *p);
+/* Octets were written. */
+void peer_script_wrote(judge_peer *p, size_t n);
+/* Makes the verdict worse, never better. */
+void peer_degrade(judge_peer *p, judge_behavior b, char *why);
+/* Judges what judge_case.close says beyond Autobahn's rules. */
+void peer_judge_limits(judge_peer *p);
+
+/* peer_greet.c: handshakes that cases spell out */
+void peer_greet_begin(judge_peer *p);
+void peer_greet_through(judge_peer *p);
+/* As a client: a head of an answer is there. True: it is to be looked at as any other. */
+bool peer_greet_answer(judge_peer *p, const char *head, size_t len);
+/* As a client: octets behind a refusal. */
+void peer_greet_rest(judge_peer *p, const uint8_t *data, size_t len);
+/* As a server: octets behind the request. */
+void peer_greet_octets(judge_peer *p, const uint8_t *data);
+/* ... have been read. */
+void peer_greet_after(judge_peer *p);
+void peer_greet_lost(judge_peer *p);
+void peer_greet_timer(judge_peer *p, timer_kind kind);
+void peer_greet_verdict(judge_peer *p);
+void peer_greet_text(judge_peer *p, const judge_step *s);
 
 /* peer_request.c */
 /* A whole head, with its empty line: answers it. */
@@ -213,6 +294,9 @@ bool peer_echo_wants_raw(const judge_peer *p);
 
 /* peer_verdict.c */
 void peer_verdict(judge_peer *p);
+/* The events and the close against what the case accepts. */
+void peer_judge_events(judge_peer *p);
+void peer_judge_close(judge_peer *p);
 bool peer_ending_matches(const judge_peer *p, const judge_ending *e);
 
 #endif

@@ -283,7 +283,7 @@ static bool do_step(judge_peer *p, const judge_step *s)
         break;
     }
     case JUDGE_STEP_HEADER:
-        peer_send_header(p, s->first, s->blob.total);
+        peer_send_header(p, s);
         break;
     case JUDGE_STEP_OCTETS:
         peer_send_part(p, &s->blob);
@@ -315,22 +315,39 @@ static bool do_step(judge_peer *p, const judge_step *s)
     case JUDGE_STEP_ECHO:
         peer_echo_begin(p);
         break;
+    case JUDGE_STEP_HTTP:
+    case JUDGE_STEP_RAW:
+    case JUDGE_STEP_FLOOD:
+    case JUDGE_STEP_SPILL:
+    case JUDGE_STEP_AWAIT:
+    case JUDGE_STEP_AWAIT_OCTETS:
+    case JUDGE_STEP_PROOF:
+    case JUDGE_STEP_FIN:
+    case JUDGE_STEP_RESET:
+    case JUDGE_STEP_READ:
+        return peer_script_step(p, s);
     case JUDGE_STEP_END:
         break;
     }
     return true;
 }
 
-static void run_steps(judge_peer *p)
+void peer_run_steps(judge_peer *p)
 {
     while (p->state != PEER_CLOSED && !p->failed) {
-        const judge_step *s = &p->test->steps[p->step];
+        const judge_step *s = &p->script[p->step];
 
-        if (s->op == JUDGE_STEP_END)
+        if (s->op != JUDGE_STEP_END) {
+            p->step++;
+            if (!do_step(p, s))
+                return;
+        } else if (p->greet.scripted) {
+            peer_greet_through(p);
+            if (p->greet.scripted)
+                return;
+        } else {
             return;
-        p->step++;
-        if (!do_step(p, s))
-            return;
+        }
     }
 }
 
@@ -340,6 +357,16 @@ void peer_open(judge_peer *p)
     p->open_done = true;
     p->opened = p->now;
     peer_disarm(p, TIMER_OPEN_HANDSHAKE);
+    if (p->script != p->test->steps) {
+        /* An answer may come before all of the request was sent. */
+        peer_disarm(p, TIMER_WAIT);
+        peer_disarm(p, TIMER_AWAIT);
+        p->flood.step = NULL;
+        p->await.on = false;
+        p->greet.scripted = false;
+        p->script = p->test->steps;
+        p->step = 0;
+    }
     if (p->options.auto_ping_interval > 0)
         peer_arm(p, TIMER_AUTO_PING, p->options.auto_ping_interval, '\0');
 }
@@ -401,7 +428,19 @@ static void fire(judge_peer *p, const peer_timer *t)
             /* A faster peer would not have let it come so far. */
             p->timed_out = p->timed_out || p->n_events > p->test->ending[0].n;
         }
-        run_steps(p);
+        peer_run_steps(p);
+        break;
+    case TIMER_AWAIT:
+        p->await.on = false;
+        p->timed_out = true;
+        peer_run_steps(p);
+        break;
+    case TIMER_READ:
+        p->reading.pause = false;
+        break;
+    case TIMER_ANSWER:
+    case TIMER_LEFT:
+        peer_greet_timer(p, t->kind);
         break;
     case TIMER_STALL:
         peer_echo_stalled(p);
@@ -451,6 +490,7 @@ judge_peer *judge_peer_new(const judge_peer_setup *setup, int64_t now)
     p->setup = *setup;
     p->options = *setup->options;
     p->test = setup->test;
+    p->script = p->test->steps;
     p->now = p->begun = now;
     p->started_ms = utc_ms();
     p->log_on = true;
@@ -492,6 +532,8 @@ void judge_peer_free(judge_peer *p)
     free(p->message.at);
     free(p->fault);
     free(p->verdict);
+    free(p->greet.said.at);
+    free(p->greet.request);
     free(p->rx_octets.at);
     free(p->tx_octets.at);
     free(p);
@@ -500,7 +542,8 @@ void judge_peer_free(judge_peer *p)
 void judge_peer_begin(judge_peer *p, int64_t now)
 {
     p->now = now;
-    if (p->options.open_handshake_timeout > 0)
+    if (p->options.open_handshake_timeout > 0 &&
+        (p->test->hello.steps == NULL || p->setup.role == JUDGE_ROLE_SERVER))
         peer_arm(p, TIMER_OPEN_HANDSHAKE, p->options.open_handshake_timeout, '\0');
     peer_hello_begin(p);
     if (p->failed)
@@ -541,12 +584,19 @@ void judge_peer_feed(judge_peer *p, int64_t now, const uint8_t *data, size_t len
                      p->setup.skip(p->setup.skip_ud, p->test, judge_peer_agent(p));
         if (p->skipped)
             peer_send_close(p, -1, NULL, 0, false);
-        else
-            run_steps(p);
+        else if (p->step == 0)
+            peer_run_steps(p);
     }
     if (p->state == PEER_OPEN)
         p->traffic.in_wire += len - n;
+    p->came_octets += len - n;
+    if (len > n && p->test->hello.steps != NULL && p->setup.role == JUDGE_ROLE_SERVER)
+        peer_greet_octets(p, data + n);
     peer_receive(p, data + n, len - n);
+    if (p->greet.request != NULL)
+        peer_greet_after(p);
+    peer_await_check(p);
+    peer_has_read(p);
     if (p->failed)
         peer_drop(p, JUDGE_DROP_ABORT);
 }
@@ -595,6 +645,9 @@ void judge_peer_lost(judge_peer *p, int64_t now)
     p->now = now;
     if (p->state == PEER_CLOSED)
         return;
+    peer_ended(p);
+    if (p->test->hello.steps != NULL)
+        peer_greet_lost(p);
     if (!p->r.was_clean && p->r.not_clean_reason == NULL)
         not_clean(p, "peer dropped the TCP connection without previous WebSocket closing "
                      "handshake");

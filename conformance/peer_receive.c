@@ -250,6 +250,8 @@ static void closed_by_peer(judge_peer *p, size_t kept)
 {
     const bool had_code = kept >= 2;
 
+    p->got_close = true;
+    peer_ended(p);
     if (had_code) {
         const unsigned code = (unsigned)(p->control[0] << 8 | p->control[1]);
 

@@ -470,6 +470,18 @@ void peer_request_take(judge_peer *p, const char *head, size_t len)
         return;
     }
     key = peer_find_field(head, len, "Sec-WebSocket-Key");
+    if (p->test->hello.steps != NULL) {
+        snprintf(p->key, sizeof(p->key), "%.*s", (int)key.len, key.value);
+        p->greet.request = strndup(head, len);
+        p->failed = p->failed || p->greet.request == NULL;
+        p->skipped = p->setup.skip != NULL &&
+                     p->setup.skip(p->setup.skip_ud, p->test, judge_peer_agent(p));
+        if (p->skipped || p->failed)
+            peer_drop(p, JUDGE_DROP_ABORT);
+        else
+            peer_greet_begin(p);
+        return;
+    }
     if (!peer_accept(key.value, key.len, accept)) {
         p->failed = true;
         return;

@@ -44,6 +44,7 @@ static void commit(judge_peer *p, size_t len, size_t chop, bool sync)
     const bool queued = chop > 0 || sync || queue_busy(p);
     out_run *last = p->run_head < p->n_runs ? &p->runs[p->n_runs - 1] : NULL;
 
+    p->queued_octets += len;
     if (!queued) {
         log_write(p, p->out.at + p->out.len - len, len, false);
         if (last != NULL) {
@@ -75,6 +76,8 @@ size_t judge_peer_output(judge_peer *p, const uint8_t **ret_data)
 {
     out_run *run;
 
+    if (p->flood.step != NULL && p->run_head == p->n_runs && p->drop == JUDGE_DROP_NONE)
+        peer_flood(p);
     if (p->paused || p->run_head == p->n_runs || p->drop == JUDGE_DROP_ABORT)
         return 0;
     run = &p->runs[p->run_head];
@@ -93,6 +96,7 @@ void judge_peer_wrote(judge_peer *p, size_t n)
     out_run *run = &p->runs[p->run_head];
 
     p->echo.moved = p->now;
+    peer_script_wrote(p, n);
     p->out_head += n;
     run->len -= n;
     if (run->queued) {
@@ -118,16 +122,16 @@ void judge_peer_turn(judge_peer *p)
 /* ------------------------------------------------------------------------------ frames -- */
 
 static size_t put_head(uint8_t head[14], uint8_t first, uint64_t len, bool masked,
-                       const uint8_t mask[4])
+                       const uint8_t mask[4], unsigned form)
 {
     const uint8_t bit = masked ? 0x80 : 0;
     size_t n;
 
     head[0] = first;
-    if (len < 126) {
+    if (len < 126 && form == 0) {
         head[1] = (uint8_t)(bit | len);
         n = 2;
-    } else if (len < 65536) {
+    } else if (len < 65536 && form < 64) {
         head[1] = bit | 126;
         head[2] = (uint8_t)(len >> 8);
         head[3] = (uint8_t)len;
@@ -171,11 +175,15 @@ static void log_frame(judge_peer *p, uint8_t first, const uint8_t *shown, uint64
     }
 }
 
-static void random_mask(judge_peer *p, uint8_t mask[4])
+/* Whether a frame of this step is masked, and with what. */
+static bool choose_mask(judge_peer *p, const judge_step *how, uint8_t mask[4])
 {
-    const uint64_t r = peer_random(p);
+    const judge_mask kind = how ? how->mask : JUDGE_MASK_BY_ROLE;
+    const bool masked = kind == JUDGE_MASK_BY_ROLE ? masks(p) : kind != JUDGE_MASK_NONE;
+    const uint64_t r = masked && kind != JUDGE_MASK_ZERO ? peer_random(p) : 0;
 
     memcpy(mask, &r, 4);
+    return masked;
 }
 
 static void mask_in_place(const judge_peer *p, uint8_t *data, size_t len, const uint8_t mask[4],
@@ -216,15 +224,14 @@ static void fill(uint8_t *dst, size_t n, const judge_blob *blob, uint64_t from)
 static void send_piece(judge_peer *p, uint8_t first, const judge_blob *blob, uint64_t from,
                        size_t n, const judge_step *how, bool repeat)
 {
-    const bool masked = masks(p);
-    uint8_t head[14], mask[4] = {0}, *payload;
+    uint8_t head[14], mask[4], *payload;
     size_t n_head;
+    bool masked;
 
     if (p->state == PEER_CLOSED)
         return;
-    if (masked)
-        random_mask(p, mask);
-    n_head = put_head(head, first, n, masked, mask);
+    masked = choose_mask(p, how, mask);
+    n_head = put_head(head, first, n, masked, mask, how ? how->form : 0);
     if (!peer_buf_add(p, &p->out, head, n_head) || !peer_buf_add(p, &p->out, NULL, n))
         return;
     payload = p->out.at + p->out.len - n;
@@ -284,16 +291,16 @@ void peer_send_compressed(judge_peer *p, uint8_t opcode, const uint8_t *data, si
 }
 
 /* 6.4.3, 6.4.4: a header whose payload follows in parts; neither is a frame of the wire log. */
-void peer_send_header(judge_peer *p, uint8_t first, uint64_t len)
+void peer_send_header(judge_peer *p, const judge_step *s)
 {
     uint8_t head[14];
     size_t n;
 
     if (p->state == PEER_CLOSED)
         return;
-    random_mask(p, p->mask);
+    p->masking = choose_mask(p, s, p->mask);
     p->mask_at = 0;
-    n = put_head(head, first, len, masks(p), p->mask);
+    n = put_head(head, s->first, s->blob.total, p->masking, p->mask, s->form);
     peer_write(p, head, n, 0, false);
 }
 
@@ -304,10 +311,20 @@ void peer_send_part(judge_peer *p, const judge_blob *blob)
     if (p->state == PEER_CLOSED || !peer_buf_add(p, &p->out, NULL, n))
         return;
     fill(p->out.at + p->out.len - n, n, blob, 0);
-    if (masks(p))
+    if (p->masking)
         mask_in_place(p, p->out.at + p->out.len - n, n, p->mask, (unsigned)(p->mask_at & 3));
     p->mask_at += n;
     commit(p, n, 0, false);
+}
+
+void peer_send_raw(judge_peer *p, const judge_blob *blob, size_t chop, bool sync)
+{
+    const size_t n = (size_t)blob->total;
+
+    if (p->state == PEER_CLOSED || n == 0 || !peer_buf_add(p, &p->out, NULL, n))
+        return;
+    fill(p->out.at + p->out.len - n, n, blob, 0);
+    commit(p, n, chop, sync);
 }
 
 /* ------------------------------------------------------------------------------- close -- */

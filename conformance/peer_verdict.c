@@ -44,7 +44,7 @@ bool peer_ending_matches(const judge_peer *p, const judge_ending *e)
     return true;
 }
 
-static void judge_events_seen(judge_peer *p)
+void peer_judge_events(judge_peer *p)
 {
     for (size_t i = 0; i < WSK__COUNT(p->test->ending); i++) {
         if (peer_ending_matches(p, &p->test->ending[i])) {
@@ -59,7 +59,7 @@ static void judge_events_seen(judge_peer *p)
 
 /* ------------------------------------------------------------------------------- close -- */
 
-static void judge_close(judge_peer *p)
+void peer_judge_close(judge_peer *p)
 {
     const judge_case *c = p->test;
     judge_result *r = &p->r;
@@ -67,6 +67,8 @@ static void judge_close(judge_peer *p)
 
     for (size_t i = 0; i < c->close.n_codes; i++)
         listed = listed || c->close.codes[i] == r->remote_code;
+    for (size_t i = 0; i < WSK__COUNT(c->close.lax) && c->close.lax[i] != 0; i++)
+        listed = listed || c->close.lax[i] == r->remote_code;
     if (!p->open_done) {
         r->behavior_close = JUDGE_FAILED;
         say(p, &r->result_close, "The WebSocket opening handshake was never completed!");
@@ -135,46 +137,51 @@ static void judge_by_rule(judge_peer *p)
 
     switch (p->test->rule) {
     case JUDGE_RULE_EVENTS:
-        judge_events_seen(p);
-        judge_close(p);
+        peer_judge_events(p);
+        peer_judge_close(p);
         break;
     case JUDGE_RULE_CLOSE_CODE:
-        judge_events_seen(p);
-        judge_close(p);
+        peer_judge_events(p);
+        peer_judge_close(p);
         if (r->behavior_close == JUDGE_WRONG_CODE) {
             r->behavior = JUDGE_FAILED;
             say(p, &r->result, r->result_close);
         }
         break;
     case JUDGE_RULE_INFORM:
-        judge_close(p);
+        peer_judge_close(p);
         say(p, &r->result, "Actual events are undefined by the spec.");
         r->behavior = r->behavior_close = JUDGE_INFORMATIONAL;
         break;
     case JUDGE_RULE_INFORM_LAST:
-        judge_events_seen(p);
-        judge_close(p);
+        peer_judge_events(p);
+        peer_judge_close(p);
         inform_last(p);
         r->behavior = r->behavior_close = JUDGE_INFORMATIONAL;
         break;
     case JUDGE_RULE_ONE_ECHO:
     case JUDGE_RULE_ROUND_TRIPS:
     case JUDGE_RULE_DEFLATE:
-        judge_close(p);
+        peer_judge_close(p);
         r->behavior = p->behavior;
         say(p, &r->result, p->verdict ? p->verdict : "Actual events differ from any expected.");
         break;
     case JUDGE_RULE_FRAMES_SENT:
-        judge_events_seen(p);
-        judge_close(p);
+        peer_judge_events(p);
+        peer_judge_close(p);
         frames_sent(p);
         break;
+    case JUDGE_RULE_HELLO:
+        peer_greet_verdict(p);
+        break;
     }
+    if (judge_case_is_extra(p->test))
+        peer_judge_limits(p);
     /* A peer that left bad text to the judge to end has not failed the connection. */
     if (p->test->close.wrong_endpoint_fatal && p->test->close.closed_by_me != r->closed_by_me)
         r->behavior = JUDGE_FAILED;
     if (!p->open_done && p->test->rule != JUDGE_RULE_INFORM &&
-        p->test->rule != JUDGE_RULE_INFORM_LAST)
+        p->test->rule != JUDGE_RULE_INFORM_LAST && p->test->rule != JUDGE_RULE_HELLO)
         r->behavior = JUDGE_FAILED;
 }
 
@@ -236,11 +243,15 @@ static void explain(judge_peer *p)
         r->why = peer_text(p, "the judge ran out of memory");
     } else if (p->fault != NULL) {
         r->why = peer_text(p, "%s", p->fault);
+    } else if (!good && p->test->rule == JUDGE_RULE_HELLO && !p->open_done) {
+        r->why = peer_text(p, "%s", p->verdict ? p->verdict : "");
     } else if (!p->open_done) {
         r->why = peer_text(p, "the opening handshake was not completed: %s",
                            r->not_clean_reason ? r->not_clean_reason : "connection lost");
     } else if (!good &&
-               (p->test->rule == JUDGE_RULE_EVENTS || p->test->rule == JUDGE_RULE_CLOSE_CODE)) {
+               (p->test->rule == JUDGE_RULE_EVENTS || p->test->rule == JUDGE_RULE_CLOSE_CODE ||
+                (p->test->rule == JUDGE_RULE_HELLO && p->greet.outcome == JUDGE_HELLO_OPEN &&
+                 p->test->ending[0].behavior != JUDGE_FAILED))) {
         r->why = events_why(p);
     } else if (r->behavior == JUDGE_UNIMPLEMENTED) {
         r->why = peer_text(p, "permessage-deflate was not agreed on");

@@ -7,6 +7,21 @@
 #include "conformance/report_html.h"
 #include "conformance/report_parts.h"
 
+/* Autobahn's cases are listed whole, run or not, unless others alone were run; of the others those
+ * categories of which there is a result. */
+static bool is_shown(const judge_store *s, int category)
+{
+    bool any = false;
+    for (size_t k = 0; k < s->n; k++)
+        for (size_t i = 0; i < s->at[k].n; i++) {
+            long of = strtol(s->at[k].at[i].id, NULL, 10);
+            if (category < 14 ? of < 14 : of == category)
+                return true;
+            any = true;
+        }
+    return category < 14 && !any;
+}
+
 /* The verdict of a case as a whole, for counts and filters: a close that failed fails it. */
 static judge_behavior verdict(const judge_entry *e)
 {
@@ -137,7 +152,7 @@ static void put_categories(judge_buf *b, const judge_store *s)
         char name[16];
         snprintf(name, sizeof name, "%d", category);
         const char *title = judge_category_title(name);
-        if (!title)
+        if (!title || !is_shown(s, category))
             continue;
         judge_buf_printf(b, "<tr><td><a href=\"#c=%s\">%s</a> ", name, name);
         judge_put_html(b, title);
@@ -165,7 +180,7 @@ static void put_categories(judge_buf *b, const judge_store *s)
     judge_buf_str(b, "</tbody></table></div></section>\n");
 }
 
-static void put_filter(judge_buf *b)
+static void put_filter(judge_buf *b, const judge_store *s)
 {
     static const struct {
         const char *v, *label;
@@ -186,7 +201,7 @@ static void put_filter(judge_buf *b)
         char name[16];
         snprintf(name, sizeof name, "%d", category);
         const char *title = judge_category_title(name);
-        if (!title)
+        if (!title || !is_shown(s, category))
             continue;
         judge_buf_printf(b, "<option value=\"%s\">%s ", name, name);
         judge_put_html(b, title);
@@ -285,10 +300,19 @@ static void put_cases(judge_buf *b, const judge_store *s, const judge_table *t)
     }
     judge_buf_str(b, "</tr></thead><tbody>\n");
     char category[16] = "", group[16] = "";
+    long last_number = 0;
+    bool shown = false;
     for (size_t i = 0; i < judge_table_count(t); i++) {
         const judge_case *c = judge_table_at(t, i);
         const char *first = strchr(c->id, '.'), *last = strrchr(c->id, '.');
         int first_len = (int)(first - c->id), last_len = (int)(last - c->id);
+        long number = strtol(c->id, NULL, 10);
+        if (number != last_number) {
+            shown = is_shown(s, (int)number);
+            last_number = number;
+        }
+        if (!shown)
+            continue;
         if (strncmp(category, c->id, (size_t)first_len + 1) != 0) {
             snprintf(category, sizeof category, "%.*s.", first_len, c->id);
             char id[16];
@@ -345,8 +369,14 @@ static void put_legend(judge_buf *b)
 void judge_html_index(judge_buf *b, const judge_store *s, const judge_table *t, int64_t now_ms)
 {
     char now[JUDGE_TIME_SIZE];
+    size_t n_cases = 0;
     bool scaled = false;
     judge_time(now, now_ms);
+    bool shown[100];
+    for (int category = 0; category < 100; category++)
+        shown[category] = is_shown(s, category);
+    for (size_t i = 0; i < judge_table_count(t); i++)
+        n_cases += shown[strtol(judge_table_at(t, i)->id, NULL, 10) % 100];
     for (size_t k = 0; k < s->n; k++)
         for (size_t i = 0; i < s->at[k].n; i++)
             scaled = scaled || s->at[k].at[i].scaled;
@@ -354,7 +384,7 @@ void judge_html_index(judge_buf *b, const judge_store *s, const judge_table *t, 
     judge_buf_printf(b,
                      "<header><h1>WebSocket conformance report</h1><p class=\"facts\">%zu cases of "
                      "RFC 6455 and RFC 7692, %s <time datetime=\"%s\">%.10s %.8s UTC</time></p>",
-                     judge_table_count(t), "summary of", now, now, now + 11);
+                     n_cases, "summary of", now, now, now + 11);
     if (scaled)
         judge_buf_str(b, "<p class=\"note\">A quick run: cases that send many messages sent fewer "
                          "of them than the suite asks for.</p>");
@@ -365,7 +395,7 @@ void judge_html_index(judge_buf *b, const judge_store *s, const judge_table *t, 
     put_failures(b, s);
     put_categories(b, s);
     judge_put_charts(b, s, t);
-    put_filter(b);
+    put_filter(b, s);
     put_cases(b, s, t);
     put_legend(b);
     judge_buf_str(b, "</main>\n");

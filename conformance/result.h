@@ -132,7 +132,7 @@ typedef struct judge_result {
     size_t n_expected;
     judge_events received;
     struct {
-        int codes[4];
+        int codes[6];
         size_t n_codes;
         bool closed_by_me, require_clean;
         bool has_wrong_endpoint_fatal, wrong_endpoint_fatal;

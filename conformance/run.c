@@ -39,7 +39,8 @@ typedef struct slot {
     bool up;          /* the link is ready */
     bool deaf;        /* writing has failed; what is left to read is still read */
     bool lingering;
-    uint32_t events; /* registered */
+    bool watched; /* registered, for these: */
+    uint32_t events;
     int64_t until;   /* lingering; or the time for connecting is up */
     int64_t sent_at; /* octets went out and none came in since */
 } slot;
@@ -108,6 +109,7 @@ void judge_options_init(judge_options *o)
         .tcp_no_delay = true,
         .mask_client_frames = true,
         .require_masked_client_frames = true,
+        .vitality_seconds = 1,
     };
 }
 
@@ -129,6 +131,7 @@ int judge_options_set(judge_options *o, const char *name, double value)
         {"serverConnectionDropTimeout", &o->server_connection_drop_timeout, NULL, NULL},
         {"autoPingInterval", &o->auto_ping_interval, NULL, NULL},
         {"autoPingTimeout", &o->auto_ping_timeout, NULL, NULL},
+        {"vitalitySeconds", &o->vitality_seconds, NULL, NULL},
         {"autoPingSize", NULL, &o->auto_ping_size, NULL},
         {"maxFramePayloadSize", NULL, &o->max_frame_payload_size, NULL},
         {"maxMessagePayloadSize", NULL, &o->max_message_payload_size, NULL},
@@ -189,13 +192,15 @@ static void slot_remove(judge_run *r, slot *s)
 
 static void slot_watch(judge_run *r, slot *s)
 {
-    const uint32_t events = judge_link_events(&s->link);
+    const bool deaf = s->up && s->peer != NULL && judge_peer_appetite(s->peer) == 0;
+    const uint32_t events = judge_link_events(&s->link) & (deaf ? ~(uint32_t)EPOLLIN : UINT32_MAX);
     struct epoll_event e = {.events = events, .data.ptr = s};
 
-    if (s->events == events)
+    if (s->watched && s->events == events)
         return;
-    epoll_ctl(r->epoll, s->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, s->link.fd, &e);
+    epoll_ctl(r->epoll, !s->watched ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, s->link.fd, &e);
     s->events = events;
+    s->watched = true;
 }
 
 static bool is_bad(const judge_result *result)
@@ -242,6 +247,8 @@ static void slot_done(judge_run *r, slot *s, int64_t now)
     }
     judge_peer_free(s->peer);
     s->peer = NULL;
+    if (drop == JUDGE_DROP_RESET)
+        judge_link_reset(&s->link);
     if (drop == JUDGE_DROP_GRACEFUL && s->link.fd >= 0) {
         /* Closing with octets unread would reset the connection, and the peer might never see
          * what was sent last. */
@@ -259,6 +266,7 @@ static bool slot_pump(judge_run *r, slot *s, int64_t now)
     const uint8_t *data;
     size_t n;
 
+    judge_peer_clock(s->peer, now);
     while (s->up && (n = judge_peer_output(s->peer, &data)) > 0) {
         long sent = s->deaf ? (long)n : judge_link_write(&s->link, data, n);
 
@@ -267,6 +275,7 @@ static bool slot_pump(judge_run *r, slot *s, int64_t now)
         if (sent < 0) {
             /* The peer may have closed, but its last words may still be there to be read. */
             s->deaf = true;
+            judge_peer_cannot_write(s->peer);
             continue;
         }
         judge_peer_wrote(s->peer, (size_t)sent);
@@ -281,6 +290,8 @@ static bool slot_pump(judge_run *r, slot *s, int64_t now)
         slot_done(r, s, now);
         return true;
     }
+    if (s->up && judge_peer_wants_fin(s->peer))
+        judge_link_finish(&s->link);
     slot_watch(r, s);
     return false;
 }
@@ -291,9 +302,9 @@ static void slot_unreachable(judge_run *r, slot *s, int64_t now, const char *why
 {
     host *h = &r->host;
 
-    if (s->events != 0)
+    if (s->watched)
         epoll_ctl(r->epoll, EPOLL_CTL_DEL, s->link.fd, NULL);
-    s->events = 0;
+    s->watched = false;
     why = s->link.why ? s->link.why : why;
     judge_link_close(&s->link);
     if (++s->address < h->n_addresses && !h->reached) {
@@ -357,6 +368,8 @@ static void slot_connect(judge_run *r, slot *s, int64_t now)
         slot_unreachable(r, s, now, "cannot connect");
         return;
     }
+    if (judge_table_at(r->params.table, s->test)->receive_buffer > 0)
+        judge_link_narrow(&s->link, judge_table_at(r->params.table, s->test)->receive_buffer);
     slot_ready(r, s, now);
 }
 
@@ -494,7 +507,9 @@ static int start_more(judge_run *r, unsigned *weight)
 static void on_readable(judge_run *r, slot *s, int64_t now)
 {
     do {
-        const long n = judge_link_read(&s->link, r->buf, sizeof(r->buf));
+        const size_t most = s->lingering ? SIZE_MAX : judge_peer_appetite(s->peer);
+        const long n = judge_link_read(&s->link, r->buf,
+                                       most > 0 && most < sizeof(r->buf) ? most : sizeof(r->buf));
 
         if (n == JUDGE_LINK_AGAIN)
             break;
@@ -516,7 +531,8 @@ static void on_readable(judge_run *r, slot *s, int64_t now)
             judge_peer_feed(s->peer, now, r->buf, (size_t)n);
         if (slot_pump(r, s, now))
             return;
-    } while (s->link.ssl != NULL && SSL_pending(s->link.ssl) > 0);
+    } while (s->link.ssl != NULL && SSL_pending(s->link.ssl) > 0 &&
+             (s->lingering || judge_peer_appetite(s->peer) > 0));
     slot_watch(r, s);
 }
 
@@ -561,8 +577,9 @@ static void each_turn(judge_run *r, int64_t now)
                 judge_peer_tick(s->peer, now);
             if (paused)
                 judge_peer_turn(s->peer);
-            if (due || paused)
-                slot_pump(r, s, now);
+            if ((due || paused) && !slot_pump(r, s, now) && due && s->link.ssl != NULL &&
+                SSL_pending(s->link.ssl) > 0 && judge_peer_appetite(s->peer) > 0)
+                on_readable(r, s, now);
         }
     }
 }

@@ -34,6 +34,7 @@ typedef struct judge_options {
     bool accept_masked_server_frames;      /* false */
     bool mask_server_frames;               /* false */
     bool require_masked_client_frames;     /* true */
+    double vitality_seconds;               /* 1; not Autobahn's: see judge_survival */
 } judge_options;
 
 void judge_options_init(judge_options *o);
@@ -91,6 +92,7 @@ typedef struct judge_run_params {
     judge_callbacks callbacks;
     unsigned jobs;     /* 0: from the number of processors */
     uint32_t messages; /* 0: as the cases say; else so many round trips in 9.7, 9.8, 12.*, 13.* */
+    int pid;           /* of the server under test, for judge_survival; 0: not known */
     bool compat;       /* Autobahn's verdicts where ours differ */
     /* Not with compat: an echo loop in which no octet moves so long has failed; 0: 10. */
     double stall_seconds;

@@ -126,6 +126,13 @@ static bool select_cases(judge_session *s, char why[256], judge_session_error *r
     int found = judge_select(s->table, cases, n, exclude, n_spec + s->p.n_exclude, s->selected,
                              &bad);
     free((void *)exclude);
+    const judge_role role = s->p.serves ? JUDGE_ROLE_SERVER : JUDGE_ROLE_CLIENT;
+    for (size_t i = 0; found > 0 && i < judge_table_count(s->table); i++) {
+        if (!s->selected[i] || judge_case_has_role(judge_table_at(s->table, i), role))
+            continue;
+        s->selected[i] = false;
+        found--;
+    }
     if (found < 0) {
         *ret_error = JUDGE_SESSION_USAGE;
         say(why, "there is no case \"%s\"", bad);
@@ -272,6 +279,7 @@ bool judge_session_run(judge_session *s, judge_run_totals *ret, char why[256])
         .callbacks = {s, on_start, on_done, skip, on_unreachable},
         .jobs = s->p.jobs,
         .messages = s->p.messages,
+        .pid = s->p.pid,
         .compat = s->p.compat,
         .user_agent = s->p.user_agent,
     };

@@ -42,6 +42,7 @@ typedef struct judge_session_params {
     judge_tls tls;
     unsigned jobs;
     uint32_t messages;
+    int pid; /* of the server under test; 0: not known */
     bool compat;
     const char *user_agent;
     judge_report_options report; /* table, selected, warn and ud are set by the session */

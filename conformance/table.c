@@ -133,9 +133,11 @@ void judge_add(judge_builder *b, const judge_case *row)
 judge_table *judge_table_new(void)
 {
     static void (*const categories[])(judge_builder *) = {
-        judge_cases_01, judge_cases_02, judge_cases_03, judge_cases_04,
-        judge_cases_05, judge_cases_06, judge_cases_07, judge_cases_09,
-        judge_cases_10, judge_cases_12, judge_cases_13,
+        judge_cases_01, judge_cases_02, judge_cases_03, judge_cases_04, judge_cases_05,
+        judge_cases_06, judge_cases_07, judge_cases_09, judge_cases_10, judge_cases_12,
+        judge_cases_13, judge_cases_14, judge_cases_15, judge_cases_16, judge_cases_17,
+        judge_cases_18, judge_cases_19, judge_cases_20, judge_cases_21, judge_cases_22,
+        judge_cases_23,
     };
     judge_table *t = calloc(1, sizeof(*t));
     judge_builder b = {.table = t};
@@ -168,6 +170,26 @@ void judge_table_free(judge_table *t)
 size_t judge_table_count(const judge_table *t)
 {
     return t->n;
+}
+
+size_t judge_table_count_autobahn(const judge_table *t)
+{
+    size_t n = 0;
+
+    while (n < t->n && !judge_case_is_extra(&t->rows[n]))
+        n++;
+    return n;
+}
+
+bool judge_case_is_extra(const judge_case *c)
+{
+    return strtol(c->id, NULL, 10) >= 14;
+}
+
+bool judge_case_has_role(const judge_case *c, judge_role role)
+{
+    return c->audience == JUDGE_FOR_BOTH ||
+           c->audience == (role == JUDGE_ROLE_CLIENT ? JUDGE_FOR_SERVERS : JUDGE_FOR_CLIENTS);
 }
 
 const judge_case *judge_table_at(const judge_table *t, size_t i)
@@ -254,6 +276,16 @@ const char *judge_category_title(const char *id)
         {"13.5", "No context takeover and window of 9 bits"},
         {"13.6", "No context takeover and window of 15 bits"},
         {"13.7", "Three offers to choose from"},
+        {"14", "Opening handshake of servers"},
+        {"15", "Opening handshake of clients"},
+        {"16", "Masking"},
+        {"17", "Frame grammar"},
+        {"18", "Limits"},
+        {"19", "More closing"},
+        {"20", "More pings and pongs"},
+        {"21", "Compression, its corners"},
+        {"22", "Backpressure and time"},
+        {"23", "Attacks"},
     };
 
     for (size_t i = 0; i < WSK__COUNT(titles); i++) {
@@ -261,6 +293,40 @@ const char *judge_category_title(const char *id)
             return titles[i].title;
     }
     return NULL;
+}
+
+/* ----------------------------------------------------------------------------- suites -- */
+
+const char *const *judge_suite(const char *name)
+{
+    static const struct {
+        const char *name, *patterns[12];
+    } suites[] = {
+        {"all",
+         {"*", "14.*", "15.*", "16.*", "17.*", "18.*", "19.*", "20.*", "21.*", "22.*", "23.*"}},
+        {"autobahn", {"*"}},
+        {"handshake", {"14.*", "15.*"}},
+        {"masking", {"16.*"}},
+        {"frames", {"17.*"}},
+        {"limits", {"18.*"}},
+        {"close", {"19.*"}},
+        {"ping", {"20.*"}},
+        {"compression", {"21.*"}},
+        {"time", {"22.*"}},
+        {"attacks", {"23.*"}},
+    };
+
+    for (size_t i = 0; i < WSK__COUNT(suites); i++) {
+        if (strcmp(suites[i].name, name) == 0)
+            return suites[i].patterns;
+    }
+    return NULL;
+}
+
+const char *judge_suite_names(void)
+{
+    return "all, autobahn, handshake, masking, frames, limits, close, ping, compression, time, "
+           "attacks";
 }
 
 /* -------------------------------------------------------------------------- selection -- */
@@ -324,6 +390,16 @@ bool judge_pattern_matches_whole(const char *pattern, const char *text)
     return matches(pattern, text, true);
 }
 
+/* True if the pattern says which category it means, before its first '*'. */
+static bool names_category(const char *pattern, const char *id)
+{
+    bool match = true;
+
+    while (match && *id != '.' && *pattern != '*' && *pattern != '\0')
+        pattern = match_one(pattern, *id++, &match);
+    return match && *id == '.';
+}
+
 /* Marks what the patterns name. Returns the pattern that is an id of no case, or NULL. */
 static const char *mark(const judge_table *t, const char *const *patterns, size_t n, bool value,
                         bool *selected)
@@ -333,11 +409,15 @@ static const char *mark(const judge_table *t, const char *const *patterns, size_
         bool found = !whole;
 
         for (size_t k = 0; k < t->n; k++) {
-            if (whole ? strcmp(patterns[i], t->rows[k].id) == 0
-                      : matches(patterns[i], t->rows[k].id, false)) {
-                selected[k] = value;
-                found = true;
-            }
+            const judge_case *c = &t->rows[k];
+
+            if (whole ? strcmp(patterns[i], c->id) != 0 : !matches(patterns[i], c->id, false))
+                continue;
+            /* "*" is all of Autobahn's, as ever; leaving out means what it says. */
+            if (!whole && value && judge_case_is_extra(c) && !names_category(patterns[i], c->id))
+                continue;
+            selected[k] = value;
+            found = true;
         }
         if (!found)
             return patterns[i];

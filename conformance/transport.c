@@ -262,6 +262,22 @@ void judge_link_finish(judge_link *l)
     shutdown(l->fd, SHUT_WR);
 }
 
+void judge_link_reset(judge_link *l)
+{
+    const struct linger linger = {.l_onoff = 1, .l_linger = 0};
+
+    if (l->fd >= 0)
+        setsockopt(l->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+void judge_link_narrow(judge_link *l, uint32_t octets)
+{
+    const int size = octets < INT32_MAX ? (int)octets : INT32_MAX;
+
+    if (l->fd >= 0)
+        setsockopt(l->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+}
+
 void judge_link_close(judge_link *l)
 {
     SSL_free(l->ssl);

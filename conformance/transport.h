@@ -53,6 +53,10 @@ long judge_link_read(judge_link *l, void *buf, size_t n);
 long judge_link_write(judge_link *l, const void *data, size_t n);
 /* EPOLLIN and perhaps EPOLLOUT. */
 uint32_t judge_link_events(const judge_link *l);
+/* The next close resets TCP. */
+void judge_link_reset(judge_link *l);
+/* Less room for what is not read yet; before octets flow. */
+void judge_link_narrow(judge_link *l, uint32_t octets);
 /* No more will be written; the other side may still finish. */
 void judge_link_finish(judge_link *l);
 void judge_link_close(judge_link *l);

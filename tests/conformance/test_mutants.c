@@ -101,7 +101,7 @@ static size_t prefix(const char *id, int dots)
 /* The set as text: a whole category or group of those that were run is a pattern. */
 static void describe(const bool *hit, const bool *ran, char *out, size_t room)
 {
-    const size_t n = judge_table_count(table);
+    const size_t n = judge_table_count_autobahn(table);
     size_t len = 0;
 
     out[0] = '\0';
@@ -138,7 +138,7 @@ static void describe(const bool *hit, const bool *ran, char *out, size_t room)
 
 static void run_row(const row *r, bool *hit, bool *ran)
 {
-    const size_t n = judge_table_count(table);
+    const size_t n = judge_table_count_autobahn(table);
 
     for (size_t i = 0; i < n; i++) {
         const judge_case *c = judge_table_at(table, i);
@@ -150,7 +150,7 @@ static void run_row(const row *r, bool *hit, bool *ran)
 
 static void check_rows(bool light)
 {
-    const size_t n = judge_table_count(table);
+    const size_t n = judge_table_count_autobahn(table);
     bool *hit = calloc(n, sizeof(*hit)), *ran = calloc(n, sizeof(*ran));
     char text[16384];
     int wrong = 0;
@@ -203,7 +203,7 @@ static void mark(const row *r, bool *hit)
     while (*p != '\0') {
         const size_t len = strcspn(p, " ");
 
-        for (size_t i = 0; i < judge_table_count(table); i++) {
+        for (size_t i = 0; i < judge_table_count_autobahn(table); i++) {
             const judge_case *c = judge_table_at(table, i);
             const bool star = p[len - 1] == '*';
 
@@ -220,7 +220,7 @@ static void mark(const row *r, bool *hit)
 /* By the rows, which the other tests prove. A lost handshake proves nothing about a case. */
 static void no_case_is_dead(void **state)
 {
-    const size_t n = judge_table_count(table);
+    const size_t n = judge_table_count_autobahn(table);
     bool *hit = calloc(n, sizeof(*hit));
     size_t dead = 0;
 
@@ -253,7 +253,7 @@ static void cuts_change_nothing(void **state)
 
     (void)state;
     for (size_t f = 0; f < sizeof(faults) / sizeof(faults[0]); f++) {
-        for (size_t i = 0; i < judge_table_count(table); i++) {
+        for (size_t i = 0; i < judge_table_count_autobahn(table); i++) {
             const judge_case *c = judge_table_at(table, i);
             memory_params params = {.fault = faults[f], .messages = 2, .streams = streams};
             judge_result whole, cut;
@@ -317,8 +317,8 @@ static void print_rows(void)
     char text[16384];
 
     setup(NULL);
-    hit = calloc(judge_table_count(table), sizeof(*hit));
-    ran = calloc(judge_table_count(table), sizeof(*ran));
+    hit = calloc(judge_table_count_autobahn(table), sizeof(*hit));
+    ran = calloc(judge_table_count_autobahn(table), sizeof(*ran));
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         run_row(&rows[i], hit, ran);
         describe(hit, ran, text, sizeof(text));

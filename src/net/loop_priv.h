@@ -39,6 +39,7 @@ enum {
     WSK__S_SHUT_DONE = 1 << 10,
     WSK__S_READABLE = 1 << 11,  /* epoll: there may be more to read; io_uring: some is held */
     WSK__S_HUP = 1 << 12,       /* epoll: read to the end, no further edge will come */
+    WSK__S_RECENT = 1 << 12,    /* io_uring: got something lately, see uring_ends.c */
     WSK__S_ARMED = 1 << 13,     /* io_uring: a receive is pending */
     WSK__S_OUT_ARMED = 1 << 14, /* epoll: registered for output; io_uring: a poll is pending */
     WSK__S_SECURED = 1 << 15,   /* TLS: `secured` was called */

@@ -402,6 +402,7 @@ static size_t mapping_size(void)
 
 static void free_parts(wsk_loop *loop, wsk__uring *u)
 {
+    wsk__uring_ends_free(loop, u);
     if (u->buf_ring != NULL)
         munmap(u->buf_ring, mapping_size());
     wsk__free(loop->hooks, u->arena);

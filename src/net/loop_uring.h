@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the files of the io_uring backend share: loop_uring.c (the ring, waiting, accepting),
- * uring_stream.c (receiving) and uring_send.c (sending). loop_uring.c says how it all works.
+ * uring_stream.c (receiving), uring_send.c (sending) and uring_ends.c (ends that got lost).
+ * loop_uring.c says how it all works.
  */
 #ifndef WSK_NET_LOOP_URING_H
 #define WSK_NET_LOOP_URING_H
@@ -51,6 +52,11 @@ typedef struct wsk__uring_send {
     struct msghdr msg;
 } wsk__uring_send;
 
+/* A stream that got something lately. */
+typedef struct wsk__uring_recent {
+    uint64_t tag; /* of its receive */
+} wsk__uring_recent;
+
 typedef struct wsk__uring {
     struct io_uring ring;
     bool enabled;
@@ -70,6 +76,10 @@ typedef struct wsk__uring {
     size_t arena_used;
     uint8_t *arena;
     uint8_t *bulk; /* of recv_cap octets */
+    wsk__uring_recent *recent;
+    struct pollfd *polls; /* as many */
+    size_t n_recent, recent_cap;
+    wsk_timer *look; /* made when it is needed */
     wsk__uring_send sends[WSK__URING_SENDS];
     struct iovec iovecs[WSK__URING_IOVECS];
 } wsk__uring;
@@ -146,6 +156,11 @@ void wsk__uring_settle(wsk__stream *s);
 void *wsk__uring_scratch(wsk_loop *loop, size_t *ret_n);
 /* Settles all sends that were submitted. */
 void wsk__uring_settle_all(wsk_loop *loop);
+
+/* ---- uring_ends.c ---- */
+/* The stream has got something by the receive with this tag, and is not RECENT. */
+void wsk__uring_look_later(wsk__stream *s, uint64_t tag);
+void wsk__uring_ends_free(wsk_loop *loop, wsk__uring *u);
 
 /* ---- uring_stream.c: see wsk__io_ops, and completions ---- */
 int wsk__uring_stream_open(wsk__stream *s);

@@ -23,6 +23,7 @@ const wsk__sys wsk__sys_default = {
     .epoll_create1 = epoll_create1,
     .epoll_ctl = epoll_ctl,
     .epoll_wait = epoll_wait,
+    .poll = poll,
     .eventfd = sys_eventfd,
     .connect = sys_connect,
     .getaddrinfo = getaddrinfo,

@@ -13,6 +13,7 @@
 #define WSK_NET_SYS_H
 
 #include <netdb.h>
+#include <poll.h>
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -40,6 +41,7 @@ typedef struct wsk__sys {
     int (*epoll_create1)(int flags);
     int (*epoll_ctl)(int ep, int op, int fd, struct epoll_event *event);
     int (*epoll_wait)(int ep, struct epoll_event *events, int max, int timeout_ms);
+    int (*poll)(struct pollfd *fds, nfds_t n, int timeout_ms);
     int (*eventfd)(unsigned value, int flags);
     int (*connect)(int fd, const struct sockaddr *addr, socklen_t len);
     /* On any thread. */

@@ -170,12 +170,17 @@ void wsk__uring_stream_read(wsk__stream *s)
         wsk__uring_file *f = &u->files[s->fd];
 
         if (f->held == NULL) {
-            /* Behind a failed write this is the last chance to read. */
-            if ((s->state & (WSK__S_BULK | WSK__S_ARMED | WSK__S_BROKEN)) ==
-                (WSK__S_BULK | WSK__S_BROKEN))
-                read_bulk(s);
-            else
+            /* Behind a failed write this is the last chance to read. A receive that is pending may
+             * have missed the end, see uring_ends.c. */
+            if (!(s->state & WSK__S_BROKEN)) {
                 arm(s);
+            } else if (s->state & WSK__S_ARMED) {
+                if (!wsk__uring_cancel(u, stream_tag(s, WSK__REQUEST_RECV)))
+                    wsk__loop_later(s);
+            } else {
+                s->state |= WSK__S_BULK;
+                read_bulk(s);
+            }
             return;
         }
         if (!wsk__uring_room(loop)) {
@@ -276,9 +281,13 @@ void wsk__uring_recv_done(wsk_loop *loop, const struct io_uring_cqe *cqe, unsign
     } else if (s != NULL && !(flags & IORING_CQE_F_MORE)) {
         s->state &= ~(uint32_t)WSK__S_ARMED;
     }
-    if (s == NULL || (s->state & (WSK__S_DEAD | WSK__S_EOF)) ||
-        ((s->state & WSK__S_ARMED) && res >= 0))
+    if (s == NULL || (s->state & (WSK__S_DEAD | WSK__S_EOF)))
         return;
+    if ((s->state & WSK__S_ARMED) && res >= 0) {
+        if (!(s->state & WSK__S_RECENT))
+            wsk__uring_look_later(s, cqe->user_data);
+        return;
+    }
     if (res == 0)
         deliver(s, NULL, 0);
     else if (res < 0 && res != -ENOBUFS && res != -ECANCELED && res != -EINTR && res != -EAGAIN)

@@ -92,6 +92,7 @@ struct judge_peer {
     bool log_on;
     bool skipped;
     bool timed_out;
+    bool violated; /* by what the peer sent */
     bool suppress_close;
     uint64_t random; /* state of the generator of masks and keys */
     int64_t now, begun, opened, over;

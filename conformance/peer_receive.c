@@ -13,6 +13,7 @@
 /* The first fault is what the verdict's one line will name. */
 static void fault(judge_peer *p, unsigned code, char *text)
 {
+    p->violated = p->violated || p->state != PEER_CLOSED;
     if (text == NULL)
         return;
     if (p->fault == NULL && p->state != PEER_CLOSED) {

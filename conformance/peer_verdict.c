@@ -131,6 +131,19 @@ static void inform_last(judge_peer *p)
         say(p, &r->result, "Close was processed before text message could be returned.");
 }
 
+/* Where any end of the connection is accepted (7.3.2, 7.9.* and such), Autobahn does not look at
+ * how the peer's close frame comes, and a client that never masks one would pass. */
+static void broken_answer(judge_peer *p)
+{
+    judge_result *r = &p->r;
+
+    if (!p->violated || p->setup.compat ||
+        (r->behavior != JUDGE_OK && r->behavior != JUDGE_NON_STRICT))
+        return;
+    r->behavior = JUDGE_FAILED;
+    say(p, &r->result, p->fault ? p->fault : "The peer broke the protocol.");
+}
+
 static void judge_by_rule(judge_peer *p)
 {
     judge_result *r = &p->r;
@@ -183,6 +196,7 @@ static void judge_by_rule(judge_peer *p)
     if (!p->open_done && p->test->rule != JUDGE_RULE_INFORM &&
         p->test->rule != JUDGE_RULE_INFORM_LAST && p->test->rule != JUDGE_RULE_HELLO)
         r->behavior = JUDGE_FAILED;
+    broken_answer(p);
 }
 
 /* --------------------------------------------------------------------------------- why -- */

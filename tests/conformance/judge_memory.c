@@ -56,7 +56,8 @@ bool judge_in_memory(const judge_case *c, const memory_params *params, judge_res
     judge_options options;
     judge_peer_setup setup = {
         .test = c,
-        .role = JUDGE_ROLE_CLIENT,
+        .role = params->role,
+        .agent = params->role == JUDGE_ROLE_SERVER ? "mutant" : NULL,
         .options = &options,
         .host = "memory:1",
         .resource = "/",
@@ -77,7 +78,8 @@ bool judge_in_memory(const judge_case *c, const memory_params *params, judge_res
     enter(params, false);
     if (p == NULL)
         return false;
-    m = mutant_new(params->fault);
+    m = params->role == JUDGE_ROLE_CLIENT ? mutant_new(params->fault)
+                                          : mutant_client_new(params->fault, "memory:1", "/");
     while (!judge_peer_is_done(p)) {
         /* The peer's answers are there before its next octets go out, as on a fast network. */
         if (to_judge(p, m, now, params) || to_mutant(p, m, params)) {

@@ -7,6 +7,7 @@
 #include "mutant.h"
 
 typedef struct memory_params {
+    judge_role role; /* of the judge; the mutant has the other */
     mutant_fault fault;
     size_t cut;        /* octets that the judge reads at once; 0: 65536 */
     uint32_t messages; /* of echo loops; 0: all */

@@ -1,52 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* See mutant.h. Out of memory ends the program: this is a tool of the tests. */
-#include "mutant.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include <openssl/evp.h>
-#include <zlib.h>
+#include "mutant_internal.h"
 
-#define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-
-typedef struct octets {
-    uint8_t *at;
-    size_t len, room;
-} octets;
-
-typedef struct text_state {
-    unsigned left, len;
-    uint32_t c;
-} text_state;
-
-struct mutant {
-    mutant_fault fault;
-    bool open, closing, over;
-    bool lame; /* drops TCP when nothing more comes */
-    bool late_close;
-    unsigned late_code;
-    octets in, out, message;
-    size_t in_head, out_head;
-    bool in_message, binary, compressed;
-    text_state text;
-    unsigned frames; /* of the message */
-    unsigned echoes;
-    octets pongs; /* held back */
-    bool deflate, server_fresh, client_fresh;
-    unsigned server_bits, client_bits;
-    z_stream zin, zout;
-};
-
-static void die(void)
+void mutant_die(void)
 {
     fputs("mutant: out of memory\n", stderr);
     abort();
 }
 
-static void add(octets *o, const void *data, size_t n)
+void mutant_add(octets *o, const void *data, size_t n)
 {
     if (n == 0)
         return;
@@ -54,7 +20,7 @@ static void add(octets *o, const void *data, size_t n)
         o->room = (o->len + n) * 2;
         o->at = realloc(o->at, o->room);
         if (o->at == NULL)
-            die();
+            mutant_die();
     }
     memcpy(o->at + o->len, data, n);
     o->len += n;
@@ -63,12 +29,34 @@ static void add(octets *o, const void *data, size_t n)
 const char *mutant_name(mutant_fault f)
 {
     static const char *const names[] = {
-#define MUTANT_NAME_(name, text) #name,
+#define MUTANT_NAME_(name, role, text) #name,
         MUTANT_MAP(MUTANT_NAME_)
 #undef MUTANT_NAME_
     };
 
     return f < MUTANT_COUNT ? names[f] : NULL;
+}
+
+const char *mutant_text(mutant_fault f)
+{
+    static const char *const texts[] = {
+#define MUTANT_TEXT_(name, role, text) text,
+        MUTANT_MAP(MUTANT_TEXT_)
+#undef MUTANT_TEXT_
+    };
+
+    return f < MUTANT_COUNT ? texts[f] : NULL;
+}
+
+mutant_role mutant_roles(mutant_fault f)
+{
+    static const mutant_role roles[] = {
+#define MUTANT_ROLE_(name, role, text) MUTANT_##role,
+        MUTANT_MAP(MUTANT_ROLE_)
+#undef MUTANT_ROLE_
+    };
+
+    return roles[f];
 }
 
 mutant_fault mutant_find(const char *name)
@@ -85,7 +73,7 @@ mutant *mutant_new(mutant_fault fault)
     mutant *m = calloc(1, sizeof(*m));
 
     if (m == NULL)
-        die();
+        mutant_die();
     m->fault = fault;
     return m;
 }
@@ -128,10 +116,50 @@ void mutant_idle(mutant *m)
 
 /* ------------------------------------------------------------------------------ sending -- */
 
+/* RFC 6455 5.3, from the first octet of a payload on; eight at a time, for the tests' sake. */
+static void apply(uint8_t *data, size_t len, const uint8_t mask[4])
+{
+    uint64_t word, key;
+    size_t i = 0;
+
+    memcpy(&key, mask, 4);
+    memcpy((uint8_t *)&key + 4, mask, 4);
+    for (; len - i >= 8; i += 8) {
+        memcpy(&word, data + i, 8);
+        word ^= key;
+        memcpy(data + i, &word, 8);
+    }
+    for (; i < len; i++)
+        data[i] ^= mask[i & 3];
+}
+
+/* Whether a frame has a mask. */
+static bool masks(const mutant *m, uint8_t first, size_t len)
+{
+    const mutant_fault f = m->fault;
+
+    if (!m->client)
+        return f == MUTANT_masked;
+    return f != MUTANT_unmasked && !(f == MUTANT_mask_control && (first & 15) > 7) &&
+           !(f == MUTANT_mask_empty && len == 0);
+}
+
+static void apply_mask(const mutant *m, uint8_t *data, size_t len, const uint8_t mask[4])
+{
+    const mutant_fault f = m->fault;
+
+    if (f == MUTANT_mask_tail)
+        len &= ~(size_t)3;
+    for (; f == MUTANT_mask_anew && len > 1022; data += 1022, len -= 1022)
+        apply(data, 1022, mask);
+    apply(data, len, mask);
+}
+
 static void send_frame(mutant *m, uint8_t first, const uint8_t *data, size_t len)
 {
-    static const uint8_t mask[4] = {1, 2, 3, 4};
-    const bool masked = m->fault == MUTANT_masked;
+    static const uint8_t masks_of[2][4] = {{1, 2, 3, 4}, {0, 0, 0, 0}};
+    const uint8_t *mask = masks_of[m->fault == MUTANT_legal_zero_mask];
+    const bool masked = masks(m, first, len);
     const bool data_frame = (first & 15) < 8;
     uint8_t head[14];
     size_t n = 2;
@@ -159,10 +187,11 @@ static void send_frame(mutant *m, uint8_t first, const uint8_t *data, size_t len
         memcpy(head + n, mask, 4);
         n += 4;
     }
-    add(&m->out, head, n);
-    add(&m->out, data, len);
-    for (size_t i = 0; masked && i < len; i++)
-        m->out.at[m->out.len - len + i] ^= mask[i & 3];
+    mutant_add(&m->out, head, n);
+    mutant_add(&m->out, data, len);
+    if (masked && len > 0)
+        apply_mask(m, m->out.at + m->out.len - len, len,
+                   m->fault == MUTANT_mask_other ? (const uint8_t[4]){5, 6, 7, 8} : mask);
 }
 
 static void send_close(mutant *m, unsigned code)
@@ -171,7 +200,11 @@ static void send_close(mutant *m, unsigned code)
 
     send_frame(m, 0x88, payload, code == 0 ? 0 : m->fault == MUTANT_close_reason ? 4 : 2);
     m->closing = true;
-    m->over = m->fault != MUTANT_close_stay;
+    /* RFC 6455 7.1.1: the server drops TCP, and the client waits for that. */
+    if (!m->client)
+        m->over = m->fault != MUTANT_close_stay;
+    else if (m->fault == MUTANT_legal_drop)
+        m->over = true;
 }
 
 static void violation(mutant *m, unsigned code)
@@ -194,7 +227,7 @@ static void pack(mutant *m, octets *o, const uint8_t *data, size_t len)
     const bool final = m->fault == MUTANT_legal_final;
     uint8_t buf[65536];
 
-    if (m->server_fresh && m->fault != MUTANT_deflate_keeps)
+    if (m->own_fresh && m->fault != MUTANT_deflate_keeps)
         deflateReset(&m->zout);
     m->zout.next_in = (Bytef *)(uintptr_t)data;
     m->zout.avail_in = (uInt)len;
@@ -202,11 +235,11 @@ static void pack(mutant *m, octets *o, const uint8_t *data, size_t len)
         m->zout.next_out = buf;
         m->zout.avail_out = sizeof(buf);
         deflate(&m->zout, final ? Z_FINISH : Z_SYNC_FLUSH);
-        add(o, buf, sizeof(buf) - m->zout.avail_out);
+        mutant_add(o, buf, sizeof(buf) - m->zout.avail_out);
     } while (m->zout.avail_out == 0);
     if (final) {
         /* RFC 7692 7.2.3.4: the octet 0 begins an empty block, whose rest is cut off as ever. */
-        add(o, "", 1);
+        mutant_add(o, "", 1);
         deflateReset(&m->zout);
         return;
     }
@@ -282,8 +315,8 @@ static void echo(mutant *m, bool binary, uint8_t *data, size_t len)
     if (f == MUTANT_echo_long) {
         octets more = {NULL, 0, 0};
 
-        add(&more, data, len);
-        add(&more, "!", 1);
+        mutant_add(&more, data, len);
+        mutant_add(&more, "!", 1);
         send_message(m, binary, more.at, more.len);
         free(more.at);
     } else {
@@ -341,7 +374,16 @@ static bool text_ok(const mutant *m, text_state *t, const uint8_t *data, size_t 
 
     for (size_t i = 0; i < n; i++) {
         const uint8_t b = data[i];
+        uint64_t word;
 
+        /* Most of what the suite sends is ASCII. */
+        if (t->left == 0 && n - i > 8 && f != MUTANT_utf8_no_nul) {
+            memcpy(&word, data + i, 8);
+            if ((word & 0x8080808080808080u) == 0) {
+                i += 7;
+                continue;
+            }
+        }
         if (t->left > 0) {
             if ((b & 0xc0) == 0x80) {
                 t->c = t->c << 6 | (b & 0x3f);
@@ -407,7 +449,7 @@ static bool inflate_tail(mutant *m, octets *plain, const uint8_t *data, size_t l
             status = inflate(&m->zin, Z_SYNC_FLUSH);
             if (status != Z_OK && status != Z_BUF_ERROR)
                 return false;
-            add(plain, buf, sizeof(buf) - m->zin.avail_out);
+            mutant_add(plain, buf, sizeof(buf) - m->zin.avail_out);
         } while (m->zin.avail_out == 0);
     }
     return true;
@@ -434,7 +476,7 @@ static void data_octets(mutant *m, const uint8_t *data, size_t len, bool fin)
             return;
         }
     } else {
-        add(&m->message, data, len);
+        mutant_add(&m->message, data, len);
     }
     if (m->message.len > had && !check_now(m, m->message.at + had, m->message.len - had))
         return;
@@ -467,10 +509,10 @@ static void data_octets(mutant *m, const uint8_t *data, size_t len, bool fin)
     }
     m->in_message = false;
     echo(m, m->binary, m->message.at, m->message.len);
-    if (m->compressed && (m->client_fresh || m->fault == MUTANT_deflate_forgets))
+    if (m->compressed && (m->peer_fresh || m->fault == MUTANT_deflate_forgets))
         inflateReset(&m->zin);
     if (m->pongs.len > 0) {
-        add(&m->out, m->pongs.at, m->pongs.len);
+        mutant_add(&m->out, m->pongs.at, m->pongs.len);
         m->pongs.len = 0;
     }
 }
@@ -487,6 +529,12 @@ static bool code_ok(const mutant *m, unsigned code)
         return false;
     return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
            (code >= 3000 && code <= 4999);
+}
+
+static bool goes_on_behind_close(mutant_fault f)
+{
+    return f == MUTANT_close_then_pong || f == MUTANT_close_then_echo ||
+           f == MUTANT_close_then_rest;
 }
 
 static void got_close(mutant *m, const uint8_t *data, size_t len)
@@ -517,14 +565,15 @@ static void got_close(mutant *m, const uint8_t *data, size_t len)
         send_close(m, 1005);
     else if (f == MUTANT_close_reason)
         send_close(m, 1000);
-    else if (f == MUTANT_close_twice)
+    else if (f == MUTANT_close_twice || (m->client && goes_on_behind_close(f)))
         m->closing = m->late_close = true, m->late_code = code;
     else if (f == MUTANT_legal_1013)
         send_close(m, code == 1000 ? 0 : code);
     else
         send_close(m, code);
-    /* These would go on as if nothing were. */
-    if (f == MUTANT_close_then_pong || f == MUTANT_close_then_echo || f == MUTANT_close_then_rest) {
+    /* These would go on as if nothing were. A server drops TCP when it has a client's close, and
+     * sees nothing behind it: there it comes before it. */
+    if (goes_on_behind_close(f)) {
         m->over = false;
         m->lame = true;
     }
@@ -540,7 +589,7 @@ static void got_ping(mutant *m, const uint8_t *data, size_t len)
         m->pongs.len = 0;
     send_frame(m, 0x8a, data, m->fault == MUTANT_pong_empty ? 0 : len);
     if (m->fault == MUTANT_pong_last || (m->fault == MUTANT_pong_late && m->in_message)) {
-        add(&m->pongs, m->out.at + head, m->out.len - head);
+        mutant_add(&m->pongs, m->out.at + head, m->out.len - head);
         m->out.len = head;
     }
 }
@@ -575,7 +624,7 @@ static bool header_ok(mutant *m, uint8_t b0, uint8_t b1)
         rsv &= ~0x20u;
     if (f == MUTANT_accept_rsv3)
         rsv &= ~0x10u;
-    if (rsv != 0 || !(b1 & 0x80))
+    if (rsv != 0 || m->client == ((b1 & 0x80) != 0))
         return false;
     if (opcode >= 8) {
         if (opcode > 10)
@@ -633,7 +682,9 @@ static void whole_frame(mutant *m, uint8_t b0, uint8_t *data, size_t len)
 /* Eats what is there of the next frame. False: more is needed. */
 static bool next_frame(mutant *m)
 {
-    uint8_t *at = m->in.at + m->in_head, *mask;
+    static const uint8_t none[4];
+    uint8_t *at = m->in.at + m->in_head;
+    const uint8_t *mask = none;
     const size_t have = m->in.len - m->in_head;
     size_t n = 2;
     uint64_t len;
@@ -661,10 +712,12 @@ static bool next_frame(mutant *m)
             len = len << 8 | at[n + i];
         n += form;
     }
-    if (have < n + 4)
-        return false;
-    mask = at + n;
-    n += 4;
+    if (at[1] & 0x80) {
+        if (have < n + 4)
+            return false;
+        mask = at + n;
+        n += 4;
+    }
     if (have - n < len) {
         /* Text is looked at while it comes, so that bad text is refused at once. */
         if (opcode == 1 || opcode == 0) {
@@ -676,9 +729,9 @@ static bool next_frame(mutant *m)
                 m->fault == MUTANT_utf8_frame || have - n > 4096 || at[0] & 0x40 ||
                 (opcode == 0 && (m->binary || m->compressed)))
                 return false;
-            add(&plain, at + n, have - n);
-            for (size_t i = 0; i < plain.len; i++)
-                plain.at[i] ^= mask[i & 3];
+            mutant_add(&plain, at + n, have - n);
+            if (plain.len > 0)
+                apply(plain.at, plain.len, mask);
             ok = text_ok(m, &t, plain.at, plain.len);
             free(plain.at);
             if (!ok)
@@ -686,8 +739,8 @@ static bool next_frame(mutant *m)
         }
         return false;
     }
-    for (uint64_t i = 0; i < len; i++)
-        at[n + i] ^= mask[i & 3];
+    if (len > 0)
+        apply(at + n, (size_t)len, mask);
     if (opcode >= 8 || m->closing) {
         whole_frame(m, at[0], at + n, (size_t)len);
     } else if (opcode < 3 && !(opcode == 0 && !m->in_message)) {
@@ -698,121 +751,20 @@ static bool next_frame(mutant *m)
     return true;
 }
 
-/* ----------------------------------------------------------------------------- handshake -- */
-
-static const char *field(const char *head, const char *name, size_t *ret_len)
-{
-    const char *line = head;
-
-    while ((line = strstr(line, "\r\n")) != NULL) {
-        line += 2;
-        if (strncasecmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':') {
-            const char *value = line + strlen(name) + 1;
-
-            value += strspn(value, " ");
-            *ret_len = strcspn(value, "\r");
-            return value;
-        }
-    }
-    return NULL;
-}
-
-/* Takes the first offer as it is. */
-static void negotiate(mutant *m, const char *offers, size_t len, char *out, size_t room)
-{
-    char first[256];
-    const char *bits;
-    size_t n = 0;
-
-    while (n < len && offers[n] != ',' && n < sizeof(first) - 1)
-        n++;
-    memcpy(first, offers, n);
-    first[n] = '\0';
-    if (strstr(first, "permessage-deflate") == NULL || m->fault == MUTANT_deflate_none)
-        return;
-    m->deflate = true;
-    m->server_bits = m->client_bits = 15;
-    m->server_fresh = strstr(first, "server_no_context_takeover") != NULL;
-    bits = strstr(first, "server_max_window_bits=");
-    if (bits != NULL)
-        m->server_bits = (unsigned)strtoul(bits + strlen("server_max_window_bits="), NULL, 10);
-    m->client_fresh = m->fault == MUTANT_legal_context;
-    if (m->fault == MUTANT_legal_window)
-        m->client_bits = 9;
-    n = (size_t)snprintf(out, room, "Sec-WebSocket-Extensions: permessage-deflate");
-    if (m->server_fresh)
-        n += (size_t)snprintf(out + n, room - n, "; server_no_context_takeover");
-    if (bits != NULL)
-        n += (size_t)snprintf(out + n, room - n, "; server_max_window_bits=%u", m->server_bits);
-    if (m->client_fresh)
-        n += (size_t)snprintf(out + n, room - n, "; client_no_context_takeover");
-    if (m->client_bits < 15)
-        n += (size_t)snprintf(out + n, room - n, "; client_max_window_bits=%u", m->client_bits);
-    if (m->fault == MUTANT_deflate_unknown)
-        n += (size_t)snprintf(out + n, room - n, "; x-turbo");
-    if (m->fault == MUTANT_deflate_bits)
-        n += (size_t)snprintf(out + n, room - n, "; client_max_window_bits=16");
-    if (m->fault == MUTANT_deflate_double)
-        n += (size_t)snprintf(out + n, room - n, ", permessage-deflate");
-    snprintf(out + n, room - n, "\r\n");
-    if (inflateInit2(&m->zin, -(int)m->client_bits) != Z_OK ||
-        deflateInit2(&m->zout, 1, Z_DEFLATED,
-                     -(int)(m->fault == MUTANT_deflate_window ? 15 : m->server_bits), 8, 0) != Z_OK)
-        die();
-}
-
-static void answer(mutant *m, const char *head)
-{
-    unsigned char digest[EVP_MAX_MD_SIZE], accept[64];
-    char text[128], extensions[512] = "", out[2048];
-    const char *key, *offers;
-    unsigned n_digest;
-    size_t n;
-
-    m->open = true;
-    if (m->fault == MUTANT_hello_drop) {
-        m->over = m->closing = true;
-        return;
-    }
-    key = field(head, "Sec-WebSocket-Key", &n);
-    if (m->fault == MUTANT_hello_silent || key == NULL || n != 24) {
-        m->closing = true;
-        return;
-    }
-    snprintf(text, sizeof(text), "%.24s" GUID, key);
-    EVP_Digest(text, strlen(text), digest, &n_digest, EVP_sha1(), NULL);
-    if (m->fault == MUTANT_hello_accept)
-        digest[3] ^= 1;
-    EVP_EncodeBlock(accept, digest, (int)n_digest);
-    offers = field(head, "Sec-WebSocket-Extensions", &n);
-    if (offers != NULL)
-        negotiate(m, offers, n, extensions, sizeof(extensions));
-    if (m->fault == MUTANT_hello_extension)
-        snprintf(extensions, sizeof(extensions), "Sec-WebSocket-Extensions: x-webkit-foo\r\n");
-    snprintf(out, sizeof(out),
-             "HTTP/1.1 %s\r\n%s%sServer: mutant\r\nSec-WebSocket-Accept: %s\r\n%s%s\r\n",
-             m->fault == MUTANT_hello_status ? "200 OK" : "101 Switching Protocols",
-             m->fault == MUTANT_hello_upgrade ? "" : "Upgrade: websocket\r\n",
-             m->fault == MUTANT_hello_connection ? "" : "Connection: Upgrade\r\n", (char *)accept,
-             extensions,
-             m->fault == MUTANT_hello_protocol ? "Sec-WebSocket-Protocol: soap\r\n" : "");
-    add(&m->out, out, strlen(out));
-}
-
 void mutant_feed(mutant *m, const uint8_t *data, size_t len)
 {
     if (m->over)
         return;
-    add(&m->in, data, len);
+    mutant_add(&m->in, data, len);
     if (!m->open) {
         char *end;
 
-        add(&m->in, "", 1);
+        mutant_add(&m->in, "", 1);
         m->in.len--;
         end = strstr((char *)m->in.at, "\r\n\r\n");
         if (end == NULL)
             return;
-        answer(m, (char *)m->in.at);
+        mutant_hello(m, (char *)m->in.at);
         m->in.len -= (size_t)(end + 4 - (char *)m->in.at);
         memmove(m->in.at, end + 4, m->in.len);
     }
@@ -828,7 +780,7 @@ void mutant_feed(mutant *m, const uint8_t *data, size_t len)
     if (m->fault == MUTANT_whole_reads && m->in.len > 0 && m->in.len < 5000)
         m->over = true;
     if (m->fault == MUTANT_pong_last && m->pongs.len > 0) {
-        add(&m->out, m->pongs.at, m->pongs.len);
+        mutant_add(&m->out, m->pongs.at, m->pongs.len);
         m->pongs.len = 0;
     }
 }

@@ -18,12 +18,14 @@ int main(int argc, char **argv)
     int fd;
 
     if (strcmp(name, "--list") == 0) {
-        for (unsigned i = 0; i < MUTANT_COUNT; i++)
-            puts(mutant_name((mutant_fault)i));
+        for (unsigned i = 0; i < MUTANT_COUNT; i++) {
+            if (mutant_roles((mutant_fault)i) & MUTANT_SERVER)
+                printf("%-20s %s\n", mutant_name((mutant_fault)i), mutant_text((mutant_fault)i));
+        }
         return 0;
     }
-    if (fault == MUTANT_COUNT) {
-        fprintf(stderr, "there is no fault %s\n", name);
+    if (fault == MUTANT_COUNT || !(mutant_roles(fault) & MUTANT_SERVER)) {
+        fprintf(stderr, "there is no fault %s of servers\n", name);
         return 2;
     }
     fd = mutant_listen(&port);

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -140,4 +141,42 @@ void mutant_serve(int fd, const mutant_habits *habits, atomic_bool *stop)
     while (n > 0)
         drop(&at[--n]);
     close(fd);
+}
+
+bool mutant_visit(uint16_t port, mutant_fault fault, const char *resource)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    const int one = 1;
+    connection c = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    char host[32];
+    bool alive = true;
+
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (c.fd < 0 || connect(c.fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
+        if (c.fd >= 0)
+            close(c.fd);
+        return false;
+    }
+    setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    fcntl(c.fd, F_SETFL, O_NONBLOCK);
+    snprintf(host, sizeof(host), "127.0.0.1:%u", port);
+    c.m = mutant_client_new(fault, host, resource);
+    while (alive) {
+        struct pollfd p = {c.fd, POLLIN, 0};
+        size_t left;
+
+        mutant_output(c.m, &left);
+        if (left > 0)
+            p.events |= POLLOUT;
+        if (poll(&p, 1, IDLE_MS) == 0) {
+            mutant_idle(c.m);
+            alive = flush(&c);
+        } else if (p.revents & (POLLIN | POLLHUP | POLLERR)) {
+            alive = serve_one(&c, &(mutant_habits){.fault = fault});
+        } else {
+            alive = flush(&c);
+        }
+    }
+    drop(&c);
+    return true;
 }

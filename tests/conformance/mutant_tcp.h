@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Mutants behind a listening TCP socket. */
+/* Mutants over TCP: servers behind a listening socket, clients one by one. */
 #ifndef TESTS_CONFORMANCE_MUTANT_TCP_H
 #define TESTS_CONFORMANCE_MUTANT_TCP_H
 
@@ -19,5 +19,7 @@ typedef struct mutant_habits {
 int mutant_listen(uint16_t *port);
 /* Serves until *stop is set (looked at ten times a second; NULL: for ever). Closes the socket. */
 void mutant_serve(int fd, const mutant_habits *habits, atomic_bool *stop);
+/* A client that asks 127.0.0.1 for a resource, until its connection is over. False: errno. */
+bool mutant_visit(uint16_t port, mutant_fault fault, const char *resource);
 
 #endif

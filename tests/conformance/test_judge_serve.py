@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The judge of clients from outside: test_judge_serve.py WEBSOCK
+"""The judge of clients from outside: test_judge_serve.py WEBSOCK MUTANT_CLIENT
 
 The URL API with odd queries, refusals, several agents at once, the page and the report on HTTP,
-the name wstest, and our own client under test over ws and wss.
+the name wstest, broken clients, and our own client under test over ws and wss.
 """
 import base64
 import json
@@ -21,6 +21,7 @@ import urllib.error
 import urllib.request
 
 WEBSOCK = os.path.abspath(sys.argv[1])
+MUTANT = os.path.abspath(sys.argv[2])
 HOME = tempfile.mkdtemp(prefix="judge-serve-")
 tests, processes = [], []
 TRUSTING = ssl.create_default_context()
@@ -526,6 +527,33 @@ def as_wstest():
         assert Client(s.port, "/getCaseCount").answer() == "517"
         assert s.stop() == 0
         assert os.path.exists(os.path.join(cwd, "fuzzingserver.json"))
+
+
+@test
+def broken_clients():
+    """Over TCP as in memory (test_mutants.c): these fail these of the cases, and no others."""
+    s = Server("--out", "broken", "--messages", "3")
+    cases = ["1.1.1", "1.1.6", "2.2", "3.2", "5.3", "6.3.1", "7.1.3", "7.3.1", "7.9.1", "9.1.2", "12.1.1",
+             "13.2.1"]
+    rows = {
+        "none": "", "legal_offers": "", "legal_drop": "",
+        "hello_key": " ".join(cases), "unmasked": " ".join(cases), "mask_empty": "1.1.1 7.3.1",
+        "mask_anew": "1.1.6 9.1.2", "no_pong": "2.2", "pong_empty": "2.2", "accept_rsv2": "3.2",
+        "fragments_apart": "5.3", "utf8_none": "6.3.1", "fail_code": "3.2 7.9.1",
+        "close_then_pong": "7.1.3", "close_takes_codes": "7.9.1", "corrupt_70000": "9.1.2",
+        "deflate_none": "12.1.1 13.2.1", "deflate_keeps": "13.2.1", "deflate_rsv1": "12.1.1 13.2.1",
+    }
+    runs = [subprocess.Popen([MUTANT, fault, str(s.port), *cases], stderr=subprocess.PIPE, text=True)
+            for fault in rows]
+    processes.extend(runs)
+    for r in runs:
+        assert r.wait(60) == 0, r.stderr.read()
+    Client(s.port, "/updateReports?agent=x&shutdownOnComplete=true").answer()
+    assert s.end() == 1, s.lines
+    index = report("broken")
+    for fault, failed in rows.items():
+        got = [c for c in cases if not {index[fault][c][k] for k in ("behavior", "behaviorClose")} <= {"OK"}]
+        assert got == failed.split(), (fault, got)
 
 
 @test

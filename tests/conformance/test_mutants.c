@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The suite is tested itself: a correct server and odd but allowed ones pass every case, and each
- * deliberate fault fails exactly the cases listed here. At the end no case may be left that no
- * fault fails. Argument: "light" runs what moves few octets, "data" the rest, "print" shows the
- * rows as they are now.
+ * The suite is tested itself, in both roles: a correct server and a correct client and odd but
+ * allowed ones pass every case, and each deliberate fault fails exactly the cases listed here. At
+ * the end no case may be left that no fault fails. Arguments: "server" or "client" says who is
+ * judged, "light" runs what moves few octets, "data" the rest, "print" shows the rows as they are
+ * now.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +18,7 @@
 #include "judge_memory.h"
 
 /* Enough for a fault in the third message of a loop. */
-#define MESSAGES 4
+#define MESSAGES 3
 
 /* Which cases a fault is tried on. */
 typedef enum extent {
@@ -29,6 +30,7 @@ typedef enum extent {
 
 typedef struct row {
     mutant_fault fault;
+    mutant_role roles;
     extent extent;
     const char *cases; /* "2.* 5.6": fails these of the ones that are run, and no other */
 } row;
@@ -37,6 +39,7 @@ typedef struct row {
 
 static judge_table *table;
 static judge_streams *streams;
+static mutant_role judged = MUTANT_SERVER;
 
 static int setup(void **state)
 {
@@ -72,10 +75,25 @@ static bool is_run(const judge_case *c, extent e)
     return false;
 }
 
+static judge_role role(void)
+{
+    return judged == MUTANT_SERVER ? JUDGE_ROLE_CLIENT : JUDGE_ROLE_SERVER;
+}
+
+/* The loops are the same code in both roles: what two messages show is shown. */
+static uint32_t messages(const judge_case *c, mutant_fault fault)
+{
+    if (c->echo.count == 0)
+        return 0;
+    return judged == MUTANT_CLIENT && fault != MUTANT_corrupt_late && fault != MUTANT_deflate_keeps
+               ? 2
+               : MESSAGES;
+}
+
 static bool fails(const judge_case *c, mutant_fault fault)
 {
     const memory_params params = {
-        .fault = fault, .messages = c->echo.count > 0 ? MESSAGES : 0, .streams = streams};
+        .role = role(), .fault = fault, .messages = messages(c, fault), .streams = streams};
     judge_result r;
     bool good;
 
@@ -156,7 +174,7 @@ static void check_rows(bool light)
     int wrong = 0;
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if ((rows[i].extent == LIGHT) != light)
+        if ((rows[i].extent == LIGHT) != light || !(rows[i].roles & judged))
             continue;
         run_row(&rows[i], hit, ran);
         describe(hit, ran, text, sizeof(text));
@@ -187,11 +205,13 @@ static void every_fault_has_a_row(void **state)
 {
     (void)state;
     for (unsigned f = 0; f < MUTANT_COUNT; f++) {
-        size_t found = 0;
+        for (unsigned r = MUTANT_SERVER; r <= MUTANT_CLIENT; r++) {
+            size_t found = 0;
 
-        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-            found += rows[i].fault == (mutant_fault)f;
-        assert_int_equal(found, 1);
+            for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+                found += rows[i].fault == (mutant_fault)f && (rows[i].roles & r) != 0;
+            assert_int_equal(found, (mutant_roles((mutant_fault)f) & r) != 0);
+        }
     }
 }
 
@@ -228,7 +248,8 @@ static void no_case_is_dead(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const char *name = mutant_name(rows[i].fault);
 
-        if (strncmp(name, "hello_", 6) != 0 && strncmp(name, "drop_", 5) != 0)
+        if ((rows[i].roles & judged) != 0 && strncmp(name, "hello_", 6) != 0 &&
+            strncmp(name, "drop_", 5) != 0 && strncmp(rows[i].cases, EVERY_CASE, 10) != 0)
             mark(&rows[i], hit);
     }
     for (size_t i = 0; i < n; i++) {
@@ -248,14 +269,16 @@ static void no_case_is_dead(void **state)
 static void cuts_change_nothing(void **state)
 {
     static const size_t cuts[] = {1, 2, 3, 7};
-    static const mutant_fault faults[] = {MUTANT_none, MUTANT_masked, MUTANT_legal_pings,
-                                          MUTANT_legal_fragments, MUTANT_close_reason};
+    const mutant_fault faults[] = {MUTANT_none,
+                                   judged == MUTANT_SERVER ? MUTANT_masked : MUTANT_unmasked,
+                                   MUTANT_legal_pings, MUTANT_legal_fragments, MUTANT_close_reason};
 
     (void)state;
     for (size_t f = 0; f < sizeof(faults) / sizeof(faults[0]); f++) {
         for (size_t i = 0; i < judge_table_count_autobahn(table); i++) {
             const judge_case *c = judge_table_at(table, i);
-            memory_params params = {.fault = faults[f], .messages = 2, .streams = streams};
+            memory_params params = {
+                .role = role(), .fault = faults[f], .messages = 2, .streams = streams};
             judge_result whole, cut;
 
             if (!is_run(c, LIGHT) || c->index == 215)
@@ -295,7 +318,8 @@ static void compat_differs(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(differences) / sizeof(differences[0]); i++) {
         const judge_case *c = judge_table_find(table, differences[i].id);
-        memory_params params = {.fault = differences[i].fault, .messages = 4, .streams = streams};
+        memory_params params = {
+            .role = role(), .fault = differences[i].fault, .messages = 4, .streams = streams};
         judge_result r;
 
         judge_in_memory(c, &params, &r);
@@ -320,6 +344,8 @@ static void print_rows(void)
     hit = calloc(judge_table_count_autobahn(table), sizeof(*hit));
     ran = calloc(judge_table_count_autobahn(table), sizeof(*ran));
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (!(rows[i].roles & judged))
+            continue;
         run_row(&rows[i], hit, ran);
         describe(hit, ran, text, sizeof(text));
         printf("%s|%s\n", mutant_name(rows[i].fault), text);
@@ -340,11 +366,13 @@ int main(int argc, char **argv)
         cmocka_unit_test(data_faults),
     };
 
-    if (argc > 1 && strcmp(argv[1], "print") == 0) {
+    if (argc > 1 && strcmp(argv[1], "client") == 0)
+        judged = MUTANT_CLIENT;
+    if (argc > 2 && strcmp(argv[2], "print") == 0) {
         print_rows();
         return 0;
     }
-    if (argc > 1 && strcmp(argv[1], "data") == 0)
+    if (argc > 2 && strcmp(argv[2], "data") == 0)
         return cmocka_run_group_tests(data, setup, teardown);
     return cmocka_run_group_tests(light, setup, teardown);
 }

@@ -64,7 +64,7 @@ def drained(number):
     half.close()
     began = time.monotonic()
     equal(server.wait(), 0, "the exit code")
-    assert time.monotonic() - began < 1 * PATIENCE, "it did not end when all were gone"
+    assert time.monotonic() - began < 3 * PATIENCE, "it did not end when all were gone"
 
 
 add("SIGTERM drains: 1001 to everyone, no new ones, exit code 0", drained, signal.SIGTERM)
@@ -77,7 +77,7 @@ def no_clients():
     server = Server()
     began = time.monotonic()
     server.stop()
-    assert time.monotonic() - began < 1 * PATIENCE
+    assert time.monotonic() - began < 3 * PATIENCE
 
 
 @test
@@ -89,7 +89,7 @@ def drain_is_over():
         server.signal()
         equal(server.wait(), 3, "the exit code")
         took = time.monotonic() - began
-        assert 0.25 < took < 3 * PATIENCE, f"it took {took:.2f} s"
+        assert 0.25 < took < 10 * PATIENCE, f"it took {took:.2f} s"
         gone_away(s)
 
 
@@ -103,7 +103,7 @@ def second_signal():
         began = time.monotonic()
         server.signal()
         equal(server.wait(), 3, "the exit code")
-        assert time.monotonic() - began < 2 * PATIENCE
+        assert time.monotonic() - began < 10 * PATIENCE
 
 
 @test

@@ -175,11 +175,11 @@ async def silent_client(args, deflate):
     ws.transport.pause_reading()
     loop = asyncio.get_running_loop()
     began = loop.time()
-    while " close " not in server.log and loop.time() - began < 5:
+    while " close " not in server.log and loop.time() - began < 20:
         await asyncio.sleep(0.02)
     took = loop.time() - began
     ws.transport.resume_reading()
-    assert 0.2 < took < 3, f"it was dropped after {took:.2f} s: {server.log}"
+    assert 0.2 < took < 20, f"it was dropped after {took:.2f} s: {server.log}"
     await ws.wait_closed()
     await server.astop()
 

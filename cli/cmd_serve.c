@@ -21,6 +21,8 @@
 #include "serve_banner.h"
 #include "serve_worker.h"
 
+#include "http/handshake.h"
+
 enum {
     EXIT_DROPPED = 3, /* connections were left when the server ended */
     MOST_WORKERS = 1024,
@@ -32,6 +34,9 @@ enum {
 static const char *const io_names[] = {"auto", "uring", "epoll", NULL};
 static const char *const log_levels[] = {"off", "error", "warn", "info", "debug", "trace", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
+
+/* As src/server takes it. */
+#define RATE_MAX (UINT64_C(1) << 50)
 
 #define FIELD(member)   OPT_FIELD(serve_settings, member)
 #define CONN(member)    OPT_FIELD(serve_settings, server.conn.member)
@@ -57,6 +62,9 @@ static const opt_spec specs[] = {
  .preset = "same host",
  .help = "Take browsers' connections from pages of this origin, such as https://example.org; "
          "'*' stands for all. Repeat it for several."},
+{.name = "host", .value = "NAME", .type = OPT_LIST, FIELD(hosts), .preset = "any",
+ .help = "Serve this host alone: requests whose Host is neither it nor localhost nor an address "
+         "get 421. Repeat it for several."},
 {.name = "server-name", .value = "TEXT", .type = OPT_STRING, CONN(server_header),
  .preset = "websock/" WSK_VERSION_STRING,
  .help = "Send this as the Server field of responses; '' sends none."},
@@ -89,7 +97,24 @@ static const opt_spec specs[] = {
  .help = "Connections at a time; more are refused with 503. Shared out among the workers."},
 {.name = "max-connections-per-address", .value = "N", .type = OPT_UINT,
  FIELD(server.max_connections_per_address), .min = 1, .preset = "none",
- .help = "Of these from one address. Each worker counts for itself."},
+ .help = "Of these from one address; more are refused with 429. Each worker counts for itself."},
+{.name = "max-handshake-rate", .value = "N", .type = OPT_UINT, FIELD(server.max_handshake_rate),
+ .min = 1, .preset = "none",
+ .help = "Connections that one address may begin a second; more are refused with 429. Each worker "
+         "counts for itself."},
+{.name = "handshake-burst", .value = "N", .type = OPT_UINT, FIELD(server.handshake_burst), .min = 1,
+ .preset = "max-handshake-rate", .help = "So many of them at once."},
+{.name = "max-message-rate", .value = "N", .type = OPT_UINT, FIELD(server.max_message_rate),
+ .min = 1, .preset = "none",
+ .help = "Messages, pings and pongs that a client may send a second; then 1008."},
+{.name = "message-burst", .value = "N", .type = OPT_UINT, FIELD(server.message_burst), .min = 1,
+ .preset = "max-message-rate", .help = "So many of them at once."},
+{.name = "max-octet-rate", .value = "SIZE", .type = OPT_SIZE, FIELD(server.max_octet_rate),
+ .min = 1, .max = RATE_MAX, .preset = "none",
+ .help = "Octets that a client may send a second; then 1008."},
+{.name = "octet-burst", .value = "SIZE", .type = OPT_SIZE, FIELD(server.octet_burst), .min = 1,
+ .max = RATE_MAX, .preset = "max-octet-rate, but at least 64K",
+ .help = "So many of them at once: no less than the largest message."},
 {.name = "fragment-size", .value = "SIZE", .type = OPT_SIZE, CONN(fragment_size), .min = 1,
  .preset = "none", .help = "Send messages in frames of at most this size."},
 
@@ -103,7 +128,13 @@ static const opt_spec specs[] = {
 {.name = "message-timeout", .value = "TIME", .type = OPT_TIME, CONN(message_timeout), .min = 1,
  .preset = "never", .help = "How long a message may take from its first to its last octet."},
 {.name = "write-timeout", .value = "TIME", .type = OPT_TIME, CONN(write_timeout), .min = 1,
- .preset = "30s", .help = "Drop a connection that took nothing of what waits for so long."},
+ .preset = "30s",
+ .help = "Drop a connection that took nothing of what waits for so long, or took it slower than "
+         "--queue-timeout asks for."},
+{.name = "queue-timeout", .value = "TIME", .type = OPT_TIME, CONN(queue_timeout), .min = 1,
+ .preset = "10m",
+ .help = "The pace of a client that reads slowly: all that waits for it would have to be taken "
+         "within so long."},
 {.name = "close-timeout", .value = "TIME", .type = OPT_TIME, CONN(close_timeout), .min = 1,
  .preset = "5s", .help = "How long the client may take to answer our close frame."},
 {.name = "linger-timeout", .value = "TIME", .type = OPT_TIME, CONN(linger_timeout), .min = 1,
@@ -199,6 +230,42 @@ static bool is_any_scheme(const char *url)
     return is_wss(url) || strncmp(url, "ws:", 3) == 0 || strncmp(url, "ws+unix:", 8) == 0;
 }
 
+/* A burst is of no use without its rate; names and origins are checked here, where the word that is
+ * wrong can be said. */
+static bool limits_fit(const serve_settings *s)
+{
+    const wsk_server_options *o = &s->server;
+    const char *lonely = o->message_burst != 0 && o->max_message_rate == 0       ? "message"
+                         : o->octet_burst != 0 && o->max_octet_rate == 0         ? "octet"
+                         : o->handshake_burst != 0 && o->max_handshake_rate == 0 ? "handshake"
+                                                                                 : NULL;
+    wsk_str port;
+
+    if (lonely != NULL) {
+        cli_error("serve", "--%s-burst needs --max-%s-rate", lonely, lonely);
+        return false;
+    }
+    for (size_t i = 0; i < s->origins.n; i++) {
+        const char *origin = s->origins.at[i];
+        if (strcmp(origin, "*") != 0 && !wsk__is_origin((wsk_str){origin, strlen(origin)})) {
+            cli_error("serve",
+                      "\"%s\" is no origin as browsers send it: it wants a scheme and no path, as "
+                      "https://example.org or http://localhost:3000",
+                      origin);
+            return false;
+        }
+    }
+    for (size_t i = 0; i < s->hosts.n; i++) {
+        const char *host = s->hosts.at[i];
+        if (!wsk__is_host((wsk_str){host, strlen(host)}, NULL, &port) || port.ptr != NULL) {
+            cli_error("serve",
+                      "--host wants a name such as example.org, without a port, not \"%s\"", host);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* What a single row of the table cannot say. */
 static bool settings_fit(const serve_settings *s, const opt_list *urls)
 {
@@ -234,7 +301,7 @@ static bool settings_fit(const serve_settings *s, const opt_list *urls)
         cli_error("serve", "--tls-verify-client needs --tls-client-ca");
         return false;
     }
-    return true;
+    return limits_fit(s);
 }
 
 static void settings_init(serve_settings *s)
@@ -255,6 +322,7 @@ static void settings_deinit(serve_settings *s)
 {
     opt_list_deinit(&s->subprotocols);
     opt_list_deinit(&s->origins);
+    opt_list_deinit(&s->hosts);
     opt_list_deinit(&s->certificates);
     opt_list_deinit(&s->keys);
 }
@@ -279,6 +347,7 @@ static void settings_finish(serve_settings *s, const serve_log *log)
         if (strcmp(s->origins.at[i], "*") == 0)
             conn->origin_policy = WSK_ORIGIN_ANY;
     }
+    s->server.hosts = s->hosts.at;
     s->server.reuse_port = s->workers > 1;
     if (s->server.max_connections > 0)
         s->server.max_connections = (s->server.max_connections + s->workers - 1) / s->workers;
@@ -468,6 +537,7 @@ static uint32_t log_end(const serve *s)
         const wsk_server_stats *e = &s->workers[i].end;
         sum.opened += e->opened;
         sum.refused += e->refused;
+        sum.limited += e->limited;
         sum.connections += e->connections;
         skipped += s->workers[i].skipped;
     }
@@ -475,6 +545,7 @@ static uint32_t log_end(const serve *s)
         {.key = "opened", .type = SERVE_FIELD_NUMBER, .number = sum.opened},
         {.key = "refused", .type = SERVE_FIELD_NUMBER, .number = sum.refused},
         {.key = "dropped", .type = SERVE_FIELD_NUMBER, .number = sum.connections},
+        {.key = "limited", .type = SERVE_FIELD_NUMBER, .number = sum.limited},
         {.key = "skipped", .type = SERVE_FIELD_NUMBER, .number = skipped},
     };
     serve_log_event(&s->log, WSK_LOG_INFO, "end", fields,

@@ -16,6 +16,7 @@ typedef struct serve_settings {
     uint32_t drain; /* ms */
     opt_list subprotocols;
     opt_list origins;
+    opt_list hosts;
     bool no_page;
 
     opt_list certificates;

@@ -59,7 +59,8 @@ typedef struct wsk_deflate_options {
 
 /* How a server judges the Origin field of a browser (RFC 6455 section 10.2). */
 typedef enum wsk_origin_policy {
-    WSK_ORIGIN_SAME_HOST = 0, /* no Origin, or one whose host is that of the Host field */
+    WSK_ORIGIN_SAME_HOST = 0, /* no Origin, or one whose host is that of the Host field; the port,
+                                 too, if Host has one (server.h compares more) */
     WSK_ORIGIN_LIST = 1,      /* no Origin, or one of `origins` */
     WSK_ORIGIN_ANY = 2,
 } wsk_origin_policy;
@@ -102,9 +103,12 @@ typedef struct wsk_config_options {
     uint32_t ping_interval;   /* after so long without any input we send a ping [30 s] */
     uint32_t ping_timeout;    /* and then wait so long for any input [20 s] -> drop, 1006 */
     uint32_t message_timeout; /* first to last octet of one message [never] -> close 1008 */
-    uint32_t write_timeout;   /* queued output did not move at all [30 s] -> drop, 1006 */
+    uint32_t write_timeout;   /* queued output did not move at all, or for so long slower than
+                                 queue_timeout asks for [30 s] -> drop, 1006 */
     uint32_t close_timeout;   /* from our close frame to the peer's [5 s] -> drop */
     uint32_t linger_timeout;  /* from our end of output to the peer's end of file [2 s] */
+    uint32_t queue_timeout;   /* the pace of output: all that is queued would have to be taken
+                                 within so long [10 min] */
 
     /* ---- sending ---- */
     size_t fragment_size; /* data messages go out in frames of at most so many octets; 0:
@@ -116,8 +120,9 @@ typedef struct wsk_config_options {
     const char *server_header;       /* value of a Server (server) or User-Agent (client)
                                         field; NULL: none. Copied */
     wsk_origin_policy origin_policy; /* server */
-    const char *const *origins;      /* NULL-terminated, for WSK_ORIGIN_LIST, compared whole and
-                                        without regard to case; copied */
+    const char *const *origins;      /* NULL-terminated, for WSK_ORIGIN_LIST: SCHEME://HOST[:PORT]
+                                        or null, compared whole and without regard to case;
+                                        copied */
 
     /* ---- extensions ---- */
     wsk_deflate_options deflate;

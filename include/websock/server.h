@@ -45,7 +45,8 @@ typedef struct wsk_handlers {
      * it (wsk_peer_accept()), answer it (wsk_peer_respond()), or do either later (return without).
      * Handshakes for another path than the listener's get 404 and never come here; plain requests
      * do, whatever their path. While the server is full or drains, 503 is the answer to all of
-     * them, and nothing comes here.
+     * them, and nothing comes here; nor does it for an address that is beyond a limit (429) or a
+     * host that is not ours (421).
      * NULL: handshakes for the listener's path are accepted, plain requests get 426 at that path
      * and 404 elsewhere.
      */
@@ -73,15 +74,35 @@ typedef struct wsk_server_options {
      * they are set, and those that are 0 are the defaults. */
     wsk_config_options conn;
     uint32_t max_connections;             /* [10,000,000]; past it: 503 */
-    uint32_t max_connections_per_address; /* [none]; past it: 503 */
+    uint32_t max_connections_per_address; /* [none]; past it: 429 */
     int backlog;                          /* of listen(2) [4096] */
     bool reuse_port;                      /* SO_REUSEPORT: several loops share an address */
     bool log_access;                      /* a line per connection that opens and closes */
+
+    /*
+     * ---- rates: so many a second in the long run, and a burst of so many at once; 0: the default
+     * in brackets. An IPv6 address stands for its first 64 bits, as with the limit above ----
+     */
+    uint32_t max_message_rate;   /* messages and control frames of a connection [none] -> 1008 */
+    uint32_t message_burst;      /* [max_message_rate] */
+    uint64_t max_octet_rate;     /* octets of a connection [none] -> 1008 */
+    uint64_t octet_burst;        /* [max_octet_rate, but at least 64 KiB] */
+    uint32_t max_handshake_rate; /* connections that an address begins [none] -> 429 */
+    uint32_t handshake_burst;    /* [max_handshake_rate] */
+
+    /*
+     * NULL-terminated names, copied: a request whose Host is none of them, nor localhost or an
+     * address, gets 421. NULL: any host; but a listener on a loopback address refuses pages of
+     * hosts that claim its own port there (DNS rebinding), when WSK_ORIGIN_SAME_HOST would let
+     * them in.
+     */
+    const char *const *hosts;
 } wsk_server_options;
 
 #define WSK_SERVER_OPTIONS_INIT WSK_INIT_(wsk_server_options)
 
-/* options may be NULL. handlers are copied; ud is wsk_server_data(). */
+/* options may be NULL. handlers are copied; ud is wsk_server_data(). WSK_ERR_INVAL when an option
+ * is out of range (the log hook gets a line that says which), WSK_ERR_NOMEM. */
 WSK_API int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *options,
                            const wsk_handlers *handlers, void *ud) WSK_WARN_UNUSED;
 /* Drops every connection without a word (on_close is called) and ends it. NULL is fine. Not
@@ -120,6 +141,7 @@ typedef struct wsk_server_stats {
     uint64_t messages_in, messages_out, octets_in, octets_out; /* of connections that ended */
     uint32_t connections;                                      /* now, in any state */
     uint32_t open;                                             /* now, handshake done */
+    uint64_t limited; /* since the start: refused or closed for a limit of numbers or rates */
 } wsk_server_stats;
 WSK_API void wsk_server_get_stats(const wsk_server *s, wsk_server_stats *ret);
 

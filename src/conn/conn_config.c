@@ -65,6 +65,7 @@ static void fill_defaults(wsk_config_options *o)
     DEFAULT(write_timeout, 30000);
     DEFAULT(close_timeout, 5000);
     DEFAULT(linger_timeout, 2000);
+    DEFAULT(queue_timeout, 600000);
 }
 
 static int check_subprotocols(const wsk_config_options *o)
@@ -106,6 +107,11 @@ static int check(const wsk_config_options *o)
         return invalid(o->hooks, "unknown origin_policy");
     if (o->origin_policy == WSK_ORIGIN_LIST && o->origins == NULL)
         return invalid(o->hooks, "WSK_ORIGIN_LIST needs origins");
+    /* What no browser sends would quietly let nobody in. */
+    for (size_t i = 0; o->origin_policy == WSK_ORIGIN_LIST && o->origins[i] != NULL; i++) {
+        if (!wsk__is_origin(wsk__str(o->origins[i])))
+            return invalid(o->hooks, "an origin is SCHEME://HOST[:PORT] or null");
+    }
     return WSK_OK;
 }
 

@@ -159,6 +159,26 @@ static void drained(wsk_conn *c)
     }
 }
 
+/*
+ * n of the queued octets were taken. t_out moves on by the time that they are worth at the pace of
+ * queue_timeout, and no further than to now: whoever takes an octet now and then falls behind, and
+ * write_timeout after it ends him. Without this 16 MiB could be held for the price of an octet in
+ * half a minute.
+ */
+static void note_progress(wsk_conn *c, size_t n)
+{
+    uint32_t pace = c->cfg->o.queue_timeout, behind = wsk__since(c, c->t_out);
+
+    if (n < c->queued && pace != WSK_NEVER) {
+        uint64_t worth = (uint64_t)n * pace / c->queued;
+        if (worth < behind) {
+            c->t_out += (uint32_t)worth;
+            return;
+        }
+    }
+    c->t_out = c->t_now;
+}
+
 void wsk_conn_sent(wsk_conn *c, size_t n, uint64_t now)
 {
     c->t_now = (uint32_t)now;
@@ -168,7 +188,7 @@ void wsk_conn_sent(wsk_conn *c, size_t n, uint64_t now)
         n = c->queued;
     if (n == 0)
         return;
-    c->t_out = c->t_now;
+    note_progress(c, n);
     c->octets_out += n;
     c->queued -= n;
     if (c->lent_len > c->lent_off) {

@@ -31,9 +31,16 @@ int wsk__handshake_key(const wsk_hooks *hooks, char ret[WSK__KEY_LEN + 1]);
 int wsk__handshake_judge_request(const wsk__head *head, wsk_str *ret_key, wsk__refusal *ret);
 
 /* Origin policy; origins is NULL-terminated or NULL. A request without Origin comes from no
- * browser and is allowed. Ports and schemes do not matter for WSK_ORIGIN_SAME_HOST. */
+ * browser and is allowed. For WSK_ORIGIN_SAME_HOST the port counts if Host names one. */
 bool wsk__origin_allowed(const wsk__head *head, wsk_origin_policy policy,
                          const char *const *origins);
+
+/* The rest of WSK_ORIGIN_SAME_HOST, which only whoever listens can tell: over TLS of our own a page
+ * has come over TLS, too; a Host without a port means the default one if we listen there (else a
+ * proxy has left it out, and what the browser saw is not known). */
+bool wsk__origin_fits_listener(wsk_str origin, wsk_str host, bool tls, unsigned port);
+/* What a browser may send: SCHEME://HOST[:PORT], or null. */
+bool wsk__is_origin(wsk_str s);
 
 /* The first of `supported` (NULL-terminated, in order of preference) that the client offers;
  * NULL if none. *ret gets a refusal and the result is NULL if the client's list is malformed or
@@ -66,7 +73,8 @@ bool wsk__request_is_allowed(const wsk_request_options *options);
 /*
  * The writers below set `failed` for what these refuse, so that a check which a caller forgot
  * is no injection. A field among `headers` takes the place of the one that would be written by
- * itself (Server, User-Agent, Origin, Content-Type, Allow). There is no Date: the core has no
+ * itself (Server, User-Agent, Origin, Content-Type, Allow,
+ * Retry-After). There is no Date: the core has no
  * clock, and RFC 9110 6.6.1 does without; a shell that has one may add the field.
  */
 
@@ -76,7 +84,8 @@ void wsk__handshake_write_response(wsk__text *t, const char accept[WSK__ACCEPT_L
                                    const char *extensions, const wsk_header *headers,
                                    size_t n_headers);
 /* Any other response, with Connection: close and Content-Length; Sec-WebSocket-Version: 13 and
- * Upgrade: websocket with 426; Allow: GET with 405. HEAD requests get no body. */
+ * Upgrade: websocket with 426; Allow: GET with 405; Retry-After: 1 with 429. HEAD requests get no
+ * body. */
 void wsk__http_write_response(wsk__text *t, const wsk_response *response, const char *server,
                               bool is_head);
 /* The same for a refusal: its text and a newline is the body. */

@@ -68,18 +68,6 @@ static void gather(const wsk__head *head, known_fields *ret)
 
 /* -------------------------------------------------------------------------------- HTTP -- */
 
-/* 80 or 443 if the port is absent or empty. */
-static unsigned port_number(wsk_str port, bool tls)
-{
-    unsigned n = 0;
-
-    if (port.len == 0)
-        return tls ? 443 : 80;
-    for (size_t i = 0; i < port.len; i++)
-        n = n * 10 + (unsigned)(port.ptr[i] - '0'); /* five digits at most */
-    return n;
-}
-
 static int judge_host(const wsk__head *head, const known_fields *f, wsk__refusal *ret)
 {
     wsk_str host, port, uri_host, uri_port;
@@ -98,7 +86,7 @@ static int judge_host(const wsk__head *head, const known_fields *f, wsk__refusal
     bool tls = head->target.len > 4 &&
                (wsk__lower(head->target.ptr[2]) == 's' || wsk__lower(head->target.ptr[4]) == 's');
     if (!wsk__is_host(head->authority, &uri_host, &uri_port) || !wsk__str_ieq(host, uri_host) ||
-        port_number(port, tls) != port_number(uri_port, tls))
+        wsk__port_number(port, tls) != wsk__port_number(uri_port, tls))
         return refuse(ret, 400, "the Host field differs from the host in the request target");
     return 0;
 }
@@ -259,43 +247,6 @@ int wsk__handshake_judge_request(const wsk__head *head, wsk_str *ret_key, wsk__r
     WSK_TRY(judge_extensions(head, ret));
     *ret_key = f.first[KEY];
     return 1;
-}
-
-/* ------------------------------------------------------------------------------ Origin -- */
-
-/* scheme "://" host [ ":" port ] and nothing else (RFC 6454 6.2); a list, a path or user
- * information is what no browser sends and what a naive comparison could be deceived with. */
-static bool origin_host(wsk_str origin, wsk_str *ret)
-{
-    size_t n = 0;
-
-    while (n < origin.len && (wsk__char_is(origin.ptr[n], WSK__CHAR_HOST)))
-        n++;
-    if (n == 0 || origin.len - n < 3 || memcmp(origin.ptr + n, "://", 3) != 0)
-        return false;
-    return wsk__is_host(wsk__strn(origin.ptr + n + 3, origin.len - n - 3), ret, NULL);
-}
-
-bool wsk__origin_allowed(const wsk__head *head, wsk_origin_policy policy,
-                         const char *const *origins)
-{
-    const wsk__field *origin = wsk__head_find(head, "Origin", 0), *field;
-    wsk_str wanted, host;
-
-    if (policy == WSK_ORIGIN_ANY || origin == NULL)
-        return true;
-    if (wsk__head_find(head, "Origin", 1) != NULL)
-        return false;
-    if (policy == WSK_ORIGIN_LIST) {
-        for (; origins != NULL && *origins != NULL; origins++)
-            if (wsk__str_ieq(origin->value, wsk__str(*origins)))
-                return true;
-        return false;
-    }
-    /* "null", the origin of sandboxed pages and local files, has no host. */
-    field = wsk__head_find(head, "Host", 0);
-    return field != NULL && origin_host(origin->value, &host) &&
-           wsk__is_host(field->value, &wanted, NULL) && wsk__str_ieq(host, wanted);
 }
 
 /* ------------------------------------------------------------------------- subprotocol -- */

@@ -79,6 +79,13 @@ bool wsk__is_target(wsk_str s);
  * be NULL; the brackets stay. */
 bool wsk__is_host(wsk_str s, wsk_str *ret_host, wsk_str *ret_port);
 
+/* Of such a value: whether the host is an address; the number of the port, 80 or 443 if it is
+ * absent or empty. */
+bool wsk__host_is_address(wsk_str host);
+unsigned wsk__port_number(wsk_str port, bool tls);
+/* A host without brackets: localhost or an address that no other machine can connect to. */
+bool wsk__host_is_loopback(const char *host);
+
 /* Takes a request target apart (RFC 9112 3.2): origin form, absolute form, "*" for OPTIONS,
  * host and port for CONNECT. NULL, or why it is refused; then no output is set. */
 const char *wsk__target_split(wsk_str method, wsk_str target, wsk_str *ret_path, wsk_str *ret_query,

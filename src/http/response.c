@@ -139,6 +139,8 @@ void wsk__http_write_response(wsk__text *t, const wsk_response *response, const 
     }
     if (response->status == 405 && !wsk__has_header(h, n, "Allow"))
         wsk__text_add(t, "Allow: GET\r\n"); /* RFC 9110 15.5.6 */
+    if (response->status == 429 && !wsk__has_header(h, n, "Retry-After"))
+        wsk__text_add(t, "Retry-After: 1\r\n"); /* RFC 6585 4; rates are by the second */
     wsk__write_headers(t, h, n, WSK_ROLE_SERVER);
     if (has_body) {
         if (!wsk__has_header(h, n, "Content-Type"))

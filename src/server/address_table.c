@@ -33,8 +33,6 @@ int wsk__address_table_new(wsk__address_table **ret, const wsk_hooks *hooks)
         wsk__address_table_free(t);
         return WSK_ERR_NOMEM;
     }
-    t->key[0] |= 1;
-    t->key[1] |= 1;
     *ret = t;
     return WSK_OK;
 }
@@ -48,16 +46,21 @@ void wsk__address_table_free(wsk__address_table *t)
 }
 
 /* Multiplies with secret odd numbers and keeps the high bits. */
-static size_t slot(const wsk__address_table *t, const uint8_t address[16])
+uint32_t wsk__address_hash(const uint64_t key[2], const uint8_t address[16])
 {
     uint64_t a, b;
 
     memcpy(&a, address, 8);
     memcpy(&b, address + 8, 8);
-    uint64_t h = (a ^ t->key[1]) * t->key[0];
+    uint64_t h = (a ^ key[1]) * (key[0] | 1);
     h ^= h >> 32;
-    h = (h ^ b) * t->key[1];
-    return (size_t)(h >> 32) & (t->cap - 1);
+    h = (h ^ b) * (key[1] | 1);
+    return (uint32_t)(h >> 32);
+}
+
+static size_t slot(const wsk__address_table *t, const uint8_t address[16])
+{
+    return wsk__address_hash(t->key, address) & (t->cap - 1);
 }
 
 static struct entry *find(const wsk__address_table *t, const uint8_t address[16])

@@ -9,9 +9,65 @@
 #include "server/server_internal.h"
 #include "util/strs.h"
 
+/* A burst of octets holds at least a request and a message of the usual size. */
+#define LEAST_BURST ((uint64_t)65536)
+
 static void accepted(void *ud, int fd)
 {
     wsk__peer_begin(ud, fd);
+}
+
+static int invalid(const wsk_hooks *hooks, const char *what)
+{
+    wsk__log(hooks, WSK_LOG_ERROR, "server: %s", what);
+    return WSK_ERR_INVAL;
+}
+
+static int set_rates(wsk_server *s)
+{
+    wsk_server_options *o = &s->o;
+
+    if (o->max_octet_rate > WSK__RATE_MAX || o->octet_burst > WSK__RATE_MAX)
+        return invalid(s->hooks, "a rate must be at most 2^50 octets");
+    if ((o->message_burst != 0 && o->max_message_rate == 0) ||
+        (o->octet_burst != 0 && o->max_octet_rate == 0) ||
+        (o->handshake_burst != 0 && o->max_handshake_rate == 0))
+        return invalid(s->hooks, "a burst is of no use without its rate");
+    s->messages.rate = o->max_message_rate;
+    s->messages.burst = o->message_burst != 0 ? o->message_burst : o->max_message_rate;
+    s->octets.rate = o->max_octet_rate;
+    s->octets.burst = o->octet_burst != 0               ? o->octet_burst
+                      : o->max_octet_rate < LEAST_BURST ? LEAST_BURST
+                                                        : o->max_octet_rate;
+    s->rated = s->messages.rate != 0 || s->octets.rate != 0;
+    if (o->max_handshake_rate == 0)
+        return WSK_OK;
+    return wsk__rate_table_new(&s->handshakes, s->hooks,
+                               (wsk__rate){o->max_handshake_rate, o->handshake_burst != 0
+                                                                      ? o->handshake_burst
+                                                                      : o->max_handshake_rate});
+}
+
+static int set_hosts(wsk_server *s)
+{
+    const char *const *list = s->o.hosts;
+    size_t n = 0;
+
+    if (list == NULL)
+        return WSK_OK;
+    while (list[n] != NULL)
+        n++;
+    s->hosts = wsk__alloc0(s->hooks, (n + 1) * sizeof(*s->hosts));
+    for (size_t i = 0; s->hosts != NULL && i < n; i++) {
+        wsk_str port;
+        if (!wsk__is_host(wsk__str(list[i]), NULL, &port) || port.ptr != NULL)
+            return invalid(s->hooks, "a host must be a name or an address, without a port");
+        s->hosts[i] = wsk__strndup(s->hooks, list[i], strlen(list[i]));
+        if (s->hosts[i] == NULL)
+            return WSK_ERR_NOMEM;
+    }
+    s->o.hosts = NULL; /* only our copies are to be used from here on */
+    return s->hosts != NULL ? WSK_OK : WSK_ERR_NOMEM;
 }
 
 int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *options,
@@ -53,6 +109,10 @@ int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *o
         r = wsk__conn_env_init(&s->env, hooks);
     if (r >= 0 && o.max_connections_per_address != 0)
         r = wsk__address_table_new(&s->addresses, hooks);
+    if (r >= 0)
+        r = set_rates(s);
+    if (r >= 0)
+        r = set_hosts(s);
     if (r < 0) {
         wsk_server_free(s);
         return r;
@@ -88,6 +148,10 @@ void wsk_server_free(wsk_server *s)
         wsk_tls_unref(s->adopted[i].tls);
     wsk__conn_env_deinit(&s->env);
     wsk__address_table_free(s->addresses);
+    wsk__rate_table_free(s->handshakes);
+    for (size_t i = 0; s->hosts != NULL && s->hosts[i] != NULL; i++)
+        wsk__free(s->hooks, s->hosts[i]);
+    wsk__free(s->hooks, s->hosts);
     wsk_config_unref(s->cfg);
     wsk__free(s->hooks, s);
 }
@@ -139,6 +203,7 @@ int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls)
         return r;
     }
     site->port = wsk__listener_port(site->listener);
+    site->loopback = !site->url.is_unix && wsk__host_is_loopback(site->url.host);
     for (last = &s->sites; *last != NULL; last = &(*last)->next)
         ;
     *last = site;

@@ -14,6 +14,7 @@
 #include "net/stream.h"
 #include "net/tls_session.h"
 #include "server/address_table.h"
+#include "server/rate.h"
 
 /* One place that is listened on. Lives as long as the server: peers point to it. */
 typedef struct wsk__site {
@@ -24,6 +25,7 @@ typedef struct wsk__site {
     wsk__url url;
     uint16_t port;
     bool any_path;
+    bool loopback; /* listens where only this machine can connect */
 } wsk__site;
 
 struct wsk_server {
@@ -38,10 +40,27 @@ struct wsk_server {
     wsk__site adopted[2]; /* for wsk_server_adopt(): plain, TLS */
     wsk_peer *peers;      /* all of them */
     wsk__address_table *addresses;
+    wsk__rate_table *handshakes; /* NULL: no limit of their rate */
+    wsk__rate messages, octets;  /* of a connection */
+    bool rated;                  /* one of these two is a limit: peers have buckets */
+    char **hosts;                /* NULL-terminated, or NULL */
     wsk_server_stats stats;
-    uint32_t refusing; /* peers beyond max_connections, there only to be told so */
+    uint32_t refusing; /* peers beyond a limit, there only to be told so */
     bool draining;
 };
+
+/* Behind a peer in memory, if the server is `rated`: else it costs nothing. */
+typedef struct wsk__peer_rates {
+    wsk__bucket messages, octets;
+} wsk__peer_rates;
+
+/* Why a peer is there only to be told that it may not. */
+typedef enum wsk__refuse_reason {
+    WSK__REFUSE_NO = 0,
+    WSK__REFUSE_FULL,      /* max_connections */
+    WSK__REFUSE_ADDRESS,   /* max_connections_per_address */
+    WSK__REFUSE_HANDSHAKE, /* max_handshake_rate */
+} wsk__refuse_reason;
 
 struct wsk_peer {
     wsk__stream stream;
@@ -51,6 +70,7 @@ struct wsk_peer {
     char *name; /* address in words, when connections are logged */
     uint32_t t_begin;
     uint8_t armed;     /* which deadlines the stream's timer knows of */
+    uint8_t refuse;    /* wsk__refuse_reason */
     bool reading : 1;  /* as the stream was told last */
     bool running : 1;  /* events are being given right now */
     bool deferred : 1; /* events may wait: run before the turn ends */
@@ -58,7 +78,6 @@ struct wsk_peer {
     bool ended : 1;    /* on_close was called */
     bool seen : 1;     /* the program got to know this peer */
     bool opened : 1;   /* counted in stats.open */
-    bool refuse : 1;   /* beyond max_connections */
     bool counted : 1;  /* stands in the address table */
     uint8_t address[16];
     wsk_conn conn;

@@ -14,7 +14,7 @@
 #include "server/server_internal.h"
 #include "util/strs.h"
 
-/* Beyond max_connections so many more are accepted to be told "503"; the rest are just closed. */
+/* Beyond a limit so many more are accepted to be told 503 or 429; the rest are just closed. */
 #define MAX_REFUSING 64
 
 static wsk_peer *peer_of(wsk__stream *s)
@@ -90,14 +90,71 @@ static bool path_fits(const wsk_peer *p)
     return wsk__str_eq(path, own);
 }
 
+static void refuse_limited(wsk_peer *p)
+{
+    switch ((wsk__refuse_reason)p->refuse) {
+    case WSK__REFUSE_NO:
+    case WSK__REFUSE_FULL:
+        wsk__refuse(&p->conn, 503, "this server is at its limit of connections");
+        break;
+    case WSK__REFUSE_ADDRESS:
+        wsk__refuse(&p->conn, 429, "too many connections from this address");
+        break;
+    case WSK__REFUSE_HANDSHAKE:
+        wsk__refuse(&p->conn, 429, "connections from this address come too fast");
+        break;
+    }
+}
+
+/* Which hosts are ours; see wsk_server_options.hosts. An address as host, or localhost, cannot be
+ * the name of somebody else's page. */
+static bool host_fits(const wsk_peer *p)
+{
+    const wsk_server *s = server_of(p);
+    const wsk_conn *c = &p->conn;
+    wsk_str field = wsk_conn_header(c, "Host", 0), host, port;
+    bool by_origin = s->cfg->o.origin_policy == WSK_ORIGIN_SAME_HOST &&
+                     wsk_conn_header(c, "Origin", 0).ptr != NULL;
+
+    if (s->hosts == NULL && !(p->site->loopback && by_origin))
+        return true;
+    if (field.ptr == NULL || !wsk__is_host(field, &host, &port))
+        return false;
+    if (wsk__host_is_address(host) || wsk__str_ieq(host, wsk__str("localhost")))
+        return true;
+    for (char **name = s->hosts; name != NULL && *name != NULL; name++) {
+        if (wsk__str_ieq(host, wsk__str(*name)))
+            return true;
+    }
+    /* A name that an attacker has resolve to 127.0.0.1 can only lead here with our own port in it;
+     * a proxy on this machine that passes its own Host has another one. */
+    return s->hosts == NULL && wsk__port_number(port, p->stream.tls != NULL) != p->site->port;
+}
+
+/* What the fields alone do not tell WSK_ORIGIN_SAME_HOST. */
+static bool origin_fits(const wsk_peer *p)
+{
+    const wsk_server *s = server_of(p);
+    wsk_str origin = wsk_conn_header(&p->conn, "Origin", 0);
+
+    if (s->cfg->o.origin_policy != WSK_ORIGIN_SAME_HOST || origin.ptr == NULL)
+        return true;
+    return wsk__origin_fits_listener(origin, wsk_conn_header(&p->conn, "Host", 0),
+                                     p->stream.tls != NULL, p->site->port);
+}
+
 static void requested(wsk_peer *p, bool is_upgrade)
 {
     wsk_server *s = server_of(p);
 
-    if (p->refuse) {
-        wsk__refuse(&p->conn, 503, "this server is at its limit of connections");
+    if (p->refuse != WSK__REFUSE_NO) {
+        refuse_limited(p);
     } else if (s->draining) {
         wsk__refuse(&p->conn, 503, "this server is shutting down");
+    } else if (!host_fits(p)) {
+        wsk__refuse(&p->conn, 421, "this host is not served here");
+    } else if (is_upgrade && !origin_fits(p)) {
+        wsk__refuse(&p->conn, 403, "this origin may not connect");
     } else if (is_upgrade && !path_fits(p)) {
         wsk__refuse(&p->conn, 404, "no WebSocket is served at this path");
     } else if (s->h.on_request != NULL) {
@@ -138,11 +195,40 @@ static void ended(wsk_peer *p, unsigned code, const char *text)
     wsk__stream_close(&p->stream);
 }
 
+static wsk__peer_rates *rates_of(wsk_peer *p)
+{
+    return (wsk__peer_rates *)(p + 1);
+}
+
+static void limited(wsk_peer *p, wsk__rule rule)
+{
+    if (!p->conn.was_open || p->conn.failed)
+        return;
+    server_of(p)->stats.limited++;
+    wsk__fail(&p->conn, rule);
+}
+
+/* Whether another message or control frame is within the rate; else the connection has failed. */
+static bool within_rate(wsk_peer *p, const wsk_event *ev)
+{
+    const wsk_server *s = server_of(p);
+
+    if (s->messages.rate == 0 ||
+        !(ev->type == WSK_EV_MESSAGE || (ev->type == WSK_EV_DATA && ev->first) ||
+          ev->type == WSK_EV_PING || ev->type == WSK_EV_PONG) ||
+        wsk__bucket_take(&rates_of(p)->messages, &s->messages, 1, wsk_loop_now(s->loop)))
+        return true;
+    limited(p, WSK__RULE_MESSAGE_RATE);
+    return false;
+}
+
 static void dispatch(wsk_peer *p, wsk_event *ev)
 {
     wsk_server *s = server_of(p);
     const wsk_handlers *h = &s->h;
 
+    if (WSK__UNLIKELY(s->rated) && !within_rate(p, ev))
+        return;
     switch (ev->type) {
     case WSK_EV_MESSAGE:
         if (h->on_message != NULL)
@@ -278,7 +364,12 @@ static void on_received(wsk__stream *stream, uint8_t *data, size_t n)
     look_at_stream(p);
     if (p->deferred)
         run(p); /* what was waiting comes first */
-    if (p->ended || wsk_conn_feed(&p->conn, data, n, wsk_loop_now(s->loop)) < 0)
+    if (p->ended)
+        return;
+    if (WSK__UNLIKELY(s->octets.rate != 0) &&
+        !wsk__bucket_take(&rates_of(p)->octets, &s->octets, n, wsk_loop_now(s->loop)))
+        limited(p, WSK__RULE_OCTET_RATE);
+    if (wsk_conn_feed(&p->conn, data, n, wsk_loop_now(s->loop)) < 0)
         return;
     if (p->conn.queued == 0 && n > 0) {
         void *scratch = wsk__loop_scratch(s->loop, &room);
@@ -398,7 +489,7 @@ static void on_closed(wsk__stream *stream)
     if (p->next != NULL)
         p->next->prev = p->prev;
     s->stats.connections--;
-    if (p->refuse)
+    if (p->refuse != WSK__REFUSE_NO)
         s->refusing--;
     if (p->counted)
         wsk__address_table_remove(s->addresses, p->address);
@@ -417,11 +508,32 @@ static const wsk__stream_ops peer_ops = {
     .closed = on_closed,
 };
 
+static void look_at_limits(wsk_peer *p, int fd)
+{
+    wsk_server *s = server_of(p);
+    uint64_t now = wsk_loop_now(s->loop);
+
+    if (s->rated) {
+        wsk__bucket_init(&rates_of(p)->messages, &s->messages, now);
+        wsk__bucket_init(&rates_of(p)->octets, &s->octets, now);
+    }
+    if ((s->addresses != NULL || s->handshakes != NULL) && wsk__address_of(fd, p->address)) {
+        if (s->handshakes != NULL && !wsk__rate_table_take(s->handshakes, p->address, now))
+            p->refuse = WSK__REFUSE_HANDSHAKE;
+        int n = s->addresses != NULL ? wsk__address_table_add(s->addresses, p->address) : 0;
+        p->counted = n > 0;
+        if (n > 0 && (uint32_t)n > s->o.max_connections_per_address)
+            p->refuse = WSK__REFUSE_ADDRESS;
+    }
+    if (s->stats.connections - s->refusing >= s->o.max_connections)
+        p->refuse = WSK__REFUSE_FULL;
+}
+
 void wsk__peer_begin(wsk__site *site, int fd)
 {
     wsk_server *s = site->server;
     wsk__tls_session *tls = NULL;
-    wsk_peer *p = wsk__alloc0(s->hooks, sizeof(*p));
+    wsk_peer *p = wsk__alloc0(s->hooks, sizeof(*p) + (s->rated ? sizeof(wsk__peer_rates) : 0));
 
     s->stats.accepted++;
     if (p == NULL)
@@ -429,17 +541,14 @@ void wsk__peer_begin(wsk__site *site, int fd)
     p->site = site;
     p->t_begin = (uint32_t)wsk_loop_now(s->loop);
     p->reading = true;
-    p->refuse = s->stats.connections - s->refusing >= s->o.max_connections;
-    if (s->addresses != NULL && wsk__address_of(fd, p->address)) {
-        int n = wsk__address_table_add(s->addresses, p->address);
-        p->counted = n > 0;
-        if (n > 0 && (uint32_t)n > s->o.max_connections_per_address)
-            p->refuse = true;
-    }
+    look_at_limits(p, fd);
     /* Those beyond a limit, whichever it is, are told so; but not any number of them. */
-    if (p->refuse && s->refusing >= MAX_REFUSING) {
-        s->stats.refused++;
-        goto drop;
+    if (p->refuse != WSK__REFUSE_NO) {
+        s->stats.limited++;
+        if (s->refusing >= MAX_REFUSING) {
+            s->stats.refused++;
+            goto drop;
+        }
     }
     if (site->tls != NULL && wsk__tls_session_new(&tls, site->tls, NULL, 0) < 0)
         goto no_memory;
@@ -463,7 +572,7 @@ void wsk__peer_begin(wsk__site *site, int fd)
         p->next->prev = &p->next;
     s->peers = p;
     s->stats.connections++;
-    if (p->refuse)
+    if (p->refuse != WSK__REFUSE_NO)
         s->refusing++;
     update(p);
     return;

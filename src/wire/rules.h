@@ -24,6 +24,8 @@
     X(MESSAGE_TOO_BIG, 1009, "RFC 6455 10.4", "message is longer than the limit")                  \
     X(TOO_MANY_FRAGMENTS, 1008, "RFC 6455 10.4", "message has more frames than the limit")         \
     X(MESSAGE_TOO_SLOW, 1008, "RFC 6455 10.4", "message took longer than the limit")               \
+    X(MESSAGE_RATE, 1008, "RFC 6455 10.4", "messages come faster than the limit")                  \
+    X(OCTET_RATE, 1008, "RFC 6455 10.4", "octets come faster than the limit")                      \
     X(UTF8, 1007, "RFC 6455 8.1", "text is not valid UTF-8")                                       \
     X(CLOSE_LENGTH, 1002, "RFC 6455 5.5.1", "close frame with one octet of payload")               \
     X(CLOSE_CODE, 1002, "RFC 6455 7.4", "close frame with a code that may not be sent")            \

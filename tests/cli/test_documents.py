@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 
-from cli_harness import Skip, check, run_tests, same, test
+from cli_harness import PROGRAM, Skip, check, run_tests, same, test
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 
@@ -64,6 +64,37 @@ def versions_agree():
     version = re.search(r'WSK_VERSION_STRING "(.*)"', read("include/websock/version.h")).group(1)
     check(re.search(rf"^## \[.*{re.escape(version)}", read("CHANGELOG.md"), re.MULTILINE),
           f"CHANGELOG.md does not know {version}")
+
+
+def plain(text):
+    """A default of the table as --help would say it"""
+    text = text.replace("`", "").replace("_", "-")
+    text = re.sub(r"(\d),(?=\d{3})", r"\1", text)
+    return re.sub(r"(?<=\d) (K|M|G)iB|(?<=\d) (s|m)(?:in)?\b", lambda m: m[1] or m[2], text)
+
+
+@test
+def limits_of_the_design_are_those_of_the_help():
+    text = subprocess.run([PROGRAM, "serve", "--help"], capture_output=True, text=True).stdout
+    helped = {}
+    for group in ["Handshake", "Limits", "Deadlines"]:
+        section = re.search(rf"^{group}:\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL).group(1)
+        for row in re.split(r"\n(?=  (?:-\w, |    )--)", "\n" + section)[1:]:
+            name, value, rest = re.match(r"\s+(?:-\w, )?--([a-z-]+) (\w+)(.*)", row,
+                                         re.DOTALL).groups()
+            if value in ["SIZE", "N", "TIME"]:
+                helped[name] = re.search(r"\[([^[]*)\]$", " ".join(rest.split())).group(1)
+    # How frames are cut when they are sent is nothing that a client controls.
+    helped.pop("fragment-size")
+    check(len(helped) >= 25, f"only {sorted(helped)}")
+    limits = re.search(r"^## Limits\n(.*?)^## ", read("docs/design.md"),
+                       re.MULTILINE | re.DOTALL).group(1)
+    described = {}
+    for row in re.findall(r"^\| ([^|]*) \| ([^|]*) \| `([a-z_]+)`[^|]*\|", limits, re.MULTILINE):
+        described[row[2].replace("_", "-")] = plain(row[1])
+    for name in ["max-redirects", "connect-timeout"]:  # of the client
+        described.pop(name)
+    same(described, helped, "limits and defaults of docs/design.md")
 
 
 @test

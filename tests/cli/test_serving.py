@@ -202,6 +202,49 @@ def limits_have_their_effect():
 
 
 @test
+def rates():
+    with Server("--max-message-rate", "1", "--message-burst", "2") as server:
+        with Client(server.urls[0]) as c:
+            for _ in range(40):
+                c.send("x")
+            for _ in range(40):
+                opcode, payload = c.frame()
+                if opcode == 8:
+                    break
+            same(opcode, 8, "opcode beyond the rate")
+            same(payload, b"\x03\xf0messages come faster than the limit", "close frame")
+        server.wait_log('code=1008 clean=no reason="messages come faster than the limit"')
+        same(server.stop(), 0, "exit code")
+        server.wait_log("limited=1")
+    with Server("--max-handshake-rate", "1") as server:
+        for _ in range(100):
+            status, _, _ = get(server.urls[0], "/")
+            if status == 429:
+                break
+        same(status, 429, "status when too fast")
+        server.wait_log("status=429")
+        same(server.stop(), 0, "exit code")
+
+
+@test
+def hosts():
+    with Server("--host", "example.org") as server:
+        status, _, _ = http(server.urls[0], b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n")
+        same(status, 200, "status for its host")
+        status, _, _ = http(server.urls[0], b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n")
+        same(status, 421, "status for another host")
+        same(server.stop(), 0, "exit code")
+    with Server() as server:
+        port = server.urls[0].split(":")[2].split("/")[0]
+        status, _, _ = http(server.urls[0], f"GET /ws HTTP/1.1\r\nHost: a.example:{port}\r\n"
+                            f"Origin: http://a.example:{port}\r\nUpgrade: websocket\r\n"
+                            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode())
+        same(status, 421, "status for a page whose name was led here")
+        same(server.stop(), 0, "exit code")
+
+
+@test
 def origins_and_subprotocols():
     with Server("--origin", "https://a.example", "-o", "https://b.example", "-s", "second",
                 "--subprotocol", "first", "--server-name", "a server") as server:

@@ -82,6 +82,18 @@ def options_that_do_not_fit_together():
           "2 --tls-cert", "1 --tls-key")
     wrong(["serve", "wss://127.0.0.1:0/", "--tls-self-signed", "--tls-verify-client"],
           "--tls-client-ca")
+    wrong(["serve", "--message-burst", "5"], "--max-message-rate")
+    wrong(["serve", "--octet-burst", "5"], "--max-octet-rate")
+    wrong(["serve", "--handshake-burst", "5"], "--max-handshake-rate")
+
+
+@test
+def origins_and_hosts_that_are_none():
+    for origin in ["example.org", "https://example.org/", "https://", "localhost:80", ""]:
+        wrong(["serve", "--origin", "https://a.example", "--origin", origin], f'"{origin}"',
+              "https://example.org")
+    for host in ["https://example.org", "example.org:80", "a b", ""]:
+        wrong(["serve", "--host", host], "--host", f'"{host}"')
 
 
 @test

@@ -288,11 +288,15 @@ static void test_origin(void **state)
         {"no browser", "a", NULL, true, true},
         {"the same", "example.org", "https://example.org", true, true},
         {"another scheme", "example.org", "http://example.org", true, false},
-        {"another port", "example.org:8888", "http://example.org", true, false},
-        {"another port in the origin", "a", "http://a:8080", true, true},
+        {"another port", "example.org:8888", "http://example.org", false, false},
+        {"the same port", "a:8080", "http://a:8080", true, true},
+        {"the default port", "a:80", "http://a", true, false},
+        {"the default port of https", "a:443", "https://a", true, false},
+        {"an empty port", "a:", "http://a:", true, false},
+        {"a port that Host does not have", "a", "http://a:8080", true, true},
         {"case does not matter", "Example.org", "HTTPS://EXAMPLE.ORG", true, true},
-        {"an address", "127.0.0.1:8888", "http://127.0.0.1:3000", true, false},
-        {"an IPv6 address", "[::1]:8888", "http://[::1]", true, false},
+        {"another port of an address", "127.0.0.1:8888", "http://127.0.0.1:3000", false, false},
+        {"an IPv6 address", "[::1]:8888", "http://[::1]:8888", true, false},
         {"another host", "example.org", "https://evil.example", false, false},
         {"another IPv6 address", "[::1]", "http://[::2]", false, false},
         {"a page without origin", "example.org", "null", false, true},
@@ -347,6 +351,70 @@ static void test_origin(void **state)
     test_head_parse(&t, WSK__HEAD_REQUEST, no_host, sizeof(no_host) - 1);
     assert_false(wsk__origin_allowed(&t.head, WSK_ORIGIN_SAME_HOST, NULL));
     test_head_free(&t);
+}
+
+static void test_origin_and_listener(void **state)
+{
+    static const struct {
+        const char *origin, *host;
+        bool tls;
+        unsigned port;
+        bool fits;
+    } pages[] = {
+        {"http://a", "a", false, 80, true},
+        {"http://a:80", "a", false, 80, true},
+        {"http://a:8080", "a", false, 80, false},
+        {"https://a", "a", false, 80, false},
+        {"https://a", "a", false, 8888, true},
+        {"http://a:8080", "a", false, 8888, true},
+        {"https://a", "a:8888", false, 8888, true},
+        {"https://a", "a", true, 443, true},
+        {"HTTPS://a:443", "a", true, 443, true},
+        {"https://a:8443", "a", true, 443, false},
+        {"http://a", "a", true, 443, false},
+        {"http://a:8443", "a:8443", true, 8443, false},
+        {"https://a:8443", "a:8443", true, 8443, true},
+        {"https://a:8443", "a", true, 8443, true},
+        {"null", "a", false, 80, false},
+        {"http://a", "", false, 80, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+        if (wsk__origin_fits_listener(wsk__str(pages[i].origin), wsk__str(pages[i].host),
+                                      pages[i].tls, pages[i].port) != pages[i].fits)
+            fail_msg("%s to %s", pages[i].origin, pages[i].host);
+    }
+}
+
+static void test_hosts_and_origins(void **state)
+{
+    static const char *const addresses[] = {"127.0.0.1", "0.0.0.0", "[::1]", "255.255.255.255"},
+                             *const no_addresses[] = {"a", "127.1",     "127.0.0.1.", "127.0.0.1a",
+                                                      "",  "256.0.0.1", "1.2.3.4.5"},
+                             *const loopbacks[] = {"localhost",   "LOCALHOST", "127.0.0.1",
+                                                   "127.255.1.2", "::1",       "::ffff:127.0.0.1"},
+                             *const no_loopbacks[] = {"0.0.0.0",     "::", "126.0.0.1",
+                                                      "a.localhost", "",   "::ffff:1.2.3.4",
+                                                      "fe80::1"},
+                             *const origins[] = {"https://a", "http://a:1", "null",
+                                                 "x-y://[::1]:1"},
+                             *const no_origins[] = {
+                                 "example.org", "https://a/",  "*",   "",    "a:80",
+                                 "https://",    "https://a b", "//a", "NULL"};
+
+    (void)state;
+#define EACH(list, expr)                                                                           \
+    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)                                    \
+        if (!(expr))                                                                               \
+            fail_msg(#list ": %s", list[i]);
+    EACH(addresses, wsk__host_is_address(wsk__str(addresses[i])))
+    EACH(no_addresses, !wsk__host_is_address(wsk__str(no_addresses[i])))
+    EACH(loopbacks, wsk__host_is_loopback(loopbacks[i]))
+    EACH(no_loopbacks, !wsk__host_is_loopback(no_loopbacks[i]))
+    EACH(origins, wsk__is_origin(wsk__str(origins[i])))
+    EACH(no_origins, !wsk__is_origin(wsk__str(no_origins[i])))
+#undef EACH
 }
 
 static void test_subprotocols(void **state)
@@ -460,6 +528,8 @@ int main(void)
         cmocka_unit_test(test_accept),
         cmocka_unit_test(test_key),
         cmocka_unit_test(test_origin),
+        cmocka_unit_test(test_origin_and_listener),
+        cmocka_unit_test(test_hosts_and_origins),
         cmocka_unit_test(test_subprotocols),
         cmocka_unit_test(test_subprotocol_limit),
         cmocka_unit_test(test_linear_time),

@@ -139,7 +139,7 @@ static void test_request(void **state)
     wsk__text_deinit(&t);
 
     o.target = "/chat?room=1";
-    o.origin = "http://example.org";
+    o.origin = "http://example.org:8080";
     o.headers = headers;
     o.n_headers = 2;
     wsk__handshake_write_request(&t, &o, KEY, "test/1", offered, "a; b=1");
@@ -152,7 +152,7 @@ static void test_request(void **state)
                                "Sec-WebSocket-Version: 13\r\n"
                                "Sec-WebSocket-Protocol: chat, superchat\r\n"
                                "Sec-WebSocket-Extensions: a; b=1\r\n"
-                               "Origin: http://example.org\r\n"
+                               "Origin: http://example.org:8080\r\n"
                                "User-Agent: test/1\r\n"
                                "Cookie: a=b; c=\"d\"\r\n"
                                "X-Empty: \r\n\r\n");

@@ -499,7 +499,7 @@ static void test_limits(void **state)
     o.max_connections_per_address = 1;
     site_begin(&s, &o);
     client_open(&s, &c[0]);
-    refused(REQUEST("/ws", ""), "HTTP/1.1 503 ", &s);
+    refused(REQUEST("/ws", ""), "HTTP/1.1 429 ", &s);
     client_end(&c[0]);
     turn_until(&s, s.closes == 1);
     client_open(&s, &c[0]);

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a server grants an address and a connection (numbers and rates), and which hosts and pages
+ * it takes for its own: with clients of the same loop over real sockets.
+ */
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <websock/websock.h>
+
+struct world {
+    test_alloc alloc;
+    wsk_loop *loop;
+    wsk_server *server;
+    int port;
+    unsigned messages, closes, refusals;
+    unsigned code, status;
+    char text[160];
+};
+
+static struct world *world_of(const wsk_peer *p)
+{
+    return wsk_server_data(wsk_peer_server(p));
+}
+
+static void on_message(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
+{
+    (void)op;
+    (void)data;
+    (void)len;
+    world_of(p)->messages++;
+}
+
+static void on_data(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len, bool first, bool last)
+{
+    (void)first;
+    if (last)
+        on_message(p, op, data, len);
+}
+
+static void on_close(wsk_peer *p, unsigned code, const char *text)
+{
+    struct world *w = world_of(p);
+
+    w->closes++;
+    w->code = code;
+    snprintf(w->text, sizeof(w->text), "%s", text);
+}
+
+static void on_refused(wsk_peer *p, unsigned status, const char *text)
+{
+    struct world *w = world_of(p);
+
+    w->refusals++;
+    w->status = status;
+    snprintf(w->text, sizeof(w->text), "%s", text);
+}
+
+static int world_try(struct world *w, const wsk_server_options *options, const char *url)
+{
+    wsk_handlers handlers = WSK_HANDLERS_INIT;
+    wsk_server_options o = *options;
+    char real[200];
+
+    memset(w, 0, sizeof(*w));
+    test_alloc_init(&w->alloc);
+    o.conn.hooks = &w->alloc.hooks;
+    handlers.on_message = on_message;
+    handlers.on_data = on_data;
+    handlers.on_close = on_close;
+    handlers.on_refused = on_refused;
+    assert_int_equal(wsk_loop_new(&w->loop, NULL), WSK_OK);
+    int r = wsk_server_new(&w->server, w->loop, &o, &handlers, w);
+    if (r < 0)
+        return r;
+    assert_int_equal(wsk_server_listen(w->server, url, NULL), WSK_OK);
+    assert_true(wsk_server_url(w->server, 0, real, sizeof(real)) > 0);
+    w->port = (int)strtol(strrchr(real, ':') + 1, NULL, 10);
+    return WSK_OK;
+}
+
+static void world_begin(struct world *w, const wsk_server_options *options)
+{
+    assert_int_equal(world_try(w, options, "ws://127.0.0.1:0/"), WSK_OK);
+}
+
+static void world_end(struct world *w)
+{
+    wsk_server_free(w->server);
+    wsk_loop_free(w->loop);
+    assert_int_equal(w->alloc.live, 0);
+}
+
+#define turn_until(w, cond)                                                                        \
+    do {                                                                                           \
+        for (int i_ = 0; i_ < 2000 && !(cond); i_++)                                               \
+            assert_true(wsk_loop_turn((w)->loop, 5) >= 0);                                         \
+        if (!(cond))                                                                               \
+            fail_msg("never came: %s", #cond);                                                     \
+    } while (0)
+
+struct client {
+    int fd;
+    bool eof;
+    size_t n;
+    char in[4096]; /* all that came */
+};
+
+static void client_begin(struct world *w, struct client *c)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)w->port)};
+
+    memset(c, 0, sizeof(*c));
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(c->fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(fcntl(c->fd, F_SETFL, O_NONBLOCK), 0);
+}
+
+static void client_send(struct client *c, const void *data, size_t n)
+{
+    assert_int_equal(send(c->fd, data, n, MSG_NOSIGNAL), n);
+}
+
+static bool client_read(struct client *c)
+{
+    ssize_t k = recv(c->fd, c->in + c->n, sizeof(c->in) - 1 - c->n, 0);
+
+    if (k > 0)
+        c->n += (size_t)k;
+    c->in[c->n] = 0;
+    c->eof = c->eof || k == 0;
+    return true;
+}
+
+#define client_until(w, c, cond) turn_until(w, client_read(c) && (cond))
+
+static void client_request(struct world *w, struct client *c, const char *fields)
+{
+    char text[1024];
+    int n = snprintf(text, sizeof(text),
+                     "GET / HTTP/1.1\r\n%sUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                     "Sec-WebSocket-Version: 13\r\n\r\n",
+                     fields);
+
+    client_begin(w, c);
+    client_send(c, text, (size_t)n);
+    client_until(w, c, strstr(c->in, "\r\n\r\n") != NULL);
+}
+
+static unsigned status_of(const struct client *c)
+{
+    return (unsigned)strtoul(c->in + strlen("HTTP/1.1 "), NULL, 10);
+}
+
+static void client_open(struct world *w, struct client *c)
+{
+    client_request(w, c, "Host: localhost\r\n");
+    assert_int_equal(status_of(c), 101);
+    c->n = 0;
+}
+
+static uint64_t limited(const struct world *w)
+{
+    wsk_server_stats st;
+
+    wsk_server_get_stats(w->server, &st);
+    return st.limited;
+}
+
+static void client_end(struct client *c)
+{
+    close(c->fd);
+}
+
+/* What a server says and logs that closes with 1008 for that reason. */
+static void assert_closed_for(struct world *w, struct client *c, const char *why)
+{
+    client_until(w, c, c->eof);
+    assert_true(c->n > 4);
+    char *at = c->in + c->n - strlen(why) - 4;
+    assert_int_equal((uint8_t)at[0], 0x88);
+    assert_int_equal((uint8_t)at[2] << 8 | (uint8_t)at[3], 1008);
+    assert_string_equal(at + 4, why);
+    client_end(c);
+    turn_until(w, w->closes == 1);
+    assert_int_equal(w->code, 1008);
+    assert_string_equal(w->text, why);
+}
+
+static void test_message_rate(void **state)
+{
+    (void)state;
+    static const uint8_t pings[] = {0x89, 0x80, 0, 0, 0, 0, 0x8A, 0x80, 0, 0, 0, 0,
+                                    0x82, 0x80, 0, 0, 0, 0, 0x81, 0x80, 0, 0, 0, 0};
+    wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+    struct client c;
+    struct world w;
+
+    for (int stream = 0; stream < 2; stream++) {
+        o.conn.flags = stream ? WSK_CONN_STREAM : 0;
+        o.max_message_rate = 1;
+        o.message_burst = 4;
+        world_begin(&w, &o);
+        client_open(&w, &c);
+        client_send(&c, pings, sizeof(pings));
+        turn_until(&w, w.messages == 2);
+        assert_int_equal(limited(&w), 0);
+        /* The clock runs while this is sent, but not by four seconds. */
+        for (int i = 0; i < 4; i++)
+            client_send(&c, pings + 12, 12);
+        assert_closed_for(&w, &c, "messages come faster than the limit");
+        assert_in_range(w.messages, 2, 9);
+        assert_int_equal(limited(&w), 1);
+        world_end(&w);
+    }
+    /* Without a burst of its own, a second's worth. */
+    memset(&o, 0, sizeof(o));
+    o.size = sizeof(o);
+    o.max_message_rate = 3;
+    world_begin(&w, &o);
+    client_open(&w, &c);
+    for (int i = 0; i < 100; i++)
+        client_send(&c, pings, sizeof(pings));
+    assert_closed_for(&w, &c, "messages come faster than the limit");
+    world_end(&w);
+}
+
+static void test_octet_rate(void **state)
+{
+    (void)state;
+    static uint8_t message[8 + 60000] = {0x82, 0xFE, 60000 >> 8, 60000 & 0xFF};
+    wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+    struct client c;
+    struct world w;
+
+    o.max_octet_rate = 1;
+    world_begin(&w, &o);
+    client_open(&w, &c);
+    client_send(&c, message, sizeof(message));
+    turn_until(&w, w.messages == 1);
+    assert_int_equal(limited(&w), 0);
+    client_send(&c, message, sizeof(message));
+    assert_closed_for(&w, &c, "octets come faster than the limit");
+    assert_int_equal(w.messages, 1);
+    assert_int_equal(limited(&w), 1);
+    world_end(&w);
+
+    /* A head that is longer than the burst is no breach, what stands behind it is. */
+    o.octet_burst = 100;
+    world_begin(&w, &o);
+    client_open(&w, &c);
+    client_send(&c, message, 200);
+    assert_closed_for(&w, &c, "octets come faster than the limit");
+    world_end(&w);
+}
+
+static void test_handshake_rate(void **state)
+{
+    (void)state;
+    wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+    struct client c;
+    struct world w;
+    int i;
+
+    o.max_handshake_rate = 1;
+    o.handshake_burst = 3;
+    world_begin(&w, &o);
+    for (i = 0; i < 200; i++) {
+        client_request(&w, &c, "Host: localhost\r\n");
+        if (status_of(&c) != 101)
+            break;
+        client_end(&c);
+    }
+    assert_in_range(i, 3, 199);
+    assert_int_equal(status_of(&c), 429);
+    assert_non_null(strstr(c.in, "\r\nRetry-After: 1\r\n"));
+    client_until(&w, &c, c.eof);
+    client_end(&c);
+    turn_until(&w, w.refusals == 1);
+    assert_int_equal(w.status, 429);
+    assert_string_equal(w.text, "connections from this address come too fast");
+    assert_int_equal(limited(&w), 1);
+    world_end(&w);
+}
+
+static void test_connections_of_an_address(void **state)
+{
+    (void)state;
+    wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+    struct client c[3];
+    struct world w;
+
+    o.max_connections = 2;
+    o.max_connections_per_address = 1;
+    world_begin(&w, &o);
+    client_open(&w, &c[0]);
+    client_request(&w, &c[1], "Host: localhost\r\n");
+    assert_int_equal(status_of(&c[1]), 429);
+    turn_until(&w, (client_read(&c[1]), c[1].eof));
+    client_end(&c[1]);
+    turn_until(&w, w.refusals == 1);
+    assert_string_equal(w.text, "too many connections from this address");
+    assert_int_equal(limited(&w), 1);
+    client_end(&c[0]);
+    turn_until(&w, w.closes == 1);
+    client_open(&w, &c[2]);
+    client_end(&c[2]);
+    world_end(&w);
+}
+
+static void test_options(void **state)
+{
+    (void)state;
+    static const char *const bad_hosts[][2] = {
+        {"a:80", NULL}, {"", NULL}, {"a b", NULL}, {"http://a", NULL}, {"a:", NULL}};
+    struct world w;
+    wsk_server_options bad[4];
+
+    for (size_t i = 0; i < 4; i++)
+        bad[i] = (wsk_server_options)WSK_SERVER_OPTIONS_INIT;
+    bad[0].message_burst = 1;
+    bad[1].octet_burst = 1;
+    bad[2].handshake_burst = 1;
+    bad[3].max_octet_rate = UINT64_MAX;
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(world_try(&w, &bad[i], "ws://127.0.0.1:0/"), WSK_ERR_INVAL);
+        world_end(&w);
+    }
+    for (size_t i = 0; i < sizeof(bad_hosts) / sizeof(bad_hosts[0]); i++) {
+        wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+        o.hosts = bad_hosts[i];
+        assert_int_equal(world_try(&w, &o, "ws://127.0.0.1:0/"), WSK_ERR_INVAL);
+        world_end(&w);
+    }
+}
+
+/* A status for the fields, in which "%d" stands for the server's port. */
+static unsigned answer(struct world *w, const char *fields)
+{
+    char text[300];
+    const char *d = strstr(fields, "%d");
+    struct client c;
+
+    if (d == NULL)
+        snprintf(text, sizeof(text), "%s", fields);
+    else if (strstr(d + 2, "%d") == NULL)
+        snprintf(text, sizeof(text), "%.*s%d%s", (int)(d - fields), fields, w->port, d + 2);
+    else
+        snprintf(text, sizeof(text), "%.*s%d%.*s%d%s", (int)(d - fields), fields, w->port,
+                 (int)(strstr(d + 2, "%d") - d - 2), d + 2, w->port, strstr(d + 2, "%d") + 2);
+    client_request(w, &c, text);
+    client_end(&c);
+    return status_of(&c);
+}
+
+static void test_hosts(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"example.org", "other.example", NULL};
+    static const struct {
+        const char *why, *fields;
+        unsigned loopback, named, anywhere;
+    } rows[] = {
+        {"no browser", "Host: evil.example:%d\r\n", 101, 421, 101},
+        {"an address", "Host: 127.0.0.1:%d\r\nOrigin: http://127.0.0.1:%d\r\n", 101, 101, 101},
+        {"IPv6", "Host: [::1]:%d\r\nOrigin: http://[::1]:%d\r\n", 101, 101, 101},
+        {"localhost", "Host: LocalHost:%d\r\nOrigin: http://localhost:%d\r\n", 101, 101, 101},
+        {"a name that was led here", "Host: evil.example:%d\r\nOrigin: http://evil.example:%d\r\n",
+         421, 421, 101},
+        {"a name that looks like an address",
+         "Host: 127.0.0.1.evil:%d\r\nOrigin: http://127.0.0.1.evil:%d\r\n", 421, 421, 101},
+        {"a proxy that passes its host", "Host: example.org\r\nOrigin: https://example.org\r\n",
+         101, 101, 101},
+        {"a proxy of another name", "Host: a.example\r\nOrigin: https://a.example\r\n", 101, 421,
+         101},
+        {"a proxy at another port", "Host: a.example:1\r\nOrigin: https://a.example:1\r\n", 101,
+         421, 101},
+        {"the second name", "Host: OTHER.example:%d\r\nOrigin: http://other.example:%d\r\n", 421,
+         101, 101},
+        {"another port of this host", "Host: localhost:%d\r\nOrigin: http://localhost:1\r\n", 403,
+         403, 403},
+        {"no port of this host", "Host: localhost:%d\r\nOrigin: http://localhost\r\n", 403, 403,
+         403},
+        {"a port that the proxy left out", "Host: localhost\r\nOrigin: http://localhost:1\r\n", 101,
+         101, 101},
+    };
+    wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+    struct world w;
+
+    world_begin(&w, &o);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (answer(&w, rows[i].fields) != rows[i].loopback)
+            fail_msg("loopback: %s", rows[i].why);
+    }
+    world_end(&w);
+    assert_int_equal(world_try(&w, &o, "ws://0.0.0.0:0/"), WSK_OK);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (answer(&w, rows[i].fields) != rows[i].anywhere)
+            fail_msg("anywhere: %s", rows[i].why);
+    }
+    world_end(&w);
+    o.hosts = names;
+    assert_int_equal(world_try(&w, &o, "ws://0.0.0.0:0/"), WSK_OK);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (answer(&w, rows[i].fields) != rows[i].named)
+            fail_msg("by name: %s", rows[i].why);
+    }
+    /* A plain request, too. */
+    struct client c;
+    client_begin(&w, &c);
+    client_send(&c, "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", 39);
+    client_until(&w, &c, c.eof);
+    assert_int_equal(status_of(&c), 421);
+    client_end(&c);
+    world_end(&w);
+    /* Whoever allows all pages, or a list of them, has said what he wants. */
+    o.hosts = NULL;
+    o.conn.origin_policy = WSK_ORIGIN_ANY;
+    world_begin(&w, &o);
+    assert_int_equal(answer(&w, rows[4].fields), 101);
+    assert_int_equal(answer(&w, rows[10].fields), 101);
+    world_end(&w);
+}
+
+/* Everything is on, and each allocation fails once. */
+static void test_failing_alloc(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a", "b", NULL};
+    wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+    wsk_handlers handlers = WSK_HANDLERS_INIT;
+    wsk_loop *loop;
+    int r = WSK_ERR_NOMEM;
+
+    assert_int_equal(wsk_loop_new(&loop, NULL), WSK_OK);
+    o.max_message_rate = o.max_handshake_rate = o.max_connections_per_address = 1;
+    o.max_octet_rate = 1;
+    o.hosts = names;
+    for (long i = 1; r < 0; i++) {
+        wsk_server *s;
+        test_alloc a;
+
+        test_alloc_init(&a);
+        a.fail_at = i;
+        o.conn.hooks = &a.hooks;
+        r = wsk_server_new(&s, loop, &o, &handlers, NULL);
+        assert_true(r == WSK_OK || r == WSK_ERR_NOMEM);
+        assert_int_equal(r == WSK_OK, !a.failed);
+        if (r == WSK_OK)
+            wsk_server_free(s);
+        assert_int_equal(a.live, 0);
+    }
+    wsk_loop_free(loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_message_rate),   cmocka_unit_test(test_octet_rate),
+        cmocka_unit_test(test_handshake_rate), cmocka_unit_test(test_connections_of_an_address),
+        cmocka_unit_test(test_options),        cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_failing_alloc),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -15,6 +15,7 @@ typedef struct cli_command {
     int (*run)(int argc, char **argv);
 } cli_command;
 
+extern const cli_command cmd_bench;
 extern const cli_command cmd_connect;
 extern const cli_command cmd_serve;
 extern const cli_command cmd_test;

@@ -10,6 +10,7 @@
 #include "options.h"
 
 static const cli_command *const commands[] = {
+    &cmd_bench,
     &cmd_connect,
     &cmd_serve,
     &cmd_test,

@@ -1,0 +1,602 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The course of a run: opening, warming up, measuring, waiting for the last answers, closing; what
+ * is sent when; and what counts. Every phase ends by the clock, whatever the server does.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "bench.h"
+#include "command.h"
+
+enum {
+    SCAN = 50 * 1000000,         /* ns between two looks at the deadlines of connections */
+    LONGEST_WAIT = 50 * 1000000, /* ns: signals and the live line want to be seen */
+    MOST_FAILURES = 200,         /* in a row, until a series of handshakes is given up */
+};
+
+uint64_t bench_clock(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* ----------------------------------------------------------------------------- moments -- */
+
+static void take_moment(bench *b, bench_moment *m)
+{
+    struct rusage used;
+
+    m->time = b->now;
+    m->counts = b->counts;
+    if (b->set->pid != 0)
+        (void)bench_process_read(b->set->pid, &m->server);
+    getrusage(RUSAGE_SELF, &used);
+    m->user = (double)used.ru_utime.tv_sec + (double)used.ru_utime.tv_usec / 1e6;
+    m->system = (double)used.ru_stime.tv_sec + (double)used.ru_stime.tv_usec / 1e6;
+}
+
+static void sample(bench *b)
+{
+    uint64_t before = b->n_samples > 0 ? b->sample_at : b->begin.time;
+    bench_histogram *h = b->interval;
+
+    if (b->n_samples < BENCH_SAMPLES) {
+        bench_sample *s = &b->samples[b->n_samples++];
+        s->at = (double)(b->now - b->begin.time) / 1e9;
+        s->seconds = (double)(b->now - before) / 1e9;
+        s->messages = b->counts.messages - b->sample_counts.messages;
+        s->octets = s->messages * b->plan.size;
+        s->p50 = bench_histogram_at(h, 0.5);
+        s->p90 = bench_histogram_at(h, 0.9);
+        s->p99 = bench_histogram_at(h, 0.99);
+        s->p999 = bench_histogram_at(h, 0.999);
+        s->max = h->n > 0 ? h->max : 0;
+    }
+    b->sample_at = b->now;
+    b->sample_counts = b->counts;
+    bench_histogram_add(b->latency, h);
+    bench_histogram_clear(h);
+}
+
+/* ------------------------------------------------------------------------------ answers -- */
+
+static inline bool is_counting(const bench *b)
+{
+    return b->phase == BENCH_PHASE_MEASURE;
+}
+
+static inline bool is_sending(const bench *b)
+{
+    return b->phase == BENCH_PHASE_WARMUP || b->phase == BENCH_PHASE_MEASURE;
+}
+
+static inline void record(bench *b, uint64_t since, uint64_t times)
+{
+    bench_histogram_record(b->interval, b->now > since ? b->now - since : 0, times);
+}
+
+/* Closed loop: each answer makes room for another message, whose time takes the place of the
+ * answered one's. */
+static void answered_closed(bench *b, bench_conn *c, uint32_t done)
+{
+    uint32_t pipeline = b->set->pipeline, at = c->stamp, run = 0;
+    uint64_t *stamps = b->stamps + (size_t)bench_index(b, c) * pipeline;
+    uint64_t since = stamps[at];
+
+    for (uint32_t i = 0; i < done; i++) {
+        if (stamps[at] != since) {
+            if (is_counting(b))
+                record(b, since, run);
+            since = stamps[at];
+            run = 0;
+        }
+        run++;
+        stamps[at] = b->now;
+        at = at + 1 < pipeline ? at + 1 : 0;
+    }
+    if (is_counting(b))
+        record(b, since, run);
+    c->stamp = at;
+    if (is_sending(b)) {
+        c->owed += done;
+        bench_stream_flush(b, c);
+    } else {
+        c->in_flight -= done;
+        b->outstanding -= done;
+    }
+}
+
+static uint64_t due(const bench *b, uint64_t i)
+{
+    return b->due_begin + (uint64_t)(b->due_step * (double)i);
+}
+
+/* Open loop: counted from when it should have been sent, if that was within the measurement. */
+static void record_due(bench *b, uint64_t i)
+{
+    uint64_t since = due(b, i);
+
+    if (b->phase < BENCH_PHASE_MEASURE || since < b->begin.time || since >= b->due_end)
+        return;
+    record(b, since, 1);
+    b->last_due_answer = b->now;
+}
+
+static void answered_open(bench *b, bench_conn *c, uint32_t done)
+{
+    for (uint32_t i = 0; i < done; i++)
+        record_due(b, c->done++ * b->n_slots + c->slot);
+    c->in_flight -= done;
+    b->outstanding -= done;
+}
+
+static void send_broadcast(bench *b)
+{
+    bench_conn *sender = &b->conns[b->slots[0]];
+
+    if (b->set->rate == 0) {
+        b->stamps[b->broadcast_sent % b->set->pipeline] = b->now;
+        b->copies[b->broadcast_sent % b->set->pipeline] = 0;
+    }
+    b->broadcast_sent++;
+    b->outstanding += b->n_receivers;
+    sender->owed++;
+}
+
+/* Messages that all have got make room for others. */
+static void next_broadcasts(bench *b)
+{
+    uint32_t pipeline = b->set->pipeline;
+    bool any = false;
+
+    if (b->set->rate != 0)
+        return;
+    while (b->broadcast_done < b->broadcast_sent &&
+           b->copies[b->broadcast_done % pipeline] >= b->n_receivers) {
+        b->broadcast_done++;
+        if (is_sending(b)) {
+            send_broadcast(b);
+            any = true;
+        }
+    }
+    if (any)
+        bench_stream_flush(b, &b->conns[b->slots[0]]);
+}
+
+static bool is_receiver(const bench *b, const bench_conn *c)
+{
+    return c->slot > 0 || b->n_slots == 1;
+}
+
+static void answered_broadcast(bench *b, bench_conn *c, uint32_t done)
+{
+    uint64_t have = b->broadcast_sent - c->done;
+    bool receiver = is_receiver(b, c);
+
+    if (done > have) { /* somebody else talks there, too */
+        b->unsolicited += done - have;
+        done = (uint32_t)have;
+    }
+    for (uint32_t i = 0; i < done; i++, c->done++) {
+        if (b->set->rate != 0) {
+            record_due(b, c->done);
+        } else {
+            if (is_counting(b))
+                record(b, b->stamps[c->done % b->set->pipeline], 1);
+            b->copies[c->done % b->set->pipeline] += receiver;
+        }
+    }
+    if (receiver) {
+        b->outstanding -= done;
+        next_broadcasts(b);
+    }
+}
+
+void bench_load_answered(bench *b, bench_conn *c, uint32_t done)
+{
+    if (done == 0)
+        return;
+    b->counts.messages += done;
+    if (b->set->mode == BENCH_BROADCAST) {
+        answered_broadcast(b, c, done);
+    } else if (done > c->in_flight) {
+        bench_fail(b, c, "more messages came back than were sent");
+    } else if (b->set->rate != 0) {
+        answered_open(b, c, done);
+    } else {
+        answered_closed(b, c, done);
+    }
+}
+
+void bench_load_opened(bench *b, bench_conn *c)
+{
+    b->failed_in_a_row = 0;
+    if (b->set->mode != BENCH_HANDSHAKE) {
+        bench_histogram_record(b->opening_time, b->now - c->began, 1);
+        return;
+    }
+    b->counts.messages++;
+    if (is_counting(b))
+        record(b, c->began, 1);
+    bench_close(b, c);
+}
+
+void bench_load_gone(bench *b, bench_conn *c)
+{
+    if (b->set->mode == BENCH_HANDSHAKE) {
+        b->failed_in_a_row++;
+        if (b->failed_in_a_row > MOST_FAILURES + b->n_conns)
+            b->stop = true;
+        if (b->phase < BENCH_PHASE_DRAIN)
+            b->slots[b->n_slots++] = bench_index(b, c);
+        return;
+    }
+    if (b->phase < BENCH_PHASE_WARMUP || b->phase >= BENCH_PHASE_END)
+        return;
+    if (b->set->mode == BENCH_BROADCAST) {
+        if (c->slot == 0) {
+            b->stop = true;
+        } else {
+            b->outstanding -= b->broadcast_sent - c->done;
+            for (uint64_t m = b->broadcast_done; b->set->rate == 0 && m < c->done; m++)
+                b->copies[m % b->set->pipeline]--;
+            b->n_receivers--;
+            if (b->n_receivers == 0)
+                b->stop = true;
+            else
+                next_broadcasts(b);
+        }
+    } else {
+        b->unanswered_gone += c->in_flight;
+        b->outstanding -= c->in_flight;
+        c->in_flight = 0;
+    }
+    if (b->n_open == 0)
+        b->stop = true;
+}
+
+/* ------------------------------------------------------------------------------- phases -- */
+
+static void begin_measure(bench *b)
+{
+    b->phase = BENCH_PHASE_MEASURE;
+    b->n_held = b->set->mode == BENCH_HANDSHAKE ? b->n_conns : b->n_open;
+    take_moment(b, &b->begin);
+    b->phase_end = b->now + (uint64_t)b->set->duration * 1000000u;
+    b->due_end = b->phase_end;
+    b->sample_at = b->now;
+    b->sample_counts = b->counts;
+    b->next_sample = b->now + b->sample_step;
+    bench_histogram_clear(b->interval);
+}
+
+static void end_measure(bench *b)
+{
+    b->phase = BENCH_PHASE_DRAIN;
+    sample(b);
+    take_moment(b, &b->end);
+    b->phase_end = b->now + (uint64_t)b->set->timeout * 1000000u;
+}
+
+static void send_due(bench *b)
+{
+    uint64_t until = b->now < b->due_end ? b->now : b->due_end;
+    uint64_t first = b->due_sent;
+
+    while (due(b, b->due_sent) < until) {
+        bench_conn *c = &b->conns[b->slots[b->due_sent % b->n_slots]];
+        if (b->set->mode == BENCH_BROADCAST) {
+            send_broadcast(b);
+        } else if (c->fd >= 0) {
+            c->owed++;
+            c->in_flight++;
+            b->outstanding++;
+        } else {
+            b->unanswered_gone++;
+        }
+        b->due_sent++;
+    }
+    uint64_t n = b->due_sent - first;
+    if (n > b->n_slots)
+        n = b->n_slots;
+    if (b->set->mode == BENCH_BROADCAST && n > 0)
+        n = 1, first = 0;
+    for (uint64_t i = 0; i < n; i++)
+        bench_stream_flush(b, &b->conns[b->slots[(first + i) % b->n_slots]]);
+}
+
+/* The first messages, all connections at once. */
+static void begin_sending(bench *b)
+{
+    const bench_settings *set = b->set;
+
+    b->due_begin = b->now;
+    b->due_end = UINT64_MAX;
+    if (set->mode == BENCH_IDLE || set->mode == BENCH_HANDSHAKE)
+        return;
+    for (uint32_t i = 0; i < b->n_slots && set->mode == BENCH_BROADCAST; i++)
+        b->conns[b->slots[i]].in_flight = 1; /* they may get something at any time */
+    if (set->rate != 0)
+        return;
+    if (set->mode == BENCH_BROADCAST) {
+        for (uint32_t i = 0; i < set->pipeline; i++)
+            send_broadcast(b);
+        bench_stream_flush(b, &b->conns[b->slots[0]]);
+        return;
+    }
+    for (uint32_t i = 0; i < b->n_slots; i++) {
+        bench_conn *c = &b->conns[b->slots[i]];
+        if (c->fd < 0)
+            continue;
+        uint64_t *stamps = b->stamps + (size_t)b->slots[i] * set->pipeline;
+        b->now = bench_clock();
+        for (uint32_t k = 0; k < set->pipeline; k++)
+            stamps[k] = b->now;
+        c->owed = c->in_flight = set->pipeline;
+        b->outstanding += set->pipeline;
+        bench_stream_flush(b, c);
+    }
+}
+
+static bool is_drained(const bench *b)
+{
+    return b->set->mode == BENCH_HANDSHAKE ? b->n_opening + b->n_closing == 0 : b->outstanding == 0;
+}
+
+/* What the clock asks for. */
+static void tick(bench *b)
+{
+    if (b->now >= b->next_scan) {
+        bench_open_scan(b);
+        b->next_scan = b->now + SCAN;
+        if (bench_is_interrupted())
+            b->interrupted = b->stop = true;
+    }
+    if (b->phase == BENCH_PHASE_WARMUP && b->now >= b->phase_end && !b->stop)
+        begin_measure(b);
+    if (b->set->rate != 0 && is_sending(b) && !b->stop)
+        send_due(b);
+    if (b->phase == BENCH_PHASE_MEASURE) {
+        if (b->now >= b->phase_end || b->stop)
+            end_measure(b);
+        else if (b->now >= b->next_sample) {
+            sample(b);
+            b->next_sample += b->sample_step;
+        }
+    }
+    if (b->phase == BENCH_PHASE_WARMUP && b->stop)
+        b->phase = BENCH_PHASE_END;
+    if (b->phase == BENCH_PHASE_DRAIN && (b->now >= b->phase_end || b->stop || is_drained(b)))
+        b->phase = BENCH_PHASE_END;
+}
+
+static uint64_t next_wait(const bench *b)
+{
+    uint64_t until = b->phase_end;
+
+    if (b->set->spin)
+        return 0;
+    if (b->phase == BENCH_PHASE_MEASURE && b->next_sample < until)
+        until = b->next_sample;
+    if (b->next_scan < until)
+        until = b->next_scan;
+    if (b->set->rate != 0 && is_sending(b) && due(b, b->due_sent) < until)
+        until = due(b, b->due_sent);
+    if (until <= b->now)
+        return 0;
+    return until - b->now < LONGEST_WAIT ? until - b->now : LONGEST_WAIT;
+}
+
+static void open_again(bench *b)
+{
+    uint32_t n = b->n_slots;
+
+    /* What fails at once is appended, and has its turn next time. */
+    for (uint32_t i = 0; i < n; i++)
+        bench_open_again(b, &b->conns[b->slots[i]]);
+    b->n_slots -= n;
+    memmove(b->slots, b->slots + n, b->n_slots * sizeof(*b->slots));
+}
+
+static void course(bench *b)
+{
+    b->now = bench_clock();
+    b->phase = BENCH_PHASE_WARMUP;
+    b->phase_end = b->now + (uint64_t)b->set->warmup * 1000000u;
+    begin_sending(b);
+    while (b->phase != BENCH_PHASE_END) {
+        tick(b);
+        if (b->phase == BENCH_PHASE_END)
+            break;
+        bench_stream_turn(b, next_wait(b));
+        if (b->set->mode == BENCH_HANDSHAKE && is_sending(b) && !b->stop) {
+            open_again(b);
+            bench_open_more(b);
+        }
+    }
+    /* What never came, counted with the time that it was waited for. */
+    if (b->begin.time == 0 || b->interrupted)
+        return;
+    if (b->set->mode == BENCH_ECHO || b->set->mode == BENCH_BROADCAST)
+        b->unanswered = b->outstanding + b->unanswered_gone;
+    if (b->outstanding > 0)
+        bench_error(b, b->outstanding, "no answer within %g s", b->set->timeout / 1000.0);
+    if (b->unanswered_gone > 0)
+        bench_error(b, b->unanswered_gone, "no answer, since the connection was gone");
+    if (b->set->rate != 0 && b->set->mode == BENCH_ECHO) {
+        for (uint64_t i = b->due_sent; i-- > 0 && due(b, i) >= b->begin.time;) {
+            bench_conn *c = &b->conns[b->slots[i % b->n_slots]];
+            if (i / b->n_slots >= c->done)
+                record(b, due(b, i), 1);
+        }
+    }
+    bench_histogram_add(b->latency, b->interval);
+    if (b->set->rate != 0)
+        take_moment(b, &b->end);
+}
+
+/* ---------------------------------------------------------------------------- beginning -- */
+
+static bool allocate(bench *b)
+{
+    const bench_settings *set = b->set;
+    size_t n = set->mode == BENCH_BROADCAST ? set->pipeline : (size_t)b->n_conns * set->pipeline;
+
+    b->conns = calloc(b->n_conns, sizeof(*b->conns));
+    b->readers = calloc(b->n_conns, sizeof(*b->readers));
+    b->slots = calloc((size_t)b->n_conns * 2, sizeof(*b->slots));
+    b->stamps = calloc(n, sizeof(*b->stamps));
+    b->copies = calloc(set->pipeline, sizeof(*b->copies));
+    b->latency = malloc(sizeof(*b->latency));
+    b->interval = malloc(sizeof(*b->interval));
+    b->opening_time = malloc(sizeof(*b->opening_time));
+    b->samples = calloc(BENCH_SAMPLES, sizeof(*b->samples));
+    if (b->conns == NULL || b->readers == NULL || b->slots == NULL || b->stamps == NULL ||
+        b->copies == NULL || b->latency == NULL || b->interval == NULL || b->opening_time == NULL ||
+        b->samples == NULL || !bench_stream_init(b)) {
+        cli_error("bench", "out of memory");
+        return false;
+    }
+    for (uint32_t i = 0; i < b->n_conns; i++)
+        b->conns[i].fd = -1;
+    bench_histogram_clear(b->latency);
+    bench_histogram_clear(b->interval);
+    bench_histogram_clear(b->opening_time);
+    return true;
+}
+
+/* A file descriptor for each connection, and some. */
+static bool raise_open_files(uint32_t n)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return true;
+    rlim_t wanted = (rlim_t)n + 64;
+    if (limit.rlim_cur < wanted) {
+        struct rlimit more = limit;
+        more.rlim_cur = wanted;
+        if (more.rlim_max < wanted)
+            more.rlim_max = wanted;
+        if (setrlimit(RLIMIT_NOFILE, &more) != 0) {
+            cli_error("bench", "%u connections need more open files than may be had (ulimit -n)",
+                      n);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void open_all(bench *b)
+{
+    b->phase = BENCH_PHASE_OPENING;
+    b->open_began = b->now = bench_clock();
+    while (!b->interrupted && (b->next_conn < b->n_conns || b->n_opening > 0)) {
+        bench_open_more(b);
+        /* The queue of a Unix socket tells nobody when it has room again. */
+        bool full = b->next_conn < b->n_conns && b->n_opening < b->set->opening;
+        bench_stream_turn(b, full ? 1000000 : LONGEST_WAIT);
+        if (b->now >= b->next_scan) {
+            bench_open_scan(b);
+            b->next_scan = b->now + SCAN;
+            b->interrupted = bench_is_interrupted();
+        }
+        /* A queue that stays full is no server. */
+        if (full && b->n_opening == 0 &&
+            b->now > b->open_began + (uint64_t)b->set->open_timeout * 1000000u && b->opened == 0) {
+            bench_error(b, 1, "the server does not take connections");
+            break;
+        }
+    }
+    b->open_ended = b->now;
+    for (uint32_t i = 0; i < b->next_conn; i++) {
+        if (b->conns[i].state == BENCH_OPEN) {
+            b->conns[i].slot = b->n_slots;
+            b->slots[b->n_slots++] = i;
+        }
+    }
+    b->n_receivers = b->n_slots > 1 ? b->n_slots - 1 : b->n_slots;
+}
+
+static void open_series(bench *b)
+{
+    b->phase = BENCH_PHASE_OPENING;
+    b->open_began = b->now = bench_clock();
+    bench_open_more(b);
+}
+
+static void close_all(bench *b)
+{
+    b->phase = BENCH_PHASE_END;
+    b->now = bench_clock();
+    for (uint32_t i = 0; i < b->next_conn; i++) {
+        bench_conn *c = &b->conns[i];
+        if (c->fd >= 0 && (c->in_flight > 0 && b->set->mode == BENCH_ECHO))
+            bench_drop(b, c, true);
+        else if (c->state == BENCH_OPEN)
+            bench_close(b, c);
+        else if (c->fd >= 0 && c->state != BENCH_CLOSING)
+            bench_drop(b, c, true);
+        if (i % 64 == 63)
+            bench_stream_turn(b, 0);
+    }
+    uint64_t until = b->now + 2000000000u;
+    while (b->n_closing > 0 && b->now < until)
+        bench_stream_turn(b, LONGEST_WAIT);
+    for (uint32_t i = 0; i < b->next_conn; i++)
+        bench_drop(b, &b->conns[i], true);
+}
+
+int bench_load_run(bench *b)
+{
+    const bench_settings *set = b->set;
+
+    b->n_conns = set->connections;
+    if (!raise_open_files(b->n_conns) || !allocate(b))
+        return BENCH_EXIT_NOTHING;
+    /* Waits end when they should, not 50 us later. */
+    (void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+    b->due_step = set->rate > 0 ? 1e9 / (double)set->rate : 0;
+    b->sample_step = (uint64_t)set->duration * 1000000u / 240;
+    if (b->sample_step < 20000000u)
+        b->sample_step = 20000000u;
+    if (set->pid != 0 && !bench_process_read(set->pid, &b->server_before)) {
+        cli_error("bench", "--pid %u: there is no such process", set->pid);
+        return CLI_EXIT_USAGE;
+    }
+    if (set->mode == BENCH_HANDSHAKE)
+        open_series(b);
+    else
+        open_all(b);
+    if (set->mode == BENCH_HANDSHAKE || b->n_slots > 0)
+        course(b);
+    if (b->begin.time != 0 && b->end.time == 0)
+        take_moment(b, &b->end);
+    close_all(b);
+    b->server_known = set->pid != 0 && bench_process_read(set->pid, &b->server_after);
+    if (b->opened == 0)
+        return BENCH_EXIT_NOTHING;
+    return b->errors.n > 0 ? CLI_EXIT_FAILURE : 0;
+}
+
+void bench_load_deinit(bench *b)
+{
+    bench_stream_deinit(b);
+    free(b->conns);
+    free(b->readers);
+    free(b->slots);
+    free(b->stamps);
+    free(b->copies);
+    free(b->latency);
+    free(b->interval);
+    free(b->opening_time);
+    free(b->samples);
+}

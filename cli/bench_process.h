@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* What a process has used, from /proc. */
+#ifndef CLI_BENCH_PROCESS_H
+#define CLI_BENCH_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct bench_process {
+    bool known;
+    double cpu;          /* seconds: precise where the kernel counts nanoseconds */
+    double user, system; /* seconds, in ticks of the kernel */
+    uint64_t rss_kib, pss_kib;
+} bench_process;
+
+/* False (and known is false) if there is no such process, or it may not be looked at. */
+bool bench_process_read(uint32_t pid, bench_process *ret);
+
+/* The CPU time between two readings, its share of the user and of the system. */
+void bench_process_used(const bench_process *from, const bench_process *to, double *ret_user,
+                        double *ret_system);
+
+#endif

@@ -235,8 +235,8 @@ static void begin_tls(bench *b, bench_conn *c)
     size_t used, got;
 
     c->tls = calloc(1, sizeof(*c->tls));
-    if (c->tls == NULL ||
-        wsk__tls_session_new(&c->tls->session, b->target.tls, b->target.url.host) < 0) {
+    if (c->tls == NULL || wsk__tls_session_new(&c->tls->session, b->target.tls, b->target.url.host,
+                                               b->target.url.port) < 0) {
         bench_fail(b, c, "out of memory");
         return;
     }

@@ -37,7 +37,8 @@ static const opt_spec specs[] = {
 {.name = "list", .type = OPT_FLAG, FIELD(list),
  .help = "Print the chosen cases, and run none."},
 {.name = "explain", .value = "LIST", .type = OPT_STRING, FIELD(explain),
- .help = "Print what these cases send frame by frame, what they accept and why, and run none."},
+ .help = "Print what these cases send frame by frame, what they accept and why, and run none. With "
+         "--serve that is what a client is sent and what is accepted of it."},
 {.name = "rebuild", .value = "DIR", .type = OPT_STRING, FIELD(rebuild),
  .help = "Write the reports of a run that was killed from the journal in its directory."},
 

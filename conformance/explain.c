@@ -361,12 +361,45 @@ static void put_ending(FILE *out, const judge_ending *e)
     fputc('\n', out);
 }
 
+static const char *peer_name(judge_role role)
+{
+    return role == JUDGE_ROLE_SERVER ? "client" : "server";
+}
+
+/* What of an offer is taken by the judge as server, see negotiate() in peer_request.c. */
+static void put_agreement(FILE *out, const judge_case *c)
+{
+    if (c->echo.n_offers == 0) {
+        /* Of handshakes that are spelled out the steps tell. */
+        if (c->hello.steps == NULL)
+            fputs("The handshake agrees to no extension, whatever the client offers.\n", out);
+        return;
+    }
+    fprintf(out, "The handshake agrees to permessage-deflate%s:\n",
+            c->echo.n_offers > 1 ? ", the first of these that the client's offers allow" : "");
+    for (unsigned i = 0; i < c->echo.n_offers; i++) {
+        const judge_deflate_row *o = &c->echo.offers[i];
+
+        fputs("  - as offered", out);
+        if (o->no_context_takeover)
+            fputs(", with client_no_context_takeover (offered or not)", out);
+        if (o->window_bits > 0)
+            fprintf(out, ", with client_max_window_bits=%u (if offered, and not below)",
+                    o->window_bits);
+        fputc('\n', out);
+    }
+    fputs("A client that offers nothing of the kind is UNIMPLEMENTED.\n", out);
+}
+
 static void put_offers(FILE *out, const judge_case *c, judge_role role)
 {
+    if (role == JUDGE_ROLE_SERVER) {
+        put_agreement(out, c);
+        return;
+    }
     if (c->echo.n_offers == 0)
         return;
-    fputs("The handshake ", out);
-    fputs(role == JUDGE_ROLE_CLIENT ? "offers" : "accepts", out);
+    fputs("The handshake offers", out);
     for (unsigned i = 0; i < c->echo.n_offers; i++) {
         const judge_deflate_row *o = &c->echo.offers[i];
 
@@ -387,7 +420,7 @@ void judge_explain(FILE *out, const judge_case *c, judge_role role)
 
     fprintf(out, "%s  %s\n\n", c->id, c->title);
     put_offers(out, c, role);
-    fputs("Sent:\n", out);
+    fprintf(out, "Sent to the %s:\n", peer_name(role));
     for (const judge_step *s = c->hello.steps; s && s->op != JUDGE_STEP_END; s++) {
         fprintf(out, "  %2u. ", ++n);
         put_step(out, c, s);
@@ -405,7 +438,9 @@ void judge_explain(FILE *out, const judge_case *c, judge_role role)
     if (closes_when_certain(c))
         fprintf(out, "  %2u. as soon as the outcome is certain: close frame with code %d\n", ++n,
                 c->close.codes[0]);
-    fputs("\nAccepted:\n", out);
+    fprintf(out, "\nAccepted of the %s%s:\n", peer_name(role),
+            role == JUDGE_ROLE_SERVER && c->hello.steps == NULL ? ", each frame of which is masked"
+                                                                : "");
     put_hello(out, &c->hello, role);
     if (c->rule == JUDGE_RULE_HELLO && c->ending[0].behavior != JUDGE_FAILED)
         fputs("  and on an open connection\n", out);
@@ -425,7 +460,8 @@ void judge_explain(FILE *out, const judge_case *c, judge_role role)
         fprintf(out, "\nWhy: %s\n%s\n", c->reference, c->expectation);
         return;
     }
-    fprintf(out, "  Close: begun by the %s; code ", c->close.closed_by_me ? "judge" : "peer");
+    fprintf(out, "  Close: begun by the %s; code ",
+            c->close.closed_by_me ? "judge" : peer_name(role));
     for (size_t i = 0; i < c->close.n_codes; i++)
         fprintf(out, "%s%d", i > 0 ? ", " : "", c->close.codes[i]);
     fputs(" or none", out);
@@ -434,6 +470,11 @@ void judge_explain(FILE *out, const judge_case *c, judge_role role)
           out);
     if (c->close.wrong_endpoint_fatal)
         fputs("; if the wrong side closes, the case fails", out);
+    /* RFC 6455 7.1.1 */
+    if (c->close.require_clean)
+        fputs(role == JUDGE_ROLE_SERVER ? "; then the judge drops TCP"
+                                        : "; then the server drops TCP",
+              out);
     put_limits(out, c);
     fprintf(out, "\n\nWhy: %s\n%s\n", c->reference, c->expectation);
 }

@@ -194,6 +194,9 @@ def information():
     assert [line.split()[0] for line in r.stdout.splitlines()] == ["1.1.1", "6.2.2", "6.2.3", "6.2.4"]
     r = judge("--explain", "6.2.4")
     assert r.returncode == 0 and "6.2.4" in r.stdout and "RFC 6455" in r.stdout, r
+    assert "Sent to the server:" in r.stdout, r
+    r = judge("--serve", "--explain", "6.2.4")
+    assert r.returncode == 0 and "Sent to the client:" in r.stdout, r
     assert judge("--help").returncode == 0
 
 

@@ -5,7 +5,10 @@
 #   make run           installs missing Debian packages, builds, serves ws://127.0.0.1:8888/ws
 #                      (ARGS="wss://127.0.0.1:8889/wss --tls-self-signed" for something else)
 #   make test          installs missing packages, runs every test with assertions on
-#   make bench         runs the benchmarks
+#   make bench         ours, its peers and a raw TCP echo side by side, then the benchmarks of
+#                      single parts; build/bench has the results (about an hour)
+#   make bench-quick   the essence of it, in two minutes
+#                      (ARGS="--scenarios 'tls-*'" for either; bench/run --help)
 #   make conformance   the full conformance suite against websock serve; reports in build/report
 #   make install       PREFIX=/usr/local DESTDIR=
 #   make format        formats the C files; make check-format only looks
@@ -25,8 +28,8 @@ ARGS     ?=
 MESON    ?= meson
 TESTARGS ?=
 
-.PHONY: all run test bench conformance install format check-format coverage valgrind \
-    soak fuzz clean
+.PHONY: all run test bench bench-quick bench-ready bench-parts \
+    conformance install format check-format coverage valgrind soak fuzz clean
 .SILENT:
 
 all: $(BUILD)/build.ninja
@@ -57,7 +60,21 @@ test:
 build-bench/build.ninja:
 	$(MESON) setup build-bench -Dtests=false -Dfuzz=false -Dexamples=false
 
-bench: build-bench/build.ninja
+bench: bench-ready
+	bench/run --build build-bench --output $(BUILD)/bench --again $(ARGS)
+	$(MAKE) --no-print-directory bench-parts
+
+bench-quick: bench-ready
+	bench/run --build build-bench --output $(BUILD)/bench --quick $(ARGS)
+
+bench-ready:
+	scripts/packages bench
+	bench/peers/setup
+	$(MAKE) --no-print-directory build-bench/build.ninja
+	ninja -C build-bench
+
+# mask, UTF-8, frames, handshakes, deflate: against memcpy and against the plain reference
+bench-parts: build-bench/build.ninja
 	ninja -C build-bench
 	$(MESON) test -C build-bench --no-rebuild --benchmark --verbose
 

@@ -1,13 +1,29 @@
 // SPDX-License-Identifier: MIT
-// An echo server with npm ws: echo_ws.mjs PORT
+// An echo server with npm ws: echo_ws.mjs PORT [MODE [CERT KEY]]
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { WebSocketServer } from 'ws';
+
+const [port, mode, cert, key] = process.argv.slice(2);
+const deflate = {
+  threshold: 0,
+  zlibDeflateOptions: { level: mode === 'deflate' ? 1 : 6 },
+};
+const server =
+  mode === 'tls'
+    ? createSecureServer({ cert: readFileSync(cert), key: readFileSync(key) })
+    : createServer();
 const wss = new WebSocketServer({
-  port: Number(process.argv[2]),
-  host: '127.0.0.1',
-  perMessageDeflate: { threshold: 0 },
+  server,
+  perMessageDeflate: mode === undefined || mode === 'deflate' || mode === 'dense' ? deflate : false,
   maxPayload: 32 << 20,
 });
 wss.on('connection', (ws) => {
   ws.on('error', () => {});
-  ws.on('message', (data, binary) => ws.send(data, { binary }));
+  ws.on('message', (data, binary) => {
+    if (mode !== 'broadcast') ws.send(data, { binary });
+    else for (const client of wss.clients) client.send(data, { binary });
+  });
 });
+server.listen({ port: Number(port), host: '127.0.0.1', backlog: 4096 });

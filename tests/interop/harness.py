@@ -167,7 +167,7 @@ class Skip(Exception):
 
 def test(function):
     """The docstring is the name."""
-    TESTS.append((function.__doc__, function))
+    TESTS.append((" ".join(function.__doc__.split()), function))
     return function
 
 

@@ -77,6 +77,7 @@ def what_one_is_sent_never_reaches_another():
 
 @test
 def an_answer_is_owed_though_the_end_came_with_the_frame():
+    """An answer is owed though the end of input came with the frame"""
     server = Server("--no-compression")
     for frames, answer in ((frame(8, b"\x03\xe8"), b"\x88\x02\x03\xe8"),
                            (b"\x83", b"\x88\x21\x03\xea")):
@@ -98,6 +99,7 @@ def an_answer_is_owed_though_the_end_came_with_the_frame():
 
 @test
 def a_limit_by_address_does_not_lift_the_one_on_all():
+    """A limit by address does not lift the one on all"""
     server = Server("--max-connections", "50", "--max-connections-per-address", "5",
                     "--workers", "1")
     crowd = []

@@ -161,6 +161,7 @@ WSK_API wsk_server *wsk_peer_server(const wsk_peer *p);
 /* For everything of conn.h that only reads: headers, stats, state. Use the wsk_peer_ functions
  * to send, accept and close: they make the loop write. */
 WSK_API wsk_conn *wsk_peer_conn(const wsk_peer *p);
+/* The same pointer as wsk_conn_data() of its connection. */
 WSK_API void wsk_peer_set_data(wsk_peer *p, void *data);
 WSK_API void *wsk_peer_data(const wsk_peer *p);
 /* "127.0.0.1:41234", "[::1]:41234", "unix"; writes at most n octets with NUL, returns the length.

@@ -76,7 +76,7 @@ int wsk_client_new(wsk_client **ret, wsk_loop *loop, const wsk_client_options *o
     if (r == WSK_OK)
         r = wsk_config_new(&c->cfg, &o.conn);
     if (r == WSK_OK)
-        r = wsk__conn_env_init(&c->env, c->hooks);
+        r = wsk__conn_env_init(&c->env, c->cfg);
     if (r == WSK_OK)
         r = wsk_timer_new(&c->timer, loop, on_timer, c);
     if (r < 0) {

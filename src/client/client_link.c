@@ -110,7 +110,7 @@ static void dispatch(wsk__link *l, wsk_event *ev)
     case WSK_EV_FAIL:
         if (wsk__log_on(c->hooks, WSK_LOG_DEBUG))
             wsk__log(c->hooks, WSK_LOG_DEBUG, "%s failed: %s (%s)", wsk_client_url(c), ev->text,
-                     wsk__rule_rfc((wsk__rule)l->conn.fail_rule));
+                     wsk__rule_rfc((wsk__rule)l->conn.w->fail_rule));
         break;
     case WSK_EV_END:
         ended(l, ev->code, ev->text);
@@ -127,15 +127,17 @@ static uint8_t deadlines(const wsk__link *l)
 {
     const wsk_conn *c = &l->conn;
 
-    return (uint8_t)(1 | c->state << 1 | (c->queued > 0 || c->undrained) << 4 | c->shutdown << 5 |
-                     (c->rx_opcode != 0 && c->cfg->o.message_timeout != WSK_NEVER) << 6 |
+    return (uint8_t)(1 | c->state << 1 | (c->w->queued > 0 || c->undrained) << 4 |
+                     c->shutdown << 5 |
+                     (c->w->rx_opcode != 0 && c->env->cfg->o.message_timeout != WSK_NEVER) << 6 |
                      (c->phase == WSK__PHASE_BODY) << 3 | (c->paused || c->choked) << 7);
 }
 
 /* With TLS what the connection sent may still stand in the stream, as cipher text. */
 static void look_at_stream(wsk__link *l)
 {
-    l->conn.undrained = l->stream.tls != NULL && !wsk__stream_is_drained(&l->stream);
+    if (l->stream.tls != NULL)
+        wsk__conn_set_undrained(&l->conn, !wsk__stream_is_drained(&l->stream));
 }
 
 /* Lets time pass, and sees what it did. */
@@ -241,7 +243,7 @@ static void take(wsk__link *l, uint8_t *data, size_t n)
         WSK__CLIENT_CALL(c, on_wire, c, false, data, n);
     if (wsk_conn_feed(&l->conn, data, n, wsk_loop_now(c->loop)) < 0)
         return;
-    if (l->conn.queued == 0 && n > 0) {
+    if (l->conn.w->queued == 0 && n > 0) {
         void *scratch = wsk__loop_scratch(c->loop, &room);
         if (scratch != NULL)
             wsk_conn_lend_output(&l->conn, scratch, room);
@@ -250,7 +252,7 @@ static void take(wsk__link *l, uint8_t *data, size_t n)
     if (l->ended)
         return;
     (void)wsk__conn_unlend_input(&l->conn);
-    if (l->conn.queued == 0)
+    if (l->conn.w->queued == 0)
         (void)wsk__conn_unlend_output(&l->conn); /* nothing in it: `sent` will not come */
     if (l->conn.fail_pending || l->conn.drop)
         run(l);
@@ -284,7 +286,7 @@ static size_t on_output(wsk__stream *stream, struct iovec *iov, size_t max)
     if (!l->ended) {
         k = wsk_conn_output(&l->conn, iov, max);
         /* What of the loop's room is not used by now serves others. */
-        l->conn.lent_cap = l->conn.lent_len;
+        l->conn.w->lent_cap = l->conn.w->lent_len;
     }
     wsk__client_leave(l->client);
     return k;
@@ -405,7 +407,7 @@ int wsk__link_new(wsk_client *c, int fd, wsk__tls_session *tls)
     }
     l->client = c;
     l->reading = true;
-    wsk__conn_init(&l->conn, c->cfg, &c->env, wsk_loop_now(c->loop));
+    wsk__conn_init(&l->conn, &c->env, wsk_loop_now(c->loop));
     r = wsk__stream_open(&l->stream, c->loop, &link_ops, fd, tls);
     if (r < 0) {
         wsk__conn_deinit(&l->conn);
@@ -441,7 +443,7 @@ int wsk_client_send(wsk_client *c, wsk_opcode op, const void *data, size_t len, 
     if (WSK__UNLIKELY(l == NULL))
         return WSK_ERR_STATE;
     r = wsk__conn_send_borrowed(&l->conn, op, data, len, flags);
-    if (l->conn.borrowed) {
+    if (l->conn.w->borrowed) {
         /* As much as the socket takes goes out from where it stands; the rest is copied. */
         wsk__stream_flush(&l->stream);
         if (!l->ended && wsk__conn_settle(&l->conn) < 0)

@@ -224,7 +224,7 @@ void wsk__client_request(wsk__link *l)
         wsk__client_timer_set(c, WSK__TIMER_NONE, 0);
     l->begun = true;
     /* From here on it is the connection's open_timeout that counts. */
-    l->conn.t_data = l->conn.t_in = l->conn.t_now = (uint32_t)wsk_loop_now(c->loop);
+    l->conn.t_data = l->conn.t_in = l->conn.env->t_now = (uint32_t)wsk_loop_now(c->loop);
     r = request(c, &l->conn);
     if (r < 0) {
         wsk__client_say(c, "the request could not be made: %s", wsk_strerror(r));
@@ -295,7 +295,7 @@ static wsk_fail kind_of_refusal(const wsk__link *l)
         return WSK_FAIL_TLS;
     if (!conn->failed)
         return WSK_FAIL_LOST;
-    if (conn->text == wsk__rule_text(WSK__RULE_NOMEM))
+    if (wsk_conn_end_text(conn) == wsk__rule_text(WSK__RULE_NOMEM))
         return WSK_FAIL_INTERNAL;
     return l->timed_out ? WSK_FAIL_TIMEOUT : WSK_FAIL_HANDSHAKE;
 }

@@ -184,7 +184,7 @@ static bool is_sent(const wsk_sync *s)
 {
     const wsk__link *l = s->client->link;
 
-    return l != NULL && l->conn.queued == 0 && wsk__stream_is_drained(&l->stream);
+    return l != NULL && l->conn.w->queued == 0 && wsk__stream_is_drained(&l->stream);
 }
 
 int wsk_sync_send(wsk_sync *s, wsk_opcode op, const void *data, size_t len, unsigned flags)

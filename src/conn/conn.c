@@ -7,11 +7,23 @@
 
 #include "conn/conn_internal.h"
 
-int wsk__conn_env_init(wsk__conn_env *env, const wsk_hooks *hooks)
+const wsk__work wsk__no_work;
+
+static void env_begin(wsk__conn_env *env, wsk_config *cfg)
 {
     memset(env, 0, sizeof(*env));
-    env->hooks = hooks;
-    return wsk__coder_pool_new(&env->coders, hooks);
+    env->cfg = wsk_config_ref(cfg);
+    env->hooks = cfg->hooks;
+}
+
+int wsk__conn_env_init(wsk__conn_env *env, wsk_config *cfg)
+{
+    env_begin(env, cfg);
+    int r = wsk__coder_pool_new(&env->coders, cfg->hooks);
+
+    if (r < 0)
+        wsk__conn_env_deinit(env);
+    return r;
 }
 
 void wsk__conn_env_deinit(wsk__conn_env *env)
@@ -22,40 +34,117 @@ void wsk__conn_env_deinit(wsk__conn_env *env)
         wsk__free(env->hooks, env->spare[i]);
         env->spare[i] = NULL;
     }
+    wsk__free(env->hooks, env->work);
+    env->work = NULL;
+    wsk_config_unref(env->cfg);
+    env->cfg = NULL;
 }
 
-void wsk__conn_init(wsk_conn *c, wsk_config *cfg, wsk__conn_env *env, uint64_t now)
+/* ------------------------------------------------------------------------------ work, rest -- */
+
+int wsk__work_new(wsk_conn *c)
+{
+    wsk__conn_env *env = c->env;
+    wsk__work *w = env->work;
+
+    if (w != NULL)
+        env->work = NULL;
+    else
+        w = wsk__alloc0(env->hooks, sizeof(*w));
+    if (w == NULL)
+        return WSK_ERR_NOMEM;
+    c->w = w;
+    return WSK_OK;
+}
+
+static void give_work(wsk_conn *c)
+{
+    wsk__conn_env *env = c->env;
+    wsk__work *w = c->w;
+
+    c->w = (wsk__work *)(uintptr_t)&wsk__no_work;
+    if (w == &wsk__no_work)
+        return;
+    if (env->work == NULL) {
+        memset(w, 0, sizeof(*w));
+        env->work = w;
+    } else {
+        wsk__free(env->hooks, w);
+    }
+}
+
+void wsk__conn_rest(wsk_conn *c)
+{
+    const wsk__work *w = c->w;
+
+    if (c->state != WSK_STATE_OPEN || c->undrained || w == &wsk__no_work || c->env->alone)
+        return;
+    if (w->queued > 0 || w->in != NULL || w->pass > 0 || w->left > 0 || w->rx != NULL ||
+        w->kept != NULL || w->out_head != NULL || w->lent_out != NULL || w->opening != NULL)
+        return;
+    if (w->rx_opcode != 0 || w->tx_opcode != 0 || w->late_ping != NULL || w->mask_keys != NULL ||
+        w->text != NULL || w->subprotocol != NULL || c->phase != WSK__PHASE_FRAME)
+        return;
+    give_work(c);
+}
+
+void wsk__conn_set_undrained(wsk_conn *c, bool undrained)
+{
+    /* It had rested already: the time to take what is left begins now. */
+    if (undrained && c->w == &wsk__no_work && wsk__work_new(c) == WSK_OK)
+        c->w->t_out = c->env->t_now;
+    c->undrained = undrained;
+}
+
+void wsk__set_text(wsk_conn *c, const char *text)
+{
+    if (wsk__work_take(c) == WSK_OK)
+        c->w->text = text;
+}
+
+void wsk__conn_init(wsk_conn *c, wsk__conn_env *env, uint64_t now)
 {
     memset(c, 0, sizeof(*c));
-    c->cfg = wsk_config_ref(cfg);
+    c->w = (wsk__work *)(uintptr_t)&wsk__no_work;
     c->env = env;
-    c->t_now = c->t_in = c->t_data = c->t_out = (uint32_t)now;
+    env->t_now = c->t_in = c->t_data = (uint32_t)now;
 }
 
 void wsk__conn_deinit(wsk_conn *c)
 {
-    const wsk_hooks *hooks = c->cfg->hooks;
+    const wsk_hooks *hooks = c->env->cfg->hooks;
 
     wsk__output_clear(c);
     wsk__receive_reset(c);
     wsk__ext_set_free(c);
     wsk__opening_free(c);
-    wsk__free(hooks, c->kept);
-    wsk__free(hooks, c->mask_keys);
-    wsk__free(hooks, c->late_ping);
-    if (c->owns_subprotocol)
-        wsk__free(hooks, (void *)(uintptr_t)c->subprotocol);
-    wsk_config_unref(c->cfg);
+    wsk__free(hooks, c->w->kept);
+    wsk__free(hooks, c->w->mask_keys);
+    wsk__free(hooks, c->w->late_ping);
+    wsk__free(hooks, c->w->subprotocol);
+    give_work(c);
 }
+
+/* One that no shell embeds. It keeps its work, for there is no one to pass it to. */
+typedef struct single {
+    wsk_conn conn;
+    wsk__conn_env env;
+} single;
 
 int wsk_conn_new(wsk_conn **ret, wsk_config *cfg, uint64_t now)
 {
-    wsk_conn *c = wsk__alloc(cfg->hooks, sizeof(*c));
+    single *s = wsk__alloc(cfg->hooks, sizeof(*s));
 
-    if (c == NULL)
+    if (s == NULL)
         return WSK_ERR_NOMEM;
-    wsk__conn_init(c, cfg, NULL, now);
-    *ret = c;
+    env_begin(&s->env, cfg);
+    s->env.alone = true;
+    wsk__conn_init(&s->conn, &s->env, now);
+    if (wsk__work_new(&s->conn) < 0) {
+        wsk_conn_free(&s->conn);
+        return WSK_ERR_NOMEM;
+    }
+    *ret = &s->conn;
     return WSK_OK;
 }
 
@@ -63,10 +152,12 @@ void wsk_conn_free(wsk_conn *c)
 {
     if (c == NULL)
         return;
-    wsk_config *cfg = wsk_config_ref(c->cfg);
+    single *s = WSK__CONTAINER(c, single, conn);
+    const wsk_hooks *hooks = s->env.hooks;
+
     wsk__conn_deinit(c);
-    wsk__free(cfg->hooks, c);
-    wsk_config_unref(cfg);
+    wsk__conn_env_deinit(&s->env);
+    wsk__free(hooks, s);
 }
 
 /* ------------------------------------------------------------------------------- transport -- */
@@ -77,7 +168,7 @@ unsigned wsk_conn_wants(const wsk_conn *c)
 
     if (c->drop || c->state == WSK_STATE_CLOSED)
         return WSK_WANT_DROP;
-    if (c->queued > 0)
+    if (c->w->queued > 0)
         wants |= WSK_WANT_WRITE;
     if (c->shutdown)
         wants |= WSK_WANT_SHUTDOWN;
@@ -103,7 +194,7 @@ unsigned wsk_conn_wants(const wsk_conn *c)
 void wsk_conn_pause(wsk_conn *c, bool paused)
 {
     c->paused = paused;
-    c->t_in = c->t_now; /* silence while we did not listen is not the peer's */
+    c->t_in = c->env->t_now; /* silence while we did not listen is not the peer's */
 }
 
 void wsk_conn_lost(wsk_conn *c, const char *text)
@@ -115,11 +206,12 @@ void wsk_conn_lost(wsk_conn *c, const char *text)
     c->lost = true;
     /* The queue is forgotten but not freed: the transport may have been told where it stands
      * (wsk_conn_output) and look at it until it is closed. */
-    c->queued = 0;
+    if (c->w->queued > 0)
+        c->w->queued = 0;
     /* After both close frames the connection was closed, however TCP ended. */
     if (!(c->close_sent && c->close_received) && !c->failed && c->status < 200) {
         c->code = WSK_CLOSE_ABNORMAL;
-        c->text = text;
+        wsk__set_text(c, text);
     }
     wsk__ignore_input(c);
 }
@@ -142,9 +234,9 @@ static bool due(const wsk_conn *c, uint64_t now, uint32_t since, uint32_t timeou
 
 static void tick_open(wsk_conn *c, uint64_t now, uint64_t *next)
 {
-    const wsk_config_options *o = &c->cfg->o;
+    const wsk_config_options *o = &c->env->cfg->o;
 
-    if (c->rx_opcode != 0 && due(c, now, c->t_msg, o->message_timeout, next)) {
+    if (c->w->rx_opcode != 0 && due(c, now, c->w->t_msg, o->message_timeout, next)) {
         wsk__fail(c, WSK__RULE_MESSAGE_TOO_SLOW);
         return;
     }
@@ -157,11 +249,11 @@ static void tick_open(wsk_conn *c, uint64_t now, uint64_t *next)
     if (!c->ping_waiting) {
         if (due(c, now, c->t_in, o->ping_interval, next)) {
             c->ping_waiting = true;
-            c->t_ping = c->t_now;
+            c->t_in = c->env->t_now;
             (void)wsk__send_control(c, WSK_OP_PING, "", 0);
         }
     }
-    if (c->ping_waiting && due(c, now, c->t_ping, o->ping_timeout, next)) {
+    if (c->ping_waiting && due(c, now, c->t_in, o->ping_timeout, next)) {
         wsk__fail_silently(c, "the peer did not answer a ping in time");
         return;
     }
@@ -173,12 +265,13 @@ static void tick_open(wsk_conn *c, uint64_t now, uint64_t *next)
 
 static void tick_closing(wsk_conn *c, uint64_t now, uint64_t *next)
 {
-    const wsk_config_options *o = &c->cfg->o;
+    const wsk_config_options *o = &c->env->cfg->o;
     /* What is still being written is progress. */
-    uint32_t since = wsk__since(c, c->t_out) < wsk__since(c, c->t_data) ? c->t_out : c->t_data;
+    uint32_t since = wsk__since(c, c->w->t_out) < wsk__since(c, c->t_data) ? c->w->t_out
+                                                                           : c->t_data;
 
     if (c->shutdown) {
-        if (due(c, now, since, o->linger_timeout, next) && c->queued == 0 && !c->undrained)
+        if (due(c, now, since, o->linger_timeout, next) && c->w->queued == 0 && !c->undrained)
             c->drop = true;
     } else if (due(c, now, since, o->close_timeout, next)) {
         if (c->close_received)
@@ -192,16 +285,16 @@ void wsk_conn_tick(wsk_conn *c, uint64_t now, uint64_t *ret_next)
 {
     uint64_t next = UINT64_MAX;
 
-    c->t_now = (uint32_t)now;
-    if (c->state != WSK_STATE_CLOSED && (c->queued > 0 || c->undrained) &&
-        due(c, now, c->t_out, c->cfg->o.write_timeout, &next))
+    c->env->t_now = (uint32_t)now;
+    if (c->state != WSK_STATE_CLOSED && (c->w->queued > 0 || c->undrained) &&
+        due(c, now, c->w->t_out, c->env->cfg->o.write_timeout, &next))
         wsk__fail_silently(c, "the peer did not take our output in time");
     switch ((wsk_state)c->state) {
     case WSK_STATE_CONNECTING:
         if (c->phase == WSK__PHASE_BODY) {
-            if (due(c, now, c->t_data, c->cfg->o.linger_timeout, &next))
+            if (due(c, now, c->t_data, c->env->cfg->o.linger_timeout, &next))
                 wsk__body_end(c);
-        } else if (due(c, now, c->t_data, c->cfg->o.open_timeout, &next)) {
+        } else if (due(c, now, c->t_data, c->env->cfg->o.open_timeout, &next)) {
             wsk__refuse(c, 408, "the opening handshake took too long");
         }
         break;
@@ -217,7 +310,8 @@ void wsk_conn_tick(wsk_conn *c, uint64_t now, uint64_t *ret_next)
     /* A deadline that was met may have begun another one. */
     if (c->fail_pending || c->drop)
         next = now;
-    else if (next == UINT64_MAX && c->state != WSK_STATE_CLOSED && (c->queued > 0 || c->undrained))
+    else if (next == UINT64_MAX && c->state != WSK_STATE_CLOSED &&
+             (c->w->queued > 0 || c->undrained))
         next = now + 1000;
     if (ret_next != NULL)
         *ret_next = next;
@@ -247,7 +341,10 @@ unsigned wsk_conn_status(const wsk_conn *c)
 
 const char *wsk_conn_subprotocol(const wsk_conn *c)
 {
-    return c->subprotocol != NULL ? c->subprotocol : "";
+    if (c->subprotocol == 0)
+        return "";
+    return c->subprotocol == UINT8_MAX ? c->w->subprotocol
+                                       : c->env->cfg->subprotocols[c->subprotocol - 1];
 }
 
 size_t wsk_conn_extensions(const wsk_conn *c, char *buf, size_t n)
@@ -265,7 +362,7 @@ size_t wsk_conn_extensions(const wsk_conn *c, char *buf, size_t n)
 
 void wsk_conn_trim(wsk_conn *c)
 {
-    if (c->rx_opcode != 0 || c->tx_opcode != 0)
+    if (c->w->rx_opcode != 0 || c->w->tx_opcode != 0)
         return; /* in the middle of a message nothing can be done without */
     for (size_t i = 0; c->ext != NULL && i < c->ext->n; i++) {
         const wsk__ext_use *u = &c->ext->use[i];
@@ -294,5 +391,9 @@ bool wsk_conn_was_clean(const wsk_conn *c)
 
 const char *wsk_conn_end_text(const wsk_conn *c)
 {
-    return c->text != NULL ? c->text : "";
+    if (c->w->text != NULL)
+        return c->w->text;
+    return c->state >= WSK_STATE_CLOSING && c->w == &wsk__no_work
+               ? wsk__rule_text(WSK__RULE_NOMEM) /* not even for these words */
+               : "";
 }

@@ -31,14 +31,14 @@ static bool parse_length(wsk_str s, uint64_t *ret)
 
 void wsk__body_begin(wsk_conn *c, const char *why)
 {
-    wsk__opening *op = c->opening;
+    wsk__opening *op = c->w->opening;
     const wsk__field *length = wsk__head_find(&op->head, "Content-Length", 0);
     wsk__body *b;
 
     /* RFC 9112 6.3 */
     b = c->status < 200 || c->status == 204 || c->status == 304
             ? NULL
-            : wsk__alloc0(c->cfg->hooks, sizeof(*b));
+            : wsk__alloc0(c->env->cfg->hooks, sizeof(*b));
     if (b == NULL) {
         wsk__fail_silently(c, why);
         return;
@@ -48,14 +48,14 @@ void wsk__body_begin(wsk_conn *c, const char *why)
     b->to_the_end = !b->chunked && (length == NULL || !parse_length(length->value, &b->left));
     op->body = b;
     c->phase = WSK__PHASE_BODY;
-    c->t_data = c->t_now;
+    c->t_data = c->env->t_now;
     if (!b->chunked && !b->to_the_end && b->left == 0)
         wsk__body_end(c);
 }
 
 void wsk__body_end(wsk_conn *c)
 {
-    wsk__fail_silently(c, c->opening->body->why);
+    wsk__fail_silently(c, c->w->opening->body->why);
 }
 
 static size_t keep(wsk__body *b, const uint8_t *p, size_t n)
@@ -132,7 +132,7 @@ static bool take_chunked(wsk__body *b, const uint8_t *p, size_t n)
 
 void wsk__body_next(wsk_conn *c)
 {
-    wsk__body *b = c->opening->body;
+    wsk__body *b = c->w->opening->body;
     bool more = true;
     size_t n;
     const uint8_t *p = wsk__input(c, &n);
@@ -159,7 +159,7 @@ void wsk__body_next(wsk_conn *c)
 
 wsk_str wsk_conn_body(const wsk_conn *c)
 {
-    const wsk__body *b = c->opening != NULL ? c->opening->body : NULL;
+    const wsk__body *b = c->w->opening != NULL ? c->w->opening->body : NULL;
 
     return b != NULL && b->len > 0 ? wsk__strn((const char *)b->data, b->len) : wsk__strn(NULL, 0);
 }

@@ -13,16 +13,17 @@ void wsk__ignore_input(wsk_conn *c)
 {
     c->phase = WSK__PHASE_IGNORE;
     c->state = WSK_STATE_CLOSING;
-    c->t_data = c->t_now;
-    c->rx_opcode = 0;
-    if (!c->rx_done)
+    c->t_data = c->env->t_now;
+    if (c->w->rx_opcode != 0)
+        c->w->rx_opcode = 0;
+    if (!c->w->rx_done)
         wsk__receive_reset(c);
 }
 
 void wsk__end_output(wsk_conn *c)
 {
     c->shutdown = true;
-    c->t_data = c->t_now;
+    c->t_data = c->env->t_now;
 }
 
 void wsk__fail_silently(wsk_conn *c, const char *text)
@@ -30,7 +31,7 @@ void wsk__fail_silently(wsk_conn *c, const char *text)
     if (c->failed || c->state == WSK_STATE_CLOSED)
         return;
     c->failed = c->fail_pending = true;
-    c->text = text;
+    wsk__set_text(c, text);
     c->code = WSK_CLOSE_ABNORMAL;
     wsk__ignore_input(c);
     c->drop = true;
@@ -69,7 +70,7 @@ void wsk__fail_code(wsk_conn *c, unsigned code, const char *text)
         return;
     }
     c->failed = c->fail_pending = true;
-    c->text = text;
+    wsk__set_text(c, text);
     c->code = (uint16_t)code;
     wsk__ignore_input(c);
     wsk__end_output(c);
@@ -77,7 +78,8 @@ void wsk__fail_code(wsk_conn *c, unsigned code, const char *text)
 
 void wsk__fail(wsk_conn *c, wsk__rule rule)
 {
-    c->fail_rule = (uint8_t)rule;
+    if (wsk__work_take(c) == WSK_OK)
+        c->w->fail_rule = (uint8_t)rule;
     wsk__fail_code(c, wsk__rule_code(rule), wsk__rule_text(rule));
 }
 
@@ -100,7 +102,7 @@ void wsk__close_received(wsk_conn *c, const uint8_t *data, size_t len, wsk_event
     }
     c->close_received = true;
     c->code = (uint16_t)code;
-    c->text = c->close_sent ? "closed by us, answered by the peer" : "closed by the peer";
+    wsk__set_text(c, c->close_sent ? "closed by us, answered by the peer" : "closed by the peer");
     if (!c->close_sent) {
         /* RFC 6455 5.5.1: answer, typically with the code that was received. */
         if (wsk__send_control(c, WSK_OP_CLOSE, data, len >= 2 ? 2 : 0) < 0) {
@@ -131,9 +133,9 @@ void wsk__refuse(wsk_conn *c, unsigned status, const char *text)
         return;
     }
     wsk__refusal refusal = {status, text};
-    wsk__text t = {.hooks = c->cfg->hooks};
-    wsk__http_write_refusal(&t, &refusal, c->cfg->server_header,
-                            c->opening != NULL && c->opening->is_head_method);
+    wsk__text t = {.hooks = c->env->cfg->hooks};
+    wsk__http_write_refusal(&t, &refusal, c->env->cfg->server_header,
+                            c->w->opening != NULL && c->w->opening->is_head_method);
     c->status = (uint16_t)status;
     if (t.failed || wsk__output_add(c, t.ptr, t.len) < 0) {
         wsk__text_deinit(&t);
@@ -142,7 +144,7 @@ void wsk__refuse(wsk_conn *c, unsigned status, const char *text)
     }
     wsk__text_deinit(&t);
     c->failed = c->fail_pending = true;
-    c->text = text;
+    wsk__set_text(c, text);
     /* Whatever stands behind a refused request was never a request of its own, nor frames: it is
      * dropped unread (request smuggling over the upgrade). */
     wsk__ignore_input(c);
@@ -173,6 +175,6 @@ int wsk_conn_close(wsk_conn *c, unsigned code, const char *reason)
         return r;
     }
     c->state = WSK_STATE_CLOSING;
-    c->t_data = c->t_now;
+    c->t_data = c->env->t_now;
     return WSK_OK;
 }

@@ -48,16 +48,20 @@ struct wsk_config {
 /* ----------------------------------------------------------------- what a loop's conns share -- */
 
 /*
- * Memory that connections of one loop pass to each other, so that an idle one holds none and a
- * busy one need not ask the allocator. May be NULL in a connection that lives alone.
+ * What connections of one loop share: their config, and memory that they pass to each other, so
+ * that an idle one holds none and a busy one need not ask the allocator.
  */
 typedef struct wsk__conn_env {
+    wsk_config *cfg;
     const wsk_hooks *hooks;
     wsk__coder_pool *coders;
+    struct wsk__work *work;         /* one that no connection needs just now */
     struct wsk__assembly *spare[2]; /* message buffers not in use: one in, one out */
+    uint32_t t_now;                 /* last time that any of them was told, low 32 bits */
+    bool alone;                     /* of one connection only: it keeps no message buffers */
 } wsk__conn_env;
 
-int wsk__conn_env_init(wsk__conn_env *env, const wsk_hooks *hooks);
+int wsk__conn_env_init(wsk__conn_env *env, wsk_config *cfg);
 void wsk__conn_env_deinit(wsk__conn_env *env);
 
 /* ------------------------------------------------------------------------------- the parts -- */
@@ -109,8 +113,7 @@ typedef struct wsk__ext_set {
     bool has_pmd; /* the last one is permessage-deflate */
     bool decoding;
     bool encoding;
-    uint64_t wire; /* octets of the current message before decoding */
-    char *text;    /* as agreed */
+    char *text; /* as agreed */
     wsk__ext_use use[];
 } wsk__ext_set;
 
@@ -159,37 +162,79 @@ typedef enum wsk__phase {
     WSK__PHASE_IGNORE,   /* closed or failed: input is counted and dropped */
 } wsk__phase;
 
-struct wsk_conn {
-    /* ---- touched by every message ---- */
-    wsk_config *cfg;
+/*
+ * What a connection needs while something is under way: octets that came or wait to go out, a
+ * message of which a part is missing, a handshake. A connection that is open and rests has none of
+ * its own: it looks at wsk__no_work, in which everything is 0, and never writes to it. Whatever
+ * begins something takes one first (wsk__work_take); wsk__conn_rest() gives it back.
+ */
+typedef struct wsk__work {
     uint8_t *in; /* lent */
     size_t in_len;
     size_t pass; /* octets of the source that the last event points to */
     wsk__assembly *rx;
-    wsk__ext_set *ext;
+    wsk__kept *kept;
     wsk__chunk *out_head, *out_tail;
     size_t queued;
     uint8_t *lent_out;
     uint32_t lent_off, lent_len, lent_cap;
 
-    uint64_t left;  /* of the payload of the current frame */
-    uint64_t total; /* octets of the current message so far, decoded */
     uint32_t key;
-    wsk__utf8_state utf8;
+    uint64_t left;      /* of the payload of the current frame */
+    uint64_t total;     /* octets of the current message so far, decoded */
+    uint64_t wire;      /* the same before extensions decoded it */
     uint32_t fragments; /* frames of the current message so far */
-    uint8_t phase;
-    uint8_t state;
+    uint32_t t_msg;     /* first octet of the current message */
+    uint32_t t_out;     /* last progress of output, or when the queue began to fill */
+    uint32_t ignored;
+    wsk__utf8_state utf8;
+    wsk__utf8_state tx_utf8;
     uint8_t rx_opcode; /* of the current message; 0: none is open */
     uint8_t tx_opcode; /* of the message that is sent in parts; 0: none */
     uint8_t tx_rsv;    /* of its first frame */
     uint8_t mask_phase;
-    wsk__utf8_state tx_utf8;
+    uint16_t pongs; /* in the queue since it was empty */
 
-    bool rx_fin : 1;     /* the current frame ends the message */
-    bool rx_first : 1;   /* WSK_CONN_STREAM: no piece given yet */
-    bool rx_done : 1;    /* rx holds a message that the program has seen: give it back */
-    bool tx_started : 1; /* of the message in parts, a frame went out */
-    bool eof : 1;        /* the peer sends no more */
+    bool rx_fin : 1;       /* the current frame ends the message */
+    bool rx_first : 1;     /* WSK_CONN_STREAM: no piece given yet */
+    bool rx_done : 1;      /* rx holds a message that the program has seen: give it back */
+    bool tx_started : 1;   /* of the message in parts, a frame went out */
+    bool opening_done : 1; /* opening may be freed at the next call of next() */
+    bool borrowed : 1;     /* the queue holds octets of the caller */
+    uint8_t fail_rule;
+
+    wsk__opening *opening;
+    wsk__mask_keys *mask_keys; /* client */
+    uint8_t *late_ping;        /* [0] length, then the payload: the latest beyond max_pongs */
+    const char *text;          /* why it failed or how it ended */
+    char *subprotocol;         /* that stands in no list of the config */
+} wsk__work;
+
+extern const wsk__work wsk__no_work;
+
+/*
+ * There may be a million of these, and nearly all of them idle: what is kept here is what an open
+ * connection cannot be without while nothing happens.
+ */
+struct wsk_conn {
+    wsk__work *w;
+    wsk__conn_env *env;
+    wsk__ext_set *ext;
+    void *data;
+    uint64_t messages_in, messages_out, octets_in, octets_out;
+
+    /* Low 32 bits of the clock; only differences of less than 49 days are taken. */
+    uint32_t t_in;   /* last input; of a ping that is unanswered, when it was sent */
+    uint32_t t_data; /* last data frame; begin of the handshake, of the close, of lingering */
+
+    uint16_t code;   /* see wsk_conn_code() */
+    uint16_t status; /* HTTP, when the opening handshake failed */
+    uint8_t phase;
+    uint8_t state;
+    uint8_t subprotocol; /* number of it in the config, from 1; 0: none; 255: see work */
+    uint8_t armed;       /* said by the shell: which deadlines its timer knows of */
+
+    bool eof : 1; /* the peer sends no more */
     bool lost : 1;
     bool paused : 1;
     bool over_high : 1;
@@ -204,41 +249,37 @@ struct wsk_conn {
     bool fail_pending : 1; /* an event to give */
     bool open_pending : 1;
     bool end_given : 1;
-    bool opening_done : 1; /* opening may be freed at the next call of next() */
-    bool borrowed : 1;     /* the queue holds octets of the caller */
-    bool owns_subprotocol : 1;
     bool undrained : 1; /* said by the shell: what was taken as sent is not on its way yet */
-
-    uint8_t fail_rule;
-    uint16_t code;   /* see wsk_conn_code() */
-    uint16_t status; /* HTTP, when the opening handshake failed */
-    uint16_t pongs;  /* in the queue since it was empty */
-
-    /* Low 32 bits of the clock; only differences of less than 49 days are taken. */
-    uint32_t t_in;   /* last input */
-    uint32_t t_data; /* last data frame; begin of the handshake, of the close, of lingering */
-    uint32_t t_out;  /* last progress of output, or when the queue began to fill */
-    uint32_t t_ping; /* our keepalive ping */
-    uint32_t t_msg;  /* first octet of the current message */
-    uint32_t t_now;  /* last time that we were told */
-    uint32_t ignored;
-
-    /* ---- seldom ---- */
-    wsk__kept *kept;
-    wsk__opening *opening;
-    wsk__conn_env *env;
-    wsk__mask_keys *mask_keys; /* client */
-    uint8_t *late_ping;        /* [0] length, then the payload: the latest beyond max_pongs */
-    const char *text;          /* why it failed or how it ended */
-    const char *subprotocol;
-    void *data;
-    uint64_t messages_in, messages_out, octets_in, octets_out;
+    /* The shell's own, which find room here. */
+    bool reading : 1;   /* as the stream was told last */
+    bool running : 1;   /* events are being given right now */
+    bool deferred : 1;  /* events may wait: run before the turn ends */
+    bool shut : 1;      /* the stream's sending direction was ended */
+    bool ended : 1;     /* on_close was called */
+    bool seen : 1;      /* the program got to know this peer */
+    bool opened : 1;    /* counted in stats.open */
+    bool counted : 1;   /* stands in the address table */
+    uint8_t refuse : 2; /* beyond a limit: which */
+    uint32_t t_begin;
 };
+
+/* Before anything of c->w is written. WSK_ERR_NOMEM. */
+int wsk__work_new(wsk_conn *c);
+static inline int wsk__work_take(wsk_conn *c)
+{
+    return WSK__LIKELY(c->w != &wsk__no_work) ? WSK_OK : wsk__work_new(c);
+}
+/* Nothing may be under way any more: then what the connection has of work goes back. */
+void wsk__conn_rest(wsk_conn *c);
+/* The shell says whether what was taken as sent is still on its way. */
+void wsk__conn_set_undrained(wsk_conn *c, bool undrained);
+/* Why it failed or how it ended. */
+void wsk__set_text(wsk_conn *c, const char *text);
 
 /* ---- for shells ---- */
 
-/* In place, for shells that embed a connection in a struct of their own. env may be NULL. */
-void wsk__conn_init(wsk_conn *c, wsk_config *cfg, wsk__conn_env *env, uint64_t now);
+/* In place, for shells that embed a connection in a struct of their own. */
+void wsk__conn_init(wsk_conn *c, wsk__conn_env *env, uint64_t now);
 void wsk__conn_deinit(wsk_conn *c);
 /* Halves of wsk_conn_unlend(). */
 int wsk__conn_unlend_input(wsk_conn *c);
@@ -344,12 +385,12 @@ struct wsk_prepared {
 
 static inline uint32_t wsk__since(const wsk_conn *c, uint32_t t)
 {
-    return c->t_now - t;
+    return c->env->t_now - t;
 }
 
 static inline bool wsk__is_server(const wsk_conn *c)
 {
-    return c->cfg->o.role == WSK_ROLE_SERVER;
+    return c->env->cfg->masked_in;
 }
 
 #endif

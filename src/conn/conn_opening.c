@@ -14,28 +14,30 @@
 
 void wsk__opening_free(wsk_conn *c)
 {
-    if (c->opening == NULL)
+    if (c->w->opening == NULL)
         return;
-    wsk__free(c->cfg->hooks, c->opening->buf);
-    wsk__free(c->cfg->hooks, c->opening->body);
-    wsk__free(c->cfg->hooks, c->opening);
-    c->opening = NULL;
+    wsk__free(c->env->cfg->hooks, c->w->opening->buf);
+    wsk__free(c->env->cfg->hooks, c->w->opening->body);
+    wsk__free(c->env->cfg->hooks, c->w->opening);
+    c->w->opening = NULL;
 }
 
 static wsk__opening *opening(wsk_conn *c)
 {
-    const wsk_config_options *o = &c->cfg->o;
-    wsk__opening *op = c->opening;
+    const wsk_config_options *o = &c->env->cfg->o;
+    wsk__opening *op = c->w->opening;
 
     if (op != NULL)
         return op;
-    op = wsk__alloc0(c->cfg->hooks, sizeof(*op) + o->max_fields * sizeof(wsk__field));
+    if (wsk__work_take(c) < 0)
+        return NULL;
+    op = wsk__alloc0(c->env->cfg->hooks, sizeof(*op) + o->max_fields * sizeof(wsk__field));
     if (op == NULL)
         return NULL;
     op->head.kind = wsk__is_server(c) ? WSK__HEAD_REQUEST : WSK__HEAD_RESPONSE;
     op->head.fields = op->fields;
     op->head.max_fields = o->max_fields;
-    c->opening = op;
+    c->w->opening = op;
     return op;
 }
 
@@ -43,7 +45,7 @@ static wsk__opening *opening(wsk_conn *c)
  * than max_head is taken, which lets the parser see that the limit is passed. */
 static long gather(wsk_conn *c, wsk__opening *op, const uint8_t *p, size_t n)
 {
-    size_t most = (size_t)c->cfg->o.max_head + 1 - op->len;
+    size_t most = (size_t)c->env->cfg->o.max_head + 1 - op->len;
 
     if (n > most)
         n = most;
@@ -51,8 +53,8 @@ static long gather(wsk_conn *c, wsk__opening *op, const uint8_t *p, size_t n)
         size_t cap = op->cap == 0 ? 512 : op->cap * 2;
         if (cap < op->len + n)
             cap = op->len + n;
-        char *fresh = op->buf == NULL ? wsk__alloc(c->cfg->hooks, cap)
-                                      : wsk__realloc(c->cfg->hooks, op->buf, cap);
+        char *fresh = op->buf == NULL ? wsk__alloc(c->env->cfg->hooks, cap)
+                                      : wsk__realloc(c->env->cfg->hooks, op->buf, cap);
         if (fresh == NULL)
             return WSK_ERR_NOMEM;
         op->buf = fresh;
@@ -61,6 +63,31 @@ static long gather(wsk_conn *c, wsk__opening *op, const uint8_t *p, size_t n)
     memcpy(op->buf + op->len, p, n);
     op->len += n;
     return (long)n;
+}
+
+/* By its number in the config's list where it stands there, which nearly all do: so an idle
+ * connection keeps one octet of it. */
+static int set_subprotocol(wsk_conn *c, const char *name)
+{
+    char *const *list = c->env->cfg->subprotocols, *copy = NULL;
+    size_t i = 0;
+
+    if (name != NULL) {
+        while (list != NULL && list[i] != NULL && strcmp(list[i], name) != 0)
+            i++;
+        if (list == NULL || list[i] == NULL || i + 1 >= UINT8_MAX) {
+            WSK_TRY(wsk__work_take(c));
+            copy = wsk__strndup(c->env->cfg->hooks, name, strlen(name));
+            if (copy == NULL)
+                return WSK_ERR_NOMEM;
+        }
+    }
+    if (c->w->subprotocol != NULL)
+        wsk__free(c->env->cfg->hooks, c->w->subprotocol);
+    if (copy != NULL || c->w->subprotocol != NULL)
+        c->w->subprotocol = copy;
+    c->subprotocol = name == NULL ? 0 : copy != NULL ? UINT8_MAX : (uint8_t)(i + 1);
+    return WSK_OK;
 }
 
 /* ---------------------------------------------------------------------------------- server -- */
@@ -79,13 +106,15 @@ static bool take_request(wsk_conn *c, wsk__opening *op, wsk_event *ret)
     }
     op->is_upgrade = r > 0;
     if (op->is_upgrade) {
-        if (!wsk__origin_allowed(h, c->cfg->o.origin_policy,
-                                 (const char *const *)c->cfg->origins)) {
+        if (!wsk__origin_allowed(h, c->env->cfg->o.origin_policy,
+                                 (const char *const *)c->env->cfg->origins)) {
             wsk__refuse(c, 403, "this origin may not connect");
             return false;
         }
-        c->subprotocol = wsk__subprotocol_select(h, (const char *const *)c->cfg->subprotocols,
-                                                 &refusal);
+        const char *chosen = wsk__subprotocol_select(
+            h, (const char *const *)c->env->cfg->subprotocols, &refusal);
+        if (refusal.status == 0 && set_subprotocol(c, chosen) < 0)
+            refusal = (wsk__refusal){500, wsk__rule_text(WSK__RULE_NOMEM)};
         if (refusal.status != 0) {
             wsk__refuse(c, refusal.status, refusal.text);
             return false;
@@ -104,34 +133,25 @@ static void opened(wsk_conn *c)
     c->state = WSK_STATE_OPEN;
     c->phase = WSK__PHASE_FRAME;
     c->was_open = c->open_pending = true;
-    c->t_in = c->t_data = c->t_now;
+    c->t_in = c->t_data = c->env->t_now;
 }
 
 static int choose_subprotocol(wsk_conn *c, const wsk__opening *op, const char *name)
 {
     if (name == NULL)
         return WSK_OK;
-    if (*name == 0) {
-        c->subprotocol = NULL;
-        return WSK_OK;
-    }
+    if (*name == 0)
+        return set_subprotocol(c, NULL);
     if (!wsk__subprotocol_offered(&op->head, name))
         return WSK_ERR_INVAL;
-    char *copy = wsk__strndup(c->cfg->hooks, name, strlen(name));
-    if (copy == NULL)
-        return WSK_ERR_NOMEM;
-    if (c->owns_subprotocol)
-        wsk__free(c->cfg->hooks, (void *)(uintptr_t)c->subprotocol);
-    c->subprotocol = copy;
-    c->owns_subprotocol = true;
-    return WSK_OK;
+    return set_subprotocol(c, name);
 }
 
 int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options)
 {
     static const wsk_accept_options none = WSK_ACCEPT_OPTIONS_INIT;
     const wsk_accept_options *o = options != NULL ? options : &none;
-    wsk__opening *op = c->opening;
+    wsk__opening *op = c->w->opening;
     char accept[WSK__ACCEPT_LEN + 1];
     int r;
 
@@ -147,10 +167,11 @@ int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options)
         wsk__refuse(c, 500, "an extension failed to negotiate");
         return r;
     }
-    wsk__text t = {.hooks = c->cfg->hooks};
+    wsk__text t = {.hooks = c->env->cfg->hooks};
     r = wsk__handshake_accept(op->ws_key.ptr, accept);
     if (r >= 0) {
-        wsk__handshake_write_response(&t, accept, c->cfg->server_header, c->subprotocol,
+        wsk__handshake_write_response(&t, accept, c->env->cfg->server_header,
+                                      c->subprotocol != 0 ? wsk_conn_subprotocol(c) : NULL,
                                       c->ext != NULL ? c->ext->text : NULL, o->headers,
                                       o->n_headers);
         r = t.failed ? WSK_ERR_NOMEM : wsk__output_add(c, t.ptr, t.len);
@@ -168,15 +189,15 @@ int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options)
 
 int wsk_conn_respond(wsk_conn *c, const wsk_response *response)
 {
-    wsk__opening *op = c->opening;
+    wsk__opening *op = c->w->opening;
     int r;
 
     if (c->phase != WSK__PHASE_WAIT || op == NULL || !op->pending)
         return WSK_ERR_STATE;
     if (response == NULL || !wsk__response_is_allowed(response))
         return WSK_ERR_INVAL;
-    wsk__text t = {.hooks = c->cfg->hooks};
-    wsk__http_write_response(&t, response, c->cfg->server_header, op->is_head_method);
+    wsk__text t = {.hooks = c->env->cfg->hooks};
+    wsk__http_write_response(&t, response, c->env->cfg->server_header, op->is_head_method);
     r = t.failed ? WSK_ERR_NOMEM : wsk__output_add(c, t.ptr, t.len);
     wsk__text_deinit(&t);
     if (r < 0) {
@@ -185,7 +206,7 @@ int wsk_conn_respond(wsk_conn *c, const wsk_response *response)
     }
     op->pending = false;
     c->status = (uint16_t)response->status;
-    c->text = "answered with plain HTTP";
+    wsk__set_text(c, "answered with plain HTTP");
     wsk__ignore_input(c);
     wsk__end_output(c);
     return WSK_OK;
@@ -199,7 +220,7 @@ int wsk_conn_request(wsk_conn *c, const wsk_request_options *options)
     wsk_ext_writer w;
     wsk__opening *op;
 
-    if (wsk__is_server(c) || c->opening != NULL || c->phase != WSK__PHASE_HEAD ||
+    if (wsk__is_server(c) || c->w->opening != NULL || c->phase != WSK__PHASE_HEAD ||
         c->state != WSK_STATE_CONNECTING)
         return WSK_ERR_STATE;
     if (options == NULL || options->host == NULL)
@@ -212,12 +233,12 @@ int wsk_conn_request(wsk_conn *c, const wsk_request_options *options)
     op = opening(c);
     if (op == NULL)
         return WSK_ERR_NOMEM;
-    WSK_TRY(wsk__handshake_key(c->cfg->hooks, op->key));
+    WSK_TRY(wsk__handshake_key(c->env->cfg->hooks, op->key));
     memset(&w, 0, sizeof(w));
     WSK_TRY(wsk__ext_set_offer(c, &w));
-    wsk__text t = {.hooks = c->cfg->hooks};
-    wsk__handshake_write_request(&t, &o, op->key, c->cfg->server_header,
-                                 (const char *const *)c->cfg->subprotocols,
+    wsk__text t = {.hooks = c->env->cfg->hooks};
+    wsk__handshake_write_request(&t, &o, op->key, c->env->cfg->server_header,
+                                 (const char *const *)c->env->cfg->subprotocols,
                                  w.len > 0 ? w.text : NULL);
     int r = t.failed ? WSK_ERR_NOMEM : wsk__output_add(c, t.ptr, t.len);
     wsk__text_deinit(&t);
@@ -244,11 +265,12 @@ static bool skip_interim(wsk__opening *op)
 
 static void take_response(wsk_conn *c, wsk__opening *op)
 {
-    const char *why = NULL;
+    const char *why = NULL, *chosen = NULL;
 
     c->status = (uint16_t)op->head.status;
     if (!wsk__handshake_judge_response(
-            &op->head, op->key, (const char *const *)c->cfg->subprotocols, &c->subprotocol, &why) ||
+            &op->head, op->key, (const char *const *)c->env->cfg->subprotocols, &chosen, &why) ||
+        (set_subprotocol(c, chosen) < 0 && (why = wsk__rule_text(WSK__RULE_NOMEM)) != NULL) ||
         !wsk__ext_set_confirm(c, &op->head, &why)) {
         if (c->status != 101 && why != NULL)
             wsk__body_begin(c, why);
@@ -264,7 +286,7 @@ static void take_response(wsk_conn *c, wsk__opening *op)
 /* Takes one head, as far as it is here. True when *ret was set; *ret_again: another one follows. */
 static bool take_head(wsk_conn *c, wsk_event *ret, bool *ret_again)
 {
-    wsk__opening *op = c->opening;
+    wsk__opening *op = c->w->opening;
     wsk__refusal refusal = {0, NULL};
     size_t n, before;
     uint8_t *p;
@@ -281,7 +303,7 @@ static bool take_head(wsk_conn *c, wsk_event *ret, bool *ret_again)
         return false;
     }
     before = op->len - (size_t)took;
-    head = wsk__head_parse(&op->head, op->buf, op->len, before, c->cfg->o.max_head, &refusal);
+    head = wsk__head_parse(&op->head, op->buf, op->len, before, c->env->cfg->o.max_head, &refusal);
     if (head <= 0) {
         wsk__input_used(c, (size_t)took);
         if (head < 0 && wsk__is_server(c))
@@ -317,7 +339,7 @@ bool wsk__opening_next(wsk_conn *c, wsk_event *ret)
 
 static const wsk__head *head_of(const wsk_conn *c)
 {
-    return c->opening != NULL && c->opening->complete ? &c->opening->head : NULL;
+    return c->w->opening != NULL && c->w->opening->complete ? &c->w->opening->head : NULL;
 }
 
 wsk_str wsk_conn_method(const wsk_conn *c)

@@ -15,17 +15,22 @@
 
 void wsk_conn_lend_output(wsk_conn *c, void *buf, size_t n)
 {
-    if (c->lent_out != NULL || c->out_head != NULL)
+    if (wsk__work_take(c) < 0)
+        return; /* chunks will not be had either, and say so */
+    if (c->w->lent_out != NULL || c->w->out_head != NULL)
         return; /* what is queued goes first; a loan behind it would be out of order */
-    c->lent_out = buf;
-    c->lent_off = c->lent_len = 0;
-    c->lent_cap = n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+    c->w->lent_out = buf;
+    c->w->lent_off = c->w->lent_len = 0;
+    c->w->lent_cap = n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 
 static wsk__chunk *add_chunk(wsk_conn *c, size_t room)
 {
-    wsk__chunk *k = wsk__alloc(c->cfg->hooks, sizeof(*k) + room);
+    wsk__chunk *k;
 
+    if (wsk__work_take(c) < 0)
+        return NULL;
+    k = wsk__alloc(c->env->cfg->hooks, sizeof(*k) + room);
     if (k == NULL)
         return NULL;
     k->next = NULL;
@@ -34,22 +39,22 @@ static wsk__chunk *add_chunk(wsk_conn *c, size_t room)
     k->room = room;
     k->shared = NULL;
     k->kind = WSK__CHUNK_OWN;
-    if (c->out_tail != NULL)
-        c->out_tail->next = k;
+    if (c->w->out_tail != NULL)
+        c->w->out_tail->next = k;
     else
-        c->out_head = k;
-    c->out_tail = k;
+        c->w->out_head = k;
+    c->w->out_tail = k;
     return k;
 }
 
 uint8_t *wsk__output_reserve(wsk_conn *c, size_t n, size_t *ret_room)
 {
-    wsk__chunk *k = c->out_tail;
+    wsk__chunk *k = c->w->out_tail;
 
-    if (k == NULL && c->lent_out != NULL && c->lent_cap - c->lent_len >= n) {
+    if (k == NULL && c->w->lent_out != NULL && c->w->lent_cap - c->w->lent_len >= n) {
         if (ret_room != NULL)
-            *ret_room = c->lent_cap - c->lent_len;
-        return c->lent_out + c->lent_len;
+            *ret_room = c->w->lent_cap - c->w->lent_len;
+        return c->w->lent_out + c->w->lent_len;
     }
     if (k == NULL || k->kind != WSK__CHUNK_OWN || k->room < n) {
         size_t least = k == NULL ? 256 : CHUNK_SIZE - sizeof(*k);
@@ -64,18 +69,18 @@ uint8_t *wsk__output_reserve(wsk_conn *c, size_t n, size_t *ret_room)
 
 void wsk__output_commit(wsk_conn *c, size_t n)
 {
-    wsk__chunk *k = c->out_tail;
+    wsk__chunk *k = c->w->out_tail;
 
-    if (c->queued == 0)
-        c->t_out = c->t_now;
+    if (c->w->queued == 0)
+        c->w->t_out = c->env->t_now;
     if (k != NULL) {
         k->len += n;
         k->room -= n;
     } else {
-        c->lent_len += (uint32_t)n;
+        c->w->lent_len += (uint32_t)n;
     }
-    c->queued += n;
-    if (c->queued > c->cfg->o.high_water)
+    c->w->queued += n;
+    if (c->w->queued > c->env->cfg->o.high_water)
         c->over_high = c->choked = true;
 }
 
@@ -100,7 +105,7 @@ int wsk__output_add_ref(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared *s
     k->kind = shared != NULL ? WSK__CHUNK_SHARED : WSK__CHUNK_BORROWED;
     k->shared = shared != NULL ? wsk_prepared_ref(shared) : NULL;
     if (shared == NULL)
-        c->borrowed = true;
+        c->w->borrowed = true;
     wsk__output_commit(c, n);
     k->room = 0;
     return WSK_OK;
@@ -108,23 +113,25 @@ int wsk__output_add_ref(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared *s
 
 static void free_head(wsk_conn *c)
 {
-    wsk__chunk *k = c->out_head;
+    wsk__chunk *k = c->w->out_head;
 
-    c->out_head = k->next;
-    if (c->out_head == NULL)
-        c->out_tail = NULL;
+    c->w->out_head = k->next;
+    if (c->w->out_head == NULL)
+        c->w->out_tail = NULL;
     wsk_prepared_unref(k->shared);
-    wsk__free(c->cfg->hooks, k);
+    wsk__free(c->env->cfg->hooks, k);
 }
 
 void wsk__output_clear(wsk_conn *c)
 {
-    while (c->out_head != NULL)
+    if (c->w == &wsk__no_work)
+        return;
+    while (c->w->out_head != NULL)
         free_head(c);
-    c->lent_len = c->lent_off = 0;
-    c->lent_out = NULL;
-    c->queued = 0;
-    c->borrowed = false;
+    c->w->lent_len = c->w->lent_off = 0;
+    c->w->lent_out = NULL;
+    c->w->queued = 0;
+    c->w->borrowed = false;
 }
 
 size_t wsk_conn_output(wsk_conn *c, struct iovec *iov, size_t max)
@@ -133,11 +140,11 @@ size_t wsk_conn_output(wsk_conn *c, struct iovec *iov, size_t max)
 
     if (c->lost || c->drop)
         return 0;
-    if (c->lent_len > c->lent_off && n < max) {
-        iov[n].iov_base = c->lent_out + c->lent_off;
-        iov[n++].iov_len = c->lent_len - c->lent_off;
+    if (c->w->lent_len > c->w->lent_off && n < max) {
+        iov[n].iov_base = c->w->lent_out + c->w->lent_off;
+        iov[n++].iov_len = c->w->lent_len - c->w->lent_off;
     }
-    for (const wsk__chunk *k = c->out_head; k != NULL && n < max; k = k->next) {
+    for (const wsk__chunk *k = c->w->out_head; k != NULL && n < max; k = k->next) {
         if (k->len == 0)
             continue;
         iov[n].iov_base = (void *)(uintptr_t)k->ptr;
@@ -149,13 +156,13 @@ size_t wsk_conn_output(wsk_conn *c, struct iovec *iov, size_t max)
 /* The queue is empty: pongs may be queued again, the latest ping that had to wait first. */
 static void drained(wsk_conn *c)
 {
-    c->pongs = 0;
-    if (c->late_ping != NULL) {
-        uint8_t *late = c->late_ping;
-        c->late_ping = NULL;
+    c->w->pongs = 0;
+    if (c->w->late_ping != NULL) {
+        uint8_t *late = c->w->late_ping;
+        c->w->late_ping = NULL;
         if (!c->close_sent) /* nothing may follow a close frame (RFC 6455 5.5.1) */
             (void)wsk__send_control(c, WSK_OP_PONG, late + 1, late[0]);
-        wsk__free(c->cfg->hooks, late);
+        wsk__free(c->env->cfg->hooks, late);
     }
 }
 
@@ -167,41 +174,41 @@ static void drained(wsk_conn *c)
  */
 static void note_progress(wsk_conn *c, size_t n)
 {
-    uint32_t pace = c->cfg->o.queue_timeout, behind = wsk__since(c, c->t_out);
+    uint32_t pace = c->env->cfg->o.queue_timeout, behind = wsk__since(c, c->w->t_out);
 
-    if (n < c->queued && pace != WSK_NEVER) {
-        uint64_t worth = (uint64_t)n * pace / c->queued;
+    if (n < c->w->queued && pace != WSK_NEVER) {
+        uint64_t worth = (uint64_t)n * pace / c->w->queued;
         if (worth < behind) {
-            c->t_out += (uint32_t)worth;
+            c->w->t_out += (uint32_t)worth;
             return;
         }
     }
-    c->t_out = c->t_now;
+    c->w->t_out = c->env->t_now;
 }
 
 void wsk_conn_sent(wsk_conn *c, size_t n, uint64_t now)
 {
-    c->t_now = (uint32_t)now;
+    c->env->t_now = (uint32_t)now;
     if (c->lost || c->drop)
         return; /* the queue is forgotten, and only freed with the connection */
-    if (n > c->queued)
-        n = c->queued;
+    if (n > c->w->queued)
+        n = c->w->queued;
     if (n == 0)
         return;
     note_progress(c, n);
     c->octets_out += n;
-    c->queued -= n;
-    if (c->lent_len > c->lent_off) {
-        uint32_t part = c->lent_len - c->lent_off;
+    c->w->queued -= n;
+    if (c->w->lent_len > c->w->lent_off) {
+        uint32_t part = c->w->lent_len - c->w->lent_off;
         if (part > n)
             part = (uint32_t)n;
-        c->lent_off += part;
+        c->w->lent_off += part;
         n -= part;
-        if (c->lent_off == c->lent_len)
-            c->lent_off = c->lent_len = 0;
+        if (c->w->lent_off == c->w->lent_len)
+            c->w->lent_off = c->w->lent_len = 0;
     }
     while (n > 0) {
-        wsk__chunk *k = c->out_head;
+        wsk__chunk *k = c->w->out_head;
         if (n < k->len) {
             k->ptr += n;
             k->len -= n;
@@ -210,10 +217,10 @@ void wsk_conn_sent(wsk_conn *c, size_t n, uint64_t now)
         n -= k->len;
         free_head(c);
     }
-    if (c->queued < c->cfg->o.low_water || c->queued == 0)
+    if (c->w->queued < c->env->cfg->o.low_water || c->w->queued == 0)
         c->choked = false;
-    if (c->queued == 0) {
-        while (c->out_head != NULL)
+    if (c->w->queued == 0) {
+        while (c->w->out_head != NULL)
             free_head(c);
         drained(c);
     }
@@ -221,13 +228,13 @@ void wsk_conn_sent(wsk_conn *c, size_t n, uint64_t now)
 
 size_t wsk_conn_queued(const wsk_conn *c)
 {
-    return c->queued;
+    return c->w->queued;
 }
 
 /* Puts a copy of n octets at the very front of the queue. */
 static int copy_to_front(wsk_conn *c, const uint8_t *p, size_t n)
 {
-    wsk__chunk *k = wsk__alloc(c->cfg->hooks, sizeof(*k) + n);
+    wsk__chunk *k = wsk__alloc(c->env->cfg->hooks, sizeof(*k) + n);
 
     if (k == NULL)
         return WSK_ERR_NOMEM;
@@ -237,25 +244,27 @@ static int copy_to_front(wsk_conn *c, const uint8_t *p, size_t n)
     k->room = 0;
     k->shared = NULL;
     k->kind = WSK__CHUNK_OWN;
-    k->next = c->out_head;
-    c->out_head = k;
-    if (c->out_tail == NULL)
-        c->out_tail = k;
+    k->next = c->w->out_head;
+    c->w->out_head = k;
+    if (c->w->out_tail == NULL)
+        c->w->out_tail = k;
     return WSK_OK;
 }
 
 int wsk__conn_unlend_output(wsk_conn *c)
 {
-    uint32_t n = c->lent_len - c->lent_off;
+    uint32_t n = c->w->lent_len - c->w->lent_off;
     int r = WSK_OK;
 
+    if (c->w->lent_out == NULL)
+        return WSK_OK;
     if (n > 0)
-        r = copy_to_front(c, c->lent_out + c->lent_off, n);
-    c->lent_out = NULL;
-    c->lent_off = c->lent_len = c->lent_cap = 0;
+        r = copy_to_front(c, c->w->lent_out + c->w->lent_off, n);
+    c->w->lent_out = NULL;
+    c->w->lent_off = c->w->lent_len = c->w->lent_cap = 0;
     if (r < 0) {
         /* The octets are gone, so nothing behind them may be sent either. */
-        c->queued = 0;
+        c->w->queued = 0;
         wsk__fail_silently(c, wsk__rule_text(WSK__RULE_NOMEM));
     }
     return r;
@@ -263,17 +272,17 @@ int wsk__conn_unlend_output(wsk_conn *c)
 
 int wsk__conn_settle(wsk_conn *c)
 {
-    wsk__chunk **at = &c->out_head;
+    wsk__chunk **at = &c->w->out_head;
 
-    if (!c->borrowed)
+    if (!c->w->borrowed)
         return WSK_OK;
-    c->borrowed = false;
-    for (wsk__chunk *k = c->out_head; k != NULL; at = &(*at)->next, k = *at) {
+    c->w->borrowed = false;
+    for (wsk__chunk *k = c->w->out_head; k != NULL; at = &(*at)->next, k = *at) {
         if (k->kind != WSK__CHUNK_BORROWED)
             continue;
-        wsk__chunk *own = wsk__alloc(c->cfg->hooks, sizeof(*own) + k->len);
+        wsk__chunk *own = wsk__alloc(c->env->cfg->hooks, sizeof(*own) + k->len);
         if (own == NULL) {
-            c->queued = 0;
+            c->w->queued = 0;
             wsk__fail_silently(c, wsk__rule_text(WSK__RULE_NOMEM));
             return WSK_ERR_NOMEM;
         }
@@ -285,9 +294,9 @@ int wsk__conn_settle(wsk_conn *c)
         own->kind = WSK__CHUNK_OWN;
         own->next = k->next;
         *at = own;
-        if (c->out_tail == k)
-            c->out_tail = own;
-        wsk__free(c->cfg->hooks, k);
+        if (c->w->out_tail == k)
+            c->w->out_tail = own;
+        wsk__free(c->env->cfg->hooks, k);
     }
     return WSK_OK;
 }

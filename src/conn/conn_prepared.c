@@ -73,13 +73,13 @@ void wsk_prepared_unref(wsk_prepared *p)
 int wsk_conn_send_prepared(wsk_conn *c, wsk_prepared *p)
 {
     const uint8_t *frame = p->data;
-    size_t len = p->plain_len, most = c->cfg->o.fragment_size;
+    size_t len = p->plain_len, most = c->env->cfg->o.fragment_size;
 
     if (!wsk__is_server(c))
         return WSK_ERR_INVAL;
-    if (c->state != WSK_STATE_OPEN || c->close_sent || c->tx_opcode != 0)
+    if (c->state != WSK_STATE_OPEN || c->close_sent || c->w->tx_opcode != 0)
         return c->failed ? WSK_ERR_FAILED : WSK_ERR_STATE;
-    if (c->queued >= c->cfg->o.max_queued)
+    if (c->w->queued >= c->env->cfg->o.max_queued)
         return WSK_ERR_FULL;
     bool alone = c->ext != NULL && c->ext->n == 1 && c->ext->has_pmd;
     bool packed = alone && p->packed_len > 0 &&

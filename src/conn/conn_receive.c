@@ -28,7 +28,7 @@ wsk__assembly *wsk__assembly_take(wsk_conn *c, size_t n)
     wsk__conn_env *env = c->env;
     wsk__assembly *a;
 
-    for (int i = 0; env != NULL && i < 2; i++) {
+    for (int i = 0; i < 2; i++) {
         if (env->spare[i] != NULL) {
             a = env->spare[i];
             env->spare[i] = NULL;
@@ -40,7 +40,7 @@ wsk__assembly *wsk__assembly_take(wsk_conn *c, size_t n)
         n = 512;
     if (n > ASSEMBLY_FIRST)
         n = ASSEMBLY_FIRST;
-    a = wsk__alloc(c->cfg->hooks, sizeof(*a) + n);
+    a = wsk__alloc(c->env->cfg->hooks, sizeof(*a) + n);
     if (a != NULL) {
         a->len = 0;
         a->cap = n;
@@ -54,13 +54,13 @@ void wsk__assembly_give(wsk_conn *c, wsk__assembly *a)
 
     if (a == NULL)
         return;
-    for (int i = 0; env != NULL && i < 2; i++) {
+    for (int i = 0; !env->alone && i < 2; i++) {
         if (env->spare[i] == NULL && a->cap <= SPARE_MAX) {
             env->spare[i] = a;
             return;
         }
     }
-    wsk__free(c->cfg->hooks, a);
+    wsk__free(c->env->cfg->hooks, a);
 }
 
 int wsk__assembly_grow(wsk_conn *c, wsk__assembly **a, size_t n, size_t limit)
@@ -77,7 +77,7 @@ int wsk__assembly_grow(wsk_conn *c, wsk__assembly **a, size_t n, size_t limit)
         cap = old->len + n;
     if (cap > SIZE_MAX - sizeof(*old))
         return WSK_ERR_LIMIT;
-    fresh = wsk__realloc(c->cfg->hooks, old, sizeof(*old) + cap);
+    fresh = wsk__realloc(c->env->cfg->hooks, old, sizeof(*old) + cap);
     if (fresh == NULL)
         return WSK_ERR_NOMEM;
     fresh->cap = cap;
@@ -87,36 +87,38 @@ int wsk__assembly_grow(wsk_conn *c, wsk__assembly **a, size_t n, size_t limit)
 
 void wsk__receive_reset(wsk_conn *c)
 {
-    wsk__assembly_give(c, c->rx);
-    c->rx = NULL;
-    c->rx_done = false;
+    if (c->w->rx == NULL)
+        return;
+    wsk__assembly_give(c, c->w->rx);
+    c->w->rx = NULL;
+    c->w->rx_done = false;
 }
 
 /* ----------------------------------------------------------------------------------- input -- */
 
 static WSK__INLINE uint8_t *source(const wsk_conn *c, size_t *ret_n)
 {
-    if (WSK__UNLIKELY(c->kept != NULL)) {
-        *ret_n = c->kept->len;
-        return c->kept->data + c->kept->off;
+    if (WSK__UNLIKELY(c->w->kept != NULL)) {
+        *ret_n = c->w->kept->len;
+        return c->w->kept->data + c->w->kept->off;
     }
-    *ret_n = c->in_len;
-    return c->in;
+    *ret_n = c->w->in_len;
+    return c->w->in;
 }
 
 static WSK__INLINE void consume(wsk_conn *c, size_t n)
 {
-    if (WSK__UNLIKELY(c->kept != NULL)) {
-        c->kept->off += n;
-        c->kept->len -= n;
-        if (c->kept->len == 0) {
-            wsk__free(c->cfg->hooks, c->kept);
-            c->kept = NULL;
+    if (WSK__UNLIKELY(c->w->kept != NULL)) {
+        c->w->kept->off += n;
+        c->w->kept->len -= n;
+        if (c->w->kept->len == 0) {
+            wsk__free(c->env->cfg->hooks, c->w->kept);
+            c->w->kept = NULL;
         }
         return;
     }
-    c->in += n;
-    c->in_len -= n;
+    c->w->in += n;
+    c->w->in_len -= n;
 }
 
 uint8_t *wsk__input(const wsk_conn *c, size_t *ret_n)
@@ -131,22 +133,23 @@ void wsk__input_used(wsk_conn *c, size_t n)
 
 int wsk_conn_feed(wsk_conn *c, void *buf, size_t n, uint64_t now)
 {
-    c->t_now = (uint32_t)now;
+    c->env->t_now = (uint32_t)now;
     if (c->state == WSK_STATE_CLOSED)
         return WSK_OK;
-    if (c->pass > 0) {
-        consume(c, c->pass);
-        c->pass = 0;
+    if (c->w->pass > 0) {
+        consume(c, c->w->pass);
+        c->w->pass = 0;
     }
-    if (c->in_len != 0 || c->eof)
+    if (c->w->in_len != 0 || c->eof)
         return n == 0 && c->eof ? WSK_OK : WSK_ERR_STATE;
     if (n == 0) {
         c->eof = true;
         return WSK_OK;
     }
-    c->in = buf;
-    c->in_len = n;
-    c->t_in = c->t_now;
+    WSK_TRY(wsk__work_take(c));
+    c->w->in = buf;
+    c->w->in_len = n;
+    c->t_in = c->env->t_now;
     c->ping_waiting = false;
     c->octets_in += n;
     return WSK_OK;
@@ -155,12 +158,12 @@ int wsk_conn_feed(wsk_conn *c, void *buf, size_t n, uint64_t now)
 /* Appends n octets from p to what is kept. */
 static int keep(wsk_conn *c, const uint8_t *p, size_t n)
 {
-    wsk__kept *k = c->kept;
+    wsk__kept *k = c->w->kept;
     size_t have = k != NULL ? k->len : 0;
 
     if (k == NULL || k->cap - k->off - k->len < n) {
         size_t cap = have + n < 160 ? 160 : have + n;
-        wsk__kept *fresh = wsk__alloc(c->cfg->hooks, sizeof(*fresh) + cap);
+        wsk__kept *fresh = wsk__alloc(c->env->cfg->hooks, sizeof(*fresh) + cap);
         if (fresh == NULL)
             return WSK_ERR_NOMEM;
         fresh->off = 0;
@@ -168,8 +171,8 @@ static int keep(wsk_conn *c, const uint8_t *p, size_t n)
         fresh->cap = cap;
         if (k != NULL)
             memcpy(fresh->data, k->data + k->off, have);
-        wsk__free(c->cfg->hooks, k);
-        c->kept = k = fresh;
+        wsk__free(c->env->cfg->hooks, k);
+        c->w->kept = k = fresh;
     }
     memcpy(k->data + k->off + k->len, p, n);
     k->len += n;
@@ -182,17 +185,17 @@ static int keep(wsk_conn *c, const uint8_t *p, size_t n)
  */
 static bool top_up(wsk_conn *c, size_t need)
 {
-    size_t have = c->kept != NULL ? c->kept->len : 0, n;
+    size_t have = c->w->kept != NULL ? c->w->kept->len : 0, n;
 
-    if (c->kept == NULL || c->in_len == 0)
+    if (c->w->kept == NULL || c->w->in_len == 0)
         return false;
-    n = need - have < c->in_len ? need - have : c->in_len;
-    if (keep(c, c->in, n) < 0) {
+    n = need - have < c->w->in_len ? need - have : c->w->in_len;
+    if (keep(c, c->w->in, n) < 0) {
         wsk__fail(c, WSK__RULE_NOMEM);
         return true;
     }
-    c->in += n;
-    c->in_len -= n;
+    c->w->in += n;
+    c->w->in_len -= n;
     return true;
 }
 
@@ -200,20 +203,22 @@ int wsk__conn_unlend_input(wsk_conn *c)
 {
     int r = WSK_OK;
 
-    if (c->pass > 0) {
-        consume(c, c->pass);
-        c->pass = 0;
+    if (c->w->pass > 0) {
+        consume(c, c->w->pass);
+        c->w->pass = 0;
     }
-    if (c->in_len > 0) {
+    if (c->w->in_len > 0) {
         if (c->phase == WSK__PHASE_IGNORE)
-            c->ignored += (uint32_t)(c->in_len < UINT32_MAX / 2 ? c->in_len : UINT32_MAX / 2);
+            c->w->ignored += (uint32_t)(c->w->in_len < UINT32_MAX / 2 ? c->w->in_len
+                                                                      : UINT32_MAX / 2);
         else
-            r = keep(c, c->in, c->in_len);
-        c->in_len = 0;
+            r = keep(c, c->w->in, c->w->in_len);
+        c->w->in_len = 0;
         if (r < 0)
             wsk__fail(c, WSK__RULE_NOMEM);
     }
-    c->in = NULL;
+    if (c->w->in != NULL)
+        c->w->in = NULL;
     return r;
 }
 
@@ -230,22 +235,22 @@ int wsk_conn_unlend(wsk_conn *c)
 /* The bound of what a message may grow to in memory. */
 static size_t message_limit(const wsk_conn *c)
 {
-    uint64_t max = c->cfg->o.max_message;
+    uint64_t max = c->env->cfg->o.max_message;
 
     return max > SIZE_MAX / 2 ? SIZE_MAX / 2 : (size_t)max;
 }
 
 static void begin_message(wsk_conn *c, const wsk__frame *f)
 {
-    c->rx_opcode = f->opcode;
-    c->rx_first = true;
-    c->utf8 = WSK__UTF8_START;
-    c->total = 0;
-    c->fragments = 0;
-    c->t_msg = c->t_now;
+    c->w->rx_opcode = f->opcode;
+    c->w->rx_first = true;
+    c->w->utf8 = WSK__UTF8_START;
+    c->w->total = 0;
+    c->w->fragments = 0;
+    c->w->t_msg = c->env->t_now;
     if (c->ext == NULL)
         return;
-    c->ext->wire = 0;
+    c->w->wire = 0;
     if (wsk__ext_set_decode_begin(c->ext, (wsk_opcode)f->opcode, f->rsv) < 0)
         wsk__fail(c, WSK__RULE_EXTENSION);
     else if (!c->ext->decoding && f->rsv != 0)
@@ -255,9 +260,9 @@ static void begin_message(wsk_conn *c, const wsk__frame *f)
 /* Validates n more octets of text that are unmasked already. */
 static bool check_text(wsk_conn *c, const uint8_t *p, size_t n)
 {
-    if (c->rx_opcode != WSK_OP_TEXT || (c->cfg->o.flags & WSK_CONN_SKIP_UTF8))
+    if (c->w->rx_opcode != WSK_OP_TEXT || (c->env->cfg->o.flags & WSK_CONN_SKIP_UTF8))
         return true;
-    return wsk__utf8_check(&c->utf8, p, n) == n;
+    return wsk__utf8_check(&c->w->utf8, p, n) == n;
 }
 
 /* Unmasks n octets in place and, if they are text as it is, validates them on the way. */
@@ -265,32 +270,32 @@ static WSK__INLINE bool unmask(wsk_conn *c, uint8_t *p, size_t n, bool is_text)
 {
     bool ok = true;
 
-    if (is_text && c->key != 0)
-        ok = wsk__utf8_unmask_check(&c->utf8, p, n, c->key, c->mask_phase) == n;
+    if (is_text && c->w->key != 0)
+        ok = wsk__utf8_unmask_check(&c->w->utf8, p, n, c->w->key, c->w->mask_phase) == n;
     else if (is_text)
-        ok = wsk__utf8_check(&c->utf8, p, n) == n;
-    else if (c->key != 0)
-        wsk__mask(p, n, c->key, c->mask_phase);
-    c->mask_phase = (uint8_t)((c->mask_phase + n) & 3);
+        ok = wsk__utf8_check(&c->w->utf8, p, n) == n;
+    else if (c->w->key != 0)
+        wsk__mask(p, n, c->w->key, c->w->mask_phase);
+    c->w->mask_phase = (uint8_t)((c->w->mask_phase + n) & 3);
     return ok;
 }
 
 /* The message is complete, data are its octets (or its last piece). */
 static bool end_message(wsk_conn *c, uint8_t *data, size_t len, wsk_event *ret)
 {
-    bool stream = (c->cfg->o.flags & WSK_CONN_STREAM) != 0;
+    bool stream = (c->env->cfg->o.flags & WSK_CONN_STREAM) != 0;
 
-    if (c->rx_opcode == WSK_OP_TEXT && c->utf8 != WSK__UTF8_START) {
+    if (c->w->rx_opcode == WSK_OP_TEXT && c->w->utf8 != WSK__UTF8_START) {
         wsk__fail(c, WSK__RULE_UTF8); /* it ends inside a character */
         return false;
     }
     ret->type = stream ? WSK_EV_DATA : WSK_EV_MESSAGE;
-    ret->opcode = (wsk_opcode)c->rx_opcode;
+    ret->opcode = (wsk_opcode)c->w->rx_opcode;
     ret->data = data;
     ret->len = len;
-    ret->first = c->rx_first;
+    ret->first = c->w->rx_first;
     ret->last = true;
-    c->rx_opcode = 0;
+    c->w->rx_opcode = 0;
     c->messages_in++;
     return true;
 }
@@ -301,16 +306,16 @@ static int decoded_room(void *ud, uint8_t **ret, size_t *ret_n)
     wsk_conn *c = ud;
     /* One octet of room beyond the limit shows a decoder that still has something to say. The
      * limit holds while it decodes: a bomb is stopped when it has swollen this far. */
-    size_t limit = message_limit(c) + 1, used = (size_t)(c->total - c->rx->len);
+    size_t limit = message_limit(c) + 1, used = (size_t)(c->w->total - c->w->rx->len);
 
     if (used >= limit)
         return WSK_ERR_LIMIT;
-    if (c->rx->len == c->rx->cap)
-        WSK_TRY(wsk__assembly_grow(c, &c->rx, 1, limit - used));
-    *ret = c->rx->data + c->rx->len;
-    *ret_n = c->rx->cap - c->rx->len;
-    if (*ret_n > limit - used - c->rx->len)
-        *ret_n = limit - used - c->rx->len;
+    if (c->w->rx->len == c->w->rx->cap)
+        WSK_TRY(wsk__assembly_grow(c, &c->w->rx, 1, limit - used));
+    *ret = c->w->rx->data + c->w->rx->len;
+    *ret_n = c->w->rx->cap - c->w->rx->len;
+    if (*ret_n > limit - used - c->w->rx->len)
+        *ret_n = limit - used - c->w->rx->len;
     return *ret_n > 0 ? WSK_OK : WSK_ERR_LIMIT;
 }
 
@@ -318,17 +323,17 @@ static void decoded_put(void *ud, size_t n)
 {
     wsk_conn *c = ud;
 
-    c->rx->len += n;
-    c->total += n;
+    c->w->rx->len += n;
+    c->w->total += n;
 }
 
 static bool take_rx(wsk_conn *c, size_t n)
 {
-    if (c->rx == NULL)
-        c->rx = wsk__assembly_take(c, n);
-    if (c->rx == NULL)
+    if (c->w->rx == NULL)
+        c->w->rx = wsk__assembly_take(c, n);
+    if (c->w->rx == NULL)
         wsk__fail(c, WSK__RULE_NOMEM);
-    return c->rx != NULL;
+    return c->w->rx != NULL;
 }
 
 /* n octets of the current message, still encoded, unmasked. */
@@ -340,15 +345,15 @@ static void decode(wsk_conn *c, const uint8_t *p, size_t n, bool fin)
 
     if (!take_rx(c, n * 2))
         return;
-    before = c->rx->len;
+    before = c->w->rx->len;
     r = wsk__ext_set_decode(c, p, n, fin, &sink);
-    if (r == WSK_ERR_LIMIT || (r >= 0 && c->total > message_limit(c)))
+    if (r == WSK_ERR_LIMIT || (r >= 0 && c->w->total > message_limit(c)))
         wsk__fail(c, WSK__RULE_MESSAGE_TOO_BIG);
     else if (r == WSK_ERR_NOMEM)
         wsk__fail(c, WSK__RULE_NOMEM);
     else if (r < 0)
         wsk__fail(c, r == WSK_ERR_INVAL ? WSK__RULE_EXTENSION_DATA : WSK__RULE_INTERNAL);
-    else if (!check_text(c, c->rx->data + before, c->rx->len - before))
+    else if (!check_text(c, c->w->rx->data + before, c->w->rx->len - before))
         wsk__fail(c, WSK__RULE_UTF8);
 }
 
@@ -357,44 +362,44 @@ static void decode(wsk_conn *c, const uint8_t *p, size_t n, bool fin)
  */
 static bool take_encoded(wsk_conn *c, uint8_t *p, size_t n, wsk_event *ret)
 {
-    bool stream = (c->cfg->o.flags & WSK_CONN_STREAM) != 0, fin;
+    bool stream = (c->env->cfg->o.flags & WSK_CONN_STREAM) != 0, fin;
 
     if (stream && n > DECODE_STEP)
         n = DECODE_STEP;
     (void)unmask(c, p, n, false);
-    c->left -= n;
-    fin = c->left == 0 && c->rx_fin;
-    if (c->left == 0)
+    c->w->left -= n;
+    fin = c->w->left == 0 && c->w->rx_fin;
+    if (c->w->left == 0)
         c->phase = WSK__PHASE_FRAME;
     decode(c, p, n, fin);
     consume(c, n);
     if (c->failed)
         return false;
     if (fin) {
-        c->rx_done = true;
-        return end_message(c, c->rx->data, c->rx->len, ret);
+        c->w->rx_done = true;
+        return end_message(c, c->w->rx->data, c->w->rx->len, ret);
     }
-    if (!stream || c->rx->len == 0)
+    if (!stream || c->w->rx->len == 0)
         return false;
     ret->type = WSK_EV_DATA;
-    ret->opcode = (wsk_opcode)c->rx_opcode;
-    ret->data = c->rx->data;
-    ret->len = c->rx->len;
-    ret->first = c->rx_first;
-    c->rx_first = false;
-    c->rx_done = true;
+    ret->opcode = (wsk_opcode)c->w->rx_opcode;
+    ret->data = c->w->rx->data;
+    ret->len = c->w->rx->len;
+    ret->first = c->w->rx_first;
+    c->w->rx_first = false;
+    c->w->rx_done = true;
     return true;
 }
 
 /* Adds n octets at p, still masked, to the message that is being put together. */
 static void append(wsk_conn *c, uint8_t *p, size_t n, bool is_text)
 {
-    size_t announced = c->left < ASSEMBLY_FIRST ? (size_t)c->left : ASSEMBLY_FIRST;
+    size_t announced = c->w->left < ASSEMBLY_FIRST ? (size_t)c->w->left : ASSEMBLY_FIRST;
     int r;
 
     if (!take_rx(c, announced > n ? announced : n))
         return;
-    r = wsk__assembly_grow(c, &c->rx, n, message_limit(c));
+    r = wsk__assembly_grow(c, &c->w->rx, n, message_limit(c));
     if (r < 0) {
         wsk__fail(c, r == WSK_ERR_LIMIT ? WSK__RULE_MESSAGE_TOO_BIG : WSK__RULE_NOMEM);
         return;
@@ -405,13 +410,13 @@ static void append(wsk_conn *c, uint8_t *p, size_t n, bool is_text)
             wsk__fail(c, WSK__RULE_UTF8);
             return;
         }
-        memcpy(c->rx->data + c->rx->len, p, n);
+        memcpy(c->w->rx->data + c->w->rx->len, p, n);
     } else if (n > 0) {
-        wsk__mask_copy(c->rx->data + c->rx->len, p, n, c->key, c->mask_phase);
-        c->mask_phase = (uint8_t)((c->mask_phase + n) & 3);
+        wsk__mask_copy(c->w->rx->data + c->w->rx->len, p, n, c->w->key, c->w->mask_phase);
+        c->w->mask_phase = (uint8_t)((c->w->mask_phase + n) & 3);
     }
-    c->rx->len += n;
-    c->total += n;
+    c->w->rx->len += n;
+    c->w->total += n;
 }
 
 /* Goes on inside a data frame. True if *ret was set; false: look at the phase again, or, with
@@ -420,73 +425,73 @@ static bool take_payload(wsk_conn *c, wsk_event *ret, bool *ret_wait)
 {
     size_t n;
     uint8_t *p = source(c, &n);
-    bool is_text = c->rx_opcode == WSK_OP_TEXT && !(c->cfg->o.flags & WSK_CONN_SKIP_UTF8);
+    bool is_text = c->w->rx_opcode == WSK_OP_TEXT && !(c->env->cfg->o.flags & WSK_CONN_SKIP_UTF8);
 
-    if (n == 0 && c->left > 0) {
+    if (n == 0 && c->w->left > 0) {
         *ret_wait = true;
         return false;
     }
-    if (n > c->left)
-        n = (size_t)c->left;
+    if (n > c->w->left)
+        n = (size_t)c->w->left;
     if (WSK__UNLIKELY(c->ext != NULL && c->ext->decoding))
         return take_encoded(c, p, n, ret);
 
-    bool ends = n == c->left && c->rx_fin;
-    if (c->cfg->o.flags & WSK_CONN_STREAM || (ends && c->rx == NULL)) {
+    bool ends = n == c->w->left && c->w->rx_fin;
+    if (c->env->cfg->o.flags & WSK_CONN_STREAM || (ends && c->w->rx == NULL)) {
         /* Handed on where it stands. */
         if (WSK__UNLIKELY(!unmask(c, p, n, is_text))) {
             wsk__fail(c, WSK__RULE_UTF8);
             return false;
         }
-        c->total += n;
-        c->left -= n;
-        c->pass = n;
-        if (c->left == 0)
+        c->w->total += n;
+        c->w->left -= n;
+        c->w->pass = n;
+        if (c->w->left == 0)
             c->phase = WSK__PHASE_FRAME;
         if (ends)
             return end_message(c, p, n, ret);
         if (n == 0)
             return false;
         ret->type = WSK_EV_DATA;
-        ret->opcode = (wsk_opcode)c->rx_opcode;
+        ret->opcode = (wsk_opcode)c->w->rx_opcode;
         ret->data = p;
         ret->len = n;
-        ret->first = c->rx_first;
-        c->rx_first = false;
+        ret->first = c->w->rx_first;
+        c->w->rx_first = false;
         return true;
     }
     append(c, p, n, is_text);
     if (c->failed)
         return false;
     consume(c, n);
-    c->left -= n;
-    if (c->left == 0)
+    c->w->left -= n;
+    if (c->w->left == 0)
         c->phase = WSK__PHASE_FRAME;
     if (!ends)
         return false;
-    c->rx_done = true;
-    return end_message(c, c->rx->data, c->rx->len, ret);
+    c->w->rx_done = true;
+    return end_message(c, c->w->rx->data, c->w->rx->len, ret);
 }
 
 /* ---------------------------------------------------------------------------------- frames -- */
 
 static void answer_ping(wsk_conn *c, const uint8_t *p, size_t n)
 {
-    if ((c->cfg->o.flags & WSK_CONN_NO_AUTO_PONG) || c->close_sent)
+    if ((c->env->cfg->o.flags & WSK_CONN_NO_AUTO_PONG) || c->close_sent)
         return;
-    if (c->pongs >= c->cfg->o.max_pongs) {
+    if (c->w->pongs >= c->env->cfg->o.max_pongs) {
         /* The peer pings faster than it reads. RFC 6455 5.5.3: the latest is enough. */
-        if (c->late_ping == NULL)
-            c->late_ping = wsk__alloc(c->cfg->hooks, 1 + WSK__CONTROL_MAX);
-        if (c->late_ping == NULL) {
+        if (c->w->late_ping == NULL)
+            c->w->late_ping = wsk__alloc(c->env->cfg->hooks, 1 + WSK__CONTROL_MAX);
+        if (c->w->late_ping == NULL) {
             wsk__fail(c, WSK__RULE_NOMEM);
             return;
         }
-        c->late_ping[0] = (uint8_t)n;
-        memcpy(c->late_ping + 1, p, n);
+        c->w->late_ping[0] = (uint8_t)n;
+        memcpy(c->w->late_ping + 1, p, n);
         return;
     }
-    c->pongs++;
+    c->w->pongs++;
     if (wsk__send_control(c, WSK_OP_PONG, p, n) < 0)
         wsk__fail(c, WSK__RULE_NOMEM);
 }
@@ -516,16 +521,16 @@ static bool take_control(wsk_conn *c, const wsk__frame *f, uint8_t *p, wsk_event
 static void data_came(wsk_conn *c)
 {
     if (c->state == WSK_STATE_OPEN)
-        c->t_data = c->t_now;
+        c->t_data = c->env->t_now;
 }
 
 /* A header of a data frame. */
 static void begin_frame(wsk_conn *c, const wsk__frame *f)
 {
-    c->left = f->len;
-    c->key = f->key;
-    c->mask_phase = 0;
-    c->rx_fin = f->fin;
+    c->w->left = f->len;
+    c->w->key = f->key;
+    c->w->mask_phase = 0;
+    c->w->rx_fin = f->fin;
     c->phase = WSK__PHASE_PAYLOAD;
     data_came(c);
     if (f->opcode != WSK_OP_CONTINUATION)
@@ -533,25 +538,25 @@ static void begin_frame(wsk_conn *c, const wsk__frame *f)
     if (c->failed)
         return;
     /* Empty frames cost the sender two to six octets and make no message longer: count them. */
-    if (++c->fragments > c->cfg->o.max_fragments) {
+    if (++c->w->fragments > c->env->cfg->o.max_fragments) {
         wsk__fail(c, WSK__RULE_TOO_MANY_FRAGMENTS);
         return;
     }
     if (c->ext == NULL)
         return;
-    c->ext->wire += f->len;
-    if (!c->ext->decoding && f->len > c->cfg->o.max_message - c->total)
+    c->w->wire += f->len;
+    if (!c->ext->decoding && f->len > c->env->cfg->o.max_message - c->w->total)
         wsk__fail(c, WSK__RULE_MESSAGE_TOO_BIG);
 }
 
 static bool take_frame(wsk_conn *c, wsk_event *ret, bool *ret_wait)
 {
-    uint64_t max = c->cfg->o.max_message;
+    uint64_t max = c->env->cfg->o.max_message;
     wsk__frame_context ctx = {
         .expect_mask = wsk__is_server(c),
-        .in_message = c->rx_opcode != 0,
-        .max_len = c->cfg->o.max_frame,
-        .budget = c->rx_opcode != 0 ? max - c->total : max,
+        .in_message = c->w->rx_opcode != 0,
+        .max_len = c->env->cfg->o.max_frame,
+        .budget = c->w->rx_opcode != 0 ? max - c->w->total : max,
     };
     wsk__rule rule;
     wsk__frame f;
@@ -562,7 +567,7 @@ static bool take_frame(wsk_conn *c, wsk_event *ret, bool *ret_wait)
         /* Encoded octets are counted for themselves: those of a message that does not shrink
          * may be a little more than it, and those of empty blocks decode to nothing. */
         uint64_t most = max > UINT64_MAX - ENCODE_SLACK(max) ? max : max + ENCODE_SLACK(max);
-        uint64_t used = c->rx_opcode != 0 ? c->ext->wire : 0;
+        uint64_t used = c->w->rx_opcode != 0 ? c->w->wire : 0;
         ctx.rsv = c->ext->rsv;
         ctx.budget = used < most ? most - used : 0;
         if (ctx.max_len == max)
@@ -581,12 +586,12 @@ static bool take_frame(wsk_conn *c, wsk_event *ret, bool *ret_wait)
         wsk__fail(c, rule);
         return false;
     }
-    if (WSK__UNLIKELY(wsk__log_on(c->cfg->hooks, WSK_LOG_TRACE)))
-        wsk__log(c->cfg->hooks, WSK_LOG_TRACE,
+    if (WSK__UNLIKELY(wsk__log_on(c->env->cfg->hooks, WSK_LOG_TRACE)))
+        wsk__log(c->env->cfg->hooks, WSK_LOG_TRACE,
                  "received frame: fin=%d rsv=%x opcode=%x length=%llu", f.fin, f.rsv >> 4, f.opcode,
                  (unsigned long long)f.len);
     if (f.opcode >= WSK_OP_CLOSE) {
-        c->pass = f.head_len + (size_t)f.len;
+        c->w->pass = f.head_len + (size_t)f.len;
         return take_control(c, &f, p + f.head_len, ret);
     }
     consume(c, f.head_len);
@@ -602,33 +607,33 @@ static bool take_frame(wsk_conn *c, wsk_event *ret, bool *ret_wait)
  */
 static WSK__INLINE bool take_small(wsk_conn *c, wsk_event *ret)
 {
-    uint8_t *p = c->in;
-    size_t head = c->cfg->masked_in ? 6 : 2, len;
+    uint8_t *p = c->w->in;
+    size_t head = c->env->cfg->masked_in ? 6 : 2, len;
 
-    if (c->in_len < head || c->kept != NULL || c->ext != NULL || c->rx_opcode != 0 ||
-        !c->cfg->small_in_one_go)
+    if (c->w->in_len < head || c->w->kept != NULL || c->ext != NULL || c->w->rx_opcode != 0 ||
+        !c->env->cfg->small_in_one_go)
         return false;
     len = p[1] & 0x7F;
     if ((p[0] != (WSK__FIN | WSK_OP_TEXT) && p[0] != (WSK__FIN | WSK_OP_BINARY)) ||
-        p[1] >> 7 != c->cfg->masked_in || len > WSK__CONTROL_MAX || c->in_len - head < len)
+        p[1] >> 7 != c->env->cfg->masked_in || len > WSK__CONTROL_MAX || c->w->in_len - head < len)
         return false;
-    c->key = 0;
-    c->mask_phase = 0;
+    c->w->key = 0;
+    c->w->mask_phase = 0;
     if (head == 6)
-        memcpy(&c->key, p + 2, 4);
+        memcpy(&c->w->key, p + 2, 4);
     p += head;
     if (p[-(ptrdiff_t)head] == (WSK__FIN | WSK_OP_TEXT)) {
         wsk__utf8_state utf8 = WSK__UTF8_START;
-        size_t good = c->key != 0 ? wsk__utf8_unmask_check(&utf8, p, len, c->key, 0)
-                                  : wsk__utf8_check(&utf8, p, len);
+        size_t good = c->w->key != 0 ? wsk__utf8_unmask_check(&utf8, p, len, c->w->key, 0)
+                                     : wsk__utf8_check(&utf8, p, len);
         if (WSK__UNLIKELY(good != len || utf8 != WSK__UTF8_START)) {
             wsk__fail(c, WSK__RULE_UTF8);
             return false;
         }
         ret->opcode = WSK_OP_TEXT;
     } else {
-        if (c->key != 0)
-            wsk__mask(p, len, c->key, 0);
+        if (c->w->key != 0)
+            wsk__mask(p, len, c->w->key, 0);
         ret->opcode = WSK_OP_BINARY;
     }
     ret->type = WSK_EV_MESSAGE;
@@ -637,7 +642,7 @@ static WSK__INLINE bool take_small(wsk_conn *c, wsk_event *ret)
     ret->first = ret->last = true;
     data_came(c);
     c->messages_in++;
-    c->pass = head + len;
+    c->w->pass = head + len;
     return true;
 }
 
@@ -648,11 +653,11 @@ static void ignore_input(wsk_conn *c)
     size_t n;
 
     while ((void)source(c, &n), n > 0) {
-        c->ignored = n > UINT32_MAX - c->ignored ? UINT32_MAX : c->ignored + (uint32_t)n;
+        c->w->ignored = n > UINT32_MAX - c->w->ignored ? UINT32_MAX : c->w->ignored + (uint32_t)n;
         consume(c, n);
     }
     /* A peer that goes on sending to a closed connection is not listened to for ever. */
-    if (c->ignored > c->cfg->o.max_ignored)
+    if (c->w->ignored > c->env->cfg->o.max_ignored)
         c->drop = true;
 }
 
@@ -672,7 +677,7 @@ static bool is_over(const wsk_conn *c)
     if (!c->eof || c->phase == WSK__PHASE_WAIT)
         return false;
     /* The peer has ended its side; what we owe it (a close frame, a response) still goes out. */
-    return c->phase != WSK__PHASE_IGNORE || (c->queued == 0 && !c->undrained);
+    return c->phase != WSK__PHASE_IGNORE || (c->w->queued == 0 && !c->undrained);
 }
 
 static bool end(wsk_conn *c, wsk_event *ret)
@@ -682,15 +687,16 @@ static bool end(wsk_conn *c, wsk_event *ret)
     c->end_given = true;
     if (c->code == 0 && c->status < 200)
         c->code = WSK_CLOSE_ABNORMAL;
-    if (c->text == NULL)
-        c->text = c->was_open ? "the peer ended the connection without a close frame"
-                              : "the peer ended the connection during the opening handshake";
+    if (c->w->text == NULL)
+        wsk__set_text(c, c->was_open
+                             ? "the peer ended the connection without a close frame"
+                             : "the peer ended the connection during the opening handshake");
     c->state = WSK_STATE_CLOSED;
     c->drop = true;
     ret->type = WSK_EV_END;
     ret->code = c->code;
     ret->status = c->status;
-    ret->text = c->text;
+    ret->text = wsk_conn_end_text(c);
     return true;
 }
 
@@ -704,15 +710,15 @@ int wsk_conn_next(wsk_conn *c, wsk_event *ret)
     ret->len = 0;
     ret->first = ret->last = ret->is_upgrade = false;
     ret->code = ret->status = 0;
-    if (c->pass > 0) {
-        consume(c, c->pass); /* what the last event pointed to */
-        c->pass = 0;
+    if (c->w->pass > 0) {
+        consume(c, c->w->pass); /* what the last event pointed to */
+        c->w->pass = 0;
     }
-    if (c->rx_done)
+    if (c->w->rx_done)
         wsk__receive_reset(c);
-    if (WSK__UNLIKELY(c->opening_done)) {
-        c->opening_done = false;
-        if (!(c->cfg->o.flags & WSK_CONN_KEEP_REQUEST))
+    if (WSK__UNLIKELY(c->w->opening_done)) {
+        c->w->opening_done = false;
+        if (!(c->env->cfg->o.flags & WSK_CONN_KEEP_REQUEST))
             wsk__opening_free(c);
     }
     for (;;) {
@@ -721,7 +727,7 @@ int wsk_conn_next(wsk_conn *c, wsk_event *ret)
             ret->type = WSK_EV_FAIL;
             ret->code = c->code;
             ret->status = c->status;
-            ret->text = c->text;
+            ret->text = wsk_conn_end_text(c);
             return WSK_OK;
         }
         wait = false;
@@ -741,7 +747,7 @@ int wsk_conn_next(wsk_conn *c, wsk_event *ret)
         case WSK__PHASE_FRAME:
             if (WSK__UNLIKELY(c->open_pending)) {
                 c->open_pending = false;
-                c->opening_done = true;
+                c->w->opening_done = true;
                 ret->type = WSK_EV_OPEN;
                 return WSK_OK;
             }
@@ -772,7 +778,7 @@ int wsk_conn_next(wsk_conn *c, wsk_event *ret)
         if (wait && !c->fail_pending)
             break;
     }
-    if (WSK__UNLIKELY(c->over_high) && c->queued < c->cfg->o.low_water &&
+    if (WSK__UNLIKELY(c->over_high) && c->w->queued < c->env->cfg->o.low_water &&
         c->state == WSK_STATE_OPEN) {
         c->over_high = false;
         ret->type = WSK_EV_WRITABLE;

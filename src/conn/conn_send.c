@@ -13,17 +13,17 @@
 
 int wsk__mask_key(wsk_conn *c, uint32_t *ret)
 {
-    wsk__mask_keys *k = c->mask_keys;
-
+    WSK_TRY(wsk__work_take(c));
+    wsk__mask_keys *k = c->w->mask_keys;
     if (k == NULL) {
-        k = c->mask_keys = wsk__alloc(c->cfg->hooks, sizeof(*k));
+        k = c->w->mask_keys = wsk__alloc(c->env->cfg->hooks, sizeof(*k));
         if (k == NULL)
             return WSK_ERR_NOMEM;
         k->left = 0;
     }
     if (k->left == 0) {
         /* RFC 6455 10.3: keys that can be guessed let a script choose what stands on the wire. */
-        if (wsk__random(c->cfg->hooks, k->key, sizeof(k->key)) < 0)
+        if (wsk__random(c->env->cfg->hooks, k->key, sizeof(k->key)) < 0)
             return WSK_ERR_SYS;
         k->left = WSK__COUNT(k->key);
     }
@@ -50,16 +50,17 @@ static int add_frame(wsk_conn *c, uint8_t first, const uint8_t *data, size_t len
     else if (len > 0)
         memcpy(p + head, data, len);
     wsk__output_commit(c, head + len);
-    if (wsk__log_on(c->cfg->hooks, WSK_LOG_TRACE))
-        wsk__log(c->cfg->hooks, WSK_LOG_TRACE, "send frame: fin=%d rsv=%x opcode=%x length=%zu",
-                 first >> 7, (first >> 4) & 7, first & 15, len);
+    if (wsk__log_on(c->env->cfg->hooks, WSK_LOG_TRACE))
+        wsk__log(c->env->cfg->hooks, WSK_LOG_TRACE,
+                 "send frame: fin=%d rsv=%x opcode=%x length=%zu", first >> 7, (first >> 4) & 7,
+                 first & 15, len);
     return WSK_OK;
 }
 
 /* The frames of a message, or of a part of it: `first` has the opcode (0: continue) and bits. */
 static int add_frames(wsk_conn *c, uint8_t first, const uint8_t *data, size_t len, bool fin)
 {
-    size_t most = c->cfg->o.fragment_size;
+    size_t most = c->env->cfg->o.fragment_size;
     bool begun = false;
     int r;
 
@@ -139,7 +140,7 @@ static int may_send(const wsk_conn *c)
     if (c->state != WSK_STATE_OPEN || c->close_sent)
         return c->failed ? WSK_ERR_FAILED : WSK_ERR_STATE;
     /* A peer that does not read must not make us hold more than this. */
-    if (c->queued >= c->cfg->o.max_queued)
+    if (c->w->queued >= c->env->cfg->o.max_queued)
         return WSK_ERR_FULL;
     return WSK_OK;
 }
@@ -153,7 +154,7 @@ static int send_message(wsk_conn *c, wsk_opcode op, const uint8_t *data, size_t 
     if (WSK__UNLIKELY(op != WSK_OP_TEXT && op != WSK_OP_BINARY))
         return WSK_ERR_INVAL;
     WSK_TRY(may_send(c));
-    if (c->tx_opcode != 0)
+    if (c->w->tx_opcode != 0)
         return WSK_ERR_STATE; /* a message in parts is unfinished (RFC 6455 5.4) */
     if (op == WSK_OP_TEXT && !(flags & WSK_SEND_SKIP_UTF8) && !wsk__utf8_is_valid(data, len))
         return WSK_ERR_UTF8;
@@ -169,7 +170,7 @@ static int send_message(wsk_conn *c, wsk_opcode op, const uint8_t *data, size_t 
             return WSK_OK;
         }
     }
-    if (borrow && len >= BORROW_MIN && wsk__is_server(c) && c->cfg->o.fragment_size == 0) {
+    if (borrow && len >= BORROW_MIN && wsk__is_server(c) && c->env->cfg->o.fragment_size == 0) {
         size_t head = wsk__frame_head_len(len, false);
         uint8_t *p = wsk__output_reserve(c, head, NULL);
         if (p == NULL)
@@ -202,14 +203,15 @@ int wsk__conn_send_borrowed(wsk_conn *c, wsk_opcode op, const void *data, size_t
 int wsk_conn_send_part(wsk_conn *c, wsk_opcode op, const void *data, size_t len, bool last,
                        unsigned flags)
 {
-    bool begins = c->tx_opcode == 0, framed = true;
+    bool begins = c->w->tx_opcode == 0, framed = true;
     int r;
 
     if (op != WSK_OP_TEXT && op != WSK_OP_BINARY)
         return WSK_ERR_INVAL;
     WSK_TRY(may_send(c));
-    if (!begins && c->tx_opcode != op)
+    if (!begins && c->w->tx_opcode != op)
         return WSK_ERR_STATE;
+    WSK_TRY(wsk__work_take(c));
     if (begins) {
         int rsv = 0;
         if (c->ext != NULL)
@@ -218,32 +220,32 @@ int wsk_conn_send_part(wsk_conn *c, wsk_opcode op, const void *data, size_t len,
             wsk__fail(c, WSK__RULE_INTERNAL);
             return WSK_ERR_FAILED;
         }
-        c->tx_opcode = (uint8_t)op;
-        c->tx_rsv = (uint8_t)rsv;
-        c->tx_started = false;
-        c->tx_utf8 = WSK__UTF8_START;
+        c->w->tx_opcode = (uint8_t)op;
+        c->w->tx_rsv = (uint8_t)rsv;
+        c->w->tx_started = false;
+        c->w->tx_utf8 = WSK__UTF8_START;
     }
     if (op == WSK_OP_TEXT && !(flags & WSK_SEND_SKIP_UTF8)) {
-        wsk__utf8_state before = c->tx_utf8;
-        if (wsk__utf8_check(&c->tx_utf8, data, len) != len ||
-            (last && c->tx_utf8 != WSK__UTF8_START)) {
+        wsk__utf8_state before = c->w->tx_utf8;
+        if (wsk__utf8_check(&c->w->tx_utf8, data, len) != len ||
+            (last && c->w->tx_utf8 != WSK__UTF8_START)) {
             /* Nothing of this piece went out: the program may send a better one. */
-            c->tx_utf8 = before;
+            c->w->tx_utf8 = before;
             if (begins && !(c->ext != NULL && c->ext->encoding))
-                c->tx_opcode = 0;
+                c->w->tx_opcode = 0;
             return WSK_ERR_UTF8;
         }
     }
-    uint8_t first = c->tx_started ? WSK_OP_CONTINUATION : c->tx_opcode | c->tx_rsv;
+    uint8_t first = c->w->tx_started ? WSK_OP_CONTINUATION : c->w->tx_opcode | c->w->tx_rsv;
     if (c->ext != NULL && c->ext->encoding)
         r = send_encoded(c, first, data, len, last, &framed);
     else
         r = add_frames(c, first, data, len, last);
     if (r < 0)
         return r;
-    c->tx_started |= framed;
+    c->w->tx_started |= framed;
     if (last) {
-        c->tx_opcode = 0;
+        c->w->tx_opcode = 0;
         c->messages_out++;
         if (c->ext != NULL)
             c->ext->encoding = false;

@@ -28,7 +28,7 @@ static void release(const struct agreed *a)
 /* Makes c->ext of what was agreed. */
 static int establish(wsk_conn *c, struct agreed *a, const char *text, size_t len)
 {
-    const wsk_hooks *hooks = c->cfg->hooks;
+    const wsk_hooks *hooks = c->env->cfg->hooks;
     wsk__ext_set *set;
 
     if (a->n == 0)
@@ -45,10 +45,10 @@ static int establish(wsk_conn *c, struct agreed *a, const char *text, size_t len
     set->rsv = a->rsv;
     memcpy(set->use, a->use, a->n * sizeof(set->use[0]));
     for (size_t i = 0; i < a->n; i++) {
-        if (set->use[i].ext != &c->cfg->pmd.extension)
+        if (set->use[i].ext != &c->env->cfg->pmd.extension)
             continue;
         set->has_pmd = true;
-        if (c->env != NULL && c->env->coders != NULL)
+        if (c->env->coders != NULL)
             wsk__pmd_use_pool(set->use[i].state, c->env->coders);
     }
     c->ext = set;
@@ -101,8 +101,8 @@ int wsk__ext_set_accept(wsk_conn *c, const wsk__head *head)
         return WSK_OK;
     /* Its grammar was judged with the request. */
     memset(&w, 0, sizeof(w));
-    for (size_t i = 0; i < c->cfg->n_extensions; i++) {
-        r = accept_one(c, head, c->cfg->extensions[i], &w, &a);
+    for (size_t i = 0; i < c->env->cfg->n_extensions; i++) {
+        r = accept_one(c, head, c->env->cfg->extensions[i], &w, &a);
         if (r < 0) {
             release(&a);
             return r;
@@ -113,9 +113,9 @@ int wsk__ext_set_accept(wsk_conn *c, const wsk__head *head)
 
 int wsk__ext_set_offer(wsk_conn *c, wsk_ext_writer *w)
 {
-    c->opening->offered = 0;
-    for (size_t i = 0; i < c->cfg->n_extensions; i++) {
-        const wsk_extension *ext = c->cfg->extensions[i];
+    c->w->opening->offered = 0;
+    for (size_t i = 0; i < c->env->cfg->n_extensions; i++) {
+        const wsk_extension *ext = c->env->cfg->extensions[i];
         int r;
 
         wsk__ext_writer_begin(w, ext->name);
@@ -125,7 +125,7 @@ int wsk__ext_set_offer(wsk_conn *c, wsk_ext_writer *w)
         if (r > 0)
             wsk__ext_writer_cancel(w);
         else
-            c->opening->offered |= (uint8_t)(1u << i);
+            c->w->opening->offered |= (uint8_t)(1u << i);
     }
     return w->overflow ? WSK_ERR_LIMIT : WSK_OK;
 }
@@ -134,7 +134,7 @@ bool wsk__ext_set_confirm(wsk_conn *c, const wsk__head *head, const char **why)
 {
     wsk__list_pos pos = {0, 0};
     struct agreed a = {0};
-    unsigned left = c->opening->offered;
+    unsigned left = c->w->opening->offered;
     wsk__ext_item item;
     int r;
 
@@ -143,9 +143,10 @@ bool wsk__ext_set_confirm(wsk_conn *c, const wsk__head *head, const char **why)
         size_t i;
         void *state = NULL;
 
-        for (i = 0; i < c->cfg->n_extensions; i++) {
-            if ((left & 1u << i) && wsk__str_eq(item.name, wsk__str(c->cfg->extensions[i]->name))) {
-                ext = c->cfg->extensions[i];
+        for (i = 0; i < c->env->cfg->n_extensions; i++) {
+            if ((left & 1u << i) &&
+                wsk__str_eq(item.name, wsk__str(c->env->cfg->extensions[i]->name))) {
+                ext = c->env->cfg->extensions[i];
                 break;
             }
         }
@@ -170,7 +171,7 @@ bool wsk__ext_set_confirm(wsk_conn *c, const wsk__head *head, const char **why)
     if (r < 0)
         goto failed;
     if (a.n > 0) {
-        wsk__text text = {.hooks = c->cfg->hooks};
+        wsk__text text = {.hooks = c->env->cfg->hooks};
         const wsk__field *f;
 
         for (size_t i_field = 0;
@@ -203,8 +204,8 @@ void wsk__ext_set_free(wsk_conn *c)
         if (u->ext->release != NULL)
             u->ext->release(u->state);
     }
-    wsk__free(c->cfg->hooks, c->ext->text);
-    wsk__free(c->cfg->hooks, c->ext);
+    wsk__free(c->env->cfg->hooks, c->ext->text);
+    wsk__free(c->env->cfg->hooks, c->ext);
     c->ext = NULL;
 }
 
@@ -303,7 +304,7 @@ static int run_chain(wsk_conn *c, bool decode, const uint8_t *in, size_t n, bool
                      const wsk__ext_sink *sink)
 {
     const wsk__ext_use *chain[MAX_EXTENSIONS];
-    uint64_t max = c->cfg->o.max_message;
+    uint64_t max = c->env->cfg->o.max_message;
     struct between b = {c, NULL, max > SIZE_MAX / 4 ? SIZE_MAX / 4 : (size_t)max * 2 + 1024};
     const wsk__ext_sink mid = {&b, between_room, between_put};
     wsk__assembly *last = NULL;

@@ -157,7 +157,7 @@ static void finish(wsk__stream *s)
     loop->streams--;
     s->tls = NULL;
     s->state = WSK__S_CLOSED;
-    s->ops->closed(s);
+    wsk__ops(s)->closed(s);
     /* Only now: the text of `lost` may be the session's. */
     wsk__stream_tls_free(loop, tls);
 }
@@ -354,6 +354,11 @@ static int wait_busily(wsk_loop *loop, int timeout_ms)
     return r;
 }
 
+static void expired(wsk__stream *s)
+{
+    wsk__ops(s)->expired(s);
+}
+
 static int turn(wsk_loop *loop, int timeout_ms, bool more)
 {
     loop->now = wsk__clock_us() / 1000;
@@ -376,7 +381,7 @@ static int turn(wsk_loop *loop, int timeout_ms, bool more)
         run_posted(loop);
     if (loop->heap_n > 0)
         wsk__timers_fire(loop);
-    wsk__wheel_fire(&loop->wheel, loop->now);
+    wsk__wheel_fire(&loop->wheel, loop->now, expired);
     run_dirty(loop);
     /* Within wsk_loop_run() the next wait submits; nobody knows when the next single turn is. */
     if (!more && loop->io->submit != NULL && loop->io->queued(loop)) {

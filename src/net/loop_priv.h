@@ -58,6 +58,8 @@ enum {
 /* No output is asked for. */
 #define WSK__S_NO_OUTPUT (WSK__S_DEAD | WSK__S_BROKEN | WSK__S_BLOCKED | WSK__S_SENDING)
 
+/* Different owners of streams in a loop: servers, clients. */
+#define WSK__KINDS 8
 /* Pieces of output gathered at once. */
 #define WSK__IOV_MAX 64
 /* Times that a stream may read or write in one turn, before others get theirs. */
@@ -162,6 +164,8 @@ struct wsk_loop {
     wsk__post *post, **post_end;
     bool woken;
 
+    const wsk__stream_ops *kinds[WSK__KINDS]; /* of streams, by number */
+
     uint32_t busy_us;
     unsigned busy_credit; /* spins that may fail before spinning stops */
 
@@ -173,6 +177,11 @@ struct wsk_loop {
     wsk__stream *receiving;  /* its `received` is running */
     wsk__resolver *resolver; /* made for the first look-up */
 };
+
+static inline const wsk__stream_ops *wsk__ops(const wsk__stream *s)
+{
+    return s->loop->kinds[s->kind];
+}
 
 /* ---- loop.c ---- */
 uint64_t wsk__clock_us(void);

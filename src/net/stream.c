@@ -13,12 +13,22 @@
 int wsk__stream_open(wsk__stream *s, wsk_loop *loop, const wsk__stream_ops *ops, int fd,
                      wsk__tls_session *tls)
 {
+    uint16_t kind = 0;
+
+    while (kind < WSK__KINDS && loop->kinds[kind] != ops && loop->kinds[kind] != NULL)
+        kind++;
     memset(s, 0, sizeof(*s));
-    s->ops = ops;
     s->loop = loop;
+    s->kind = kind;
     s->fd = fd;
-    s->deadline = UINT64_MAX;
+    s->deadline = UINT32_MAX;
     s->state = WSK__S_OPEN;
+    if (kind == WSK__KINDS) {
+        wsk__tls_session_free(tls);
+        close(fd);
+        return WSK_ERR_LIMIT;
+    }
+    loop->kinds[kind] = ops;
     if (tls != NULL) {
         int r = wsk__stream_tls_open(s, tls);
         if (r < 0) {
@@ -72,7 +82,7 @@ void wsk__stream_received(wsk__stream *s, uint8_t *data, size_t n)
 {
     s->loop->receiving = s;
     s->loop->loan = NULL;
-    s->ops->received(s, data, n);
+    wsk__ops(s)->received(s, data, n);
     s->loop->receiving = NULL;
 }
 
@@ -169,7 +179,7 @@ static void pump(wsk__stream *s, bool now)
             wsk__loop_later(s);
             return;
         }
-        size_t k = s->ops->output(s, iov, WSK__IOV_MAX);
+        size_t k = wsk__ops(s)->output(s, iov, WSK__IOV_MAX);
         if (k == 0 && s->loop->loan == s)
             s->loop->loan = NULL;
         if (k == 0) {
@@ -201,7 +211,7 @@ void wsk__stream_settled(wsk__stream *s, const uint8_t *base, size_t n, size_t t
         wsk__stream_tls_settled(s, base, n, total, err);
         return;
     }
-    s->ops->sent(s, n);
+    wsk__ops(s)->sent(s, n);
     if ((s->state & WSK__S_CLOSED) || n == total)
         return;
     if (err != 0 && err != EAGAIN) {
@@ -266,7 +276,7 @@ void wsk__stream_lost_text(wsk__stream *s, const char *text)
     if (s->state & WSK__S_DEAD)
         return;
     s->state |= WSK__S_LOST;
-    s->ops->lost(s, text);
+    wsk__ops(s)->lost(s, text);
 }
 
 void wsk__stream_lost(wsk__stream *s, int err)

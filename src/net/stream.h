@@ -47,18 +47,20 @@ typedef struct wsk__stream_ops {
 /* Embedded in its owner's struct. The fields are the loop's. Keep it small: there may be a
  * million of them. */
 struct wsk__stream {
-    const wsk__stream_ops *ops;
     wsk_loop *loop;
     wsk__stream_tls *tls;    /* NULL: plain */
     wsk__stream *next_dirty; /* list of those with something to do at the end of a turn */
     wsk__stream *timer_next; /* slot of the timer wheel */
     wsk__stream **timer_prev;
-    uint64_t deadline; /* UINT64_MAX: none */
+    uint32_t deadline; /* tick of the wheel; UINT32_MAX: none */
     int fd;
     uint32_t state; /* bits, private to src/net */
+    uint16_t kind;  /* number of its ops in the loop */
+    uint16_t mark;  /* the owner's own */
 };
 
-/* Takes over a connected, non-blocking socket, and tls with it: the stream frees the session
+/* ops stay as long as the loop; few different ones are used in one (WSK_ERR_LIMIT).
+ * Takes over a connected, non-blocking socket, and tls with it: the stream frees the session
  * behind `closed`. With tls: starts its handshake (server side, or client side if the session was
  * made for a client). WSK_ERR_NOMEM, WSK_ERR_SYS: fd is closed and tls freed. */
 int wsk__stream_open(wsk__stream *s, wsk_loop *loop, const wsk__stream_ops *ops, int fd,

@@ -208,7 +208,7 @@ static void gather(wsk__stream *s, wsk__tls_out *out)
 
     while ((s->state & WSK__S_SECURED) && !(s->state & not_now) &&
            out->len - out->off < WSK__TLS_GATHER) {
-        size_t k = s->ops->output(s, iov, WSK__IOV_MAX);
+        size_t k = wsk__ops(s)->output(s, iov, WSK__IOV_MAX);
         size_t i = 0, off = 0, taken = 0, n = 1;
 
         if (k == 0) {
@@ -229,7 +229,7 @@ static void gather(wsk__stream *s, wsk__tls_out *out)
                              out);
             taken += n;
         }
-        s->ops->sent(s, taken);
+        wsk__ops(s)->sent(s, taken);
         if (n == 0)
             wsk__stream_broken(s, ENOMEM);
     }
@@ -255,7 +255,7 @@ static void feed(wsk__stream *s, const uint8_t *data, size_t n, wsk__tls_out *ou
         n -= used;
         if (!(s->state & WSK__S_SECURED) && wsk__tls_session_is_ready(session)) {
             s->state |= WSK__S_SECURED;
-            s->ops->secured(s);
+            wsk__ops(s)->secured(s);
         }
         if (got > 0 && !(s->state & WSK__S_DEAD)) {
             wsk__stream_received(s, room->plain, got);

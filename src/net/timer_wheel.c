@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See timer_wheel.h. Knows the links of a stream and its `expired`, nothing else of it. */
+/* See timer_wheel.h. Knows the links of a stream, nothing else of it. */
 #include "net/timer_wheel.h"
 
 #include <string.h>
@@ -15,12 +15,12 @@ static uint64_t tick_of(uint64_t when)
 void wsk__wheel_init(wsk__wheel *w, uint64_t now)
 {
     memset(w, 0, sizeof(*w));
-    w->tick = now >> WSK__WHEEL_SHIFT;
+    w->base = w->tick = now >> WSK__WHEEL_SHIFT;
 }
 
 static void link_stream(wsk__wheel *w, wsk__stream *s)
 {
-    uint64_t tick = tick_of(s->deadline);
+    uint64_t tick = w->base + s->deadline;
 
     if (tick <= w->tick)
         tick = w->tick + 1;
@@ -50,17 +50,21 @@ void wsk__wheel_remove(wsk__wheel *w, wsk__stream *s)
 
 void wsk__wheel_set(wsk__wheel *w, wsk__stream *s, uint64_t when)
 {
-    uint64_t old = s->deadline;
+    uint32_t old = s->deadline;
+    uint64_t tick = when == UINT64_MAX ? UINT64_MAX : tick_of(when);
 
-    s->deadline = when;
+    if (tick < w->base)
+        tick = w->base;
+    s->deadline = tick - w->base < UINT32_MAX ? (uint32_t)(tick - w->base) : UINT32_MAX;
     /* Its slot is never behind its deadline, so later ones (and "never") can wait for it. */
-    if (when == UINT64_MAX || (s->timer_prev != NULL && old != UINT64_MAX && when >= old))
+    if (s->deadline == UINT32_MAX ||
+        (s->timer_prev != NULL && old != UINT32_MAX && s->deadline >= old))
         return;
     wsk__wheel_remove(w, s);
     link_stream(w, s);
 }
 
-void wsk__wheel_fire(wsk__wheel *w, uint64_t now)
+void wsk__wheel_fire(wsk__wheel *w, uint64_t now, void (*expired)(wsk__stream *s))
 {
     uint64_t end = now >> WSK__WHEEL_SHIFT;
     uint64_t last = end - w->tick > WSK__WHEEL_SLOTS ? w->tick + WSK__WHEEL_SLOTS : end;
@@ -85,14 +89,14 @@ void wsk__wheel_fire(wsk__wheel *w, uint64_t now)
             wsk__stream *s = w->firing;
 
             wsk__wheel_remove(w, s);
-            if (s->deadline == UINT64_MAX)
+            if (s->deadline == UINT32_MAX)
                 continue;
-            if (tick_of(s->deadline) > end) {
+            if (w->base + s->deadline > end) {
                 link_stream(w, s);
                 continue;
             }
-            s->deadline = UINT64_MAX;
-            s->ops->expired(s);
+            s->deadline = UINT32_MAX;
+            expired(s);
         }
     }
 }

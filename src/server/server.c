@@ -103,10 +103,11 @@ int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *o
     for (int i = 0; i < 2; i++) {
         s->adopted[i].server = s;
         s->adopted[i].any_path = true;
+        s->adopted[i].number = (uint16_t)i;
     }
     r = wsk_config_new(&s->cfg, &s->o.conn);
     if (r >= 0)
-        r = wsk__conn_env_init(&s->env, hooks);
+        r = wsk__conn_env_init(&s->env, s->cfg);
     if (r >= 0 && o.max_connections_per_address != 0)
         r = wsk__address_table_new(&s->addresses, hooks);
     if (r >= 0)
@@ -186,6 +187,13 @@ int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls)
         return r;
     }
     site->server = s;
+    site->number = WSK__COUNT(s->adopted);
+    for (wsk__site *other = s->sites; other != NULL; other = other->next)
+        site->number = (uint16_t)(other->number + 1);
+    if (site->number == 0) {
+        free_site(s->hooks, site);
+        return WSK_ERR_LIMIT;
+    }
     if (site->url.tls != (tls != NULL)) {
         free_site(s->hooks, site);
         return WSK_ERR_INVAL;
@@ -268,7 +276,7 @@ void wsk_server_drain(wsk_server *s, unsigned code, const char *reason)
     wsk_server_stop_listening(s);
     s->draining = true;
     for (wsk_peer *p = s->peers; p != NULL; p = p->next) {
-        if (p->ended)
+        if (p->conn.ended)
             continue;
         if (wsk__peer_shakes(p))
             wsk__peer_end(p, "the server is shutting down");
@@ -286,7 +294,7 @@ wsk_peer *wsk_server_next_peer(const wsk_server *s, const wsk_peer *p)
 {
     wsk_peer *next = p == NULL ? s->peers : p->next;
 
-    while (next != NULL && (!next->opened || next->conn.state != WSK_STATE_OPEN))
+    while (next != NULL && (!next->conn.opened || next->conn.state != WSK_STATE_OPEN))
         next = next->next;
     return next;
 }

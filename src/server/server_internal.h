@@ -24,6 +24,7 @@ typedef struct wsk__site {
     wsk_tls *tls;
     wsk__url url;
     uint16_t port;
+    uint16_t number; /* streams carry it: 0 and 1 are the adopted ones */
     bool any_path;
     bool loopback; /* listens where only this machine can connect */
 } wsk__site;
@@ -62,25 +63,19 @@ typedef enum wsk__refuse_reason {
     WSK__REFUSE_HANDSHAKE, /* max_handshake_rate */
 } wsk__refuse_reason;
 
+/* What is known of a peer's address, where anything of the server needs it. */
+typedef struct wsk__peer_about {
+    uint8_t address[16];
+    char name[]; /* in words, when connections are logged; else empty */
+} wsk__peer_about;
+
+/* All that the process holds for a connection that is open and rests; its flags stand in the
+ * connection, where there is room for them. The server is found by the connection's env. */
 struct wsk_peer {
     wsk__stream stream;
-    wsk__site *site;
-    wsk_peer *next, **prev;
-    void *data;
-    char *name; /* address in words, when connections are logged */
-    uint32_t t_begin;
-    uint8_t armed;     /* which deadlines the stream's timer knows of */
-    uint8_t refuse;    /* wsk__refuse_reason */
-    bool reading : 1;  /* as the stream was told last */
-    bool running : 1;  /* events are being given right now */
-    bool deferred : 1; /* events may wait: run before the turn ends */
-    bool shut : 1;     /* the stream's sending direction was ended */
-    bool ended : 1;    /* on_close was called */
-    bool seen : 1;     /* the program got to know this peer */
-    bool opened : 1;   /* counted in stats.open */
-    bool counted : 1;  /* stands in the address table */
-    uint8_t address[16];
     wsk_conn conn;
+    wsk_peer *next, **prev;
+    wsk__peer_about *about; /* NULL: not asked for */
 };
 
 /* Takes a connected socket as a new peer. */

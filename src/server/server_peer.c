@@ -24,7 +24,23 @@ static wsk_peer *peer_of(wsk__stream *s)
 
 static wsk_server *server_of(const wsk_peer *p)
 {
-    return p->site->server;
+    return WSK__CONTAINER(p->conn.env, wsk_server, env);
+}
+
+static const wsk__site *site_of(const wsk_peer *p)
+{
+    const wsk__site *site = server_of(p)->sites;
+
+    if (p->stream.mark < WSK__COUNT(server_of(p)->adopted))
+        return &server_of(p)->adopted[p->stream.mark];
+    while (site->number != p->stream.mark)
+        site = site->next;
+    return site;
+}
+
+static const char *name_of(const wsk_peer *p)
+{
+    return p->about != NULL && p->about->name[0] != 0 ? p->about->name : "peer";
 }
 
 static void run(wsk_peer *p);
@@ -46,8 +62,8 @@ static void log_open(wsk_peer *p)
         return;
     size_t n = wsk_conn_extensions(&p->conn, ext, sizeof(ext));
     const char *sub = wsk_conn_subprotocol(&p->conn);
-    wsk__log(s->hooks, WSK_LOG_INFO, "%s open %.*s%s%s%s%s%s", p->name, (int)target.len, target.ptr,
-             p->stream.tls != NULL ? " TLS" : "", *sub ? " subprotocol " : "", sub,
+    wsk__log(s->hooks, WSK_LOG_INFO, "%s open %.*s%s%s%s%s%s", name_of(p), (int)target.len,
+             target.ptr, p->stream.tls != NULL ? " TLS" : "", *sub ? " subprotocol " : "", sub,
              n > 0 ? " with " : "", n > 0 ? ext : "");
 }
 
@@ -55,7 +71,7 @@ static void log_close(wsk_peer *p, unsigned code, const char *text)
 {
     wsk_server *s = server_of(p);
     const wsk_conn *c = &p->conn;
-    double seconds = (uint32_t)((uint32_t)wsk_loop_now(s->loop) - p->t_begin) / 1000.0;
+    double seconds = (uint32_t)((uint32_t)wsk_loop_now(s->loop) - p->conn.t_begin) / 1000.0;
 
     if (!logs_access(s))
         return;
@@ -63,22 +79,22 @@ static void log_close(wsk_peer *p, unsigned code, const char *text)
         wsk__log(
             s->hooks, WSK_LOG_INFO,
             "%s closed %u after %.3f s, messages %llu in %llu out, octets %llu in %llu out: %s",
-            p->name, code, seconds, (unsigned long long)c->messages_in,
+            name_of(p), code, seconds, (unsigned long long)c->messages_in,
             (unsigned long long)c->messages_out, (unsigned long long)c->octets_in,
             (unsigned long long)c->octets_out, text);
     else if (c->status != 0)
-        wsk__log(s->hooks, WSK_LOG_INFO, "%s answered %u after %.3f s: %s", p->name, c->status,
+        wsk__log(s->hooks, WSK_LOG_INFO, "%s answered %u after %.3f s: %s", name_of(p), c->status,
                  seconds, text);
     else
-        wsk__log(s->hooks, WSK_LOG_INFO, "%s gone before the handshake after %.3f s: %s", p->name,
-                 seconds, text);
+        wsk__log(s->hooks, WSK_LOG_INFO, "%s gone before the handshake after %.3f s: %s",
+                 name_of(p), seconds, text);
 }
 
 /* -------------------------------------------------------------------------------- requests -- */
 
 static bool path_fits(const wsk_peer *p)
 {
-    const wsk__site *site = p->site;
+    const wsk__site *site = site_of(p);
     wsk_str path = wsk_conn_path(&p->conn), own = wsk__str(site->url.target);
     const char *query;
 
@@ -92,7 +108,7 @@ static bool path_fits(const wsk_peer *p)
 
 static void refuse_limited(wsk_peer *p)
 {
-    switch ((wsk__refuse_reason)p->refuse) {
+    switch ((wsk__refuse_reason)p->conn.refuse) {
     case WSK__REFUSE_NO:
     case WSK__REFUSE_FULL:
         wsk__refuse(&p->conn, 503, "this server is at its limit of connections");
@@ -116,7 +132,7 @@ static bool host_fits(const wsk_peer *p)
     bool by_origin = s->cfg->o.origin_policy == WSK_ORIGIN_SAME_HOST &&
                      wsk_conn_header(c, "Origin", 0).ptr != NULL;
 
-    if (s->hosts == NULL && !(p->site->loopback && by_origin))
+    if (s->hosts == NULL && !(site_of(p)->loopback && by_origin))
         return true;
     if (field.ptr == NULL || !wsk__is_host(field, &host, &port))
         return false;
@@ -128,7 +144,7 @@ static bool host_fits(const wsk_peer *p)
     }
     /* A name that an attacker has resolve to 127.0.0.1 can only lead here with our own port in it;
      * a proxy on this machine that passes its own Host has another one. */
-    return s->hosts == NULL && wsk__port_number(port, p->stream.tls != NULL) != p->site->port;
+    return s->hosts == NULL && wsk__port_number(port, p->stream.tls != NULL) != site_of(p)->port;
 }
 
 /* What the fields alone do not tell WSK_ORIGIN_SAME_HOST. */
@@ -140,14 +156,14 @@ static bool origin_fits(const wsk_peer *p)
     if (s->cfg->o.origin_policy != WSK_ORIGIN_SAME_HOST || origin.ptr == NULL)
         return true;
     return wsk__origin_fits_listener(origin, wsk_conn_header(&p->conn, "Host", 0),
-                                     p->stream.tls != NULL, p->site->port);
+                                     p->stream.tls != NULL, site_of(p)->port);
 }
 
 static void requested(wsk_peer *p, bool is_upgrade)
 {
     wsk_server *s = server_of(p);
 
-    if (p->refuse != WSK__REFUSE_NO) {
+    if (p->conn.refuse != WSK__REFUSE_NO) {
         refuse_limited(p);
     } else if (s->draining) {
         wsk__refuse(&p->conn, 503, "this server is shutting down");
@@ -158,7 +174,7 @@ static void requested(wsk_peer *p, bool is_upgrade)
     } else if (is_upgrade && !path_fits(p)) {
         wsk__refuse(&p->conn, 404, "no WebSocket is served at this path");
     } else if (s->h.on_request != NULL) {
-        p->seen = true;
+        p->conn.seen = true;
         s->h.on_request(p, is_upgrade);
     } else if (is_upgrade) {
         (void)wsk_conn_accept(&p->conn, NULL);
@@ -175,22 +191,22 @@ static void ended(wsk_peer *p, unsigned code, const char *text)
 {
     wsk_server *s = server_of(p);
 
-    if (p->ended)
+    if (p->conn.ended)
         return;
-    p->ended = true;
+    p->conn.ended = true;
     log_close(p, code, text);
-    if (p->opened)
+    if (p->conn.opened)
         s->stats.open--;
     s->stats.messages_in += p->conn.messages_in;
     s->stats.messages_out += p->conn.messages_out;
     s->stats.octets_in += p->conn.octets_in;
     s->stats.octets_out += p->conn.octets_out;
-    if (p->opened)
+    if (p->conn.opened)
         s->stats.closed++;
-    p->opened = false;
-    if (p->seen && s->h.on_close != NULL)
+    p->conn.opened = false;
+    if (p->conn.seen && s->h.on_close != NULL)
         s->h.on_close(p, code, text);
-    if (!p->seen && s->h.on_refused != NULL)
+    if (!p->conn.seen && s->h.on_refused != NULL)
         s->h.on_refused(p, p->conn.status, text);
     wsk__stream_close(&p->stream);
 }
@@ -242,7 +258,7 @@ static void dispatch(wsk_peer *p, wsk_event *ev)
         requested(p, ev->is_upgrade);
         break;
     case WSK_EV_OPEN:
-        p->opened = p->seen = true;
+        p->conn.opened = p->conn.seen = true;
         s->stats.open++;
         s->stats.opened++;
         log_open(p);
@@ -265,9 +281,8 @@ static void dispatch(wsk_peer *p, wsk_event *ev)
         if (!p->conn.was_open)
             s->stats.refused++;
         if (wsk__log_on(s->hooks, WSK_LOG_DEBUG))
-            wsk__log(s->hooks, WSK_LOG_DEBUG, "%s failed: %s (%s)",
-                     p->name != NULL ? p->name : "peer", ev->text,
-                     wsk__rule_rfc((wsk__rule)p->conn.fail_rule));
+            wsk__log(s->hooks, WSK_LOG_DEBUG, "%s failed: %s (%s)", name_of(p), ev->text,
+                     wsk__rule_rfc((wsk__rule)p->conn.w->fail_rule));
         break;
     case WSK_EV_END:
         ended(p, ev->code, ev->text);
@@ -284,15 +299,17 @@ static uint8_t deadlines(const wsk_peer *p)
 {
     const wsk_conn *c = &p->conn;
 
-    return (uint8_t)(1 | c->state << 1 | (c->queued > 0 || c->undrained) << 4 | c->shutdown << 5 |
-                     (c->rx_opcode != 0 && c->cfg->o.message_timeout != WSK_NEVER) << 6 |
+    return (uint8_t)(1 | c->state << 1 | (c->w->queued > 0 || c->undrained) << 4 |
+                     c->shutdown << 5 |
+                     (c->w->rx_opcode != 0 && c->env->cfg->o.message_timeout != WSK_NEVER) << 6 |
                      (c->paused || c->choked) << 7);
 }
 
 /* With TLS what the connection sent may still stand in the stream, as cipher text. */
 static void look_at_stream(wsk_peer *p)
 {
-    p->conn.undrained = p->stream.tls != NULL && !wsk__stream_is_drained(&p->stream);
+    if (p->stream.tls != NULL)
+        wsk__conn_set_undrained(&p->conn, !wsk__stream_is_drained(&p->stream));
 }
 
 /* Has the stream do what the connection wants. */
@@ -302,50 +319,51 @@ static void update(wsk_peer *p)
     unsigned wants;
     uint64_t next;
 
-    if (p->ended)
+    if (p->conn.ended)
         return;
     look_at_stream(p);
-    if (deadlines(p) != p->armed) {
+    if (deadlines(p) != p->conn.armed) {
         wsk_conn_tick(&p->conn, wsk_loop_now(s->loop), &next);
-        p->armed = deadlines(p);
+        p->conn.armed = deadlines(p);
         wsk__stream_set_deadline(&p->stream, next);
     }
     wants = wsk_conn_wants(&p->conn);
     bool reading = (wants & WSK_WANT_READ) != 0;
-    if (reading != p->reading && !(wants & WSK_WANT_DROP)) {
-        p->reading = reading;
+    if (reading != p->conn.reading && !(wants & WSK_WANT_DROP)) {
+        p->conn.reading = reading;
         wsk__stream_set_reading(&p->stream, reading);
     }
     if (wants & (WSK_WANT_WRITE | WSK_WANT_DROP))
         wsk__stream_want_output(&p->stream);
-    if ((wants & WSK_WANT_SHUTDOWN) && !(wants & WSK_WANT_WRITE) && !p->shut) {
-        p->shut = true;
+    if ((wants & WSK_WANT_SHUTDOWN) && !(wants & WSK_WANT_WRITE) && !p->conn.shut) {
+        p->conn.shut = true;
         wsk__stream_shutdown(&p->stream);
     }
+    wsk__conn_rest(&p->conn);
 }
 
 static void run(wsk_peer *p)
 {
     wsk_event ev;
 
-    if (p->running || p->ended)
+    if (p->conn.running || p->conn.ended)
         return;
-    p->running = true;
-    p->deferred = false;
+    p->conn.running = true;
+    p->conn.deferred = false;
     do {
         if (wsk_conn_next(&p->conn, &ev) < 0 || ev.type == WSK_EV_NONE)
             break;
         dispatch(p, &ev);
-    } while (!p->ended && !(p->conn.paused && p->conn.state == WSK_STATE_OPEN));
-    p->running = false;
+    } while (!p->conn.ended && !(p->conn.paused && p->conn.state == WSK_STATE_OPEN));
+    p->conn.running = false;
 }
 
 /* Something was changed from outside: its consequences come before the turn ends. */
 static void defer(wsk_peer *p)
 {
-    if (p->ended)
+    if (p->conn.ended)
         return;
-    p->deferred = true;
+    p->conn.deferred = true;
     wsk__stream_want_output(&p->stream);
     /* A socket that is full is not asked for output: then the timer sees to it. */
     wsk__stream_set_deadline(&p->stream, wsk_loop_now(server_of(p)->loop));
@@ -359,28 +377,28 @@ static void on_received(wsk__stream *stream, uint8_t *data, size_t n)
     wsk_server *s = server_of(p);
     size_t room;
 
-    if (p->ended)
+    if (p->conn.ended)
         return;
     look_at_stream(p);
-    if (p->deferred)
+    if (p->conn.deferred)
         run(p); /* what was waiting comes first */
-    if (p->ended)
+    if (p->conn.ended)
         return;
     if (WSK__UNLIKELY(s->octets.rate != 0) &&
         !wsk__bucket_take(&rates_of(p)->octets, &s->octets, n, wsk_loop_now(s->loop)))
         limited(p, WSK__RULE_OCTET_RATE);
     if (wsk_conn_feed(&p->conn, data, n, wsk_loop_now(s->loop)) < 0)
         return;
-    if (p->conn.queued == 0 && n > 0) {
+    if (p->conn.w->queued == 0 && n > 0) {
         void *scratch = wsk__loop_scratch(s->loop, &room);
         if (scratch != NULL)
             wsk_conn_lend_output(&p->conn, scratch, room);
     }
     run(p);
-    if (p->ended)
+    if (p->conn.ended)
         return;
     (void)wsk__conn_unlend_input(&p->conn);
-    if (p->conn.queued == 0)
+    if (p->conn.w->queued == 0)
         (void)wsk__conn_unlend_output(&p->conn); /* nothing in it: `sent` will not come */
     if (p->conn.fail_pending || p->conn.drop)
         run(p);
@@ -392,15 +410,16 @@ static size_t on_output(wsk__stream *stream, struct iovec *iov, size_t max)
     wsk_peer *p = peer_of(stream);
 
     look_at_stream(p);
-    if (p->deferred || ((p->conn.drop || p->conn.eof) && !p->ended)) {
+    if (p->conn.deferred || ((p->conn.drop || p->conn.eof) && !p->conn.ended)) {
         run(p);
         update(p);
     }
-    if (p->ended)
+    if (p->conn.ended)
         return 0;
     size_t k = wsk_conn_output(&p->conn, iov, max);
     /* What of the loop's room is not used by now serves others. */
-    p->conn.lent_cap = p->conn.lent_len;
+    if (k > 0)
+        p->conn.w->lent_cap = p->conn.w->lent_len;
     return k;
 }
 
@@ -409,13 +428,13 @@ static void on_sent(wsk__stream *stream, size_t n)
     wsk_peer *p = peer_of(stream);
     wsk_server *s = server_of(p);
 
-    if (p->ended)
+    if (p->conn.ended)
         return;
     wsk_conn_sent(&p->conn, n, wsk_loop_now(s->loop));
     (void)wsk__conn_unlend_output(&p->conn);
     /* Below the mark again, or the last octet before the end is out. Not from within a handler
      * that flushes: then run() is under way and sees it itself. */
-    if (!p->running && (p->conn.over_high || p->conn.eof || p->conn.fail_pending))
+    if (!p->conn.running && (p->conn.over_high || p->conn.eof || p->conn.fail_pending))
         run(p);
     update(p);
 }
@@ -431,27 +450,27 @@ static void on_expired(wsk__stream *stream)
 {
     wsk_peer *p = peer_of(stream);
     wsk_server *s = server_of(p);
-    uint32_t limit = p->conn.cfg->o.open_timeout;
+    uint32_t limit = p->conn.env->cfg->o.open_timeout;
     uint64_t next;
 
-    if (p->ended)
+    if (p->conn.ended)
         return;
     /* There is no way to answer yet: without this, whoever stops in the middle of a TLS handshake
      * would stay as long as the answer waits. */
     if (wsk__peer_shakes(p) && limit != WSK_NEVER &&
-        (uint32_t)wsk_loop_now(s->loop) - p->t_begin >= limit) {
+        (uint32_t)wsk_loop_now(s->loop) - p->conn.t_begin >= limit) {
         s->stats.refused++;
         wsk__peer_end(p, "the TLS handshake took too long");
         return;
     }
     look_at_stream(p);
     wsk_conn_tick(&p->conn, wsk_loop_now(s->loop), &next);
-    p->deferred = false;
+    p->conn.deferred = false;
     run(p);
-    if (p->ended)
+    if (p->conn.ended)
         return;
     wsk_conn_tick(&p->conn, wsk_loop_now(s->loop), &next);
-    p->armed = deadlines(p);
+    p->conn.armed = deadlines(p);
     wsk__stream_set_deadline(&p->stream, next);
     update(p);
 }
@@ -462,7 +481,7 @@ static void on_secured(wsk__stream *stream)
     wsk_server *s = server_of(p);
 
     if (wsk__log_on(s->hooks, WSK_LOG_DEBUG))
-        wsk__log(s->hooks, WSK_LOG_DEBUG, "%s %s %s", p->name != NULL ? p->name : "peer",
+        wsk__log(s->hooks, WSK_LOG_DEBUG, "%s %s %s", name_of(p),
                  wsk__tls_session_version(wsk__stream_session(stream)),
                  wsk__tls_session_cipher(wsk__stream_session(stream)));
 }
@@ -471,10 +490,10 @@ static void on_lost(wsk__stream *stream, const char *text)
 {
     wsk_peer *p = peer_of(stream);
 
-    if (p->ended)
+    if (p->conn.ended)
         return;
     wsk_conn_lost(&p->conn, text);
-    if (!p->running)
+    if (!p->conn.running)
         run(p);
     else
         defer(p);
@@ -489,12 +508,12 @@ static void on_closed(wsk__stream *stream)
     if (p->next != NULL)
         p->next->prev = p->prev;
     s->stats.connections--;
-    if (p->refuse != WSK__REFUSE_NO)
+    if (p->conn.refuse != WSK__REFUSE_NO)
         s->refusing--;
-    if (p->counted)
-        wsk__address_table_remove(s->addresses, p->address);
+    if (p->conn.counted)
+        wsk__address_table_remove(s->addresses, p->about->address);
     wsk__conn_deinit(&p->conn);
-    wsk__free(s->hooks, p->name);
+    wsk__free(s->hooks, p->about);
     wsk__free(s->hooks, p);
 }
 
@@ -508,42 +527,67 @@ static const wsk__stream_ops peer_ops = {
     .closed = on_closed,
 };
 
+/* What the server has to know of the address. */
+static int learn_about(wsk_peer *p, int fd)
+{
+    wsk_server *s = server_of(p);
+    char name[80] = "";
+    size_t len = 0;
+
+    p->about = NULL;
+    /* A socket whose other end is gone no longer knows its address: who logs asks for it now. */
+    if (logs_access(s) || s->h.on_refused != NULL || wsk__log_on(s->hooks, WSK_LOG_DEBUG))
+        len = wsk__peer_name(fd, name, sizeof(name));
+    if (len == 0 && s->addresses == NULL)
+        return WSK_OK;
+    p->about = wsk__alloc0(s->hooks, sizeof(*p->about) + len + 1);
+    if (p->about == NULL)
+        return WSK_ERR_NOMEM;
+    memcpy(p->about->name, name, len);
+    return WSK_OK;
+}
+
 static void look_at_limits(wsk_peer *p, int fd)
 {
     wsk_server *s = server_of(p);
     uint64_t now = wsk_loop_now(s->loop);
+    uint8_t address[16];
 
     if (s->rated) {
         wsk__bucket_init(&rates_of(p)->messages, &s->messages, now);
         wsk__bucket_init(&rates_of(p)->octets, &s->octets, now);
     }
-    if ((s->addresses != NULL || s->handshakes != NULL) && wsk__address_of(fd, p->address)) {
-        if (s->handshakes != NULL && !wsk__rate_table_take(s->handshakes, p->address, now))
-            p->refuse = WSK__REFUSE_HANDSHAKE;
-        int n = s->addresses != NULL ? wsk__address_table_add(s->addresses, p->address) : 0;
-        p->counted = n > 0;
+    if ((s->addresses != NULL || s->handshakes != NULL) && wsk__address_of(fd, address)) {
+        if (s->handshakes != NULL && !wsk__rate_table_take(s->handshakes, address, now))
+            p->conn.refuse = WSK__REFUSE_HANDSHAKE;
+        int n = s->addresses != NULL ? wsk__address_table_add(s->addresses, address) : 0;
+        p->conn.counted = n > 0;
+        if (n > 0)
+            memcpy(p->about->address, address, sizeof(address));
         if (n > 0 && (uint32_t)n > s->o.max_connections_per_address)
-            p->refuse = WSK__REFUSE_ADDRESS;
+            p->conn.refuse = WSK__REFUSE_ADDRESS;
     }
     if (s->stats.connections - s->refusing >= s->o.max_connections)
-        p->refuse = WSK__REFUSE_FULL;
+        p->conn.refuse = WSK__REFUSE_FULL;
 }
 
 void wsk__peer_begin(wsk__site *site, int fd)
 {
     wsk_server *s = site->server;
     wsk__tls_session *tls = NULL;
-    wsk_peer *p = wsk__alloc0(s->hooks, sizeof(*p) + (s->rated ? sizeof(wsk__peer_rates) : 0));
+    wsk_peer *p = wsk__alloc(s->hooks, sizeof(*p) + (s->rated ? sizeof(wsk__peer_rates) : 0));
 
     s->stats.accepted++;
     if (p == NULL)
         goto no_memory;
-    p->site = site;
-    p->t_begin = (uint32_t)wsk_loop_now(s->loop);
-    p->reading = true;
+    wsk__conn_init(&p->conn, &s->env, wsk_loop_now(s->loop));
+    p->conn.t_begin = p->conn.t_data;
+    p->conn.reading = true;
+    if (learn_about(p, fd) < 0)
+        goto no_memory;
     look_at_limits(p, fd);
     /* Those beyond a limit, whichever it is, are told so; but not any number of them. */
-    if (p->refuse != WSK__REFUSE_NO) {
+    if (p->conn.refuse != WSK__REFUSE_NO) {
         s->stats.limited++;
         if (s->refusing >= MAX_REFUSING) {
             s->stats.refused++;
@@ -552,27 +596,19 @@ void wsk__peer_begin(wsk__site *site, int fd)
     }
     if (site->tls != NULL && wsk__tls_session_new(&tls, site->tls, NULL, 0) < 0)
         goto no_memory;
-    /* A socket whose other end is gone no longer knows its address: who logs asks for it now. */
-    if (logs_access(s) || s->h.on_refused != NULL || wsk__log_on(s->hooks, WSK_LOG_DEBUG)) {
-        char name[80];
-        p->name = wsk__strndup(s->hooks, name, wsk__peer_name(fd, name, sizeof(name)));
-        if (p->name == NULL)
-            goto no_memory;
-    }
-    wsk__conn_init(&p->conn, s->cfg, &s->env, wsk_loop_now(s->loop));
     if (wsk__stream_open(&p->stream, s->loop, &peer_ops, fd, tls) < 0) {
-        wsk__conn_deinit(&p->conn);
         fd = -1;
         tls = NULL;
         goto no_memory;
     }
+    p->stream.mark = site->number;
     p->prev = &s->peers;
     p->next = s->peers;
     if (p->next != NULL)
         p->next->prev = &p->next;
     s->peers = p;
     s->stats.connections++;
-    if (p->refuse != WSK__REFUSE_NO)
+    if (p->conn.refuse != WSK__REFUSE_NO)
         s->refusing++;
     update(p);
     return;
@@ -583,9 +619,10 @@ no_memory:
 drop:
     wsk__tls_session_free(tls);
     if (p != NULL) {
-        if (p->counted)
-            wsk__address_table_remove(s->addresses, p->address);
-        wsk__free(s->hooks, p->name);
+        if (p->conn.counted)
+            wsk__address_table_remove(s->addresses, p->about->address);
+        wsk__conn_deinit(&p->conn);
+        wsk__free(s->hooks, p->about);
         wsk__free(s->hooks, p);
     }
     if (fd >= 0)
@@ -595,7 +632,7 @@ drop:
 void wsk__peer_end(wsk_peer *p, const char *text)
 {
     wsk_conn_lost(&p->conn, text);
-    if (p->running)
+    if (p->conn.running)
         defer(p);
     else
         ended(p, p->conn.code, wsk_conn_end_text(&p->conn));
@@ -605,7 +642,7 @@ void wsk__peer_end(wsk_peer *p, const char *text)
 
 wsk_server *wsk_peer_server(const wsk_peer *p)
 {
-    return p->site->server;
+    return server_of(p);
 }
 
 wsk_conn *wsk_peer_conn(const wsk_peer *p)
@@ -615,22 +652,22 @@ wsk_conn *wsk_peer_conn(const wsk_peer *p)
 
 void wsk_peer_set_data(wsk_peer *p, void *data)
 {
-    p->data = data;
+    p->conn.data = data;
 }
 
 void *wsk_peer_data(const wsk_peer *p)
 {
-    return p->data;
+    return p->conn.data;
 }
 
 size_t wsk_peer_address(const wsk_peer *p, char *buf, size_t n)
 {
-    if (p->name == NULL)
+    if (p->about == NULL || p->about->name[0] == 0)
         return wsk__peer_name(p->stream.fd, buf, n);
-    size_t len = strlen(p->name);
+    size_t len = strlen(p->about->name);
     if (n > 0) {
         size_t k = len < n - 1 ? len : n - 1;
-        memcpy(buf, p->name, k);
+        memcpy(buf, p->about->name, k);
         buf[k] = 0;
     }
     return len;
@@ -638,15 +675,15 @@ size_t wsk_peer_address(const wsk_peer *p, char *buf, size_t n)
 
 bool wsk_peer_is_tls(const wsk_peer *p)
 {
-    return p->site->tls != NULL;
+    return site_of(p)->tls != NULL;
 }
 
 /* Within run() the loop asks for output anyway; from outside it has to be told. */
 static int changed(wsk_peer *p, int r)
 {
-    if (p->ended)
+    if (p->conn.ended)
         return r;
-    if (!p->running || p->conn.drop)
+    if (!p->conn.running || p->conn.drop)
         defer(p);
     return r;
 }
@@ -656,7 +693,7 @@ size_t wsk_peer_listener(const wsk_peer *p)
     size_t i = 0;
 
     for (const wsk__site *site = server_of(p)->sites; site != NULL; site = site->next, i++) {
-        if (site == p->site)
+        if (site->number == p->stream.mark)
             return i;
     }
     return SIZE_MAX;
@@ -676,18 +713,18 @@ int wsk_peer_send(wsk_peer *p, wsk_opcode op, const void *data, size_t len, unsi
 {
     int r;
 
-    if (WSK__UNLIKELY(p->ended))
+    if (WSK__UNLIKELY(p->conn.ended))
         return WSK_ERR_STATE;
     r = wsk__conn_send_borrowed(&p->conn, op, data, len, flags);
-    if (p->conn.borrowed) {
+    if (p->conn.w->borrowed) {
         /* As much as the socket takes goes out from where it stands; the rest is copied. */
         wsk__stream_flush(&p->stream);
-        if (!p->ended && wsk__conn_settle(&p->conn) < 0)
+        if (!p->conn.ended && wsk__conn_settle(&p->conn) < 0)
             r = WSK_ERR_NOMEM;
     }
-    if (WSK__LIKELY(p->running && !p->conn.drop))
+    if (WSK__LIKELY(p->conn.running && !p->conn.drop))
         return r;
-    if (!p->ended) {
+    if (!p->conn.ended) {
         if (p->conn.drop || p->conn.fail_pending)
             defer(p);
         else
@@ -706,7 +743,7 @@ int wsk_peer_send_prepared(wsk_peer *p, wsk_prepared *m)
 {
     int r = wsk_conn_send_prepared(&p->conn, m);
 
-    if (!p->running && !p->ended)
+    if (!p->conn.running && !p->conn.ended)
         update(p);
     return r;
 }

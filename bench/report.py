@@ -305,7 +305,7 @@ th, td { padding: .15rem .6rem .15rem 0; text-align: right; white-space: nowrap;
 th:first-child, td:first-child { text-align: left; }
 dl { display: grid; grid-template-columns: auto 1fr; gap: .2rem 1rem; } dt { color: var(--soft); }
 dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
-@media (max-width: 30rem) { .row { grid-template-columns: 6.6rem 1fr 6.2rem; }
+@media (max-width: 30rem) { .row { grid-template-columns: 7.7rem 1fr 6rem; gap: .35rem; }
   dl { grid-template-columns: 1fr; } dt { margin-top: .4rem; } }
 """
 

@@ -118,7 +118,8 @@ void bench_close(bench *b, bench_conn *c)
 
     if (c->state != BENCH_OPEN)
         return;
-    if (c->frame_off > 0 || c->blocked) { /* a frame is half sent: there is no more to be said */
+    /* A frame is half sent, so that there is no more to be said; or nobody understands a close. */
+    if (c->frame_off > 0 || c->blocked || b->target.raw) {
         bench_drop(b, c, true);
         return;
     }
@@ -252,29 +253,6 @@ static void begin_tls(bench *b, bench_conn *c)
         c->blocked = true;
 }
 
-void bench_open_writable(bench *b, bench_conn *c)
-{
-    int error = 0;
-    socklen_t len = sizeof(error);
-
-    if (c->state == BENCH_CONNECTING) {
-        if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-            error = errno;
-        if (error != 0) {
-            bench_stream_ended(b, c, error);
-            return;
-        }
-        if (b->target.tls != NULL) {
-            begin_tls(b, c);
-            return;
-        }
-    }
-    c->state = BENCH_HEAD;
-    send_request(b, c);
-}
-
-/* ------------------------------------------------------------------------------- answer -- */
-
 static void opened(bench *b, bench_conn *c, bool alone, bool takeover)
 {
     bench_reader *r = &b->readers[bench_index(b, c)];
@@ -294,6 +272,33 @@ static void opened(bench *b, bench_conn *c, bool alone, bool takeover)
     b->opened++;
     bench_load_opened(b, c);
 }
+
+void bench_open_writable(bench *b, bench_conn *c)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+
+    if (c->state == BENCH_CONNECTING) {
+        if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+            error = errno;
+        if (error != 0) {
+            bench_stream_ended(b, c, error);
+            return;
+        }
+        if (b->target.tls != NULL) {
+            begin_tls(b, c);
+            return;
+        }
+    }
+    if (b->target.raw) {
+        opened(b, c, false, false);
+        return;
+    }
+    c->state = BENCH_HEAD;
+    send_request(b, c);
+}
+
+/* ------------------------------------------------------------------------------- answer -- */
 
 void bench_open_octets(bench *b, bench_conn *c, const uint8_t *p, size_t n)
 {

@@ -93,9 +93,13 @@ static bool chain_plain(bench_plan *plan, const bench_plan_options *o)
     chain->ends = malloc(n * sizeof(*chain->ends));
     if (chain->frames == NULL || chain->ends == NULL)
         return false;
+    uint32_t key = next_key(&seed);
     for (uint32_t i = 0; i < n; i++) {
         at += put_frame(chain->frames + at, (uint8_t)(WSK__FIN | plan->opcode), plan->content,
-                        plan->size, next_key(&seed));
+                        plan->size, key);
+        /* Octets that come back as they went can be compared only if all frames are alike. */
+        if (!plan->raw)
+            key = next_key(&seed);
         chain->ends[i] = at;
     }
     chain->n = n;
@@ -158,14 +162,16 @@ out:
 
 static bool make_echo(bench_plan *plan, const bench_plan_options *o)
 {
-    size_t head = wsk__frame_head_len(plan->size, false), len = head + plan->size;
+    size_t head = wsk__frame_head_len(plan->size, plan->raw), len = head + plan->size;
     size_t copies = (o->read_max + len - 1) / len + 1;
 
     plan->echo = malloc(len * copies);
     if (plan->echo == NULL)
         return false;
     wsk__frame_write(plan->echo, (uint8_t)(WSK__FIN | plan->opcode), plan->size, false, 0);
-    if (plan->size > 0)
+    if (plan->raw)
+        memcpy(plan->echo, plan->chains[0].frames, len);
+    else if (plan->size > 0)
         memcpy(plan->echo + head, plan->content, plan->size);
     for (size_t i = 1; i < copies; i++)
         memcpy(plan->echo + len * i, plan->echo, len);
@@ -180,6 +186,7 @@ bool bench_plan_init(bench_plan *plan, const bench_plan_options *o)
     memset(plan, 0, sizeof(*plan));
     plan->opcode = o->text ? 1 : 2;
     plan->deflate = o->deflate;
+    plan->raw = o->raw;
     bool made = make_content(plan, o);
     if (!made && o->file != NULL)
         return false; /* it said why */

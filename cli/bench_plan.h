@@ -30,6 +30,7 @@ typedef struct bench_plan {
     uint32_t n_messages;
     uint8_t opcode;
     bool deflate;
+    bool raw; /* the other end echoes octets, and knows no frames */
     /* Without deflate, an echo in one frame, again and again, so that whatever is received at
      * once can be compared at once. */
     uint8_t *echo;
@@ -46,6 +47,7 @@ typedef struct bench_plan_options {
     bool text;
     bool json;
     bool deflate;
+    bool raw;
 } bench_plan_options;
 
 /* False after a message. */

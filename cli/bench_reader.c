@@ -17,7 +17,7 @@ void bench_reader_init(bench_reader *r, const bench_plan *plan, bool verify)
     memset(r, 0, sizeof(*r));
     r->verify = verify;
     /* What is not to be compared has to be parsed, so that it can be counted. */
-    r->plain = verify && !plan->deflate;
+    r->plain = (verify && !plan->deflate) || plan->raw;
 }
 
 bool bench_reader_inflates(bench_reader *r, bool takeover)
@@ -255,6 +255,10 @@ void bench_reader_parse(bench_reader *r, const bench_plan *plan, const uint8_t *
                 p += used;
                 n -= used;
                 continue;
+            }
+            if (plan->raw) {
+                in->broken = "octets do not come back as they were sent";
+                return;
             }
             go_parsing(r, plan);
         }

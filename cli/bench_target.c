@@ -156,13 +156,29 @@ static bool request_init(bench_target *t)
     return t->request != NULL;
 }
 
+/* "tcp://host:port" has the form of a ws URL without a path. */
+static int parse_url(bench_target *t, const char *text, const char **ret_why)
+{
+    if (strncmp(text, "tcp://", 6) != 0)
+        return wsk__url_parse(NULL, text, &t->url, ret_why);
+    char *ws = malloc(strlen(text));
+    if (ws == NULL)
+        return WSK_ERR_NOMEM;
+    memcpy(ws, "ws", 2);
+    memcpy(ws + 2, text + 3, strlen(text) - 2);
+    int r = wsk__url_parse(NULL, ws, &t->url, ret_why);
+    free(ws);
+    t->raw = true;
+    return r;
+}
+
 int bench_target_init(bench_target *t, const bench_target_options *o)
 {
     const char *why = NULL;
 
     memset(t, 0, sizeof(*t));
     t->deflate = o->deflate;
-    int r = wsk__url_parse(NULL, o->url, &t->url, &why);
+    int r = parse_url(t, o->url, &why);
     if (r < 0) {
         cli_error("bench", "\"%s\": %s", o->url, why != NULL ? why : wsk_strerror(r));
         return CLI_EXIT_USAGE;

@@ -26,6 +26,7 @@ typedef struct bench_target {
     size_t request_len;
     size_t key_at; /* where the key stands in it */
     bool deflate;  /* it is offered */
+    bool raw;      /* tcp: no handshake, and octets come back as they were sent */
 } bench_target;
 
 typedef struct bench_target_options {

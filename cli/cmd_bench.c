@@ -92,7 +92,8 @@ static const opt_command usage = {
     .usage = "[OPTION]... URL",
     .description =
         "Loads the WebSocket server at URL (ws://, wss://, ws+unix:, wss+unix:) and measures\n"
-        "throughput and latency. What comes back is compared with what was sent.",
+        "throughput and latency. What comes back is compared with what was sent. tcp://HOST:PORT\n"
+        "is an echo of octets without any protocol: what the machine allows.",
     .specs = specs,
     .epilogue = "SIZE is in octets and may end in K, M, G or T. TIME is in seconds or ends in ms,\n"
                 "s, m, h or d.\n"
@@ -124,6 +125,11 @@ static bool settings_fit(const bench_settings *s, const opt_list *urls)
         excludes("--mode broadcast", s->mode == BENCH_BROADCAST, "--deflate", s->deflate) ||
         excludes("--mode handshake", s->mode == BENCH_HANDSHAKE, "--rate", s->rate > 0) ||
         excludes("--mode idle", s->mode == BENCH_IDLE, "--rate", s->rate > 0))
+        return false;
+    bool raw = strncmp(urls->at[0], "tcp://", 6) == 0;
+    if (excludes("A tcp URL", raw, "--mode broadcast", s->mode == BENCH_BROADCAST) ||
+        excludes("A tcp URL", raw, "--mode handshake", s->mode == BENCH_HANDSHAKE) ||
+        excludes("A tcp URL", raw, "--deflate", s->deflate))
         return false;
     return true;
 }
@@ -180,7 +186,8 @@ static int bench_url(const bench_settings *set)
                                      .read_max = 256 * 1024,
                                      .text = set->text,
                                      .json = set->text || set->deflate,
-                                     .deflate = set->deflate};
+                                     .deflate = set->deflate,
+                                     .raw = strncmp(set->url, "tcp://", 6) == 0};
     int code = bench_target_init(&b.target, &target);
 
     if (code == 0 && !bench_plan_init(&b.plan, &plan))

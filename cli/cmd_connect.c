@@ -88,6 +88,8 @@ static const opt_spec specs[] = {
          "names up); \"\": by none."},
 {.name = "noproxy", .value = "LIST", .type = OPT_STRING, CLIENT(no_proxy),
  .help = "But not to these hosts, separated by commas."},
+{.name = "resolve", .value = "HOST:PORT:ADDR[,ADDR]...", .type = OPT_LIST, FIELD(resolve),
+ .help = "Take these addresses for HOST and PORT, and look nothing up. Repeat it for several."},
 {.name = "unix-socket", .value = "PATH", .type = OPT_STRING, FIELD(unix_socket),
  .help = "Connect to this socket; of the URL only scheme and path count."},
 {.name = "ipv4", .letter = '4', .type = OPT_FLAG, FIELD(ipv4), .help = "Use IPv4 only."},
@@ -205,6 +207,7 @@ static void settings_deinit(connect_settings *s)
     opt_list_deinit(&s->headers);
     opt_list_deinit(&s->cookies);
     opt_list_deinit(&s->subprotocols);
+    opt_list_deinit(&s->resolve);
 }
 
 static void settings_finish(connect_settings *s)

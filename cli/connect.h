@@ -47,7 +47,7 @@ typedef struct connect_settings {
     bool json, times, sizes, wirelog, verbose, quiet;
     const char *history;
 
-    opt_list headers, cookies, subprotocols;
+    opt_list headers, cookies, subprotocols, resolve;
     const char *user_agent, *unix_socket;
     bool insecure, tls13_only;
     const char *ca_file, *certificate, *key;

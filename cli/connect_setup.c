@@ -167,6 +167,7 @@ static const char *culprit(wsk_loop *loop, const connect_settings *set)
         {"user", offsetof(wsk_client_options, userinfo), set->client.userinfo},
         {"origin", offsetof(wsk_client_options, origin), set->client.origin},
         {"subprotocol", offsetof(wsk_client_options, conn.subprotocols), set->subprotocols.at},
+        {"resolve", offsetof(wsk_client_options, resolve), set->resolve.at},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -225,6 +226,7 @@ bool connect_client_new(wsk_client **ret, wsk_loop *loop, const connect_settings
     o.headers = f.at;
     o.n_headers = f.n;
     o.family = family(set);
+    o.resolve = set->resolve.at;
     o.max_redirects = set->location ? set->max_redirects : 0;
     if (!set->reconnect)
         o.retry_initial = 0;

@@ -174,6 +174,15 @@ typedef struct wsk_client_options {
     uint32_t retry_initial;  /* in ms; 0: no reconnecting */
     uint32_t retry_max;      /* [60 s] */
     uint32_t retry_attempts; /* in a row; 0: without end */
+
+    /* ---- more of the way ---- */
+    /*
+     * Addresses of names that are not looked up: "HOST:PORT:ADDRESS[,ADDRESS]...", NULL-terminated,
+     * as curl has it. HOST may be "*"; IPv6 addresses may stand in brackets. The last entry that
+     * fits counts. For the URL's host (and where redirects lead) as well as for a proxy's; not for
+     * what a proxy looks up. TLS verifies the name as ever.
+     */
+    const char *const *resolve;
 } wsk_client_options;
 
 #define WSK_CLIENT_OPTIONS_INIT WSK_INIT_(wsk_client_options)

@@ -33,6 +33,7 @@ typedef struct wsk__client_options {
     int family;
     uint32_t max_redirects;
     uint32_t retry_initial, retry_max, retry_attempts;
+    wsk__resolve_list resolve;
 } wsk__client_options;
 
 /*

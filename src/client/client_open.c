@@ -130,6 +130,7 @@ int wsk__client_begin(wsk_client *c)
     else
         o.host = c->url.host;
     o.proxy = &proxy;
+    o.resolve = &c->o.resolve;
     c->stage = WSK_STAGE_CONNECTING;
     r = wsk__connector_new(&c->connector, c->loop, c->hooks, &o, connected, c);
     wsk__proxy_deinit(c->hooks, &proxy);

@@ -117,6 +117,14 @@ static int copy_headers(wsk__client_options *ret, const wsk_hooks *hooks,
     return WSK_OK;
 }
 
+static int copy_resolve(const wsk_hooks *hooks, const char *const *texts, wsk__resolve_list *ret)
+{
+    const char *why = "";
+    int r = wsk__resolve_list_init(ret, hooks, texts, &why);
+
+    return r == WSK_ERR_INVAL ? refuse(hooks, why) : r;
+}
+
 static uint32_t or_default(uint32_t value, uint32_t otherwise)
 {
     return value != 0 ? value : otherwise;
@@ -146,6 +154,8 @@ int wsk__client_options_init(wsk__client_options *ret, const wsk_hooks *hooks,
         r = copy(hooks, o->proxy, &ret->proxy);
     if (r == WSK_OK)
         r = copy(hooks, o->no_proxy, &ret->no_proxy);
+    if (r == WSK_OK)
+        r = copy_resolve(hooks, o->resolve, &ret->resolve);
     if (r < 0)
         wsk__client_options_deinit(ret, hooks);
     return r;
@@ -162,5 +172,6 @@ void wsk__client_options_deinit(wsk__client_options *o, const wsk_hooks *hooks)
     wsk__free(hooks, o->userinfo);
     wsk__free(hooks, o->proxy);
     wsk__free(hooks, o->no_proxy);
+    wsk__resolve_list_deinit(&o->resolve, hooks);
     memset(o, 0, sizeof(*o));
 }

@@ -41,6 +41,7 @@ struct wsk__connector {
     void *ud;
     char *host, *unix_path;
     wsk__proxy proxy;
+    const wsk__resolve_list *resolve;
     uint16_t port;
     int family;
     uint32_t attempt_delay;
@@ -463,10 +464,16 @@ static void looked_up(void *ud, const wsk__addresses *list, const char *text)
 static void start_lookup(wsk__connector *c)
 {
     bool to_proxy = c->step == RESOLVING && c->proxy.kind != WSK__PROXY_NONE;
-    int r = wsk__lookup_start(&c->lookup, c->loop, to_proxy ? c->proxy.host : c->host,
-                              to_proxy ? c->proxy.port : c->port, to_proxy ? 0 : c->family,
-                              looked_up, c);
+    const char *host = to_proxy ? c->proxy.host : c->host;
+    uint16_t port = to_proxy ? c->proxy.port : c->port;
+    int family = to_proxy ? 0 : c->family;
+    wsk__addresses given;
 
+    if (c->resolve != NULL && wsk__resolve_list_find(c->resolve, host, port, family, &given)) {
+        looked_up(c, given.n > 0 ? &given : NULL, "none of its given addresses is of this family");
+        return;
+    }
+    int r = wsk__lookup_start(&c->lookup, c->loop, host, port, family, looked_up, c);
     if (r < 0)
         fail(c, WSK__CONNECT_INTERNAL, "out of memory");
 }
@@ -496,6 +503,7 @@ static int copy_options(wsk__connector *c, const wsk__connect_options *o)
         return c->unix_path != NULL ? WSK_OK : WSK_ERR_NOMEM;
     }
     c->port = o->port;
+    c->resolve = o->resolve;
     c->family = o->family;
     c->attempt_delay = o->attempt_delay;
     return o->proxy != NULL ? wsk__proxy_copy(c->hooks, o->proxy, &c->proxy) : WSK_OK;

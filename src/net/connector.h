@@ -10,6 +10,7 @@
 #include <websock/loop.h>
 
 #include "net/proxy.h"
+#include "net/resolve_list.h"
 
 typedef struct wsk__connector wsk__connector;
 
@@ -20,6 +21,8 @@ typedef struct wsk__connect_options {
     int family;              /* AF_INET or AF_INET6 only; 0: both */
     uint32_t attempt_delay;  /* until the next address is tried, in ms */
     const wsk__proxy *proxy; /* NULL or of kind NONE: none */
+    /* Names that are not looked up; borrowed as long as the connector lives; NULL: none. */
+    const wsk__resolve_list *resolve;
 } wsk__connect_options;
 
 typedef enum wsk__connect_outcome {

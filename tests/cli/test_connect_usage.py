@@ -76,6 +76,7 @@ def values_that_may_not_be_sent():
     wrong(["--proxy", "ftp://127.0.0.1", URL], "connect: --proxy: the scheme")
     wrong(["--proxy", "http://127.0.0.1/path", URL], "connect: --proxy: a proxy has no path")
     wrong(["--subprotocol", "a b", URL], "connect: --subprotocol: a subprotocol is not a token")
+    wrong(["--resolve", "a:b:127.0.0.1", URL], "connect: --resolve: the port")
     wrong(["--noproxy", "a\nb", URL], "connect: --noproxy: ")
     wrong(["--user", "a:\nb", URL], "connect: --user: ")
     wrong(["--max-head", "32M", URL], "--max-head must be at most")

@@ -84,10 +84,14 @@ static const opt_spec specs[] = {
 {.group = "The way",
  .name = "proxy", .letter = 'x', .value = "URL", .type = OPT_STRING, CLIENT(proxy),
  .preset = "from the environment",
- .help = "Connect by http://[USER:PASSWORD@]HOST:PORT, socks5:// or socks5h:// (the proxy looks "
-         "names up); \"\": by none."},
+ .help = "Connect by http://[USER:PASSWORD@]HOST:PORT, https:// (TLS to the proxy), socks5:// or "
+         "socks5h:// (the proxy looks names up); \"\": by none."},
 {.name = "noproxy", .value = "LIST", .type = OPT_STRING, CLIENT(no_proxy),
  .help = "But not to these hosts, separated by commas."},
+{.name = "proxy-cacert", .value = "FILE", .type = OPT_STRING, FIELD(proxy_ca_file),
+ .preset = "the system's", .help = "Trust these authorities (PEM) where the proxy is https."},
+{.name = "proxy-insecure", .type = OPT_FLAG, FIELD(proxy_insecure),
+ .help = "Take any certificate of the proxy."},
 {.name = "resolve", .value = "HOST:PORT:ADDR[,ADDR]...", .type = OPT_LIST, FIELD(resolve),
  .help = "Take these addresses for HOST and PORT, and look nothing up. Repeat it for several."},
 {.name = "unix-socket", .value = "PATH", .type = OPT_STRING, FIELD(unix_socket),

@@ -51,6 +51,8 @@ typedef struct connect_settings {
     const char *user_agent, *unix_socket;
     bool insecure, tls13_only;
     const char *ca_file, *certificate, *key;
+    bool proxy_insecure;
+    const char *proxy_ca_file;
     bool ipv4, ipv6;
     bool location, reconnect;
     uint32_t max_redirects;

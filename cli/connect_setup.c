@@ -130,24 +130,35 @@ nomem:
 
 /* --------------------------------------------------------------------------------- tls -- */
 
-/* False after a message. *ret stays NULL if the library's defaults do. */
-static bool tls_new(wsk_tls **ret, const connect_settings *set)
+/* False after a message. */
+static bool tls_make(wsk_tls **ret, const wsk_tls_options *options)
 {
-    wsk_tls_options options = WSK_TLS_OPTIONS_INIT;
     const char *why = NULL;
+    int r = wsk_tls_new(ret, options, &why);
 
-    if (!set->insecure && !set->tls13_only && set->ca_file == NULL && set->certificate == NULL)
-        return true;
-    options.role = WSK_ROLE_CLIENT;
-    options.ca_file = set->ca_file;
-    options.certificate_file = set->certificate;
-    options.key_file = set->key;
-    options.insecure = set->insecure;
-    options.tls13_only = set->tls13_only;
-    int r = wsk_tls_new(ret, &options, &why);
     if (r < 0)
         cli_error("connect", "%s", why != NULL ? why : wsk_strerror(r));
     return r == WSK_OK;
+}
+
+/* False after a message. What the library's defaults do for stays NULL. */
+static bool tls_new(wsk_client_options *ret, const connect_settings *set)
+{
+    wsk_tls_options server = WSK_TLS_OPTIONS_INIT, proxy = WSK_TLS_OPTIONS_INIT;
+
+    server.role = proxy.role = WSK_ROLE_CLIENT;
+    server.ca_file = set->ca_file;
+    server.certificate_file = set->certificate;
+    server.key_file = set->key;
+    server.insecure = set->insecure;
+    server.tls13_only = set->tls13_only;
+    proxy.ca_file = set->proxy_ca_file;
+    proxy.insecure = set->proxy_insecure;
+    return ((!set->insecure && !set->tls13_only && set->ca_file == NULL &&
+             set->certificate == NULL) ||
+            tls_make(&ret->tls, &server)) &&
+           ((!set->proxy_insecure && set->proxy_ca_file == NULL) ||
+            tls_make(&ret->proxy_tls, &proxy));
 }
 
 /* ------------------------------------------------------------------------------- client -- */
@@ -230,7 +241,7 @@ bool connect_client_new(wsk_client **ret, wsk_loop *loop, const connect_settings
     o.max_redirects = set->location ? set->max_redirects : 0;
     if (!set->reconnect)
         o.retry_initial = 0;
-    if (!tls_new(&o.tls, set))
+    if (!tls_new(&o, set))
         goto out;
     /* What is wrong shows with a client that is thrown away; it has the log. */
     hooks.ud = &why;
@@ -248,8 +259,9 @@ bool connect_client_new(wsk_client **ret, wsk_loop *loop, const connect_settings
     made = r == WSK_OK;
     if (!made)
         complain_of(r, loop, set, why.text);
-    wsk_tls_unref(o.tls);
 out:
+    wsk_tls_unref(o.tls);
+    wsk_tls_unref(o.proxy_tls);
     fields_deinit(&f);
     return made;
 }

@@ -138,10 +138,11 @@ typedef struct wsk_client_options {
     /* ---- the way ---- */
     /*
      * http://[user:password@]host[:port] (port 1080 if none is given, as curl has it), also without
-     * the scheme, or socks5://... (names are looked up here), socks5h://... (the proxy looks them
-     * up). "": none. NULL: the environment's, as curl does it: ws_proxy or wss_proxy, then
-     * http_proxy for ws (lower case only) or https_proxy, HTTPS_PROXY for wss, then all_proxy,
-     * ALL_PROXY; each unless no_proxy, NO_PROXY names the host. Never for Unix sockets.
+     * the scheme, https://... (the same with TLS to the proxy, port 443; see proxy_tls), or
+     * socks5://... (names are looked up here), socks5h://... (the proxy looks them up). "": none.
+     * NULL: the environment's, as curl does it: ws_proxy or wss_proxy, then http_proxy for ws
+     * (lower case only) or https_proxy, HTTPS_PROXY for wss, then all_proxy, ALL_PROXY; each unless
+     * no_proxy, NO_PROXY names the host. Never for Unix sockets.
      */
     const char *proxy;
     const char
@@ -183,6 +184,10 @@ typedef struct wsk_client_options {
      * what a proxy looks up. TLS verifies the name as ever.
      */
     const char *const *resolve;
+    /* Certificates and policy for a proxy with https (a reference is taken); made for
+     * WSK_ROLE_CLIENT. NULL: the system's CAs. What passes through it with wss is encrypted twice,
+     * and the server is verified as ever. */
+    wsk_tls *proxy_tls;
 } wsk_client_options;
 
 #define WSK_CLIENT_OPTIONS_INIT WSK_INIT_(wsk_client_options)
@@ -190,8 +195,8 @@ typedef struct wsk_client_options {
 /*
  * options may be NULL; all in them is copied, the hooks of options->conn are borrowed. handlers are
  * copied. WSK_ERR_INVAL if something in the options has CR, LF, NUL or another character that may
- * not stand where it goes, if a proxy is no URL of the above kind, or tls is a server's; the log
- * hook gets a line that says which.
+ * not stand where it goes, if a proxy is no URL of the above kind, or a wsk_tls is a server's; the
+ * log hook gets a line that says which.
  */
 WSK_API int wsk_client_new(wsk_client **ret, wsk_loop *loop, const wsk_client_options *options,
                            const wsk_client_handlers *handlers, void *ud) WSK_WARN_UNUSED;

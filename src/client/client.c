@@ -32,6 +32,7 @@ static void destroy(wsk_client *c)
     wsk__conn_env_deinit(&c->env);
     wsk_config_unref(c->cfg);
     wsk_tls_unref(c->tls);
+    wsk_tls_unref(c->proxy_tls);
     wsk__free(hooks, c);
 }
 
@@ -71,7 +72,8 @@ int wsk_client_new(wsk_client **ret, wsk_loop *loop, const wsk_client_options *o
     if (handlers != NULL)
         memcpy(&c->h, handlers, handlers->size < sizeof(c->h) ? handlers->size : sizeof(c->h));
     r = wsk__client_options_init(&c->o, c->hooks, &o);
-    if (r == WSK_OK && o.tls != NULL && o.tls->role != WSK_ROLE_CLIENT)
+    if (r == WSK_OK && ((o.tls != NULL && o.tls->role != WSK_ROLE_CLIENT) ||
+                        (o.proxy_tls != NULL && o.proxy_tls->role != WSK_ROLE_CLIENT)))
         r = WSK_ERR_INVAL;
     if (r == WSK_OK)
         r = wsk_config_new(&c->cfg, &o.conn);
@@ -84,6 +86,7 @@ int wsk_client_new(wsk_client **ret, wsk_loop *loop, const wsk_client_options *o
         return r;
     }
     c->tls = o.tls != NULL ? wsk_tls_ref(o.tls) : NULL;
+    c->proxy_tls = o.proxy_tls != NULL ? wsk_tls_ref(o.proxy_tls) : NULL;
     *ret = c;
     return WSK_OK;
 }
@@ -434,16 +437,22 @@ size_t wsk_client_address(const wsk_client *c, char *buf, size_t n)
     return 0;
 }
 
+/* That with the server: with a ws URL there may still be one with a proxy. */
+static const wsk__tls_session *session_of(const wsk_client *c)
+{
+    return c->link != NULL && c->url.tls ? wsk__stream_session(&c->link->stream) : NULL;
+}
+
 const char *wsk_client_tls_version(const wsk_client *c)
 {
-    wsk__tls_session *t = c->link != NULL ? wsk__stream_session(&c->link->stream) : NULL;
+    const wsk__tls_session *t = session_of(c);
 
     return t != NULL ? wsk__tls_session_version(t) : "";
 }
 
 const char *wsk_client_tls_cipher(const wsk_client *c)
 {
-    wsk__tls_session *t = c->link != NULL ? wsk__stream_session(&c->link->stream) : NULL;
+    const wsk__tls_session *t = session_of(c);
 
     return t != NULL ? wsk__tls_session_cipher(t) : "";
 }

@@ -77,10 +77,11 @@ struct wsk_client {
     wsk_client_handlers h;
     void *ud;
     wsk__client_options o;
-    wsk_tls *tls;   /* NULL: made when there is a need */
-    wsk__url first; /* as the program gave it */
-    wsk__url url;   /* after redirects */
-    char *url_text; /* of url; NULL: none yet */
+    wsk_tls *tls;       /* NULL: made when there is a need */
+    wsk_tls *proxy_tls; /* likewise */
+    wsk__url first;     /* as the program gave it */
+    wsk__url url;       /* after redirects */
+    char *url_text;     /* of url; NULL: none yet */
     wsk_timer *timer;
     wsk__client_timer timer_for;
     wsk_stage stage;

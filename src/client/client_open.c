@@ -40,34 +40,48 @@ static wsk_fail kind_of(wsk__connect_outcome outcome)
     }
 }
 
-/* A name as certificates have it: a zone (RFC 4007) is of this machine only. */
-static int make_session(wsk_client *c, wsk__tls_session **ret)
+/* *tls as the program gave it, or with the defaults. */
+static int have_tls(wsk_client *c, wsk_tls **tls)
 {
-    char host[sizeof(c->url.host)];
+    wsk_tls_options o = WSK_TLS_OPTIONS_INIT;
     const char *why = NULL;
     int r = WSK_OK;
 
-    if (c->tls == NULL) {
-        wsk_tls_options o = WSK_TLS_OPTIONS_INIT;
-        o.role = WSK_ROLE_CLIENT;
-        o.hooks = c->hooks;
-        r = wsk_tls_new(&c->tls, &o, &why);
-    }
+    o.role = WSK_ROLE_CLIENT;
+    o.hooks = c->hooks;
+    if (*tls == NULL)
+        r = wsk_tls_new(tls, &o, &why);
+    if (r < 0)
+        wsk__client_say(c, "TLS: %s", why != NULL ? why : wsk_strerror(r));
+    return r;
+}
+
+/* A name as certificates have it: a zone (RFC 4007) is of this machine only. outer: NULL, or what
+ * it is to be within, which is taken in any case. */
+static int make_session(wsk_client *c, wsk__tls_session *outer, wsk__tls_session **ret)
+{
+    char host[sizeof(c->url.host)];
+    int r = have_tls(c, &c->tls);
+
     if (r == WSK_OK) {
         size_t n = strcspn(c->url.host, "%");
         memcpy(host, c->url.host, n);
         host[n] = 0;
         r = wsk__tls_session_new(ret, c->tls, host, c->url.port);
+        if (r < 0)
+            wsk__client_say(c, "TLS: %s", wsk_strerror(r));
     }
     if (r < 0)
-        wsk__client_say(c, "TLS: %s", why != NULL ? why : wsk_strerror(r));
+        wsk__tls_session_free(outer);
+    else if (outer != NULL)
+        wsk__tls_session_nest(*ret, outer);
     return r;
 }
 
 static void connected(void *ud, const wsk__connect_result *result)
 {
     wsk_client *c = ud;
-    wsk__tls_session *session = NULL;
+    wsk__tls_session *session = result->session;
     int r = WSK_OK;
 
     wsk__client_enter(c);
@@ -84,7 +98,7 @@ static void connected(void *ud, const wsk__connect_result *result)
     c->connector = NULL;
     c->stage = WSK_STAGE_HANDSHAKE;
     if (c->url.tls)
-        r = make_session(c, &session);
+        r = make_session(c, result->session, &session);
     if (r < 0) {
         close(result->fd);
     } else {
@@ -96,7 +110,7 @@ static void connected(void *ud, const wsk__connect_result *result)
         wsk__client_abandon(c);
         wsk__client_failed(c, r == WSK_ERR_TLS || r == WSK_ERR_INVAL ? WSK_FAIL_TLS
                                                                      : WSK_FAIL_INTERNAL);
-    } else if (!c->url.tls) {
+    } else if (session == NULL) {
         wsk__link *l = c->link;
         wsk__client_request(l);
         wsk__link_update(l);
@@ -132,12 +146,17 @@ int wsk__client_begin(wsk_client *c)
     o.proxy = &proxy;
     o.resolve = &c->o.resolve;
     c->stage = WSK_STAGE_CONNECTING;
-    r = wsk__connector_new(&c->connector, c->loop, c->hooks, &o, connected, c);
+    if (proxy.kind == WSK__PROXY_HTTPS)
+        r = have_tls(c, &c->proxy_tls);
+    o.proxy_tls = c->proxy_tls;
+    if (r == WSK_OK) {
+        r = wsk__connector_new(&c->connector, c->loop, c->hooks, &o, connected, c);
+        if (r < 0)
+            wsk__client_say(c, "%s", wsk_strerror(r));
+    }
     wsk__proxy_deinit(c->hooks, &proxy);
     if (r == WSK_OK)
         wsk__client_timer_set(c, WSK__TIMER_CONNECT, c->o.connect_timeout);
-    else
-        wsk__client_say(c, "%s", wsk_strerror(r));
     return r;
 }
 

@@ -10,8 +10,9 @@
 #include "util/mem.h"
 #include "util/strs.h"
 
-/* As curl has it, for all kinds. */
-#define DEFAULT_PORT 1080
+/* As curl has it. */
+#define DEFAULT_PORT       1080
+#define DEFAULT_PORT_HTTPS 443
 
 /* --------------------------------------------------------------------------------- parsing -- */
 
@@ -46,7 +47,9 @@ static int parse_rest(const wsk_hooks *hooks, const char *rest, wsk__proxy *p, c
         r = WSK_ERR_INVAL;
     }
     if (r == WSK_OK) {
-        p->port = url.has_port ? url.port : DEFAULT_PORT;
+        p->port = url.has_port                  ? url.port
+                  : p->kind == WSK__PROXY_HTTPS ? DEFAULT_PORT_HTTPS
+                                                : DEFAULT_PORT;
         p->host = wsk__strndup(hooks, url.host, strlen(url.host));
         if (p->host == NULL)
             r = WSK_ERR_NOMEM;
@@ -64,6 +67,7 @@ int wsk__proxy_parse(const wsk_hooks *hooks, const char *text, wsk__proxy *ret, 
         wsk__proxy_kind kind;
     } schemes[] = {
         {"http", WSK__PROXY_HTTP},
+        {"https", WSK__PROXY_HTTPS},
         {"socks5", WSK__PROXY_SOCKS5},
         {"socks5h", WSK__PROXY_SOCKS5H},
     };
@@ -78,7 +82,7 @@ int wsk__proxy_parse(const wsk_hooks *hooks, const char *text, wsk__proxy *ret, 
                 p.kind = schemes[i].kind;
         }
         if (p.kind == WSK__PROXY_NONE) {
-            *why = "the scheme of the proxy is none of http, socks5, socks5h";
+            *why = "the scheme of the proxy is none of http, https, socks5, socks5h";
             return WSK_ERR_INVAL;
         }
         text = colon + 3;

@@ -7,7 +7,8 @@
 #include "http/url.h"
 #include "net/proxy.h"
 
-/* "[http|socks5|socks5h://][user[:password]@]host[:port]". WSK_ERR_INVAL, and *why (static). */
+/* "[http|https|socks5|socks5h://][user[:password]@]host[:port]". WSK_ERR_INVAL, and *why (static).
+ */
 int wsk__proxy_parse(const wsk_hooks *hooks, const char *text, wsk__proxy *ret, const char **why);
 
 /* True if a list as that of no_proxy names the host. */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "net/loop_priv.h"
+#include "net/proxy_pipe.h"
 
 /* A Unix socket whose queue is full says so at once, and nothing tells when it has room. */
 #define UNIX_RETRY_MS 10
@@ -57,6 +58,8 @@ struct wsk__connector {
     int fd; /* connected, TALKING */
     wsk__watch watch;
     wsk__proxy_talk talk;
+    wsk_tls *proxy_tls; /* may be NULL */
+    wsk__proxy_pipe pipe;
     racer racers[WSK__ADDRESSES_MAX];
 };
 
@@ -83,6 +86,7 @@ static void stop_talking(wsk__connector *c)
 {
     wsk__watch_end(&c->watch);
     wsk__proxy_talk_deinit(&c->talk);
+    wsk__proxy_pipe_deinit(&c->pipe);
     if (c->fd >= 0)
         close(c->fd);
     c->fd = -1;
@@ -106,7 +110,7 @@ static void fail(wsk__connector *c, wsk__connect_outcome outcome, const char *te
 static void fail_proxy(wsk__connector *c)
 {
     wsk__connect_result result = {.outcome = WSK__CONNECT_PROXY, .fd = -1};
-    char text[sizeof(c->talk.words)];
+    char text[512];
 
     snprintf(text, sizeof(text), "%s", c->talk.text);
     result.text = text;
@@ -144,9 +148,11 @@ static void fail_connect(wsk__connector *c)
     finish(c, &result);
 }
 
-static void connected(wsk__connector *c, int fd)
+/* session: NULL, or what passes is within it. */
+static void connected(wsk__connector *c, int fd, wsk__tls_session *session)
 {
-    wsk__connect_result result = {.outcome = WSK__CONNECT_OK, .fd = fd, .text = ""};
+    wsk__connect_result result = {
+        .outcome = WSK__CONNECT_OK, .fd = fd, .session = session, .text = ""};
 
     finish(c, &result);
 }
@@ -207,25 +213,35 @@ static wsk__talk_result receive_some(wsk__connector *c)
     }
 }
 
-static void talk(wsk__watch *w)
+static wsk__talk_result talk_plainly(wsk__connector *c)
 {
-    wsk__connector *c = WSK__CONTAINER(w, wsk__connector, watch);
-    wsk__talk_result r = WSK__TALK_MORE;
     bool ok = send_some(c);
-    size_t left;
-
     /* An answer may come before all was sent, and say why the proxy takes no more. */
-    r = receive_some(c);
+    wsk__talk_result r = receive_some(c);
+
     if (r == WSK__TALK_MORE && !ok)
         r = broken(c);
     if (r == WSK__TALK_MORE && !send_some(c))
         r = broken(c);
+    return r;
+}
+
+static void talk(wsk__watch *w)
+{
+    wsk__connector *c = WSK__CONTAINER(w, wsk__connector, watch);
+    bool secret = c->pipe.session != NULL;
+    wsk__talk_result r = secret ? wsk__proxy_pipe_run(&c->pipe, c->loop->sys, c->fd, &c->talk)
+                                : talk_plainly(c);
+    size_t left;
+
     if (r == WSK__TALK_DONE) {
+        wsk__tls_session *session = c->pipe.session;
         int fd = c->fd;
 
         c->fd = -1;
+        c->pipe.session = NULL;
         stop_talking(c);
-        connected(c, fd);
+        connected(c, fd, session);
         return;
     }
     if (r == WSK__TALK_FAILED && c->talk.elsewhere && c->target_next < c->target.n) {
@@ -238,7 +254,7 @@ static void talk(wsk__watch *w)
         return;
     }
     (void)wsk__proxy_talk_output(&c->talk, &left);
-    if (wsk__watch_set(&c->watch, left > 0) < 0) {
+    if (wsk__watch_set(&c->watch, secret ? wsk__proxy_pipe_is_full(&c->pipe) : left > 0) < 0) {
         stop_talking(c);
         fail(c, WSK__CONNECT_INTERNAL, "the loop cannot watch the socket");
     }
@@ -262,6 +278,14 @@ static void start_talking(wsk__connector *c, int fd)
     }
     c->fd = fd;
     wsk__watch_init(&c->watch, c->loop, fd, talk);
+    if (c->proxy.kind == WSK__PROXY_HTTPS) {
+        r = wsk__proxy_pipe_init(&c->pipe, c->proxy_tls, &c->proxy);
+        if (r < 0) {
+            stop_talking(c);
+            fail(c, WSK__CONNECT_INTERNAL, wsk_strerror(r));
+            return;
+        }
+    }
     talk(&c->watch);
 }
 
@@ -277,7 +301,7 @@ static void won(wsk__connector *c, int fd)
     if (c->proxy.kind != WSK__PROXY_NONE)
         start_talking(c, fd);
     else
-        connected(c, fd);
+        connected(c, fd, NULL);
 }
 
 static socklen_t address_len(const wsk__address *a)
@@ -504,6 +528,7 @@ static int copy_options(wsk__connector *c, const wsk__connect_options *o)
     }
     c->port = o->port;
     c->resolve = o->resolve;
+    c->proxy_tls = o->proxy_tls != NULL ? wsk_tls_ref(o->proxy_tls) : NULL;
     c->family = o->family;
     c->attempt_delay = o->attempt_delay;
     return o->proxy != NULL ? wsk__proxy_copy(c->hooks, o->proxy, &c->proxy) : WSK_OK;
@@ -544,6 +569,7 @@ void wsk__connector_free(wsk__connector *c)
     stop_talking(c);
     wsk_timer_free(c->timer);
     wsk__proxy_deinit(c->hooks, &c->proxy);
+    wsk_tls_unref(c->proxy_tls);
     wsk__free(c->hooks, c->host);
     wsk__free(c->hooks, c->unix_path);
     wsk__free(c->hooks, c);

@@ -11,6 +11,7 @@
 
 #include "net/proxy.h"
 #include "net/resolve_list.h"
+#include "net/tls_session.h"
 
 typedef struct wsk__connector wsk__connector;
 
@@ -23,6 +24,7 @@ typedef struct wsk__connect_options {
     const wsk__proxy *proxy; /* NULL or of kind NONE: none */
     /* Names that are not looked up; borrowed as long as the connector lives; NULL: none. */
     const wsk__resolve_list *resolve;
+    wsk_tls *proxy_tls; /* a client's, for a proxy of kind HTTPS; a reference is taken */
 } wsk__connect_options;
 
 typedef enum wsk__connect_outcome {
@@ -35,7 +37,10 @@ typedef enum wsk__connect_outcome {
 
 typedef struct wsk__connect_result {
     wsk__connect_outcome outcome;
-    int fd;           /* OK: connected, non-blocking, the callee's */
+    int fd; /* OK: connected, non-blocking, the callee's */
+    /* OK, by a proxy of kind HTTPS: what passes is within this, whose handshake is done. The
+     * callee's. Else NULL. */
+    wsk__tls_session *session;
     int err;          /* errno of the last address */
     unsigned status;  /* what the proxy answered */
     const char *text; /* of a failure, in words; valid during the call */

@@ -14,6 +14,7 @@
 typedef enum wsk__proxy_kind {
     WSK__PROXY_NONE = 0,
     WSK__PROXY_HTTP,
+    WSK__PROXY_HTTPS,   /* HTTP, with TLS to the proxy */
     WSK__PROXY_SOCKS5,  /* names are looked up here */
     WSK__PROXY_SOCKS5H, /* ... by the proxy */
 } wsk__proxy_kind;

@@ -39,6 +39,11 @@ void wsk__proxy_deinit(const wsk_hooks *hooks, wsk__proxy *p)
     memset(p, 0, sizeof(*p));
 }
 
+static bool is_http(const wsk__proxy *p)
+{
+    return p->kind == WSK__PROXY_HTTP || p->kind == WSK__PROXY_HTTPS;
+}
+
 int wsk__proxy_talk_init(wsk__proxy_talk *t, const wsk_hooks *hooks, const wsk__proxy *proxy,
                          const char *host, uint16_t port, const wsk__address *address)
 {
@@ -48,8 +53,8 @@ int wsk__proxy_talk_init(wsk__proxy_talk *t, const wsk_hooks *hooks, const wsk__
     t->hooks = hooks;
     t->proxy = proxy;
     t->text = "";
-    r = proxy->kind == WSK__PROXY_HTTP ? wsk__proxy_http_begin(t, host, port)
-                                       : wsk__proxy_socks_begin(t, host, port, address);
+    r = is_http(proxy) ? wsk__proxy_http_begin(t, host, port)
+                       : wsk__proxy_socks_begin(t, host, port, address);
     if (r < 0)
         wsk__proxy_talk_deinit(t);
     return r;
@@ -77,6 +82,6 @@ void wsk__proxy_talk_sent(wsk__proxy_talk *t, size_t n)
 wsk__talk_result wsk__proxy_talk_feed(wsk__proxy_talk *t, const uint8_t *data, size_t n,
                                       size_t *ret_used)
 {
-    return t->proxy->kind == WSK__PROXY_HTTP ? wsk__proxy_http_feed(t, data, n, ret_used)
-                                             : wsk__proxy_socks_feed(t, data, n, ret_used);
+    return is_http(t->proxy) ? wsk__proxy_http_feed(t, data, n, ret_used)
+                             : wsk__proxy_socks_feed(t, data, n, ret_used);
 }

@@ -29,10 +29,12 @@ struct wsk__tls_session {
     const uint8_t *in; /* lent during a call */
     size_t in_len;
     wsk__tls_out *out; /* lent during a call */
-    const char *why;   /* NULL: not failed */
-    uint64_t sent;     /* under the current key, see wsk_tls.rekey_after */
+    const wsk_hooks *out_hooks;
+    wsk__tls_session *outer; /* NULL: cipher text is what passes on the wire */
+    const char *why;         /* NULL: not failed */
+    uint64_t sent;           /* under the current key, see wsk_tls.rekey_after */
     uint16_t idle_records;
-    bool why_owned, ready, eof, closing, no_memory;
+    bool why_owned, ready, eof, outer_eof, closing, no_memory;
 };
 
 /* ------------------------------------------------------------------------------------- out -- */
@@ -82,6 +84,30 @@ static bool out_reserve(wsk__tls_out *out, const wsk_hooks *hooks, size_t n)
 
 /* ------------------------------------------------------------------------------------- BIO -- */
 
+/* What the outer session makes of the input is our cipher text. What it has left over stays in it.
+ */
+static int read_outer(wsk__tls_session *t, BIO *bio, char *buf, size_t n, size_t *ret_n)
+{
+    size_t used = 0, got = 0;
+    wsk__tls_result r = wsk__tls_session_read(t->outer, t->in, t->in_len, &used, (uint8_t *)buf, n,
+                                              &got, t->out);
+
+    if (used > 0) {
+        t->in += used;
+        t->in_len -= used;
+    }
+    /* An end or a failure is told again next time. */
+    if (got > 0) {
+        *ret_n = got;
+        return 1;
+    }
+    if (r == WSK__TLS_FAILED)
+        return 0;
+    t->outer_eof = r == WSK__TLS_EOF;
+    BIO_set_retry_read(bio);
+    return 0;
+}
+
 static int bio_read(BIO *bio, char *buf, size_t n, size_t *ret_n)
 {
     wsk__tls_session *t = BIO_get_data(bio);
@@ -90,6 +116,8 @@ static int bio_read(BIO *bio, char *buf, size_t n, size_t *ret_n)
     /* Without the retry flag OpenSSL gives up. */
     if (t->idle_records > MAX_IDLE_RECORDS)
         return 0;
+    if (t->outer != NULL)
+        return read_outer(t, bio, buf, n, ret_n);
     if (t->in_len == 0) {
         BIO_set_retry_read(bio);
         return 0;
@@ -103,12 +131,20 @@ static int bio_read(BIO *bio, char *buf, size_t n, size_t *ret_n)
     return 1;
 }
 
+static wsk__tls_result encrypt(wsk__tls_session *t, const void *plain, size_t n, wsk__tls_out *out);
+
 static int bio_write(BIO *bio, const char *data, size_t n, size_t *ret_n)
 {
     wsk__tls_session *t = BIO_get_data(bio);
 
     BIO_clear_retry_flags(bio);
-    if (t->out == NULL || !out_reserve(t->out, t->tls->hooks, n)) {
+    if (t->outer != NULL && t->out != NULL) {
+        if (encrypt(t->outer, data, n, t->out) != WSK__TLS_OK)
+            return 0;
+        *ret_n = n;
+        return 1;
+    }
+    if (t->out == NULL || !out_reserve(t->out, t->out_hooks, n)) {
         t->no_memory = true;
         return 0;
     }
@@ -218,6 +254,8 @@ static wsk__tls_result fail(wsk__tls_session *t)
 
     if (t->no_memory) {
         set_why(t, "out of memory");
+    } else if (t->outer != NULL && t->outer->why != NULL) {
+        format_why(t, "TLS with the proxy: %s", t->outer->why);
     } else if (t->idle_records > MAX_IDLE_RECORDS) {
         set_why(t, "too many TLS messages without data");
     } else if (common != NULL) {
@@ -336,6 +374,7 @@ int wsk__tls_session_new(wsk__tls_session **ret, wsk_tls *tls, const char *host,
         return WSK_ERR_NOMEM;
     ERR_clear_error();
     t->tls = wsk_tls_ref(tls);
+    t->out_hooks = tls->hooks;
     t->port = port;
     t->set = wsk__tls_set_get(tls);
     t->ssl = SSL_new(t->set->ctx);
@@ -370,6 +409,7 @@ void wsk__tls_session_free(wsk__tls_session *t)
         SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
         SSL_free(t->ssl);
     }
+    wsk__tls_session_free(t->outer);
     wsk__tls_set_unref(t->set);
     const wsk_hooks *hooks = t->tls->hooks;
     wsk__free(hooks, t->host);
@@ -377,6 +417,13 @@ void wsk__tls_session_free(wsk__tls_session *t)
         wsk__free(hooks, (char *)(uintptr_t)t->why);
     wsk_tls_unref(t->tls);
     wsk__free(hooks, t);
+}
+
+void wsk__tls_session_nest(wsk__tls_session *t, wsk__tls_session *outer)
+{
+    t->outer = outer;
+    /* The owner of t's output knows t alone. */
+    outer->out_hooks = t->out_hooks;
 }
 
 static wsk__tls_result shake(wsk__tls_session *t)
@@ -398,10 +445,22 @@ static wsk__tls_result take_plain(wsk__tls_session *t, uint8_t *plain, size_t ca
             return judge(t, result);
         t->idle_records = 0;
         *got += n;
-        if (t->in_len == 0 && !SSL_has_pending(t->ssl))
+        if (t->in_len == 0 && !SSL_has_pending(t->ssl) &&
+            (t->outer == NULL || !SSL_has_pending(t->outer->ssl)))
             break;
     }
     return WSK__TLS_OK;
+}
+
+/* The proxy has ended its TLS: for us the end of the transport. */
+static wsk__tls_result end_outer(wsk__tls_session *t)
+{
+    if (!t->ready) {
+        set_why(t, "closed by the proxy during the TLS handshake");
+        return WSK__TLS_FAILED;
+    }
+    t->eof = true;
+    return WSK__TLS_EOF;
 }
 
 /* With SSL_MODE_RELEASE_BUFFERS OpenSSL lets its 16 KiB go behind data, but not behind the tickets
@@ -436,6 +495,8 @@ wsk__tls_result wsk__tls_session_read(wsk__tls_session *t, const uint8_t *in, si
         result = shake(t);
     if (result == WSK__TLS_OK && t->ready)
         result = take_plain(t, plain, cap, &got);
+    if (result == WSK__TLS_OK && t->outer_eof)
+        result = end_outer(t);
     if (result == WSK__TLS_OK && t->ready && got < cap)
         release(t);
     *ret_n = got;
@@ -447,8 +508,9 @@ wsk__tls_result wsk__tls_session_read(wsk__tls_session *t, const uint8_t *in, si
     return result;
 }
 
-wsk__tls_result wsk__tls_session_write(wsk__tls_session *t, const void *plain, size_t n,
-                                       wsk__tls_out *out)
+/* Leaves OpenSSL's queue of errors alone: a session within this one may be about to send the alert
+ * that one of them is the reason for. */
+static wsk__tls_result encrypt(wsk__tls_session *t, const void *plain, size_t n, wsk__tls_out *out)
 {
     size_t done = 0, records = n / RECORD_TEXT + 1;
     int result = 0;
@@ -457,7 +519,6 @@ wsk__tls_result wsk__tls_session_write(wsk__tls_session *t, const void *plain, s
         return WSK__TLS_FAILED;
     if (n == 0)
         return WSK__TLS_OK;
-    ERR_clear_error();
     t->out = out;
     /* RFC 8446 5.5: a key may not encrypt for ever. */
     t->sent += n + records * 1024;
@@ -465,12 +526,19 @@ wsk__tls_result wsk__tls_session_write(wsk__tls_session *t, const void *plain, s
         (void)SSL_key_update(t->ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
         t->sent = 0;
     }
-    if (!out_reserve(out, t->tls->hooks, n + records * RECORD_EXTRA))
+    if (!out_reserve(out, t->out_hooks, n + records * RECORD_EXTRA))
         t->no_memory = true;
     else
         result = SSL_write_ex(t->ssl, plain, n, &done);
     t->out = NULL;
     return result == 1 ? WSK__TLS_OK : fail(t);
+}
+
+wsk__tls_result wsk__tls_session_write(wsk__tls_session *t, const void *plain, size_t n,
+                                       wsk__tls_out *out)
+{
+    ERR_clear_error();
+    return encrypt(t, plain, n, out);
 }
 
 void wsk__tls_session_shutdown(wsk__tls_session *t, wsk__tls_out *out)
@@ -483,6 +551,8 @@ void wsk__tls_session_shutdown(wsk__tls_session *t, wsk__tls_out *out)
     if (SSL_shutdown(t->ssl) < 0)
         (void)fail(t);
     t->out = NULL;
+    if (t->outer != NULL)
+        wsk__tls_session_shutdown(t->outer, out);
 }
 
 bool wsk__tls_session_is_ready(const wsk__tls_session *t)

@@ -18,6 +18,13 @@ typedef struct wsk__tls_session wsk__tls_session;
 int wsk__tls_session_new(wsk__tls_session **ret, wsk_tls *tls, const char *host, uint16_t port);
 void wsk__tls_session_free(wsk__tls_session *t); /* NULL is fine */
 
+/*
+ * TLS within TLS, by way of a proxy that is spoken to with TLS: what t reads and writes passes
+ * through `outer`, whose handshake is done and which has no plain text left. Before t is used for
+ * the first time. outer is t's then.
+ */
+void wsk__tls_session_nest(wsk__tls_session *t, wsk__tls_session *outer);
+
 /* Where cipher text goes: appended; grows as needed (hooks of the wsk_tls). What stands to be
  * sent is ptr[off..len). The owner empties it (off moves forward) and may set ptr, cap to lend
  * room (owned false: never freed nor grown in place, but moved to owned memory when it is too

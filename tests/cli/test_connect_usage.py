@@ -85,6 +85,7 @@ def values_that_may_not_be_sent():
 @test
 def files_that_cannot_be_read():
     wrong(["--cacert", "/nonexistent/ca.pem", "wss://127.0.0.1:1/"], "/nonexistent/ca.pem")
+    wrong(["--proxy-cacert", "/nonexistent/ca.pem", URL], "/nonexistent/ca.pem")
     wrong(["--cert", "/nonexistent/me.pem", "wss://127.0.0.1:1/"], "/nonexistent/me.pem")
 
 

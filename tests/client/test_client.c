@@ -731,7 +731,7 @@ static void test_options(void **state)
     o.attempt_delay = 9; /* RFC 8305 5: never below 10 ms */
     assert_int_equal(wsk_client_new(&c, w.loop, &o, NULL, NULL), WSK_ERR_INVAL);
     o.attempt_delay = 0;
-    o.proxy = "https://x";
+    o.proxy = "ftp://x";
     assert_int_equal(wsk_client_new(&c, w.loop, &o, NULL, NULL), WSK_ERR_INVAL);
     o.proxy = NULL;
     o.tls = server_tls("good", NULL);

@@ -657,7 +657,7 @@ static void test_environment(void **state)
     heard_begin(&h, &w, NULL);
     assert_int_equal(wsk_client_connect(h.c, "ws://other.invalid/"), WSK_ERR_INVAL);
     assert_string_equal(wsk_client_text(h.c), "the proxy of the environment: the scheme of the "
-                                              "proxy is none of http, socks5, socks5h");
+                                              "proxy is none of http, https, socks5, socks5h");
     assert_int_equal(wsk_client_stage(h.c), WSK_STAGE_IDLE);
     heard_free(&h);
     unsetenv("ws_proxy");

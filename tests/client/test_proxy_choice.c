@@ -34,6 +34,8 @@ static void test_parse(void **state)
     (void)state;
     expect_proxy("proxy.example", WSK__PROXY_HTTP, "proxy.example", 1080, NULL, NULL);
     expect_proxy("proxy.example:3128", WSK__PROXY_HTTP, "proxy.example", 3128, NULL, NULL);
+    expect_proxy("https://proxy", WSK__PROXY_HTTPS, "proxy", 443, NULL, NULL);
+    expect_proxy("HTTPS://u:p@proxy:8080", WSK__PROXY_HTTPS, "proxy", 8080, "u", "p");
     expect_proxy("http://proxy:80/", WSK__PROXY_HTTP, "proxy", 80, NULL, NULL);
     expect_proxy("HTTP://u:p@proxy:1", WSK__PROXY_HTTP, "proxy", 1, "u", "p");
     expect_proxy("http://u@proxy", WSK__PROXY_HTTP, "proxy", 1080, "u", "");
@@ -48,9 +50,9 @@ static void test_parse_wrong(void **state)
     static const struct {
         const char *text, *why;
     } wrong[] = {
-        {"https://proxy", "the scheme of the proxy is none of http, socks5, socks5h"},
-        {"socks4://proxy", "the scheme of the proxy is none of http, socks5, socks5h"},
-        {"://proxy", "the scheme of the proxy is none of http, socks5, socks5h"},
+        {"ftp://proxy", "the scheme of the proxy is none of http, https, socks5, socks5h"},
+        {"socks4://proxy", "the scheme of the proxy is none of http, https, socks5, socks5h"},
+        {"://proxy", "the scheme of the proxy is none of http, https, socks5, socks5h"},
         {"http://proxy/path", "a proxy has no path"},
         {"http://proxy/?q", "a proxy has no path"},
         {"http://", "the URL has no host"},

@@ -60,12 +60,12 @@ static void test_entries(void **state)
         for (size_t k = 0; k < l.at[0].list.n; k++) {
             const wsk__address *a = &l.at[0].list.at[k];
             bool v4 = a->any.sa_family == AF_INET;
-            char text[INET6_ADDRSTRLEN + 1];
+            char text[INET6_ADDRSTRLEN];
 
             inet_ntop(a->any.sa_family,
                       v4 ? (const void *)&a->v4.sin_addr : (const void *)&a->v6.sin6_addr, text,
                       sizeof(text));
-            strncat(got, strcat(text, " "), sizeof(got) - strlen(got) - 1);
+            snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s ", text);
             assert_int_equal(ntohs(v4 ? a->v4.sin_port : a->v6.sin6_port), rows[i].port);
         }
         assert_string_equal(got, rows[i].addresses);

@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: MIT
 """"websock connect" by way of Debian's proxies: nginx in front of "websock serve", tinyproxy (HTTP
 CONNECT), microsocks (SOCKS5). FILE WEBSOCK IO SCHEME"""
+import asyncio
 import atexit
 import os
 import shutil
 import socket
+import ssl
 import subprocess
+import threading
 import time
 
 from harness import (FOLDER, PATIENCE, SCHEME, Server, Skip, certificate, equal, run_tests, test)
@@ -142,6 +145,59 @@ def tinyproxy():
              b"x\n")
     good(connect("-x", "", "-n1", server.url, stdin=b"x\n", env={"all_proxy": dead}), b"x\n")
     good(connect("-x", dead, "--noproxy", "127.0.0.0/8", "-n1", server.url, stdin=b"x\n"), b"x\n")
+    end(process)
+    server.stop()
+
+
+class Wrapped:
+    """TLS in front of a port: tinyproxy has none of its own."""
+
+    def __init__(self, port):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate())
+        self.target = port
+        self.context = context
+        self.loop = asyncio.new_event_loop()
+        self.loop.run_until_complete(self.listen())
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+
+    async def listen(self):
+        server = await asyncio.start_server(self.serve, "127.0.0.1", 0, ssl=self.context)
+        self.port = server.sockets[0].getsockname()[1]
+
+    async def serve(self, reader, writer):
+        there, back = await asyncio.open_connection("127.0.0.1", self.target)
+        await asyncio.gather(self.copy(reader, back), self.copy(there, writer))
+
+    async def copy(self, reader, writer):
+        try:
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass
+        writer.close()
+
+
+@test
+def tinyproxy_with_tls():
+    """HTTP CONNECT within TLS: ws within TLS, wss twice encrypted; certificates, names"""
+    server = Server(io="auto")
+    port = free_port()
+    path = os.path.join(FOLDER, "tinyproxy-tls.conf")
+    with open(path, "w", encoding="ascii") as f:
+        f.write(f"Port {port}\nListen 127.0.0.1\nTimeout 30\nMaxClients 20\nAllow 127.0.0.1\n")
+    process = start("tinyproxy", ["-d", "-c", path], port)
+    wrapped = Wrapped(port)
+    proxy, cert = f"https://127.0.0.1:{wrapped.port}", certificate()[0]
+    echoes(server.url, "-x", proxy, "--proxy-cacert", cert)
+    echoes(server.url, "--proxy-insecure", env={"all_proxy": proxy})
+    echoes(server.url, "-x", f"https://proxy.invalid:{wrapped.port}", "--proxy-insecure",
+           "--resolve", f"proxy.invalid:{wrapped.port}:127.0.0.1")
+    fails("TLS with the proxy: certificate verify failed", server.url, "-x", proxy)
+    fails("it is not for 'proxy.invalid'", server.url, "--proxy-cacert", cert, "-x",
+          f"https://proxy.invalid:{wrapped.port}", "--resolve",
+          f"proxy.invalid:{wrapped.port}:127.0.0.1")
     end(process)
     server.stop()
 

@@ -136,7 +136,7 @@ enum {
 typedef struct judge_hello {
     const judge_step *steps; /* NULL: the ordinary handshake */
     uint16_t ok[8], lax[8];  /* outcomes that are OK, or NON-STRICT */
-    uint16_t inform[4];      /* ... or for information only; any other is FAILED */
+    uint16_t inform[6];      /* ... or for information only; any other is FAILED */
     const char *fields[2];   /* "Name: value" that a status other than 101 must come with */
     judge_behavior lacking;  /* what it is without them; 0: FAILED */
     bool must_close;         /* after such a status TCP is to be closed */
@@ -144,9 +144,11 @@ typedef struct judge_hello {
     double soon;             /* an answer later than so many seconds is NON-STRICT; 0: never */
     double seconds;          /* time for an answer; 0: openHandshakeTimeout, of clients 2 */
     bool any_reply;          /* the answer is not checked beyond its status */
+    bool declines;           /* the answer must not have an extension */
+    bool foreign;            /* the origin is foreign: see the option checksOrigin */
 } judge_hello;
 
-/* The peer must have got over the case: see judge_vitality in result.h. */
+/* The peer must have got over the case. Such cases run alone. */
 typedef struct judge_survival {
     bool after;    /* an ordinary connection is answered within vitalitySeconds afterwards */
     double during; /* and one that is made so many seconds into the case; 0: none */

@@ -13,6 +13,8 @@
 
 /* A client has so long to give up an answer that is wrong. */
 #define CLIENT_SECONDS 2.0
+/* A server may take so long to take a request that the judge sends without a pause. */
+#define SCRIPT_SECONDS 30.0
 /* So much of what the judge sent is shown. */
 #define MOST_SHOWN 32768
 
@@ -142,6 +144,9 @@ static judge_behavior by_outcome(const judge_peer *p)
 {
     const judge_hello *h = &p->test->hello;
 
+    /* RFC 6455 10.2: whom a server lets in is its own business, unless it said so. */
+    if (h->foreign && p->options.checks_origin)
+        return p->greet.outcome / 100 == 4 ? JUDGE_OK : JUDGE_FAILED;
     if (listed(h->ok, WSK__COUNT(h->ok), p->greet.outcome))
         return JUDGE_OK;
     if (listed(h->lax, WSK__COUNT(h->lax), p->greet.outcome))
@@ -158,6 +163,8 @@ void peer_greet_begin(judge_peer *p)
     p->greet.sent_at = p->now;
     if (p->setup.role == JUDGE_ROLE_SERVER)
         peer_disarm(p, TIMER_OPEN_HANDSHAKE);
+    else
+        peer_arm(p, TIMER_ANSWER, SCRIPT_SECONDS, '\0');
     peer_run_steps(p);
 }
 
@@ -171,6 +178,7 @@ void peer_greet_through(judge_peer *p)
     if (limit <= 0)
         limit = p->setup.role == JUDGE_ROLE_SERVER ? CLIENT_SECONDS
                                                    : p->options.open_handshake_timeout;
+    peer_disarm(p, TIMER_ANSWER);
     if (limit > 0)
         peer_arm(p, TIMER_ANSWER, limit, '\0');
     if (p->setup.role == JUDGE_ROLE_SERVER)
@@ -297,6 +305,8 @@ static char *describe(judge_peer *p)
     case 0:
         return peer_text(p, "the handshake did not come to an answer");
     case JUDGE_HELLO_DROPPED:
+        if (p->r.dropped_by_me)
+            return peer_text(p, "the judge reset TCP");
         return peer_text(p, client ? "the client closed TCP" : "the server closed TCP, no answer");
     case JUDGE_HELLO_SILENT:
         return peer_text(p, client ? "the client neither went on nor closed TCP"

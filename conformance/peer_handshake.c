@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <openssl/evp.h>
 
@@ -157,6 +158,40 @@ static bool take_deflate(judge_peer *p, const char *text, size_t len)
     return true;
 }
 
+/* True if a line of that name in a request of a case has this token. */
+static bool said(const judge_peer *p, const char *name, const char *token, size_t n_token)
+{
+    const char *at = (const char *)p->greet.said.at, *end = at + p->greet.said.len;
+    const size_t n_name = strlen(name);
+
+    while (at != NULL && at < end) {
+        const char *lf = memchr(at, '\n', (size_t)(end - at)), *part;
+        const char *list = at + n_name + 1;
+        size_t n;
+
+        if (lf == NULL)
+            lf = end;
+        if ((size_t)(lf - at) > n_name && at[n_name] == ':' && strncasecmp(at, name, n_name) == 0) {
+            while (peer_next_part(&list, lf, ',', &part, &n)) {
+                if (n >= n_token && strncasecmp(part, token, n_token) == 0 &&
+                    (n == n_token || strchr("; \t", part[n_token]) != NULL))
+                    return true;
+            }
+        }
+        at = lf + 1;
+    }
+    return false;
+}
+
+static bool offers_deflate(const judge_peer *p)
+{
+    static const char name[] = "permessage-deflate";
+
+    if (p->test->hello.steps == NULL)
+        return p->test->echo.n_offers > 0;
+    return said(p, "Sec-WebSocket-Extensions", name, sizeof(name) - 1);
+}
+
 static bool take_extensions(judge_peer *p, peer_field f)
 {
     const char *at = f.value, *part;
@@ -168,7 +203,10 @@ static bool take_extensions(judge_peer *p, peer_field f)
     while (peer_next_part(&at, f.value + f.len, ',', &part, &n)) {
         if (n == 0)
             continue;
-        if (p->test->echo.n_offers == 0)
+        if (p->test->hello.declines)
+            return refuse(
+                p, peer_text(p, "an offer that is to be declined was taken: %.*s", (int)n, part));
+        if (!offers_deflate(p))
             return refuse(p, peer_text(p, "server requested extension that was not offered: %.*s",
                                        (int)n, part));
         if (p->deflate)
@@ -232,6 +270,8 @@ static bool take_answer(judge_peer *p, const char *head, size_t len)
             if (f.len == strlen(offered) && memcmp(f.value, offered, f.len) == 0)
                 return true;
         }
+        if (p->test->hello.steps != NULL && said(p, "Sec-WebSocket-Protocol", f.value, f.len))
+            return true;
         return refuse(p, peer_text(p, "subprotocol selected by server, but not offered by client"));
     }
     return true;

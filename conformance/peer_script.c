@@ -167,6 +167,8 @@ bool peer_script_step(judge_peer *p, const judge_step *s)
         p->wants_fin = true;
         return true;
     case JUDGE_STEP_RESET:
+        if (p->state == PEER_CONNECTING)
+            p->greet.outcome = JUDGE_HELLO_DROPPED;
         peer_drop(p, JUDGE_DROP_RESET);
         return true;
     case JUDGE_STEP_READ:

@@ -361,6 +361,11 @@ void judge_html_case(judge_buf *b, const judge_result *r, const char *slug, cons
     judge_buf_str(b, "</section></div>\n");
     put_outcome(b, r);
     put_closing(b, r);
+    if (r->vitality) {
+        judge_buf_str(b, "<section><h2>Vitality</h2><p>");
+        judge_put_html(b, r->vitality);
+        judge_buf_str(b, "</p></section>\n");
+    }
     judge_buf_str(b, "<div class=\"two\">");
     put_http(b, "Opening handshake: request", r->http_request);
     put_http(b, "Opening handshake: response", r->http_response);

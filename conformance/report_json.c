@@ -369,6 +369,9 @@ json_t *judge_json_case(const judge_result *r)
     v = put(v, "trafficStats", traffic(&r->traffic));
     v = put(v, "txFrameStats", stats(&r->tx_frames));
     v = put(v, "txOctetStats", stats(&r->tx_octets));
+    /* No key of Autobahn's: it is there only where its suite has no case. */
+    if (r->vitality)
+        v = put(v, "vitality", judge_json_text(r->vitality));
     v = put(v, "wasClean", json_boolean(r->was_clean));
     v = put(v, "wasCloseHandshakeTimeout", json_boolean(r->close_timeout));
     v = put(v, "wasNotCleanReason", judge_json_text(r->not_clean_reason));
@@ -387,6 +390,8 @@ json_t *judge_json_extra(const judge_result *r)
     v = put(v, "logMicroseconds", times);
     v = put(v, "reference", judge_json_text(r->reference ? r->reference : ""));
     v = put(v, "scaled", json_boolean(r->scaled));
+    if (r->vitality)
+        v = put(v, "vitality", judge_json_text(r->vitality));
     v = put(v, "why", judge_json_text(r->why));
     return put(v, "whyLog", integer_or_null(r->why_log));
 }

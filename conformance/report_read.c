@@ -370,6 +370,8 @@ static void read_extra(reader *outer, judge_result *r, const json_t *extra)
     r->duration_us = (uint64_t)read_integer(&in, "durationMicroseconds");
     r->scaled = read_bool(&in, "scaled");
     r->why = read_string(&in, "why");
+    if (json_object_get(extra, "vitality"))
+        r->vitality = read_string(&in, "vitality");
     r->why_log = (int)read_integer(&in, "whyLog");
     const json_t *times = json_object_get(extra, "logMicroseconds");
     for (size_t i = 0; i < r->n_log; i++)

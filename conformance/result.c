@@ -33,6 +33,7 @@ void judge_result_deinit(judge_result *r)
     free(r->result);
     free(r->result_close);
     free(r->why);
+    free(r->vitality);
     for (size_t i = 0; i < r->n_expected; i++)
         free(r->expected[i].events.at);
     free(r->expected);

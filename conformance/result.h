@@ -120,6 +120,7 @@ typedef struct judge_result {
     char *result;         /* sentence */
     char *result_close;   /* sentence */
     char *why;            /* ours: one line for people, what failed; NULL if nothing did */
+    char *vitality;       /* ours: how the peer got over it; NULL: it was not looked at */
     int why_log;          /* ours: index into log of the frame that showed it, or -1 */
     uint64_t duration_ms; /* handshake done (or begun, when it was lost) to TCP lost */
     uint64_t duration_us; /* ours */

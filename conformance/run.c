@@ -18,6 +18,7 @@
 
 #include "conformance/peer.h"
 #include "conformance/transport.h"
+#include "conformance/vitality.h"
 
 #define MAX_ADDRESSES 8
 #define READ_SIZE     65536
@@ -27,6 +28,13 @@
 /* Slower answers than this mean that the peer has more to do than it can. */
 #define SLOW_US  100000
 #define PATIENCE 6 /* see open_limit() */
+/* How often a process is looked at, while an attack goes on and afterwards. */
+#define LOOK_US 20000
+#define IDLE_US 100000
+/* A process that uses less of a processor than this is idle: its clock is coarse. */
+#define IDLE_LOAD 0.25
+/* A flood must leave turns to others. */
+#define PUMP_MOST ((size_t)1 << 20)
 /* So many cases that fail alone as they did together show that load was not the reason. */
 #define CONFIRMATIONS 3
 
@@ -39,6 +47,9 @@ typedef struct slot {
     bool up;          /* the link is ready */
     bool deaf;        /* writing has failed; what is left to read is still read */
     bool lingering;
+    bool is_probe; /* an ordinary connection beside a case that tries the peer's vitality */
+    bool more;     /* there is more to be written at once */
+    int64_t begun;
     bool watched; /* registered, for these: */
     uint32_t events;
     int64_t until;   /* lingering; or the time for connecting is up */
@@ -63,6 +74,19 @@ typedef struct second {
     judge_result result;
 } second;
 
+/* A case with judge_survival: what is seen of the peer while it runs and afterwards. */
+typedef struct care {
+    bool on, over; /* over: the case has its result */
+    size_t test;
+    bool was_up;
+    judge_result result;
+    int64_t begun, over_at;
+    bool probing, during_made, after_made;
+    int64_t during_us, after_us; /* what the probes took; -1: not made, INT64_MAX: no answer */
+    judge_vitality process;
+    int64_t idle_us; /* until it was idle; -1: not known, INT64_MAX: it was not */
+} care;
+
 struct judge_run {
     judge_run_params params;
     SSL_CTX *tls;
@@ -82,6 +106,9 @@ struct judge_run {
     bool alone;
     int64_t slow_at; /* when an answer last was slow */
     unsigned confirmed;
+    care care;
+    judge_step probe_steps[3];
+    judge_case probe;
     judge_run_totals totals;
     uint8_t buf[READ_SIZE];
 };
@@ -92,82 +119,6 @@ static int64_t now_us(void)
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
-/* ----------------------------------------------------------------------------- options -- */
-
-void judge_options_init(judge_options *o)
-{
-    *o = (judge_options){
-        .open_handshake_timeout = 5,
-        .close_handshake_timeout = 1,
-        .server_connection_drop_timeout = 1,
-        .auto_ping_size = 4,
-        .version = 18,
-        .utf8_validate_incoming = true,
-        .apply_mask = true,
-        .tcp_no_delay = true,
-        .mask_client_frames = true,
-        .require_masked_client_frames = true,
-        .vitality_seconds = 1,
-    };
-}
-
-int judge_options_set(judge_options *o, const char *name, double value)
-{
-    static const char *const ignored[] = {
-        "allowHixie76",      "webStatus",          "serveFlashSocketPolicy",
-        "flashSocketPolicy", "allowedOrigins",     "maxConnections",
-        "versions",          "trustXForwardedFor",
-    };
-    const struct {
-        const char *name;
-        double *seconds;
-        uint64_t *size;
-        bool *flag;
-    } known[] = {
-        {"openHandshakeTimeout", &o->open_handshake_timeout, NULL, NULL},
-        {"closeHandshakeTimeout", &o->close_handshake_timeout, NULL, NULL},
-        {"serverConnectionDropTimeout", &o->server_connection_drop_timeout, NULL, NULL},
-        {"autoPingInterval", &o->auto_ping_interval, NULL, NULL},
-        {"autoPingTimeout", &o->auto_ping_timeout, NULL, NULL},
-        {"vitalitySeconds", &o->vitality_seconds, NULL, NULL},
-        {"autoPingSize", NULL, &o->auto_ping_size, NULL},
-        {"maxFramePayloadSize", NULL, &o->max_frame_payload_size, NULL},
-        {"maxMessagePayloadSize", NULL, &o->max_message_payload_size, NULL},
-        {"autoFragmentSize", NULL, &o->auto_fragment_size, NULL},
-        {"utf8validateIncoming", NULL, NULL, &o->utf8_validate_incoming},
-        {"applyMask", NULL, NULL, &o->apply_mask},
-        {"failByDrop", NULL, NULL, &o->fail_by_drop},
-        {"echoCloseCodeReason", NULL, NULL, &o->echo_close_code_reason},
-        {"tcpNoDelay", NULL, NULL, &o->tcp_no_delay},
-        {"maskClientFrames", NULL, NULL, &o->mask_client_frames},
-        {"acceptMaskedServerFrames", NULL, NULL, &o->accept_masked_server_frames},
-        {"maskServerFrames", NULL, NULL, &o->mask_server_frames},
-        {"requireMaskedClientFrames", NULL, NULL, &o->require_masked_client_frames},
-    };
-
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (strcmp(name, known[i].name) != 0)
-            continue;
-        if (known[i].seconds != NULL)
-            *known[i].seconds = value > 0 ? value : 0;
-        else if (known[i].size != NULL)
-            *known[i].size = value > 0 ? (uint64_t)value : 0;
-        else
-            *known[i].flag = value != 0;
-        return 0;
-    }
-    if (strcmp(name, "version") == 0) {
-        o->version = (int)value;
-        /* 10 to 18 are drafts from 8 on and RFC 6455; older ones cannot be spoken here. */
-        return value >= 10 && value <= 18 ? 0 : 1;
-    }
-    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
-        if (strcmp(name, ignored[i]) == 0)
-            return 1;
-    }
-    return -1;
 }
 
 /* ------------------------------------------------------------------------------- slots -- */
@@ -220,12 +171,33 @@ static void deliver(judge_run *r, size_t test, bool was_up, judge_result *result
     judge_result_deinit(result);
 }
 
+static void probe_done(judge_run *r, slot *s, int64_t now)
+{
+    int64_t took = INT64_MAX;
+    judge_result result;
+
+    judge_peer_result(s->peer, now, &result);
+    if (result.behavior == JUDGE_OK)
+        took = now - s->begun;
+    judge_result_deinit(&result);
+    r->care.probing = false;
+    if (r->care.after_made)
+        r->care.after_us = took;
+    else
+        r->care.during_us = took;
+}
+
 static void slot_done(judge_run *r, slot *s, int64_t now)
 {
     const judge_drop drop = judge_peer_drop(s->peer);
 
     r->active--;
     r->counted -= s->counted;
+    if (s->is_probe) {
+        probe_done(r, s, now);
+        slot_remove(r, s);
+        return;
+    }
     if (r->host.agent == NULL && judge_peer_agent(s->peer) != NULL)
         r->host.agent = strdup(judge_peer_agent(s->peer));
     if (!judge_peer_was_skipped(s->peer)) {
@@ -236,7 +208,12 @@ static void slot_done(judge_run *r, slot *s, int64_t now)
 
         judge_peer_result(s->peer, now, &result);
         bad = is_bad(&result);
-        if (bad && by_load && !r->alone && r->jobs > 1 && !r->cancelled) {
+        if (r->care.on && r->care.test == s->test) {
+            r->care.over = true;
+            r->care.over_at = now;
+            r->care.was_up = s->up;
+            r->care.result = result;
+        } else if (bad && by_load && !r->alone && r->jobs > 1 && !r->cancelled) {
             r->again[r->n_again++] = (second){
                 s->test, r->slow_at >= now - (int64_t)result.duration_us, s->up, result};
         } else {
@@ -244,6 +221,8 @@ static void slot_done(judge_run *r, slot *s, int64_t now)
                 r->confirmed = bad && by_load ? r->confirmed + 1 : 0;
             deliver(r, s->test, s->up, &result);
         }
+    } else {
+        r->care.on = false;
     }
     judge_peer_free(s->peer);
     s->peer = NULL;
@@ -264,10 +243,11 @@ static void slot_done(judge_run *r, slot *s, int64_t now)
 static bool slot_pump(judge_run *r, slot *s, int64_t now)
 {
     const uint8_t *data;
-    size_t n;
+    size_t n, written = 0;
 
     judge_peer_clock(s->peer, now);
-    while (s->up && (n = judge_peer_output(s->peer, &data)) > 0) {
+    s->more = false;
+    while (s->up && !s->more && (n = judge_peer_output(s->peer, &data)) > 0) {
         long sent = s->deaf ? (long)n : judge_link_write(&s->link, data, n);
 
         if (sent == JUDGE_LINK_AGAIN)
@@ -279,6 +259,8 @@ static bool slot_pump(judge_run *r, slot *s, int64_t now)
             continue;
         }
         judge_peer_wrote(s->peer, (size_t)sent);
+        written += (size_t)sent;
+        s->more = written > PUMP_MOST;
         if (s->sent_at == 0)
             s->sent_at = now;
         /* Short of everything, TCP is full and epoll will say when it is not. TLS takes a record
@@ -311,10 +293,16 @@ static void slot_unreachable(judge_run *r, slot *s, int64_t now, const char *why
         slot_connect(r, s, now);
         return;
     }
+    if (s->is_probe) {
+        judge_peer_unreachable(s->peer, now, why);
+        slot_done(r, s, now);
+        return;
+    }
     if (!h->reached || r->params.compat) {
         if (!h->dead && r->params.callbacks.on_unreachable != NULL)
             r->params.callbacks.on_unreachable(r->params.callbacks.ud, h->target, why);
         h->dead = true;
+        r->care.on = false;
         r->totals.unreachable++;
         r->active--;
         r->counted -= s->counted;
@@ -359,7 +347,7 @@ static void slot_connect(judge_run *r, slot *s, int64_t now)
 {
     const judge_target *t = r->host.target;
     const char *name = t->hostname ? t->hostname : t->host;
-    const double limit = open_limit(r);
+    const double limit = s->is_probe ? t->options.vitality_seconds : open_limit(r);
 
     s->until = limit > 0 ? now + (int64_t)(limit * 1e6) : INT64_MAX;
     if (judge_link_connect(&s->link, &r->host.address[s->address], t->options.tcp_no_delay,
@@ -368,7 +356,7 @@ static void slot_connect(judge_run *r, slot *s, int64_t now)
         slot_unreachable(r, s, now, "cannot connect");
         return;
     }
-    if (judge_table_at(r->params.table, s->test)->receive_buffer > 0)
+    if (!s->is_probe && judge_table_at(r->params.table, s->test)->receive_buffer > 0)
         judge_link_narrow(&s->link, judge_table_at(r->params.table, s->test)->receive_buffer);
     slot_ready(r, s, now);
 }
@@ -381,11 +369,12 @@ static bool skip_case(void *ud, const judge_case *c, const char *agent)
            r->params.callbacks.skip(r->params.callbacks.ud, r->host.target, c, agent);
 }
 
-static int slot_start(judge_run *r, size_t test, bool counted)
+/* `probe`: not the case itself, but the ordinary connection beside it. */
+static int slot_start(judge_run *r, size_t test, bool counted, bool probe)
 {
     const int64_t now = now_us();
     const judge_target *t = r->host.target;
-    const judge_case *c = judge_table_at(r->params.table, test);
+    const judge_case *c = probe ? &r->probe : judge_table_at(r->params.table, test);
     judge_options options = t->options;
     const judge_peer_setup setup = {
         .test = c,
@@ -407,7 +396,7 @@ static int slot_start(judge_run *r, size_t test, bool counted)
     };
     slot *s;
 
-    options.open_handshake_timeout = open_limit(r);
+    options.open_handshake_timeout = probe ? t->options.vitality_seconds : open_limit(r);
     if (r->n_slots == r->room) {
         const size_t room = r->room ? r->room * 2 : 16;
         slot **grown = realloc(r->slots, room * sizeof(*grown));
@@ -423,6 +412,8 @@ static int slot_start(judge_run *r, size_t test, bool counted)
     s->link.fd = -1;
     s->test = test;
     s->counted = counted;
+    s->is_probe = probe;
+    s->begun = now;
     s->address = r->host.preferred;
     s->peer = judge_peer_new(&setup, now);
     if (s->peer == NULL) {
@@ -432,7 +423,7 @@ static int slot_start(judge_run *r, size_t test, bool counted)
     r->slots[r->n_slots++] = s;
     r->active++;
     r->counted += counted;
-    if (r->params.callbacks.on_start != NULL)
+    if (!probe && r->params.callbacks.on_start != NULL)
         r->params.callbacks.on_start(r->params.callbacks.ud, t, c);
     slot_connect(r, s, now);
     return 0;
@@ -468,11 +459,25 @@ static int by_turn(const void *a, const void *b, void *ud)
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
+static bool survives(const judge_case *c)
+{
+    return c->survival.after || c->survival.during > 0 || c->survival.kib > 0 || c->survival.idle;
+}
+
+static void care_begin(judge_run *r, size_t test)
+{
+    const int64_t now = now_us();
+
+    r->care = (care){
+        .on = true, .test = test, .begun = now, .during_us = -1, .after_us = -1, .idle_us = -1};
+    judge_vitality_begin(&r->care.process, r->params.pid, now);
+}
+
 /* How many cases of this weight may run at once. Light and heavy ones never mix, so that no
  * short time limit runs out because megabytes are on their way. */
 static unsigned limit_of(const judge_run *r, const judge_case *c)
 {
-    if (r->alone)
+    if (r->alone || c->weight == 3 || survives(c))
         return 1;
     if (c->weight == 0)
         return r->jobs;
@@ -485,8 +490,10 @@ static int start_more(judge_run *r, unsigned *weight)
     while (r->next < r->n_order && !r->host.dead && !r->cancelled) {
         const size_t test = r->order[r->next];
         const judge_case *c = judge_table_at(r->params.table, test);
-        const bool counted = r->jobs == 1 || r->alone || !has_wait(c);
+        const bool counted = r->jobs == 1 || r->alone || limit_of(r, c) == 1 || !has_wait(c);
 
+        if (r->care.on)
+            return 0;
         if (c->weight != *weight && r->active > 0)
             return 0;
         /* The first connection shows whether the target is there at all. */
@@ -496,10 +503,144 @@ static int start_more(judge_run *r, unsigned *weight)
             return 0;
         *weight = c->weight;
         r->next++;
-        if (slot_start(r, test, counted) != 0)
+        if (survives(c))
+            care_begin(r, test);
+        if (slot_start(r, test, counted, false) != 0)
             return -1;
     }
     return 0;
+}
+
+/* ------------------------------------------------------------------------------ vitality -- */
+
+/* What was seen, in words; *ret_bad: what is wrong with it, or NULL. */
+static void care_words(const judge_run *r, char *ret, size_t size, const char **ret_bad)
+{
+    const care *c = &r->care;
+    const judge_survival *want = &judge_table_at(r->params.table, c->test)->survival;
+    const uint64_t grown = judge_vitality_grown_kib(&c->process);
+    size_t n = 0;
+
+    ret[0] = '\0';
+    *ret_bad = NULL;
+    for (int after = 0; after < 2; after++) {
+        const int64_t took = after ? c->after_us : c->during_us;
+        const char *when = after ? "afterwards" : "meanwhile";
+
+        if (took == INT64_MAX) {
+            *ret_bad = after ? "afterwards an ordinary connection was not answered in time"
+                             : "meanwhile an ordinary connection was not answered in time";
+            n += (size_t)snprintf(ret + n, size - n, "An ordinary connection %s had no answer. ",
+                                  when);
+        } else if (took >= 0) {
+            n += (size_t)snprintf(ret + n, size - n, "An ordinary connection %s took %.1f ms. ",
+                                  when, (double)took / 1e3);
+        }
+    }
+    if (c->process.gone) {
+        *ret_bad = "the process is gone";
+        snprintf(ret + n, size - n, "The process is gone. ");
+        return;
+    }
+    if (c->process.pid != 0 && want->kib > 0) {
+        n += (size_t)snprintf(ret + n, size - n, "Memory grew by %llu KiB, of %u allowed. ",
+                              (unsigned long long)grown, want->kib);
+        if (grown > want->kib)
+            *ret_bad = "its memory grew by more than it may";
+    }
+    if (c->idle_us == INT64_MAX) {
+        snprintf(ret + n, size - n, "The process was still busy after a second. ");
+        *ret_bad = "its process was not idle again within a second";
+    } else if (c->idle_us >= 0) {
+        snprintf(ret + n, size - n, "The process was idle again within %.1f s. ",
+                 (double)c->idle_us / 1e6);
+    }
+}
+
+static void care_end(judge_run *r)
+{
+    judge_result *result = &r->care.result;
+    char text[400];
+    const char *wrong;
+    size_t n;
+
+    care_words(r, text, sizeof(text), &wrong);
+    n = strlen(text);
+    if (n > 0)
+        text[n - 1] = '\0';
+    result->vitality = strdup(text);
+    if (wrong != NULL) {
+        result->behavior = JUDGE_FAILED;
+        free(result->why);
+        result->why = strdup(wrong);
+    }
+    r->care.on = false;
+    deliver(r, r->care.test, r->care.was_up, result);
+}
+
+static int care_probe(judge_run *r)
+{
+    r->care.probing = true;
+    return slot_start(r, r->care.test, false, true);
+}
+
+/* What is next to be seen of the peer. */
+static int care_turn(judge_run *r, int64_t now)
+{
+    care *c = &r->care;
+    const judge_survival *want;
+
+    if (!c->on || c->probing)
+        return 0;
+    want = &judge_table_at(r->params.table, c->test)->survival;
+    judge_vitality_look(&c->process);
+    if (!c->over) {
+        if (want->during > 0 && !c->during_made &&
+            now >= c->begun + (int64_t)(want->during * 1e6)) {
+            c->during_made = true;
+            return care_probe(r);
+        }
+        return 0;
+    }
+    if (want->after && !c->after_made) {
+        c->after_made = true;
+        c->process.looked = 0;
+        return care_probe(r);
+    }
+    if (!want->idle || c->process.pid == 0 || c->process.gone) {
+        care_end(r);
+        return 0;
+    }
+    if (c->process.looked == 0) {
+        judge_vitality_load(&c->process, now);
+        c->over_at = now;
+    } else if (now >= c->process.looked + IDLE_US) {
+        const double load = judge_vitality_load(&c->process, now);
+
+        if (load <= IDLE_LOAD)
+            c->idle_us = now - c->over_at;
+        else if (now - c->over_at >= 1000000)
+            c->idle_us = INT64_MAX;
+        if (c->idle_us >= 0)
+            care_end(r);
+    }
+    return 0;
+}
+
+static int64_t care_next(const judge_run *r, int64_t now)
+{
+    const care *c = &r->care;
+    const judge_survival *want;
+
+    if (!c->on || c->probing)
+        return INT64_MAX;
+    if (c->over)
+        return c->process.looked > 0 ? c->process.looked + IDLE_US : now;
+    want = &judge_table_at(r->params.table, c->test)->survival;
+    if (c->process.pid != 0)
+        return now + LOOK_US;
+    return want->during > 0 && !c->during_made ? c->begun + (int64_t)(want->during * 1e6)
+                                               : INT64_MAX;
 }
 
 /* -------------------------------------------------------------------------------- loop -- */
@@ -539,13 +680,16 @@ static void on_readable(judge_run *r, slot *s, int64_t now)
 static int wait_time(judge_run *r, int64_t now)
 {
     int64_t next = now + 1000000;
+    const int64_t look = care_next(r, now);
 
+    if (look < next)
+        next = look;
     for (size_t i = 0; i < r->n_slots; i++) {
         const slot *s = r->slots[i];
         int64_t at = s->until;
 
         if (s->up && !s->lingering) {
-            if (judge_peer_paused(s->peer))
+            if (judge_peer_paused(s->peer) || s->more)
                 return 0;
             at = judge_peer_deadline(s->peer);
         }
@@ -571,7 +715,7 @@ static void each_turn(judge_run *r, int64_t now)
             }
         } else {
             const bool paused = judge_peer_paused(s->peer);
-            const bool due = judge_peer_deadline(s->peer) <= now;
+            const bool due = judge_peer_deadline(s->peer) <= now || s->more;
 
             if (due)
                 judge_peer_tick(s->peer, now);
@@ -595,7 +739,8 @@ static int loop(judge_run *r)
 
         if (start_more(r, &weight) != 0)
             return -1;
-        if (r->active == 0 && (r->next == r->n_order || r->host.dead || r->cancelled))
+        if (r->active == 0 && !r->care.on &&
+            (r->next == r->n_order || r->host.dead || r->cancelled))
             return 0;
         if (r->cancelled)
             return 0;
@@ -615,14 +760,39 @@ static int loop(judge_run *r)
             }
         }
         each_turn(r, now_us());
+        if (care_turn(r, now_us()) != 0)
+            return -1;
     }
 }
 
 static void drop_all(judge_run *r)
 {
+    if (r->care.on && r->care.over)
+        judge_result_deinit(&r->care.result);
+    r->care.on = false;
     while (r->n_slots > 0)
         slot_free(r, r->slots[--r->n_slots]);
     r->active = r->counted = 0;
+}
+
+/* A text, its echo, and a close, as any client has them. */
+static void probe_make(judge_run *r, double seconds)
+{
+    static const judge_blob text = {"alive?", 6, 6};
+
+    r->probe_steps[0] = (judge_step){.op = JUDGE_STEP_FRAME, .first = 0x81, .blob = text};
+    r->probe_steps[1] = (judge_step){.op = JUDGE_STEP_CLOSE_AFTER, .seconds = seconds};
+    r->probe_steps[2] = (judge_step){.op = JUDGE_STEP_END};
+    r->probe = (judge_case){
+        .id = "0",
+        .title = "",
+        .description = "",
+        .expectation = "",
+        .reference = "",
+        .steps = r->probe_steps,
+        .ending = {{JUDGE_OK, 1, {{JUDGE_EVENT_MESSAGE, false, text}}}},
+        .close = {.codes = {1000}, .n_codes = 1, .closed_by_me = true, .require_clean = true},
+    };
 }
 
 static int host_begin(judge_run *r, const judge_target *t)
@@ -632,6 +802,7 @@ static int host_begin(judge_run *r, const judge_target *t)
 
     free(h->field);
     free(h->agent);
+    probe_make(r, t->options.vitality_seconds);
     *h = (host){.target = t};
     h->n_addresses = judge_resolve(t->host, t->port, t->unix_path, h->address, MAX_ADDRESSES, &why);
     if (h->n_addresses == 0) {

@@ -35,6 +35,7 @@ typedef struct judge_options {
     bool mask_server_frames;               /* false */
     bool require_masked_client_frames;     /* true */
     double vitality_seconds;               /* 1; not Autobahn's: see judge_survival */
+    bool checks_origin; /* false; nor is this: the server is known to refuse foreign origins */
 } judge_options;
 
 void judge_options_init(judge_options *o);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* See vitality.h. */
+#include "conformance/vitality.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The beginning of a file of /proc. False: it cannot be read. */
+static bool read_proc(int pid, const char *name, char *ret, size_t size)
+{
+    char path[64];
+    FILE *f;
+    size_t n;
+
+    snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+    f = fopen(path, "re");
+    if (f == NULL)
+        return false;
+    n = fread(ret, 1, size - 1, f);
+    fclose(f);
+    ret[n] = '\0';
+    return n > 0;
+}
+
+static uint64_t resident_kib(judge_vitality *v)
+{
+    unsigned long long all, resident;
+    char text[256];
+
+    if (v->pid == 0 || v->gone)
+        return 0;
+    v->gone = !read_proc(v->pid, "statm", text, sizeof(text)) ||
+              sscanf(text, "%llu %llu", &all, &resident) != 2;
+    return v->gone ? 0 : resident * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
+}
+
+static uint64_t ticks_now(judge_vitality *v)
+{
+    unsigned long long user, system;
+    char text[1024];
+    const char *name_end;
+
+    if (v->pid == 0 || v->gone)
+        return 0;
+    v->gone = !read_proc(v->pid, "stat", text, sizeof(text));
+    /* The name in parentheses may hold anything. */
+    name_end = v->gone ? NULL : strrchr(text, ')');
+    if (name_end == NULL ||
+        sscanf(name_end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
+               &system) != 2)
+        return 0;
+    return user + system;
+}
+
+void judge_vitality_begin(judge_vitality *v, int pid, int64_t now)
+{
+    *v = (judge_vitality){.pid = pid, .looked = now};
+    v->kib_begun = v->kib_most = resident_kib(v);
+    v->ticks = ticks_now(v);
+}
+
+void judge_vitality_look(judge_vitality *v)
+{
+    const uint64_t kib = resident_kib(v);
+
+    if (kib > v->kib_most)
+        v->kib_most = kib;
+}
+
+uint64_t judge_vitality_grown_kib(const judge_vitality *v)
+{
+    return v->kib_most - v->kib_begun;
+}
+
+double judge_vitality_load(judge_vitality *v, int64_t now)
+{
+    const uint64_t ticks = ticks_now(v);
+    const double seconds = (double)(now - v->looked) / 1e6;
+    const double used = (double)(ticks - v->ticks) / (double)sysconf(_SC_CLK_TCK);
+
+    v->ticks = ticks;
+    v->looked = now;
+    return seconds > 0 ? used / seconds : 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A look at the process under test from outside: how much memory it has, how much processor time
+ * it takes. Knows no connections.
+ */
+#ifndef CONFORMANCE_VITALITY_H
+#define CONFORMANCE_VITALITY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct judge_vitality {
+    int pid;            /* 0: none is looked at */
+    bool gone;          /* the process is not there any more */
+    uint64_t kib_begun; /* resident memory in the beginning */
+    uint64_t kib_most;
+    uint64_t ticks; /* processor time at the last look */
+    int64_t looked; /* when that was, microseconds */
+} judge_vitality;
+
+/* Notes what there is now. */
+void judge_vitality_begin(judge_vitality *v, int pid, int64_t now);
+/* Memory again: what is freed in the end counts, too. */
+void judge_vitality_look(judge_vitality *v);
+/* How much memory it has more than in the beginning, at the most. */
+uint64_t judge_vitality_grown_kib(const judge_vitality *v);
+/* The share of one processor since the last call, 0.0 to the number of them. Its clock counts
+ * hundredths of a second: call it a tenth of a second apart at least. */
+double judge_vitality_load(judge_vitality *v, int64_t now);
+
+#endif

@@ -414,8 +414,22 @@ static void put_offers(FILE *out, const judge_case *c, judge_role role)
     fputs(".\n", out);
 }
 
+/* Whether it may come so far that the steps of the case are done. */
+static bool may_open(const judge_case *c)
+{
+    const judge_hello *h = &c->hello;
+    bool opens = c->rule != JUDGE_RULE_HELLO;
+
+    for (size_t i = 0; i < WSK__COUNT(h->ok); i++)
+        opens = opens || h->ok[i] == JUDGE_HELLO_OPEN || h->lax[i] == JUDGE_HELLO_OPEN;
+    for (size_t i = 0; i < WSK__COUNT(h->inform); i++)
+        opens = opens || h->inform[i] == JUDGE_HELLO_OPEN;
+    return opens;
+}
+
 void judge_explain(FILE *out, const judge_case *c, judge_role role)
 {
+    const bool opens = may_open(c);
     unsigned n = 0;
 
     fprintf(out, "%s  %s\n\n", c->id, c->title);
@@ -426,25 +440,25 @@ void judge_explain(FILE *out, const judge_case *c, judge_role role)
         put_step(out, c, s);
         fputc('\n', out);
     }
-    if (c->hello.steps != NULL && c->steps->op != JUDGE_STEP_END)
+    if (c->hello.steps != NULL && opens && c->steps->op != JUDGE_STEP_END)
         fputs("  and if the connection is open then:\n", out);
-    for (const judge_step *s = c->steps; s->op != JUDGE_STEP_END; s++) {
+    for (const judge_step *s = c->steps; opens && s->op != JUDGE_STEP_END; s++) {
         if (s->op == JUDGE_STEP_LOG)
             continue;
         fprintf(out, "  %2u. ", ++n);
         put_step(out, c, s);
         fputc('\n', out);
     }
-    if (closes_when_certain(c))
+    if (opens && closes_when_certain(c))
         fprintf(out, "  %2u. as soon as the outcome is certain: close frame with code %d\n", ++n,
                 c->close.codes[0]);
     fprintf(out, "\nAccepted of the %s%s:\n", peer_name(role),
             role == JUDGE_ROLE_SERVER && c->hello.steps == NULL ? ", each frame of which is masked"
                                                                 : "");
     put_hello(out, &c->hello, role);
-    if (c->rule == JUDGE_RULE_HELLO && c->ending[0].behavior != JUDGE_FAILED)
+    if (c->rule == JUDGE_RULE_HELLO && opens && c->ending[0].behavior != JUDGE_FAILED)
         fputs("  and on an open connection\n", out);
-    for (size_t i = 0; i < WSK__COUNT(c->ending); i++) {
+    for (size_t i = 0; opens && i < WSK__COUNT(c->ending); i++) {
         if (c->ending[i].behavior != JUDGE_FAILED)
             put_ending(out, &c->ending[i]);
     }
@@ -455,7 +469,7 @@ void judge_explain(FILE *out, const judge_case *c, judge_role role)
         fputs("  Whatever happens is for information only.\n", out);
     if (c->rule == JUDGE_RULE_FRAMES_SENT)
         fputs("  and the judge itself has sent exactly the frames above\n", out);
-    if (c->rule == JUDGE_RULE_HELLO && c->close.n_codes == 0) {
+    if (c->rule == JUDGE_RULE_HELLO && (c->close.n_codes == 0 || !opens)) {
         put_limits(out, c);
         fprintf(out, "\nWhy: %s\n%s\n", c->reference, c->expectation);
         return;

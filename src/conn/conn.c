@@ -28,6 +28,7 @@ int wsk__conn_env_init(wsk__conn_env *env, wsk_config *cfg)
 
 void wsk__conn_env_deinit(wsk__conn_env *env)
 {
+    wsk__ext_models_free(env);
     wsk__coder_pool_free(env->coders);
     env->coders = NULL;
     for (int i = 0; i < 2; i++) {
@@ -85,6 +86,7 @@ void wsk__conn_rest(wsk_conn *c)
     if (w->rx_opcode != 0 || w->tx_opcode != 0 || w->late_ping != NULL || w->mask_keys != NULL ||
         w->text != NULL || w->subprotocol != NULL || c->phase != WSK__PHASE_FRAME)
         return;
+    wsk__ext_set_rest(c);
     give_work(c);
 }
 
@@ -364,7 +366,7 @@ void wsk_conn_trim(wsk_conn *c)
 {
     if (c->w->rx_opcode != 0 || c->w->tx_opcode != 0)
         return; /* in the middle of a message nothing can be done without */
-    for (size_t i = 0; c->ext != NULL && i < c->ext->n; i++) {
+    for (size_t i = 0; c->ext != NULL && !c->ext->is_model && i < c->ext->n; i++) {
         const wsk__ext_use *u = &c->ext->use[i];
         if (u->ext->trim != NULL)
             u->ext->trim(u->state);

@@ -55,6 +55,8 @@ typedef struct wsk__conn_env {
     wsk_config *cfg;
     const wsk_hooks *hooks;
     wsk__coder_pool *coders;
+    struct wsk__ext_set *models;
+    unsigned n_models;
     struct wsk__work *work;         /* one that no connection needs just now */
     struct wsk__assembly *spare[2]; /* message buffers not in use: one in, one out */
     uint32_t t_now;                 /* last time that any of them was told, low 32 bits */
@@ -106,14 +108,22 @@ typedef struct wsk__ext_use {
     bool encoding;
 } wsk__ext_use;
 
-/* The extensions of a connection, in the order in which they encode. */
+/*
+ * The extensions of a connection, in the order in which they encode. Where permessage-deflate alone
+ * was agreed, connections of a loop with the same parameters look at one set, the `model`, and have
+ * one of their own only while its state holds something.
+ */
 typedef struct wsk__ext_set {
     uint8_t rsv; /* all their bits */
     uint8_t n;
     bool has_pmd; /* the last one is permessage-deflate */
     bool decoding;
     bool encoding;
-    char *text; /* as agreed */
+    bool is_model;
+    char *text;                 /* as agreed */
+    struct wsk__ext_set *model; /* whose text it is; NULL: it stands for itself */
+    struct wsk__ext_set *next;  /* model: the next one of the env */
+    struct wsk__ext_set *spare; /* model: a set that no connection needs just now */
     wsk__ext_use use[];
 } wsk__ext_set;
 
@@ -356,6 +366,10 @@ int wsk__ext_set_offer(wsk_conn *c, wsk_ext_writer *w);
 /* Client: judges the answer. false: *why. */
 bool wsk__ext_set_confirm(wsk_conn *c, const wsk__head *head, const char **why);
 void wsk__ext_set_free(wsk_conn *c);
+/* The connection's own set, before a transform may begin; and back, if it holds nothing. */
+int wsk__ext_set_own(wsk_conn *c);
+void wsk__ext_set_rest(wsk_conn *c);
+void wsk__ext_models_free(wsk__conn_env *env);
 
 /* Asks each extension at the begin of a message; returns reserved bits, or negative. */
 int wsk__ext_set_encode_begin(wsk__ext_set *set, wsk_opcode op, uint64_t len, unsigned flags);

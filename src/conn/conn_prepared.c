@@ -92,7 +92,8 @@ int wsk_conn_send_prepared(wsk_conn *c, wsk_prepared *p)
     if (packed) {
         frame += p->plain_len;
         len = p->packed_len;
-        wsk__pmd_foreign_message(c->ext->use[0].state);
+        if (!c->ext->is_model)
+            wsk__pmd_foreign_message(c->ext->use[0].state);
     }
     /* Short ones are cheaper to copy than to refer to. */
     if (len <= 192)

@@ -251,7 +251,9 @@ static void begin_message(wsk_conn *c, const wsk__frame *f)
     if (c->ext == NULL)
         return;
     c->w->wire = 0;
-    if (wsk__ext_set_decode_begin(c->ext, (wsk_opcode)f->opcode, f->rsv) < 0)
+    if (f->rsv != 0 && wsk__ext_set_own(c) < 0)
+        wsk__fail(c, WSK__RULE_NOMEM);
+    else if (wsk__ext_set_decode_begin(c->ext, (wsk_opcode)f->opcode, f->rsv) < 0)
         wsk__fail(c, WSK__RULE_EXTENSION);
     else if (!c->ext->decoding && f->rsv != 0)
         wsk__fail(c, WSK__RULE_RSV); /* claimed by an extension that has no use for it here */

@@ -159,6 +159,7 @@ static int send_message(wsk_conn *c, wsk_opcode op, const uint8_t *data, size_t 
     if (op == WSK_OP_TEXT && !(flags & WSK_SEND_SKIP_UTF8) && !wsk__utf8_is_valid(data, len))
         return WSK_ERR_UTF8;
     if (c->ext != NULL) {
+        WSK_TRY(wsk__ext_set_own(c));
         rsv = wsk__ext_set_encode_begin(c->ext, op, len, flags);
         if (rsv < 0) {
             wsk__fail(c, WSK__RULE_INTERNAL);
@@ -214,6 +215,8 @@ int wsk_conn_send_part(wsk_conn *c, wsk_opcode op, const void *data, size_t len,
     WSK_TRY(wsk__work_take(c));
     if (begins) {
         int rsv = 0;
+        if (c->ext != NULL)
+            WSK_TRY(wsk__ext_set_own(c));
         if (c->ext != NULL)
             rsv = wsk__ext_set_encode_begin(c->ext, op, last ? len : UINT64_MAX, flags);
         if (rsv < 0) {

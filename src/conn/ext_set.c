@@ -25,6 +25,98 @@ static void release(const struct agreed *a)
     }
 }
 
+/* ---------------------------------------------------------------------------------- models -- */
+
+/* As many as honest clients agree to; further ones, which a peer may make up by the order of its
+ * parameters, have a set for each connection. */
+#define MAX_MODELS 16
+
+static void free_set(const wsk_hooks *hooks, wsk__ext_set *set)
+{
+    if (set == NULL)
+        return;
+    for (size_t i = 0; i < set->n; i++) {
+        const wsk__ext_use *u = &set->use[i];
+        if (u->ext->release != NULL)
+            u->ext->release(u->state);
+    }
+    if (set->model == NULL)
+        wsk__free(hooks, set->text);
+    wsk__free(hooks, set);
+}
+
+void wsk__ext_models_free(wsk__conn_env *env)
+{
+    while (env->models != NULL) {
+        wsk__ext_set *model = env->models;
+
+        env->models = model->next;
+        free_set(env->hooks, model->spare);
+        free_set(env->hooks, model);
+    }
+}
+
+/* Has c->ext, which is new and only permessage-deflate, stand for those with the same words. */
+static void find_model(wsk_conn *c)
+{
+    wsk__conn_env *env = c->env;
+    wsk__ext_set *set = c->ext, *model = env->models;
+
+    while (model != NULL && strcmp(model->text, set->text) != 0)
+        model = model->next;
+    if (model != NULL) {
+        c->ext = model;
+        free_set(env->hooks, set);
+    } else if (env->n_models < MAX_MODELS) {
+        env->n_models++;
+        set->is_model = true;
+        set->next = env->models;
+        env->models = set;
+    }
+}
+
+int wsk__ext_set_own(wsk_conn *c)
+{
+    wsk__ext_set *model = c->ext, *set = model->spare;
+
+    if (!model->is_model)
+        return WSK_OK;
+    model->spare = NULL;
+    if (set == NULL) {
+        set = wsk__alloc0(c->env->hooks, sizeof(*set) + sizeof(set->use[0]));
+        if (set == NULL)
+            return WSK_ERR_NOMEM;
+        set->use[0].ext = model->use[0].ext;
+        set->use[0].state = wsk__pmd_copy(model->use[0].state);
+        if (set->use[0].state == NULL) {
+            wsk__free(c->env->hooks, set);
+            return WSK_ERR_NOMEM;
+        }
+        set->rsv = model->rsv;
+        set->n = 1;
+        set->has_pmd = true;
+        set->text = model->text;
+        set->model = model;
+    }
+    c->ext = set;
+    return WSK_OK;
+}
+
+void wsk__ext_set_rest(wsk_conn *c)
+{
+    wsk__ext_set *set = c->ext;
+
+    if (set == NULL || set->model == NULL || !wsk__pmd_is_empty(set->use[0].state))
+        return;
+    c->ext = set->model;
+    if (c->ext->spare == NULL)
+        c->ext->spare = set;
+    else
+        free_set(c->env->hooks, set);
+}
+
+/* -------------------------------------------------------------------------------- agreeing -- */
+
 /* Makes c->ext of what was agreed. */
 static int establish(wsk_conn *c, struct agreed *a, const char *text, size_t len)
 {
@@ -52,6 +144,8 @@ static int establish(wsk_conn *c, struct agreed *a, const char *text, size_t len
             wsk__pmd_use_pool(set->use[i].state, c->env->coders);
     }
     c->ext = set;
+    if (set->n == 1 && set->has_pmd && !c->env->alone)
+        find_model(c);
     return WSK_OK;
 }
 
@@ -197,15 +291,8 @@ failed:
 
 void wsk__ext_set_free(wsk_conn *c)
 {
-    if (c->ext == NULL)
-        return;
-    for (size_t i = 0; i < c->ext->n; i++) {
-        const wsk__ext_use *u = &c->ext->use[i];
-        if (u->ext->release != NULL)
-            u->ext->release(u->state);
-    }
-    wsk__free(c->env->cfg->hooks, c->ext->text);
-    wsk__free(c->env->cfg->hooks, c->ext);
+    if (c->ext != NULL && !c->ext->is_model)
+        free_set(c->env->hooks, c->ext);
     c->ext = NULL;
 }
 

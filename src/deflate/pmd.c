@@ -222,6 +222,24 @@ void wsk__pmd_use_pool(void *state, wsk__coder_pool *pool)
     s->pool = pool;
 }
 
+void *wsk__pmd_copy(const void *state)
+{
+    const wsk__pmd_state *s = state;
+    wsk__pmd_state *copy = wsk__alloc(s->cfg->hooks, sizeof(*copy));
+
+    assert(wsk__pmd_is_empty(s));
+    if (copy != NULL)
+        *copy = *s;
+    return copy;
+}
+
+bool wsk__pmd_is_empty(const void *state)
+{
+    const wsk__pmd_state *s = state;
+
+    return s->out.kept == NULL && s->in.kept == NULL && !s->encoding && !s->decoding && !s->dead;
+}
+
 /* ---------------------------------------------------------------------------- prepared -- */
 
 int wsk__pmd_compress_once(const wsk__pmd_config *cfg, const void *data, size_t len,

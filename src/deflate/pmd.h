@@ -38,6 +38,11 @@ int wsk__pmd_config_init(wsk__pmd_config *ret, const wsk_deflate_options *option
  * outlive it. Without a pool a state has coders of its own. */
 void wsk__pmd_use_pool(void *state, wsk__coder_pool *pool);
 
+/* Another state with the same parameters and pool, which holds nothing; NULL: no memory. */
+void *wsk__pmd_copy(const void *state);
+/* No history is kept, and no message is under way. */
+bool wsk__pmd_is_empty(const void *state);
+
 /* Compresses a message for a peer that we know nothing about but these parameters: for
  * prepared messages, which no context may enter. window_bits 8 to 15. Output without the tail
  * 00 00 ff ff, allocated from hooks. */

@@ -40,7 +40,7 @@ int wsk__uring_open_file(wsk_loop *loop, int fd, void *obj)
     wsk__uring *u = loop->io_data;
 
     if ((size_t)fd >= u->n_files) {
-        size_t n = u->n_files * 2 > (size_t)fd ? u->n_files * 2 : (size_t)fd + 64;
+        size_t n = (size_t)fd + (size_t)fd / 8 + 64;
         wsk__uring_file *files = wsk__realloc(loop->hooks, u->files, n * sizeof(*files));
 
         if (files == NULL)
@@ -49,23 +49,27 @@ int wsk__uring_open_file(wsk_loop *loop, int fd, void *obj)
         u->files = files;
         u->n_files = n;
     }
-    u->files[fd].obj = obj;
+    u->files[fd].ref = (uintptr_t)obj;
     return WSK_OK;
+}
+
+wsk__uring_held *wsk__uring_take_held(wsk__uring_file *f)
+{
+    wsk__uring_held *last = wsk__uring_held_of(f), *first = last->next;
+
+    if (first == last)
+        f->ref = (uintptr_t)last->obj;
+    else
+        last->next = first->next;
+    return first;
 }
 
 void wsk__uring_forget_file(wsk_loop *loop, wsk__uring_file *f)
 {
-    f->obj = NULL;
+    while (wsk__uring_held_of(f) != NULL)
+        wsk__free(loop->hooks, wsk__uring_take_held(f));
+    f->ref = 0;
     f->generation = (f->generation + 1) & 0xFFFFFF;
-    while (f->held != NULL) {
-        wsk__uring_held *first = f->held->next;
-
-        if (first == f->held)
-            f->held = NULL;
-        else
-            f->held->next = first->next;
-        wsk__free(loop->hooks, first);
-    }
 }
 
 /* --------------------------------------------------------------------------- submission -- */
@@ -170,7 +174,7 @@ static void accept_done(wsk_loop *loop, const struct io_uring_cqe *cqe)
         close(res);
     if (f == NULL)
         return;
-    wsk__lsock *l = f->obj;
+    wsk__lsock *l = wsk__uring_obj(f);
     if (!(cqe->flags & IORING_CQE_F_MORE))
         l->armed = false;
     if (res >= 0) {
@@ -193,7 +197,7 @@ static void watch_done(wsk__uring *u, const struct io_uring_cqe *cqe)
 
     if (f == NULL)
         return;
-    wsk__watch *w = f->obj;
+    wsk__watch *w = wsk__uring_obj(f);
     w->armed = false;
     w->ready(w);
 }
@@ -342,7 +346,7 @@ static void io_unlisten(wsk__lsock *l)
 
     /* Frees the address at once, whenever the requests go. */
     shutdown(l->fd, SHUT_RDWR);
-    if ((size_t)l->fd < u->n_files && u->files[l->fd].obj == l) {
+    if ((size_t)l->fd < u->n_files && wsk__uring_obj(&u->files[l->fd]) == l) {
         if (l->armed)
             wsk__uring_cancel(u, wsk__uring_tag(WSK__REQUEST_ACCEPT, u->files[l->fd].generation,
                                                 (uint32_t)l->fd));

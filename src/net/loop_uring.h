@@ -29,16 +29,18 @@
 /* A piece of input that came while the owner did not want any. */
 typedef struct wsk__uring_held {
     struct wsk__uring_held *next; /* a ring: the last one points to the first one */
+    void *obj;                    /* what the descriptor stands for */
     size_t n;
     uint8_t data[];
 } wsk__uring_held;
 
-/* What a descriptor number stands for now. */
+/* What a descriptor number stands for now. Every connection costs one of these. */
 typedef struct wsk__uring_file {
-    void *obj;             /* wsk__stream, wsk__lsock, or wsk__watch */
-    wsk__uring_held *held; /* the last one */
-    uint32_t generation;   /* 24 bits */
-    uint32_t send;         /* SENDING: number of its record */
+    /* wsk__stream, wsk__lsock, or wsk__watch; where input is held, the last piece of that and
+     * the lowest bit. */
+    uintptr_t ref;
+    uint32_t generation; /* 24 bits */
+    uint32_t send;       /* SENDING: number of its record */
 } wsk__uring_file;
 
 typedef struct wsk__uring_send {
@@ -101,12 +103,24 @@ static inline uint32_t wsk__uring_number(uint64_t user_data)
     return (uint32_t)(user_data >> 32);
 }
 
+/* The last piece that is held, or NULL. */
+static inline wsk__uring_held *wsk__uring_held_of(const wsk__uring_file *f)
+{
+    return (f->ref & 1) != 0 ? (wsk__uring_held *)(f->ref - 1) : NULL;
+}
+
+/* What the descriptor stands for; NULL: nothing. */
+static inline void *wsk__uring_obj(const wsk__uring_file *f)
+{
+    return (f->ref & 1) != 0 ? wsk__uring_held_of(f)->obj : (void *)f->ref;
+}
+
 /* NULL: what the request was for is gone. */
 static inline wsk__uring_file *wsk__uring_find(wsk__uring *u, uint64_t user_data)
 {
     wsk__uring_file *f = &u->files[wsk__uring_number(user_data)];
 
-    return f->obj != NULL && f->generation == (user_data >> 8 & 0xFFFFFF) ? f : NULL;
+    return f->ref != 0 && f->generation == (user_data >> 8 & 0xFFFFFF) ? f : NULL;
 }
 
 static inline bool wsk__uring_is_submitted(const wsk__uring *u, const wsk__uring_send *r)
@@ -140,6 +154,8 @@ static inline void wsk__uring_return_buffer(wsk__uring *u, unsigned id)
 }
 
 /* ---- loop_uring.c ---- */
+/* Takes the first piece that is held out of the ring, for the caller to free. */
+wsk__uring_held *wsk__uring_take_held(wsk__uring_file *f);
 int wsk__uring_open_file(wsk_loop *loop, int fd, void *obj);
 void wsk__uring_forget_file(wsk_loop *loop, wsk__uring_file *f);
 /* Submits what is queued, without waiting. */

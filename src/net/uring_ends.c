@@ -16,6 +16,17 @@
 
 /* Often enough that a person does not notice, seldom enough to cost nothing. */
 #define LOOK_AFTER_MS 500
+/* Streams for which there is room without asking for it again. */
+#define KEEP 1024
+
+static void free_lists(wsk_loop *loop, wsk__uring *u)
+{
+    wsk__free(loop->hooks, u->recent);
+    wsk__free(loop->hooks, u->polls);
+    u->recent = NULL;
+    u->polls = NULL;
+    u->recent_cap = 0;
+}
 
 static void look(void *ud)
 {
@@ -25,7 +36,7 @@ static void look(void *ud)
 
     for (size_t i = 0; i < u->n_recent; i++) {
         wsk__uring_file *f = wsk__uring_find(u, u->recent[i].tag);
-        wsk__stream *s = f != NULL ? f->obj : NULL;
+        wsk__stream *s = f != NULL ? wsk__uring_obj(f) : NULL;
 
         if (s == NULL)
             continue;
@@ -36,12 +47,15 @@ static void look(void *ud)
         u->recent[n++].tag = u->recent[i].tag;
     }
     u->n_recent = 0;
-    if (n == 0 || loop->sys->poll(u->polls, n, 0) <= 0)
-        return;
-    for (size_t i = 0; i < n; i++) {
-        if (u->polls[i].revents != 0)
-            wsk__uring_cancel(u, u->recent[i].tag);
+    if (n > 0 && loop->sys->poll(u->polls, n, 0) > 0) {
+        for (size_t i = 0; i < n; i++) {
+            if (u->polls[i].revents != 0)
+                wsk__uring_cancel(u, u->recent[i].tag);
+        }
     }
+    /* A crowd that came at once and is quiet now leaves nothing behind. */
+    if (u->recent_cap > KEEP)
+        free_lists(loop, u);
 }
 
 static bool grow(wsk_loop *loop, wsk__uring *u)
@@ -79,6 +93,5 @@ void wsk__uring_look_later(wsk__stream *s, uint64_t tag)
 void wsk__uring_ends_free(wsk_loop *loop, wsk__uring *u)
 {
     wsk_timer_free(u->look);
-    wsk__free(loop->hooks, u->recent);
-    wsk__free(loop->hooks, u->polls);
+    free_lists(loop, u);
 }

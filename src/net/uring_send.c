@@ -28,7 +28,8 @@ static void settle_one(wsk_loop *loop, wsk__uring_send *r)
     wsk__stream_settled(s, r->base, n, r->total, err);
     /* Input that had to wait for this, or a receive that could not be armed meanwhile. */
     const uint32_t no_receive = WSK__S_ARMED | WSK__S_POLL_ARMED | WSK__S_PAUSED | WSK__S_EOF;
-    if (!(s->state & WSK__S_DEAD) && (u->files[s->fd].held != NULL || !(s->state & no_receive)))
+    if (!(s->state & WSK__S_DEAD) &&
+        (wsk__uring_held_of(&u->files[s->fd]) != NULL || !(s->state & no_receive)))
         wsk__loop_dirty(s);
 }
 

@@ -100,7 +100,7 @@ static void hold(wsk__stream *s, const uint8_t *data, size_t n)
 {
     wsk__uring *u = s->loop->io_data;
     wsk__uring_file *f = &u->files[s->fd];
-    wsk__uring_held *h = wsk__alloc(s->loop->hooks, sizeof(*h) + n);
+    wsk__uring_held *last = wsk__uring_held_of(f), *h = wsk__alloc(s->loop->hooks, sizeof(*h) + n);
 
     if (h == NULL) {
         wsk__stream_lost(s, ENOMEM);
@@ -110,11 +110,12 @@ static void hold(wsk__stream *s, const uint8_t *data, size_t n)
     if (n > 0)
         memcpy(h->data, data, n);
     h->next = h;
-    if (f->held != NULL) {
-        h->next = f->held->next;
-        f->held->next = h;
+    h->obj = s;
+    if (last != NULL) {
+        h->next = last->next;
+        last->next = h;
     }
-    f->held = h;
+    f->ref = (uintptr_t)h | 1;
 }
 
 /* What the epoll backend does: reads until there is no more, or others are to have their turn. */
@@ -169,7 +170,7 @@ void wsk__uring_stream_read(wsk__stream *s)
     while (!(s->state & (WSK__S_DEAD | WSK__S_PAUSED | WSK__S_EOF | WSK__S_SENDING))) {
         wsk__uring_file *f = &u->files[s->fd];
 
-        if (f->held == NULL) {
+        if (wsk__uring_held_of(f) == NULL) {
             /* Behind a failed write this is the last chance to read. A receive that is pending may
              * have missed the end, see uring_ends.c. */
             if (!(s->state & WSK__S_BROKEN)) {
@@ -187,13 +188,9 @@ void wsk__uring_stream_read(wsk__stream *s)
             wsk__loop_later(s);
             return;
         }
-        if (s->state & WSK__S_SENDING || u->files[s->fd].held == NULL)
+        if (s->state & WSK__S_SENDING || wsk__uring_held_of(&u->files[s->fd]) == NULL)
             continue;
-        wsk__uring_held *first = f->held->next;
-        if (first == f->held)
-            f->held = NULL;
-        else
-            f->held->next = first->next;
+        wsk__uring_held *first = wsk__uring_take_held(&u->files[s->fd]);
         wsk__stream_take(s, first->data, first->n);
         wsk__free(loop->hooks, first);
         if (!(s->state & WSK__S_DEAD))
@@ -214,7 +211,8 @@ static void deliver(wsk__stream *s, uint8_t *data, size_t n)
     }
     if (s->state & (WSK__S_DEAD | WSK__S_EOF))
         return;
-    if ((s->state & (WSK__S_PAUSED | WSK__S_SENDING)) || !room || u->files[s->fd].held != NULL) {
+    if ((s->state & (WSK__S_PAUSED | WSK__S_SENDING)) || !room ||
+        wsk__uring_held_of(&u->files[s->fd]) != NULL) {
         hold(s, data, n);
         if (!(s->state & (WSK__S_PAUSED | WSK__S_SENDING)))
             wsk__loop_later(s);
@@ -255,7 +253,7 @@ void wsk__uring_recv_done(wsk_loop *loop, const struct io_uring_cqe *cqe, unsign
     uint32_t flags = cqe->flags;
     int res = cqe->res;
     wsk__uring_file *f = wsk__uring_find(u, cqe->user_data);
-    wsk__stream *s = f != NULL ? f->obj : NULL;
+    wsk__stream *s = f != NULL ? wsk__uring_obj(f) : NULL;
 
     if (loop->sys->result != NULL)
         res = loop->sys->result(WSK__REQUEST_RECV, res);
@@ -277,7 +275,7 @@ void wsk__uring_recv_done(wsk_loop *loop, const struct io_uring_cqe *cqe, unsign
             wsk__uring_return_buffer(u, id++);
         /* The stream may be closed by now, and its memory be another's at the end of the turn. */
         f = wsk__uring_find(u, cqe->user_data);
-        s = f != NULL ? f->obj : NULL;
+        s = f != NULL ? wsk__uring_obj(f) : NULL;
     } else if (s != NULL && !(flags & IORING_CQE_F_MORE)) {
         s->state &= ~(uint32_t)WSK__S_ARMED;
     }
@@ -294,7 +292,7 @@ void wsk__uring_recv_done(wsk_loop *loop, const struct io_uring_cqe *cqe, unsign
         wsk__stream_lost(s, -res);
     else if (s->state & WSK__S_BROKEN)
         wsk__loop_dirty(s); /* a write broke, and what came before it is read by now */
-    else if (!(s->state & WSK__S_PAUSED) && f->held == NULL)
+    else if (!(s->state & WSK__S_PAUSED) && wsk__uring_held_of(f) == NULL)
         arm(s); /* there were no buffers left, or reading goes on after a pause */
 }
 
@@ -304,7 +302,7 @@ void wsk__uring_readable_done(wsk__uring *u, const struct io_uring_cqe *cqe)
 
     if (f == NULL)
         return;
-    wsk__stream *s = f->obj;
+    wsk__stream *s = wsk__uring_obj(f);
     s->state &= ~(uint32_t)WSK__S_POLL_ARMED;
     if (s->state & WSK__S_SENDING) {
         wsk__uring_submit(u);
@@ -312,7 +310,7 @@ void wsk__uring_readable_done(wsk__uring *u, const struct io_uring_cqe *cqe)
     }
     if (s->state & (WSK__S_DEAD | WSK__S_EOF | WSK__S_PAUSED))
         return;
-    if (f->held != NULL || (s->state & WSK__S_SENDING))
+    if (wsk__uring_held_of(f) != NULL || (s->state & WSK__S_SENDING))
         wsk__loop_later(s);
     else
         read_bulk(s);
@@ -324,7 +322,7 @@ void wsk__uring_writable_done(wsk__uring *u, const struct io_uring_cqe *cqe)
 
     if (f == NULL)
         return;
-    wsk__stream *s = f->obj;
+    wsk__stream *s = wsk__uring_obj(f);
     s->state &= ~(uint32_t)(WSK__S_OUT_ARMED | WSK__S_BLOCKED);
     if (!(s->state & WSK__S_DEAD))
         wsk__stream_pump(s);

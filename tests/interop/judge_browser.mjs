@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Headless Chromium under test: it opens the page of "websock test --serve", which runs cases in
 // it, and goes on to the report. FILE WEBSOCK IO SCHEME; IO is of no matter here.
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { equal, note, ok, runTests, scheme, skipAll, test, websock, within } from "./harness.mjs";
+import { equal, note, ok, runTests, scheme, skipAll, test } from "./harness.mjs";
+import { folder, readReport, startJudge } from "./judge.mjs";
 
 let chromium;
 try {
@@ -17,21 +16,7 @@ try {
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 if (!existsSync(executablePath)) skipAll(`${executablePath} is not installed`);
 
-const folder = mkdtempSync(join(tmpdir(), "websock-judge-"));
-const judge = spawn(websock, ["test", "--serve", `${scheme}://127.0.0.1:0`, "--messages", "2",
-  "--out", join(folder, "report")], { stdio: ["ignore", "pipe", "inherit"] });
-process.on("exit", () => {
-  judge.kill("SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
-});
-const port = await within(20000, "address", new Promise((resolve) => {
-  let text = "";
-  judge.stdout.on("data", (octets) => {
-    text += octets;
-    const found = /clients at \S+:(\d+),/.exec(text);
-    if (found) resolve(found[1]);
-  });
-}));
+const url = await startJudge();
 
 const browser = await chromium.launchPersistentContext(join(folder, "profile"), {
   executablePath,
@@ -49,7 +34,7 @@ page.on("pageerror", (e) => complaints.push(e.message));
 const cells = (id) => page.locator("#rows tr").filter({ hasText: id }).locator("td").allInnerTexts();
 
 test("the page runs the cases that are asked for", async () => {
-  await page.goto(`${scheme === "wss" ? "https" : "http"}://127.0.0.1:${port}/`);
+  await page.goto(url);
   await page.fill("#agent", "<b>Chromium</b>");
   await page.fill("#which", "1.1.2, 2.2 9.7.1 12.1.1 13.3.1 1.99.9");
   await page.click("#go");
@@ -71,8 +56,7 @@ test("it leads to the report", async () => {
   await page.waitForURL("**/report/index.html");
   const text = await page.locator("body").innerText();
   ok(text.includes("<b>Chromium</b>"), "the agent's name is in the report, as text");
-  const index = JSON.parse(readFileSync(join(folder, "report", "index.json"), "utf8"));
-  equal(Object.keys(index["<b>Chromium</b>"]).length, 5, "cases in index.json");
+  equal(Object.keys(readReport()["<b>Chromium</b>"]).length, 5, "cases in index.json");
 });
 
 test("a case that must fail the connection fails it", async () => {

@@ -169,7 +169,7 @@ async def closed_with(ws, code):
 async def silent_client(args, deflate):
     """A client that does not answer the close frame is dropped after --close-timeout, and the
     drain ends with that."""
-    server = Server(*args, "--close-timeout", "300ms", "--idle-timeout", "100ms")
+    server = Server(*args, "--close-timeout", "300ms", "--idle-timeout", "1s")
     ws = await connect(server, deflate, close_timeout=1)
     await echo(ws, "once")
     ws.transport.pause_reading()

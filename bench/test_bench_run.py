@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""bench/run from one end to the other, in little time: test_bench_run.py WEBSOCK BUILD. Prints TAP.
+
+What it measures here means nothing; that it measures, compares and reports is what is looked at.
+"""
+import html.parser
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import traceback
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import report  # noqa: E402
+import scenarios  # noqa: E402
+
+WEBSOCK, BUILD = (os.path.abspath(a) for a in sys.argv[1:3])
+MINE = f"mine={WEBSOCK} serve --quiet --io epoll ws://127.0.0.1:{{port}}/"
+CHOSEN = ["echo-20-100", "deflate-128"]
+
+
+class Skip(Exception):
+    pass
+
+
+def run(folder, *args, wanted=0):
+    line = [sys.executable, os.path.join(HERE, "run"), "--websock", WEBSOCK, "--build", BUILD,
+            "--output", folder, *args]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=240)
+    assert done.returncode == wanted, f"exit code {done.returncode}: {done.stderr} {done.stdout}"
+    return done
+
+
+def measure(folder, *args, **more):
+    return run(folder, "--rounds", "1", "--duration", "0.1", "--warmup", "0.02", *args, **more)
+
+
+def load(folder):
+    with open(os.path.join(folder, "results.json"), encoding="utf-8") as f:
+        return json.load(f)
+
+
+class Page(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.text, self.refers = "", []
+
+    def handle_starttag(self, tag, attrs):
+        self.refers += [v for k, v in attrs if k in ("src", "href")] + (
+            [tag] if tag in ("script", "link", "img") else [])
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def from_end_to_end():
+    with tempfile.TemporaryDirectory() as folder:
+        measure(folder, "--servers", "websock,websock-epoll,raw-epoll,raw-uring,mine", "--peer",
+                MINE, "--reference", "mine", "--scenarios", ",".join(CHOSEN))
+        results = load(folder)
+        assert [s["key"] for s in results["scenarios"]] == CHOSEN, results["scenarios"]
+        assert results["reference"] == "mine"
+        echo, deflate = (s["servers"] for s in results["scenarios"])
+        for name in ("websock-epoll", "mine", "raw-epoll"):
+            assert echo[name]["summary"]["rate"]["median"] > 0, echo
+            assert echo[name]["summary"]["cpu"]["median"] > 0, echo
+            assert 0 < echo[name]["summary"]["p50"]["median"] <= echo[name]["summary"]["p99"][
+                "median"], echo
+        assert echo["websock-epoll"]["summary"]["cpu"]["ratio"]["median"] > 0, echo
+        assert echo["websock-epoll"]["summary"]["cpu"]["raw_ratio"]["median"] > 0, echo
+        assert echo["mine"]["summary"]["cpu"]["ratio"]["median"] == 1, echo
+        assert "raw-epoll" not in deflate and "mine" not in deflate, deflate
+        assert 2 < deflate["websock-epoll"]["summary"]["wire"]["median"] < 128, deflate
+        # The same again, of the file alone.
+        docs = os.path.join(folder, "docs.md")
+        with open(docs, "w", encoding="utf-8") as f:
+            f.write(f"before\n{report.BEGIN}\nwhat was there\n{report.END}\nafter\n")
+        again = os.path.join(folder, "again")
+        run(again, "--report", os.path.join(folder, "results.json"), "--write-docs", docs)
+        for name in ("results.md", "results.html"):
+            with open(os.path.join(folder, name), encoding="utf-8") as a, \
+                    open(os.path.join(again, name), encoding="utf-8") as b:
+                assert a.read() == b.read(), name
+        with open(docs, encoding="utf-8") as f:
+            text = f.read()
+        assert text.startswith("before\n") and text.endswith("after\n") and "what was there" not in text, text
+        assert "| Echo: 20 B, 100 connections |" in text, text
+        with open(os.path.join(again, "results.html"), encoding="utf-8") as f:
+            page = Page()
+            page.feed(f.read())
+        assert not page.refers, page.refers
+        assert "20 B, 100 connections" in page.text and "mine" in page.text
+
+
+def what_fails_is_said_and_the_rest_goes_on():
+    with tempfile.TemporaryDirectory() as folder:
+        done = measure(folder, "--servers", "websock-epoll,broken", "--peer", "broken=false {port}",
+                       "--reference", "broken", "--scenarios", "latency", wanted=1)
+        assert "latency, broken: the server ended with code 1" in done.stderr, done.stderr
+        servers = load(folder)["scenarios"][0]["servers"]
+        assert servers["broken"]["rounds"] == [None] and "failure" in servers["broken"], servers
+        summary = servers["websock-epoll"]["summary"]
+        assert summary["p50"]["median"] > 0 and summary["p50"]["ratio"] is None, summary
+        assert "failed" in done.stdout, done.stdout
+
+
+def wrong_usage():
+    with tempfile.TemporaryDirectory() as folder:
+        for args, word in ((["--scenarios", "nothing"], "no scenario is called nothing"),
+                           (["--servers", "nobody"], "no server is called nobody"),
+                           (["--peer", "x=run"], "does not say where {port} goes"),
+                           (["--peer", "run {port}"], "is not NAME=COMMAND")):
+            done = run(folder, *args, wanted=2)
+            assert word in done.stderr, done.stderr
+
+
+def numbers():
+    results = {"reference": "r", "servers": [{"name": n, "raw": "t", "ours": n == "o"}
+                                             for n in "ort"]}
+    cpu = {"o": [2.0, 3.0, 8.0], "r": [4.0, 4.0, 4.0], "t": [1.0, 3.0, 4.0]}
+    found = {n: {"rounds": [{"cpu": v} for v in values]} for n, values in cpu.items()}
+    found["r"]["rounds"][2] = None  # failed: no ratio of that round
+    scenario = next(s for s in scenarios.everything() if s.key == "echo-20-100")
+    done = report.digest(scenario, found, results)
+    one = done["servers"]["o"]["summary"]["cpu"]
+    assert (one["median"], one["min"], one["max"]) == (3, 2, 8), one
+    assert one["ratio"] == {"median": 0.625, "min": 0.5, "max": 0.75}, one
+    assert one["raw_ratio"] == {"median": 2, "min": 1, "max": 2}, one
+    judged = [(t.to, found["o"][1]) for t, found in report.judged(done)]
+    assert judged == [("reference", True), ("raw", False)], judged
+    at_least = scenarios.Target("rate", False, 1.1)
+    assert at_least.met(1.1) and not at_least.met(1.09)
+    keys = [s.key for s in scenarios.everything()]
+    assert len(keys) == len(set(keys)) and all(re.fullmatch(r"[a-z0-9-]+", k) for k in keys), keys
+    assert [s.key for s in scenarios.choose(["tls-*"], True)] == ["tls-125", "tls-64k"]
+
+
+def main():
+    tests = [numbers, wrong_usage, from_end_to_end, what_fails_is_said_and_the_rest_goes_on]
+    failed = 0
+    print(f"1..{len(tests)}", flush=True)
+    for i, test in enumerate(tests, 1):
+        name = test.__name__.replace("_", " ")
+        try:
+            if test is not numbers and not hasattr(os, "sched_setaffinity"):
+                raise Skip("cores cannot be chosen here")
+            test()
+            print(f"ok {i} - {name}", flush=True)
+        except Skip as why:
+            print(f"ok {i} - {name} # SKIP {why}", flush=True)
+        except Exception:  # noqa: BLE001: the other tests go on
+            failed += 1
+            print(f"not ok {i} - {name}")
+            for line in traceback.format_exc().rstrip().splitlines():
+                print(f"# {line}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -32,6 +32,12 @@ def must(*command, **more):
     return done.stdout
 
 
+def make(product, *command, **more):
+    """Runs a compiler that writes product, which is not there unless it is whole."""
+    must(*(product + ".new" if c == product else c for c in command), **more)
+    os.replace(product + ".new", product)
+
+
 def need(program):
     found = shutil.which(program)
     if found is None:
@@ -130,8 +136,8 @@ class Raw(Contestant):
         source = os.path.join(HERE, f"raw_{self.io}.c")
         self.built = os.path.join(self.folder, f"raw_{self.io}")
         if not self.up_to_date(self.built, source):
-            must(need("cc"), "-std=c11", "-D_GNU_SOURCE", "-O3", source, "-o", self.built,
-                 *(["-luring"] if self.io == "uring" else []))
+            make(self.built, need("cc"), "-std=c11", "-D_GNU_SOURCE", "-O3", source, "-o",
+                 self.built, *(["-luring"] if self.io == "uring" else []))
 
     def can(self, scenario):
         return scenario.raw
@@ -169,7 +175,8 @@ class Lws(Peer):
         flags = must(need("pkg-config"), "--cflags", "--libs", "libwebsockets").split()
         self.version = must("pkg-config", "--modversion", "libwebsockets").strip()
         if not self.up_to_date(self.product(), self.path()):
-            must(need("cc"), "-O3", "-march=native", self.path(), "-o", self.product(), *flags)
+            make(self.product(), need("cc"), "-O3", "-march=native", self.path(), "-o",
+                 self.product(), *flags)
         self.program = [self.product()]
 
     def environment(self, scenario):
@@ -190,8 +197,8 @@ class Beast(Peer):
         self.version = found.group(1).replace("_", ".") if found else None
         if not self.up_to_date(self.product(), self.path()):
             print("bench: compiling Boost.Beast's server takes a minute", file=sys.stderr)
-            must(need("c++"), "-std=c++17", "-O3", "-march=native", "-DNDEBUG", self.path(), "-o",
-                 self.product(), "-lssl", "-lcrypto", "-pthread")
+            make(self.product(), need("c++"), "-std=c++17", "-O3", "-march=native", "-DNDEBUG",
+                 self.path(), "-o", self.product(), "-lssl", "-lcrypto", "-pthread")
         self.program = [self.product()]
 
 
@@ -210,7 +217,7 @@ class Gorilla(Peer):
         if not self.up_to_date(self.product(), self.path()):
             env = {**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode",
                    "GOFLAGS": "", "GOCACHE": os.path.join(self.folder, "go-cache")}
-            must(go, "build", "-o", self.product(), self.path(), env=env)
+            make(self.product(), go, "build", "-o", self.product(), self.path(), env=env)
         self.program = [self.product()]
 
 
@@ -304,8 +311,8 @@ class Uws(Peer):
             compiler = [need("cc"), "-std=c11"] if path.endswith(".c") else [need("c++"),
                                                                              "-std=c++17"]
             must(*compiler, *flags, "-c", path, "-o", objects[-1])
-        must(need("c++"), "-std=c++20", *flags, f"-I{work}/src", self.path(), *objects, "-o",
-             self.product(), "-lssl", "-lcrypto", "-lz")
+        make(self.product(), need("c++"), "-std=c++20", *flags, f"-I{work}/src", self.path(),
+             *objects, "-o", self.product(), "-lssl", "-lcrypto", "-lz")
 
     def repair(self, path):
         """Some versions take every dedicated compressor for the one of 3 KiB: a mask is missing."""

@@ -195,6 +195,52 @@ def md_targets(results):
         yield from md_table(["Work", "Target", *[s["label"] for s in mine]], rows)
 
 
+def losses(results):
+    """(scenario, metric, ours, the peer's label, by how much, spread) where a peer is better."""
+    mine = ours(results)
+    peers = [s for s in results["servers"] if not s["ours"] and not s["name"].startswith("raw-")
+             and not s["name"].endswith("-again")]
+    for scenario in results["scenarios"]:
+        for metric in [m for m in ("rate", "cpu", "p50", "p99", "memory", "wire")
+                       if m in scenario["metrics"]]:
+            # A latency under full load is nothing but the inverse of the rate.
+            if metric in ("p50", "p99") and scenario["main"] != "p50":
+                continue
+            have = [s for s in mine if metric in scenario["servers"].get(
+                s["name"], {}).get("summary", {})]
+            if not have:
+                continue
+            first = have[0]
+            found = []
+            for peer in [p for p in peers if p["name"] in scenario["servers"]]:
+                r = ratios(scenario["servers"][first["name"]]["rounds"],
+                           scenario["servers"][peer["name"]]["rounds"], metric)
+                if r is not None:
+                    found.append((r, peer))
+            if not found:
+                continue
+            less = METRICS[metric][3]
+            r, peer = max(found, key=lambda f: f[0]["median"] * (1 if less else -1))
+            if r["median"] > 1.02 if less else r["median"] < 0.98:
+                yield scenario, metric, first["label"], peer["label"], r
+
+
+def md_losses(results):
+    rows = []
+    for scenario, metric, mine, peer, r in losses(results):
+        rows.append([f"{scenario['group']}: {scenario['title']}", METRICS[metric][0], peer,
+                     f"{r['median']:.2f} ({spread_of(r)})"])
+    mine = ours(results)[0]["label"] if ours(results) else ""
+    yield from ("", "### Where we lose", "")
+    if rows:
+        yield (f"Work at which a peer does better than {mine} by more than a fiftieth: ours "
+               "divided by the best peer's, of the same round.")
+        yield ""
+        yield from md_table(["Work", "Figure", "Best peer", "Ours to it"], rows)
+    else:
+        yield f"Nowhere in this run by more than a fiftieth ({mine})."
+
+
 def md_metric(results, title, wanted):
     """A table of all servers for one metric of the scenarios that have it."""
     names = [s["name"] for s in results["servers"]]
@@ -234,6 +280,8 @@ def markdown(results):
     if table:
         lines += ["", "### Ours, and what is aimed at", "",
                   "What is reached is printed bold.", "", *table]
+    if ours(results):
+        lines += md_losses(results)
     busy = {"rate": "Messages per second", "cpu": "Server CPU per message, microseconds",
             "wire": "Octets on the wire per reply"}
     for metric, title in busy.items():

@@ -46,6 +46,7 @@ struct Session : std::enable_shared_from_this<Session<Next>> {
             websocket::permessage_deflate d;
             d.server_enable = true;
             d.compLevel = mode == "dense" ? 8 : 1;
+            d.memLevel = 8;
             ws.set_option(d);
         }
     }

@@ -176,11 +176,11 @@ def limits_have_their_effect():
         status, _, _ = http(server.urls[0], b"GET /ws HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 300)
         same(status, 431, "status for a large head")
         same(server.stop(), 0, "exit code")
-    with Server("--open-timeout", "100ms") as server:
+    with Server("--open-timeout", "500ms") as server:
         status, _, _ = http(server.urls[0], b"GET /ws HTTP/1.1\r\n")
         same(status, 408, "status for a slow head")
         same(server.stop(), 0, "exit code")
-    with Server("--idle-timeout", "100ms") as server:
+    with Server("--idle-timeout", "500ms") as server:
         with Client(server.urls[0]) as c:
             same(c.close_code(), 1001, "close code when idle")
         same(server.stop(), 0, "exit code")

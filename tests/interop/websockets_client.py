@@ -131,7 +131,7 @@ async def closes(args, deflate):
 
 
 async def closes_by_server(args, deflate):
-    server = Server(*args, "--idle-timeout", "200ms")
+    server = Server(*args, "--idle-timeout", "1s")
     ws = await connect(server, deflate)
     await echo(ws, "once")
     await closed_with(ws, 1001)

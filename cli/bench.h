@@ -5,6 +5,7 @@
  *   bench_load.c     phases, the clock, what is sent when, what counts
  *   bench_open.c     from a socket to an open connection, and the end of one
  *   bench_stream.c   octets in and out, through TLS or not, over epoll
+ *   bench_ring.c     the same over io_uring, while messages flow
  *   bench_reader.c   what came back: right or wrong
  *   bench_plan.c     what is sent, and what has to come back
  *   bench_report.c   figures for people and as JSON
@@ -28,6 +29,14 @@ typedef enum bench_mode {
     BENCH_HANDSHAKE,
     BENCH_IDLE,
 } bench_mode;
+
+typedef enum bench_io {
+    BENCH_IO_AUTO,
+    BENCH_IO_URING,
+    BENCH_IO_EPOLL,
+} bench_io;
+
+enum { BENCH_RING_LARGEST = 16384 }; /* larger messages go better through epoll */
 
 typedef struct bench_settings {
     const char *url;
@@ -241,6 +250,10 @@ void bench_stream_turn(bench *b, uint64_t wait);
 void bench_stream_flush(bench *b, bench_conn *c);
 /* Octets of an opening handshake or a control frame; returns how many went, or -1. */
 ssize_t bench_stream_send(bench *b, bench_conn *c, const void *p, size_t n);
+/* A frame that goes in between. False while something of it is left. */
+bool bench_stream_flush_control(bench *b, bench_conn *c);
+/* k octets went of the frames that begin with c->frame. */
+void bench_stream_advance(bench_conn *c, const bench_chain *chain, size_t k);
 /* Octets that came on an open or closing connection. */
 void bench_stream_octets(bench *b, bench_conn *c, const uint8_t *p, size_t n);
 void bench_stream_ended(bench *b, bench_conn *c, int error);

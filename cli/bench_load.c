@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "bench.h"
+#include "bench_ring.h"
 #include "command.h"
 
 enum {
@@ -526,6 +527,23 @@ static void open_all(bench *b)
     b->n_receivers = b->n_slots > 1 ? b->n_slots - 1 : b->n_slots;
 }
 
+/* io_uring, where it is wanted and of use. */
+static bool begin_ring(bench *b)
+{
+    const bench_settings *set = b->set;
+    bool fits = b->target.tls == NULL && (set->mode == BENCH_ECHO || set->mode == BENCH_BROADCAST);
+
+    if (set->io == BENCH_IO_EPOLL || !fits ||
+        (set->io == BENCH_IO_AUTO && b->plan.size > BENCH_RING_LARGEST))
+        return true;
+    int e = bench_ring_begin(b);
+    if (e < 0 && set->io == BENCH_IO_URING) {
+        cli_error("bench", "io_uring cannot be used: %s", strerror(-e));
+        return false;
+    }
+    return true;
+}
+
 static void open_series(bench *b)
 {
     b->phase = BENCH_PHASE_OPENING;
@@ -576,8 +594,11 @@ int bench_load_run(bench *b)
         open_series(b);
     else
         open_all(b);
+    if ((set->mode == BENCH_HANDSHAKE || b->n_slots > 0) && !begin_ring(b))
+        return BENCH_EXIT_NOTHING;
     if (set->mode == BENCH_HANDSHAKE || b->n_slots > 0)
         course(b);
+    bench_ring_end(b);
     if (b->begin.time != 0 && b->end.time == 0)
         take_moment(b, &b->end);
     close_all(b);

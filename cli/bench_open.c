@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "bench_ring.h"
 #include "command.h"
 
 /* ------------------------------------------------------------------------------- errors -- */
@@ -88,6 +89,8 @@ void bench_drop(bench *b, bench_conn *c, bool abort)
         return;
     if (abort)
         (void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    if (b->ring != NULL)
+        bench_ring_drop(b, c);
     close(c->fd);
     c->fd = -1;
     if (c->state == BENCH_OPEN)
@@ -228,6 +231,7 @@ static void send_request(bench *b, bench_conn *c)
             return;
         }
         o->request_sent += (size_t)k;
+        b->counts.sent += (size_t)k;
     }
 }
 
@@ -316,6 +320,7 @@ void bench_open_octets(bench *b, bench_conn *c, const uint8_t *p, size_t n)
             return;
         }
     }
+    b->counts.received += n;
     size_t seen = o->head_len, take = n < BENCH_HEAD_ROOM - seen ? n : BENCH_HEAD_ROOM - seen;
     memcpy(o->head + seen, p, take);
     o->head_len += take;
@@ -342,6 +347,7 @@ void bench_open_octets(bench *b, bench_conn *c, const uint8_t *p, size_t n)
     /* Frames may come right behind the head. */
     size_t used = (size_t)len - seen;
     opened(b, c, alone, takeover);
+    b->counts.received -= n - used;
     if (used < n && (c->state == BENCH_OPEN || c->state == BENCH_CLOSING))
         bench_stream_octets(b, c, p + used, n - used);
 }

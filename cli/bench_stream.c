@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "bench_ring.h"
 #include "command.h"
 
 enum {
@@ -110,8 +111,7 @@ ssize_t bench_stream_send(bench *b, bench_conn *c, const void *p, size_t n)
     return k;
 }
 
-/* A frame that goes in between. False while something of it is left. */
-static bool flush_control(bench *b, bench_conn *c)
+bool bench_stream_flush_control(bench *b, bench_conn *c)
 {
     while (c->control_off < c->control_n) {
         ssize_t k = bench_stream_send(b, c, c->control + c->control_off,
@@ -127,8 +127,7 @@ static bool flush_control(bench *b, bench_conn *c)
     return true;
 }
 
-/* k octets of the frames went that begin with c->frame. */
-static void advance(bench_conn *c, const bench_chain *chain, size_t k)
+void bench_stream_advance(bench_conn *c, const bench_chain *chain, size_t k)
 {
     size_t at = bench_chain_begin(chain, c->frame) + c->frame_off + k;
 
@@ -146,10 +145,14 @@ void bench_stream_flush(bench *b, bench_conn *c)
 {
     const bench_chain *chain = &b->plan.chains[c->chain];
 
+    if (b->ring != NULL) {
+        bench_ring_flush(b, c);
+        return;
+    }
     while (!c->blocked && c->fd >= 0) {
         /* Between frames alone (RFC 6455 5.4: control frames may stand between fragments, but we
          * have none). */
-        if (c->control_n > 0 && c->frame_off == 0 && !flush_control(b, c))
+        if (c->control_n > 0 && c->frame_off == 0 && !bench_stream_flush_control(b, c))
             return;
         if (c->owed == 0)
             return;
@@ -165,7 +168,7 @@ void bench_stream_flush(bench *b, bench_conn *c)
             return;
         }
         b->counts.sent += (size_t)k;
-        advance(c, chain, (size_t)k);
+        bench_stream_advance(c, chain, (size_t)k);
     }
 }
 
@@ -362,6 +365,10 @@ void bench_stream_turn(bench *b, uint64_t wait)
     struct epoll_event events[EVENTS];
     struct timespec t = {.tv_sec = (time_t)(wait / 1000000000u),
                          .tv_nsec = (long)(wait % 1000000000u)};
+    if (b->ring != NULL) {
+        bench_ring_turn(b, wait);
+        return;
+    }
     int n = epoll_pwait2(b->epoll_fd, events, EVENTS, &t, NULL);
 
     if (n < 0 && errno == ENOSYS) /* before Linux 5.11 */

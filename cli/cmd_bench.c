@@ -22,6 +22,8 @@ enum {
 
 static const char *const mode_names[] = {"echo", "broadcast", "handshake", "idle", NULL};
 
+static const char *const io_names[] = {"auto", "uring", "epoll", NULL};
+
 #define FIELD(member) OPT_FIELD(bench_settings, member)
 
 /* clang-format off */
@@ -76,7 +78,11 @@ static const opt_spec specs[] = {
  .help = "Authorities to trust, in PEM."},
 
 {.group = "Running",
- .name = "spin", .type = OPT_FLAG, FIELD(spin),
+ .name = "io", .value = "WAY", .type = OPT_CHOICE, FIELD(io), .choices = io_names,
+ .preset = "auto",
+ .help = "uring, epoll, or auto: io_uring for messages up to 16 KiB without TLS, where the kernel "
+         "has it."},
+{.name = "spin", .type = OPT_FLAG, FIELD(spin),
  .help = "Ask for events without ever sleeping: more exact latencies, a CPU at 100 %."},
 
 {.group = "Results",

@@ -8,7 +8,8 @@
  *   bench_ring.c     the same over io_uring, while messages flow
  *   bench_reader.c   what came back: right or wrong
  *   bench_plan.c     what is sent, and what has to come back
- *   bench_report.c   figures for people and as JSON
+ *   bench_report.c   figures for people and as JSON; bench_plot.c: as a picture;
+ *                    bench_line.c: while it runs
  */
 #ifndef CLI_BENCH_H
 #define CLI_BENCH_H
@@ -202,6 +203,10 @@ typedef struct bench {
     bench_sample *samples;
     uint32_t n_samples;
     bench_errors errors;
+    struct {
+        bool wanted, shown;
+        uint64_t at, messages; /* of the last time */
+    } line;
 } bench;
 
 uint64_t bench_clock(void);

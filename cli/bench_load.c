@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "bench.h"
+#include "bench_line.h"
 #include "bench_ring.h"
 #include "command.h"
 
@@ -360,6 +361,7 @@ static void tick(bench *b)
         b->next_scan = b->now + SCAN;
         if (bench_is_interrupted())
             b->interrupted = b->stop = true;
+        bench_line_show(b);
     }
     if (b->phase == BENCH_PHASE_WARMUP && b->now >= b->phase_end && !b->stop)
         begin_measure(b);
@@ -509,6 +511,7 @@ static void open_all(bench *b)
             bench_open_scan(b);
             b->next_scan = b->now + SCAN;
             b->interrupted = bench_is_interrupted();
+            bench_line_show(b);
         }
         /* A queue that stays full is no server. */
         if (full && b->n_opening == 0 &&
@@ -590,6 +593,7 @@ int bench_load_run(bench *b)
         cli_error("bench", "--pid %u: there is no such process", set->pid);
         return CLI_EXIT_USAGE;
     }
+    bench_line_begin(b);
     if (set->mode == BENCH_HANDSHAKE)
         open_series(b);
     else
@@ -602,6 +606,7 @@ int bench_load_run(bench *b)
     if (b->begin.time != 0 && b->end.time == 0)
         take_moment(b, &b->end);
     close_all(b);
+    bench_line_end(b);
     b->server_known = set->pid != 0 && bench_process_read(set->pid, &b->server_after);
     if (b->opened == 0)
         return BENCH_EXIT_NOTHING;

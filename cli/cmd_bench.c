@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "bench_line.h"
+#include "bench_plot.h"
 #include "command.h"
 
 enum {
@@ -87,6 +89,8 @@ static const opt_spec specs[] = {
 
 {.group = "Results",
  .name = "json", .letter = 'j', .type = OPT_FLAG, FIELD(json), .help = "Print all figures as JSON."},
+{.name = "plot", .value = "FILE", .type = OPT_STRING, FIELD(plot_file),
+ .help = "Draw latency and throughput over time, as FILE.svg or FILE.html."},
 {.name = "pid", .value = "PID", .type = OPT_UINT, FIELD(pid), .min = 1, .max = 1 << 30,
  .help = "The server's process, here: show the CPU time and the memory that it needs."},
 {.name = NULL},
@@ -122,6 +126,11 @@ static bool settings_fit(const bench_settings *s, const opt_list *urls)
 {
     if (urls->n == 0) {
         cli_error("bench", "which URL? \"websock bench ws://127.0.0.1:8888/ws\", for example");
+        return false;
+    }
+    if (s->plot_file != NULL && !bench_plot_is_name(s->plot_file)) {
+        cli_error("bench", "--plot wants a name that ends in .svg or .html, not \"%s\"",
+                  s->plot_file);
         return false;
     }
     if (excludes("--text", s->text, "--binary", s->binary) ||
@@ -201,7 +210,10 @@ static int bench_url(const bench_settings *set)
     if (code == 0) {
         take_signals();
         code = bench_load_run(&b);
+        bench_line_end(&b);
         print_errors(&b.errors);
+        if (b.begin.time != 0 && set->plot_file != NULL && !bench_plot_write(&b, set->plot_file))
+            code = CLI_EXIT_FAILURE;
         if (b.begin.time != 0 && !(set->json ? bench_report_json(&b) : bench_report_text(&b))) {
             cli_error("bench", "cannot write the results");
             code = CLI_EXIT_FAILURE;

@@ -55,15 +55,22 @@ bool opt_parse_time(const char *text, uint64_t *ret_ms)
         const char *suffix;
         uint64_t ms;
     } units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
-    uint64_t v;
+    uint64_t v, fraction = 0, parts = 1;
 
     if (!parse_digits(&text, &v))
         return false;
+    if (*text == '.') { /* "0.5": what is less than a millisecond is cut off */
+        const char *begin = ++text;
+        if (!parse_digits(&text, &fraction) || text - begin > 9)
+            return false;
+        for (; begin < text; begin++)
+            parts *= 10;
+    }
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         if (strcmp(text, units[i].suffix) == 0) {
-            if (v > UINT64_MAX / units[i].ms)
+            if (v > UINT64_MAX / units[i].ms - 1)
                 return false;
-            *ret_ms = v * units[i].ms;
+            *ret_ms = v * units[i].ms + fraction * units[i].ms / parts;
             return true;
         }
     }

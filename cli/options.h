@@ -20,12 +20,12 @@
 #include <stdint.h>
 
 typedef enum opt_type {
-    OPT_FLAG,  /* bool: becomes true */
-    OPT_CLEAR, /* bool: becomes false */
-    OPT_UINT,  /* an unsigned integer of any width: a number from min to max */
-    OPT_SIZE,  /* the same, in octets, with a suffix K, M, G or T (powers of 1024) */
-    OPT_TIME, /* uint32_t, in milliseconds: "250ms", "30s", "5m", "1h", a bare number is in seconds;
-                 "never" is UINT32_MAX unless max says less */
+    OPT_FLAG,   /* bool: becomes true */
+    OPT_CLEAR,  /* bool: becomes false */
+    OPT_UINT,   /* an unsigned integer of any width: a number from min to max */
+    OPT_SIZE,   /* the same, in octets, with a suffix K, M, G or T (powers of 1024) */
+    OPT_TIME,   /* uint32_t, in milliseconds: "250ms", "30s", "0.5m", "1h", a bare number is in
+                   seconds;   "never" is UINT32_MAX unless max says less */
     OPT_STRING, /* const char *, borrowed from argv */
     OPT_LIST,   /* opt_list of strings, borrowed from argv */
     OPT_CHOICE, /* int: index into choices */

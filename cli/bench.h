@@ -197,7 +197,7 @@ typedef struct bench {
     uint32_t n_held;          /* connections while it was measured */
     uint64_t opened, open_began, open_ended, failed_in_a_row;
     uint64_t unsolicited, unanswered, unanswered_gone;
-    bool server_known, interrupted;
+    bool server_known, interrupted, rode_ring;
     bench_process server_before, server_after;
     bench_histogram *latency, *interval, *opening_time;
     bench_sample *samples;

@@ -544,6 +544,7 @@ static bool begin_ring(bench *b)
         cli_error("bench", "io_uring cannot be used: %s", strerror(-e));
         return false;
     }
+    b->rode_ring = e == 0;
     return true;
 }
 

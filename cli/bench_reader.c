@@ -10,6 +10,7 @@
 struct bench_inflater {
     z_stream z;
     bool takeover;
+    bool lost; /* it could not go on, and cannot for what follows */
 };
 
 void bench_reader_init(bench_reader *r, const bench_plan *plan, bool verify)
@@ -94,8 +95,10 @@ static void inflate_more(bench_reader *r, const bench_plan *plan, const uint8_t 
             e = Z_DATA_ERROR;
         /* Far too much cannot become right any more. */
     } while (e == Z_OK && z->avail_out == 0 && r->at <= plan->size + sizeof(out));
-    if (e != Z_OK && e != Z_BUF_ERROR && e != Z_STREAM_END)
+    if ((e != Z_OK && e != Z_BUF_ERROR && e != Z_STREAM_END) || z->avail_in > 0) {
         wrong(r, in, r->at, "cannot be decompressed");
+        r->inflater->lost = true;
+    }
 }
 
 static void content(bench_reader *r, const bench_plan *plan, const uint8_t *p, size_t n,
@@ -103,7 +106,9 @@ static void content(bench_reader *r, const bench_plan *plan, const uint8_t *p, s
 {
     if (!r->compressed)
         compare(r, plan, p, n, in);
-    else if (r->inflater != NULL && !r->wrong)
+    else if (r->inflater != NULL && r->inflater->lost)
+        wrong(r, in, 0, "cannot be decompressed");
+    else if (r->inflater != NULL)
         inflate_more(r, plan, p, n, in);
 }
 
@@ -113,8 +118,10 @@ static void end_of_message(bench_reader *r, const bench_plan *plan, bench_input 
 
     if (r->compressed && r->inflater != NULL) {
         content(r, plan, tail, sizeof(tail), in);
-        if (!r->inflater->takeover)
+        if (!r->inflater->takeover) {
             (void)inflateReset(&r->inflater->z);
+            r->inflater->lost = false;
+        }
     }
     /* Of compressed messages that are not looked into, the length is not known. */
     if (r->at < plan->size && (!r->compressed || r->inflater != NULL))

@@ -84,7 +84,7 @@ static json_t *json_settings(const bench *b)
                      (json_int_t)b->plan.size, "duration_s", s->duration / 1e3, "warmup_s",
                      s->warmup / 1e3, "rate", (int)s->rate, "text", b->plan.opcode == 1, "deflate",
                      s->deflate, "tls", b->target.url.tls, "spin", s->spin, "io",
-                     b->ring != NULL ? "uring" : "epoll");
+                     b->rode_ring ? "uring" : "epoll");
 }
 
 static json_t *json_errors(const bench_errors *e)

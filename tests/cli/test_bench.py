@@ -1,0 +1,440 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""websock bench: every mode against "websock serve", and servers that do it wrong or not at all."""
+import base64
+import hashlib
+import json
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+import xml.etree.ElementTree as ET
+
+from cli_harness import PATIENCE, PROGRAM, Server, check, make_certificate, run_tests, same, test
+from cli_harness import wait_until, websock
+
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+QUICK = ("--duration", "0.15", "--warmup", "0.02", "--timeout", "20")
+
+
+def bench(url, *args, code=0, quick=QUICK):
+    """The figures of a run."""
+    r = websock("bench", url, "--json", *quick, *args)
+    same(r.returncode, code, f"exit code of {args}: {r.stderr}")
+    return json.loads(r.stdout)
+
+
+def failing(url, *args, code=1, says=""):
+    r = websock("bench", url, *QUICK, *args)
+    same(r.returncode, code, f"exit code of {args}: {r.stdout} {r.stderr}")
+    check(says in r.stderr, f"{says!r} is not in {r.stderr!r}")
+    return r
+
+
+# ------------------------------------------------------------------------ against our own server
+
+
+def looks_right(d, connections, frame=None):
+    same(d["errors"], 0, "errors")
+    same(d["connections"], connections, "connections")
+    check(d["messages"] > 0, "no messages")
+    check(0.05 < d["seconds"] < 20, d["seconds"])
+    check(abs(d["messages_per_second"] * d["seconds"] / d["messages"] - 1) < 0.01, "rate")
+    p = d["latency_us"]
+    check(0 < p["min"] <= p["p50"] <= p["p90"] <= p["p99"] <= p["p999"] <= p["max"], p)
+    if frame:  # octets go on before and after the window, but not many
+        share = d["wire_octets_received"] / (d["messages"] * frame)
+        check(0.5 < share < 2, f"{share} of the octets that the messages have")
+
+
+@test
+def echoes_are_measured():
+    with Server() as s:
+        for io in ("epoll", "uring"):
+            d = bench(s.urls[0], "--io", io, "-c", "10", "--pid", str(s.process.pid))
+            looks_right(d, 10, 127)
+            same(d["settings"]["io"], io, "io")
+            check(d["server"]["cpu_us_per_message"] > 0, "the server's CPU")
+            check(d["server"]["rss_kib_before"] > 100 and d["server"]["rss_kib_load"] > 100 and
+                  d["server"]["rss_kib_after"] > 100, "the server's memory")
+            check(d["client"]["user_s"] + d["client"]["system_s"] > 0, "the generator's CPU")
+            looks_right(bench(s.urls[0], "--io", io, "-c", "3", "-p", "64", "-s", "20", "--text"),
+                        3, 22)
+            looks_right(bench(s.urls[0], "--io", io, "-c", "2", "-s", "300K"), 2)
+        d = bench(s.urls[0], "-c", "1", "-s", "0", "--spin")
+        looks_right(d, 1, 2)
+        same(d["octets_per_second"], 0, "octets")
+
+
+@test
+def compressed_messages_are_measured():
+    for options in ((), ("--client-no-context-takeover", "--server-no-context-takeover")):
+        with Server(*options) as s:
+            d = bench(s.urls[0], "-c", "4", "-s", "2000", "--deflate", "--verify", "2")
+            looks_right(d, 4)
+            check(d["wire_octets_received"] < d["messages"] * 1500, "nothing was compressed")
+    with Server("--no-compression") as s:
+        failing(s.urls[0], "--deflate", code=3, says="does not agree to permessage-deflate")
+
+
+@test
+def broadcasts_are_measured():
+    with Server("--broadcast") as s:
+        for io in ("epoll", "uring"):
+            looks_right(bench(s.urls[0], "-m", "broadcast", "-c", "11", "-p", "3", "--io", io),
+                        11, 127)
+        d = bench(s.urls[0], "-m", "broadcast", "-c", "5", "--rate", "400")
+        looks_right(d, 5)
+        check(d["messages"] <= 5 * 400 * 0.15 + 5 * 400 * 0.02 + 50, "more than were asked for")
+
+
+@test
+def handshakes_are_measured():
+    with Server() as s:
+        d = bench(s.urls[0], "-m", "handshake", "-c", "4")
+        looks_right(d, 4)
+        check(d["wire_octets_sent"] > 150 * d["messages"], "requests count as octets")
+
+
+@test
+def idle_connections_are_measured():
+    with Server() as s:
+        d = bench(s.urls[0], "-m", "idle", "-c", "300", "--pid", str(s.process.pid))
+        same((d["errors"], d["connections"], d["messages"]), (0, 300, 0), "figures")
+        check("rss_octets_per_connection" in d["server"], "memory per connection")
+        same(d["opening"]["connections"], 300, "opened")
+        check(d["opening"]["latency_us"]["max"] > 0, "time to open")
+
+
+@test
+def an_open_loop_keeps_its_rate():
+    with Server() as s:
+        for io in ("epoll", "uring"):
+            d = bench(s.urls[0], "--rate", "1000", "-c", "7", "--io", io)
+            looks_right(d, 7)
+            check(100 <= d["messages"] <= 240, f"{d['messages']} messages")
+
+
+@test
+def other_transports_are_measured():
+    with tempfile.TemporaryDirectory() as folder:
+        key, cert, _ = make_certificate(folder, "server")
+        path = os.path.join(folder, "socket")
+        with Server("--tls-cert", cert, "--tls-key", key,
+                    urls=("wss://localhost:0/ws", f"ws+unix:{path}:/ws", "ws://[::1]:0/ws")) as s:
+            wss, unix, v6 = s.urls
+            wss = wss.replace("127.0.0.1", "localhost")
+            looks_right(bench(wss, "-c", "5", "--ca", cert), 5, 127)
+            looks_right(bench(wss, "-c", "2", "-s", "200K", "--insecure"), 2)
+            looks_right(bench(wss, "-c", "2", "-m", "handshake", "--insecure"), 2)
+            failing(wss, "-c", "2", code=3, says="verify failed")
+            looks_right(bench(unix, "-c", "5"), 5, 127)
+            looks_right(bench(v6, "-c", "5"), 5, 127)
+
+
+@test
+def connections_come_from_where_they_should():
+    with Server("--log-level", "info") as s:
+        looks_right(bench(s.urls[0], "-c", "6", "--source", "127.0.0.3,127.0.0.8/30"), 6)
+        s.stop()
+        seen = set(re.findall(r"open peer=(127\.0\.0\.\d+):", s.log()))
+        same(seen, {"127.0.0.3", "127.0.0.9", "127.0.0.10"}, "addresses")
+
+
+@test
+def a_run_can_be_drawn():
+    with Server() as s, tempfile.TemporaryDirectory() as folder:
+        svg, html = os.path.join(folder, "a.svg"), os.path.join(folder, "a.html")
+        bench(s.urls[0] + "?a=1&b=2", "-c", "2", "--plot", svg)
+        root = ET.parse(svg).getroot()
+        same(root.tag, "{http://www.w3.org/2000/svg}svg", "root")
+        paths = [p.get("d") for p in root.iter("{http://www.w3.org/2000/svg}path")]
+        check(len(paths) > 10 and all("nan" not in p and "inf" not in p for p in paths), paths)
+        check("a=1&b=2" in "".join(root.itertext()), "the URL")
+        bench(s.urls[0], "-m", "idle", "-c", "2", "--plot", html)
+        with open(html, encoding="utf-8") as f:
+            text = f.read()
+        check("prefers-color-scheme:dark" in text and "width=device-width" in text, text[:500])
+        check("nan" not in text.replace("nance", "") and "http://www" not in text, "the page")
+        same(websock("bench", s.urls[0], "--plot", os.path.join(folder, "a.png")).returncode, 2,
+             "a picture of another kind")
+
+
+@test
+def sigint_ends_with_the_figures_so_far():
+    with Server() as s:
+        p = subprocess.Popen([PROGRAM, "bench", s.urls[0], "-c", "2", "--warmup", "0", "--pid",
+                              str(s.process.pid), "--duration", "1h"],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: os.path.exists(f"/proc/{p.pid}") and cpu(p.pid) > 2, "some work")
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=PATIENCE)
+        same((p.returncode, err), (0, ""), "end")
+        check(re.search(r"^messages +[1-9]", out, re.MULTILINE), out)
+
+
+def cpu(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        return sum(int(v) for v in f.read().rsplit(")", 1)[1].split()[11:13])
+
+
+@test
+def wrong_usage_is_refused():
+    url = "ws://127.0.0.1:9/"
+    for args, says in (((), "which URL"), (("http://127.0.0.1/",), "scheme"),
+                       ((url, "--text", "--binary"), "exclude"),
+                       ((url, "--rate", "5", "--pipeline", "5"), "exclude"),
+                       ((url, "--mode", "fast"), "one of"), ((url, "--insecure"), "wss"),
+                       ((url, "--source", "here"), "--source"),
+                       ((url, "--source", "::1"), "--source"),
+                       ((url, "--payload", "/nowhere/at/all"), "/nowhere"),
+                       ((url, "--duration", "1.x"), "a time"),
+                       ((url, "--pid", "999999999"), "--pid")):
+        r = websock("bench", *args)
+        same(r.returncode, 2, f"exit code of {args}: {r.stderr}")
+        check(says in r.stderr and r.stdout == "", f"{args}: {r.stderr}")
+
+
+@test
+def files_can_be_sent():
+    with Server() as s, tempfile.NamedTemporaryFile() as f:
+        f.write(b"\xff" * 77)
+        f.flush()
+        failing(s.urls[0], "--payload", f.name, "--text", code=2, says="not UTF-8")
+        d = bench(s.urls[0], "--payload", f.name, "-c", "2")
+        looks_right(d, 2, 79)
+        same(d["settings"]["size"], 77, "size")
+        same(bench(s.urls[0], "--payload", f.name, "-s", "200", "-c", "2")["settings"]["size"], 200,
+             "size")
+
+
+# -------------------------------------------------------------------- servers that misbehave
+
+
+class Odd:
+    """A server on a free port; each connection has a thread that runs `behave(self, socket)`."""
+
+    def __init__(self, behave):
+        self.behave = behave
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.url = f"ws://127.0.0.1:{self.listener.getsockname()[1]}/"
+        self.sockets = []
+        self.messages = 0
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                s, _ = self.listener.accept()
+            except OSError:
+                return
+            self.sockets.append(s)
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self.run, args=(s,), daemon=True).start()
+
+    def run(self, s):
+        try:
+            self.behave(self, s)
+        except OSError:
+            pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+        for s in self.sockets:
+            s.close()
+
+
+def read(s, n):
+    data = b""
+    while len(data) < n:
+        part = s.recv(n - len(data))
+        if not part:
+            raise ConnectionError
+        data += part
+    return data
+
+
+def head(s):
+    data = b""
+    while not data.endswith(b"\r\n\r\n"):
+        data += read(s, 1)
+    return data.decode()
+
+
+def shake(s):
+    key = re.search(r"Sec-WebSocket-Key: (\S+)", head(s)).group(1)
+    accept = base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
+    s.sendall(("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               f"Sec-WebSocket-Accept: {accept}\r\n\r\n").encode())
+
+
+def frame(first, payload):
+    assert len(payload) < 126
+    return bytes([first, len(payload)]) + payload
+
+
+def receive(s):
+    """(opcode, payload) of a small frame."""
+    first, second = read(s, 2)
+    assert second & 0x7F < 126
+    key = read(s, 4)
+    data = read(s, second & 0x7F)
+    return first & 15, bytes(v ^ key[i % 4] for i, v in enumerate(data))
+
+
+def echo(alter=lambda server, s, payload: frame(0x82, payload)):
+    """A behaviour: echoes, each message as `alter` has it; None: nothing is sent."""
+    def behave(server, s):
+        shake(s)
+        while True:
+            opcode, payload = receive(s)
+            if opcode == 8:
+                s.sendall(frame(0x88, payload[:2]))
+                s.close()
+                return
+            if opcode == 10:
+                server.pongs = getattr(server, "pongs", 0) + 1
+                continue
+            server.messages += 1
+            answer = alter(server, s, payload)
+            if answer is not None:
+                s.sendall(answer)
+    return behave
+
+
+@test
+def one_corrupted_octet_is_found():
+    def alter(server, _, payload):
+        if server.messages == 5:
+            payload = payload[:17] + bytes([payload[17] ^ 4]) + payload[18:]
+        return frame(0x82, payload)
+    for io in ("epoll", "uring"):
+        with Odd(echo(alter)) as odd:
+            failing(odd.url, "-c", "1", "--io", io, "-d", "0.3",
+                    says="wrong echo: it differs from what was sent at octet 17")
+            check(odd.messages > 6, "it goes on after that")
+
+
+@test
+def fragments_and_greetings_are_no_errors():
+    def alter(_, s, payload):
+        return frame(0x02, payload[:9]) + frame(0x89, b"ping") + frame(0x80, payload[9:])
+
+    def behave(server, s):
+        echo(alter)(server, s)
+    with Odd(behave) as odd:
+        d = bench(odd.url, "-c", "2")
+        looks_right(d, 2)
+        check(odd.pongs > 0, "no pings were answered")
+
+    def greet(server, s):
+        s.sendall(b"")
+        shake(s)
+        s.sendall(frame(0x81, b"welcome"))
+        server.greeted = True
+        time.sleep(0.05)
+        while True:
+            _, payload = receive(s)
+            server.messages += 1
+            s.sendall(frame(0x82, payload))
+    with Odd(greet) as odd:
+        d = bench(odd.url, "-c", "1", "-m", "idle")
+        same((d["errors"], d["unsolicited"]), (0, 1), "a greeting")
+
+
+@test
+def a_stall_counts_for_all_that_were_due():
+    def alter(server, _, payload):
+        if server.messages == 20:
+            time.sleep(0.2)
+        return frame(0x82, payload)
+    with Odd(echo(alter)) as odd:
+        d = bench(odd.url, "-c", "1", "--rate", "200", quick=(
+            "--duration", "0.6", "--warmup", "0", "--timeout", "20"))
+        same((d["errors"], d["messages"]), (0, 120), "messages")
+        p = d["latency_us"]
+        # A third of all messages was due while it slept, and waited for 100 ms on average.
+        check(p["max"] > 180000 and p["p999"] > 180000, p)
+        check(p["p90"] > 80000, f"only the one that was on its way counts: {p}")
+
+
+@test
+def who_never_answers_is_not_waited_for():
+    with Odd(lambda server, s: time.sleep(PATIENCE)) as odd:
+        failing(odd.url, "-c", "2", "--open-timeout", "0.2", code=3,
+                says="the server does not answer the handshake")
+    with Odd(echo(lambda *_: None)) as odd:
+        for extra in ((), ("--rate", "50"), ("--io", "epoll")):
+            r = websock("bench", odd.url, "-c", "2", "-w", "0", "-d", "0.1", "--timeout", "0.2",
+                        *extra)
+            same(r.returncode, 1, r.stderr)
+            check("no answer within 0.2 s" in r.stderr, r.stderr)
+
+    def half(server, s):
+        head(s)
+        s.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgra")
+        time.sleep(PATIENCE)
+    with Odd(half) as odd:
+        failing(odd.url, "-c", "1", "--open-timeout", "0.2", code=3, says="does not answer")
+
+
+@test
+def who_is_no_server_is_named():
+    def answer(text):
+        def behave(_, s):
+            head(s)
+            s.sendall(text)
+            s.close()
+        return behave
+    for text, says in ((b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "404 Not Found"),
+                       (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "no WebSocket: 200"),
+                       (b"220 mail.example.org ESMTP\r\n\r\n", "does not speak HTTP"),
+                       (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                        b"Connection: Upgrade\r\nSec-WebSocket-Accept: AAAA\r\n\r\n", "Accept"),
+                       (b"", "in the opening handshake")):
+        with Odd(answer(text)) as odd:
+            for mode in ("echo", "handshake"):
+                failing(odd.url, "-c", "2", "-m", mode, code=3, says=says)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    failing(f"ws://127.0.0.1:{port}/", "-c", "2", code=3, says="Connection refused")
+
+
+@test
+def ends_on_the_way_are_named():
+    def close(server, s, payload):
+        return frame(0x88, struct.pack(">H", 1001) + b"\x1b[1mbye") if server.messages > 3 else (
+            frame(0x82, payload))
+
+    def cut(server, s, payload):
+        if server.messages <= 3:
+            return frame(0x82, payload)
+        s.sendall(frame(0x82, payload)[:20])
+        s.shutdown(socket.SHUT_RDWR)
+        return None
+
+    def broken(_, s, payload):
+        return b"\xf2\x01a"
+
+    def double(_, s, payload):
+        return frame(0x82, payload) * 2
+    for io in ("epoll", "uring"):
+        for alter, says in ((close, "closed by the server with 1001 (going away): ?[1mbye"),
+                            (cut, "ended the connection without a close frame"),
+                            (broken, "broke the protocol")):
+            with Odd(echo(alter)) as odd:
+                r = failing(odd.url, "-c", "2", "--io", io, "--timeout", "0.3", says=says)
+                check("\x1b" not in r.stderr, "control characters")
+        with Odd(echo(double)) as odd:
+            failing(odd.url, "-c", "1", "--io", io, says="more messages came back than were sent")
+
+
+run_tests()

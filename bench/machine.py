@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 
 INSIDE = "BENCH_INSIDE_NAMESPACE"
 
@@ -133,3 +134,42 @@ def describe():
         "private_network": bool(os.environ.get(INSIDE)),
         "load_before": os.getloadavg()[0],
     }
+
+
+def busy_seconds(cpus):
+    """How long these cores have been busy with anything since the machine started."""
+    total, tick = 0, os.sysconf("SC_CLK_TCK")
+    with open("/proc/stat", encoding="ascii") as f:
+        for line in f:
+            name, *values = line.split()
+            if name in {f"cpu{n}" for n in cpus}:
+                user, nice, system, _, _, irq, softirq, steal = (int(v) for v in values[:8])
+                total += user + nice + system + irq + softirq + steal
+    return total / tick
+
+
+def process_seconds(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+            fields = f.read().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Watch:
+    """Which share of two cores' time went to neither the server nor the generator."""
+
+    def __init__(self, cpus, server):
+        self.cpus, self.server = set(cpus), server
+        self.start = time.monotonic(), busy_seconds(self.cpus), self.own()
+
+    def own(self):
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return process_seconds(self.server) + children.ru_utime + children.ru_stime
+
+    def others(self):
+        """To be asked when the generator was waited for and the server was not."""
+        seconds = (time.monotonic() - self.start[0]) * len(self.cpus)
+        busy = busy_seconds(self.cpus) - self.start[1]
+        return min(1.0, max(0.0, (busy - (self.own() - self.start[2])) / seconds))

@@ -21,6 +21,12 @@ def ratios(rounds, others, metric):
     return spread(found) if found else None
 
 
+def differences(rounds, others, metric):
+    found = [a[metric] - b[metric] for a, b in zip(rounds, others)
+             if a and b and a.get(metric) is not None and b.get(metric) is not None]
+    return spread(found) if found else None
+
+
 def digest(scenario, found, results):
     """A scenario of results.json: all rounds, and what they come to."""
     raw = {s["name"]: s["raw"] for s in results["servers"]}
@@ -34,6 +40,8 @@ def digest(scenario, found, results):
             for key, other in (("ratio", results["reference"]), ("raw_ratio", raw[name])):
                 if other in found and other != name:
                     summary[key] = ratios(one["rounds"], found[other]["rounds"], metric)
+            if metric in ("p50", "p99") and raw[name] in found and raw[name] != name:
+                summary["raw_more"] = differences(one["rounds"], found[raw[name]]["rounds"], metric)
             if name == results["reference"]:
                 summary["ratio"] = {"median": 1.0, "min": 1.0, "max": 1.0}
     return {"key": scenario.key, "group": scenario.group, "title": scenario.title,
@@ -42,23 +50,37 @@ def digest(scenario, found, results):
             "servers": found}
 
 
-def value_for(target, summary):
+def value_for(target, results, name, summary):
     """What a target is compared with, as a spread, or None."""
     one = summary.get(target.metric)
     if one is None or target.to == "absolute":
         return one
-    return one.get("raw_ratio" if target.to == "raw" else "ratio")
+    if target.to in ("reference", "raw", "raw_more"):
+        return one.get({"reference": "ratio", "raw": "raw_ratio"}.get(target.to, target.to))
+    # Another scenario, of the same server: their rounds have nothing to do with each other.
+    for scenario in results["scenarios"]:
+        other = scenario["servers"].get(name, {}).get("summary", {}).get(target.metric)
+        if scenario["key"] == target.to and other:
+            return {"median": one["median"] / other["median"], "min": one["min"] / other["max"],
+                    "max": one["max"] / other["min"]}
+    return None
 
 
-def judged(scenario):
+def judged(results, scenario):
     """(target, {server: (spread, met)}) of all targets."""
     for t in (Target(**t) for t in scenario["targets"]):
         found = {}
         for name, one in scenario["servers"].items():
-            value = value_for(t, one["summary"])
+            value = value_for(t, results, name, one["summary"])
             if value is not None:
                 found[name] = value, t.met(value["median"])
         yield t, found
+
+
+def goal_value(target, x):
+    if target.to == "absolute":
+        return shown(target.metric, x)
+    return f"{x:+.1f}" if target.to == "raw_more" else decimal(x, 2)
 
 
 def decimal(x, digits):
@@ -98,8 +120,11 @@ def conditions(results):
     yield "Date", results["date"] + (f", websock {results['revision']}"
                                      if results.get("revision") else "")
     yield "Machine", f"{where}; {m['system']}, Linux {m['kernel']}; {m['compiler']}"
-    yield "Load", (f"{m['load_before']:.2f} before, {m['load_after']:.2f} after; 1 to 2 of it is "
-                   "the measurement's own" if "load_after" in m else f"{m['load_before']:.2f}")
+    if "others" in m:
+        o = {k: f"{100 * v:.0f} %" for k, v in m["others"].items()}
+        yield "Others", (f"{o['median']} of the two cores' time went to other programs ({o['min']} "
+                         f"to {o['max']} of a measurement); load {m['load_before']:.1f} before, "
+                         f"{m['load_after']:.1f} after")
     yield "Network", (("a namespace of its own" if m["private_network"] else "the machine's own "
                        "namespace") + f", loopback, congestion control {m['congestion_control']}")
     yield "Method", (f"{s['rounds']} rounds, one server after the other in each; "
@@ -118,43 +143,44 @@ def columns(rows, right_from=1):
                         for i, (c, w) in enumerate(zip(r, widths))).rstrip()
 
 
+def plain_table(results, scenario):
+    """Of the figures that count, the spread and the ratios, too; of others the median."""
+    reference = results["reference"]
+    full = ("p50", "p99") if scenario["main"] == "p50" else ("rate", "cpu", "memory")
+    raw = any(n.startswith("raw-") for n in scenario["servers"])
+    head = [""]
+    for m in scenario["metrics"]:
+        head.append("msg/s" if m == "rate" else f"{m} {METRICS[m][1]}")
+        if m in full:
+            head += ["+-", f"x {reference}" if reference else ""]
+        if m == "cpu" and raw:
+            head.append("x raw")
+    yield head
+    for name, one in scenario["servers"].items():
+        row = ["  " + label(results, name)]
+        for m in scenario["metrics"]:
+            v = one["summary"].get(m)
+            row.append(shown(m, v["median"]) if v else
+                       "failed" if m == scenario["main"] else "-")
+            if m in full:
+                half = v and v["median"] and (v["max"] - v["min"]) / 2 / v["median"] * 100
+                row += [f"{half:.0f} %", times(v.get("ratio"))] if v else ["", ""]
+            if m == "cpu" and raw:
+                row.append(times(v.get("raw_ratio")) if v else "")
+        yield row
+
+
 def plain(results):
     lines = []
-    reference = results["reference"]
     for scenario in results["scenarios"]:
         lines += ["", f"{scenario['group']}: {scenario['title']}"]
-        head = ["  " + "median [least to most]"]
-        for m in scenario["metrics"]:
-            if m in ("user", "wire"):
-                head.append({"user": "user us", "wire": "wire B"}[m])
-            else:
-                head += [f"{m} {METRICS[m][1]}" if m != "rate" else "msg/s", "",
-                         f"x {reference}" if reference else ""]
-                if m == "cpu":
-                    head.append("x raw")
-        rows = [head]
-        for name, one in scenario["servers"].items():
-            row = ["  " + label(results, name)]
-            for m in scenario["metrics"]:
-                v = one["summary"].get(m)
-                wide = m not in ("user", "wire")
-                if v is None:
-                    row += ["failed" if m == scenario["main"] else "-"]
-                    row += [""] * (2 * wide + (m == "cpu"))
-                    continue
-                row.append(shown(m, v["median"]))
-                if wide:
-                    row += [f"[{shown(m, v['min'])} to {shown(m, v['max'])}]", times(v.get("ratio"))]
-                if m == "cpu":
-                    row.append(times(v.get("raw_ratio")))
-            rows.append(row)
-        lines += columns(rows)
-        for t, found in judged(scenario):
+        lines += columns(list(plain_table(results, scenario)))
+        for t, found in judged(results, scenario):
             for s in ours(results):
                 if s["name"] in found:
                     v, met = found[s["name"]]
                     lines.append(f"  {'reached' if met else 'MISSED '}  {t.text()}: {s['label']} "
-                                 f"{decimal(v['median'], 4 if t.to == 'absolute' else 2)}")
+                                 f"{goal_value(t, v['median'])}")
     lines.append("")
     for key, text in conditions(results):
         lines.append(f"{key}: {text}")
@@ -178,17 +204,16 @@ def md_targets(results):
     mine = ours(results)
     rows = []
     for scenario in results["scenarios"]:
-        for t, found in judged(scenario):
+        for t, found in judged(results, scenario):
             row = [f"{scenario['group']}: {scenario['title']}", t.text()]
             for s in mine:
                 if s["name"] not in found:
                     row.append("")
                     continue
                 v, met = found[s["name"]]
-                digits = METRICS[t.metric][2] if t.to == "absolute" else 2
-                text = decimal(v["median"], digits)
+                text = goal_value(t, v["median"])
                 row.append(f"{f'**{text}**' if met else text} "
-                           f"({decimal(v['min'], digits)} to {decimal(v['max'], digits)})")
+                           f"({goal_value(t, v['min'])} to {goal_value(t, v['max'])})")
             if any(row[2:]):
                 rows.append(row)
     if rows:
@@ -274,6 +299,9 @@ def markdown(results):
              + (f"Ratios are to {reference}, of the same round; the median of the rounds counts, "
                 "and behind it stand the least and the most." if reference else
                 "There was no reference to compare with.")]
+    if results["machine"].get("others", {}).get("median", 0) > 0.1:
+        lines.append("The machine was busy with other things, so that rates and latencies mean "
+                     "little; CPU per message suffers less.")
     if results["settings"]["quick"]:
         lines.append("This was a quick run: differences of less than a tenth say nothing.")
     table = list(md_targets(results))
@@ -366,7 +394,8 @@ def bars(results, scenario):
     most = max([v["max"] for v in values.values() if v] or [1]) or 1
     if reference:
         most = min(most, max(3 * reference["median"], 1e-9))
-    goal = next((t for t, _ in judged(scenario) if t.metric == metric and t.to != "raw"), None)
+    goal = next((t for t, _ in judged(results, scenario)
+                 if t.metric == metric and t.to in ("reference", "absolute")), None)
     at = goal and (goal.limit if goal.to == "absolute" else
                    reference and goal.limit * reference["median"])
     for server in results["servers"]:
@@ -426,6 +455,9 @@ def page(results):
            f'{results["settings"]["rounds"]} rounds; the thin line spans all of them'
            + (f"; × is the ratio to {html.escape(reference)} in the same round" if reference else "")
            + "; the dotted line is the target.</p>"]
+    if results["machine"].get("others", {}).get("median", 0) > 0.1:
+        out.append("<p>The machine was busy with other things: rates and latencies mean little, "
+                   "CPU per message suffers less.</p>")
     group = None
     for scenario in results["scenarios"]:
         if scenario["group"] != group:
@@ -436,13 +468,12 @@ def page(results):
         out += [f'<div class="card"><h3>{html.escape(scenario["title"])}</h3>',
                 f'<div class="unit">{html.escape(name)}, {unit}</div>', *bars(results, scenario)]
         goals = []
-        for t, found in judged(scenario):
+        for t, found in judged(results, scenario):
             for s in ours(results):
                 if s["name"] in found:
                     v, met = found[s["name"]]
-                    digits = METRICS[t.metric][2] if t.to == "absolute" else 2
                     goals.append(f'<li class="{"yes" if met else "no"}">{html.escape(t.text())}: '
-                                 f'{decimal(v["median"], digits)}, {html.escape(s["label"])}</li>')
+                                 f'{goal_value(t, v["median"])}, {html.escape(s["label"])}</li>')
         out += ['<ul class="goals">', *goals, "</ul>"] if goals else []
         out += [*details(results, scenario), "</div>"]
     out += ["</div>" if group else "", "<h2>Conditions</h2>", "<dl>"]

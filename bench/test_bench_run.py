@@ -131,7 +131,8 @@ def numbers():
     assert (one["median"], one["min"], one["max"]) == (3, 2, 8), one
     assert one["ratio"] == {"median": 0.625, "min": 0.5, "max": 0.75}, one
     assert one["raw_ratio"] == {"median": 2, "min": 1, "max": 2}, one
-    judged = [(t.to, found["o"][1]) for t, found in report.judged(done)]
+    judged = [(t.to, found["o"][1]) for t, found in report.judged(
+        {"scenarios": [done]}, done)]
     assert judged == [("reference", True), ("raw", False)], judged
     at_least = scenarios.Target("rate", False, 1.1)
     assert at_least.met(1.1) and not at_least.met(1.09)

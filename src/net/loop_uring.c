@@ -299,9 +299,10 @@ static int io_wait(wsk_loop *loop, int timeout_ms)
     if (u->nest_fd >= 0)
         (void)eventfd_read(u->event_fd, &count);
     return_buffers(u);
-    /* Sends that go well make no completion to wake up for, but their owners may have more to
-     * send, or be waiting to close: settling them comes before blocking. */
-    if (timeout_ms == 0 || u->head != u->tail)
+    /* Sends that go well make no completion to wake up for. Where their owners may have more to
+     * send, or are waiting to close, settling them comes before blocking; the others, which are
+     * nearly all, are settled with whatever comes next. */
+    if (timeout_ms == 0 || (u->prompt && u->head != u->tail))
         r = io_uring_submit_and_get_events(&u->ring);
     else if (timeout_ms < 0)
         r = io_uring_submit_and_wait(&u->ring, 1);

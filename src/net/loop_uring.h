@@ -73,6 +73,7 @@ typedef struct wsk__uring {
     unsigned returned; /* buffers that the kernel has not been told of yet */
 
     uint32_t head, tail; /* numbers of the send records that are not settled */
+    bool prompt;         /* one of them is to be told of at once */
     uint32_t scanned;    /* completions up to here were searched for failed sends */
     size_t n_iovecs;
     size_t arena_used;

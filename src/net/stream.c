@@ -13,7 +13,7 @@
 int wsk__stream_open(wsk__stream *s, wsk_loop *loop, const wsk__stream_ops *ops, int fd,
                      wsk__tls_session *tls)
 {
-    uint16_t kind = 0;
+    uint8_t kind = 0;
 
     while (kind < WSK__KINDS && loop->kinds[kind] != ops && loop->kinds[kind] != NULL)
         kind++;
@@ -179,6 +179,7 @@ static void pump(wsk__stream *s, bool now)
             wsk__loop_later(s);
             return;
         }
+        s->can_wait = false;
         size_t k = wsk__ops(s)->output(s, iov, WSK__IOV_MAX);
         if (k == 0 && s->loop->loan == s)
             s->loop->loan = NULL;
@@ -220,6 +221,11 @@ void wsk__stream_settled(wsk__stream *s, const uint8_t *base, size_t n, size_t t
     }
     s->state |= WSK__S_BLOCKED;
     s->loop->io->stream_block(s);
+}
+
+bool wsk__stream_asks(const wsk__stream *s)
+{
+    return s->tls == NULL && !(s->state & WSK__S_NO_OUTPUT) && s->loop->receiving == s;
 }
 
 void wsk__stream_want_output(wsk__stream *s)

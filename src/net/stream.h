@@ -16,6 +16,7 @@
 #ifndef WSK_NET_STREAM_H
 #define WSK_NET_STREAM_H
 
+#include <stdbool.h>
 #include <sys/uio.h>
 
 #include <websock/loop.h>
@@ -55,7 +56,8 @@ struct wsk__stream {
     uint32_t deadline; /* tick of the wheel; UINT32_MAX: none */
     int fd;
     uint32_t state; /* bits, private to src/net */
-    uint16_t kind;  /* number of its ops in the loop */
+    uint8_t kind;   /* number of its ops in the loop */
+    bool can_wait;  /* what the last `output` gave is all: its `sent` may come late */
     uint16_t mark;  /* the owner's own */
 };
 
@@ -67,6 +69,14 @@ int wsk__stream_open(wsk__stream *s, wsk_loop *loop, const wsk__stream_ops *ops,
                      wsk__tls_session *tls);
 /* What was given to wsk__stream_open(), to ask for version, cipher and so on; NULL: plain. */
 wsk__tls_session *wsk__stream_session(const wsk__stream *s);
+/* Within `output`: this is all, and nothing waits for its `sent`. Then that may come as late as
+ * with the next event of any stream, which spares io_uring a system call. */
+static inline void wsk__stream_can_wait(wsk__stream *s)
+{
+    s->can_wait = true;
+}
+/* Within `received`: `output` is asked for right behind it. */
+bool wsk__stream_asks(const wsk__stream *s);
 /* Something is to be sent: the loop asks for it before the turn ends. */
 void wsk__stream_want_output(wsk__stream *s);
 /* Sends now, not at the end of the turn: for octets that are only borrowed. Calls output and

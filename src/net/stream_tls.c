@@ -208,6 +208,8 @@ static void gather(wsk__stream *s, wsk__tls_out *out)
 
     while ((s->state & WSK__S_SECURED) && !(s->state & not_now) &&
            out->len - out->off < WSK__TLS_GATHER) {
+        /* `sent` comes at once, but the end of the stream waits for the cipher text. */
+        s->can_wait = !(s->state & WSK__S_SHUT);
         size_t k = wsk__ops(s)->output(s, iov, WSK__IOV_MAX);
         size_t i = 0, off = 0, taken = 0, n = 1;
 

@@ -58,6 +58,7 @@ void wsk__uring_settle_all(wsk_loop *loop)
     /* From the front again, which is still in the cache. */
     if (u->head == u->tail) {
         u->head = u->tail = 0;
+        u->prompt = false;
         u->arena_used = 0;
         u->n_iovecs = 0;
     }
@@ -162,6 +163,7 @@ bool wsk__uring_send_queue(wsk__stream *s, const struct iovec *iov, size_t n, si
     sqe->user_data = wsk__uring_tag(WSK__REQUEST_SEND, 0, u->tail);
     u->files[s->fd].send = u->tail;
     u->tail++;
+    u->prompt |= !s->can_wait;
     s->state |= WSK__S_SENDING;
     return true;
 }

@@ -371,6 +371,16 @@ static void defer(wsk_peer *p)
 
 /* ---------------------------------------------------------------------------------- stream -- */
 
+/* Open, and nothing changes when what is queued is sent, but that it is. */
+static bool is_calm(const wsk_peer *p)
+{
+    const wsk_conn *c = &p->conn;
+
+    return c->state == WSK_STATE_OPEN && !c->ended && !c->eof && !c->over_high && !c->choked &&
+           !c->paused && !c->drop && !c->fail_pending && !c->close_sent && !c->deferred &&
+           c->w->late_ping == NULL;
+}
+
 static void on_received(wsk__stream *stream, uint8_t *data, size_t n)
 {
     wsk_peer *p = peer_of(stream);
@@ -402,6 +412,9 @@ static void on_received(wsk__stream *stream, uint8_t *data, size_t n)
         (void)wsk__conn_unlend_output(&p->conn); /* nothing in it: `sent` will not come */
     if (p->conn.fail_pending || p->conn.drop)
         run(p);
+    /* Right behind the `sent` that is to follow there is less to do, mostly nothing. */
+    if (p->conn.w->queued > 0 && is_calm(p) && wsk__stream_asks(&p->stream))
+        return;
     update(p);
 }
 
@@ -418,8 +431,11 @@ static size_t on_output(wsk__stream *stream, struct iovec *iov, size_t max)
         return 0;
     size_t k = wsk_conn_output(&p->conn, iov, max);
     /* What of the loop's room is not used by now serves others. */
-    if (k > 0)
+    if (k > 0) {
         p->conn.w->lent_cap = p->conn.w->lent_len;
+        if (k < max && is_calm(p))
+            wsk__stream_can_wait(&p->stream);
+    }
     return k;
 }
 

@@ -9,7 +9,8 @@
 #                      single parts; build/bench has the results (about an hour)
 #   make bench-quick   the essence of it, in two minutes
 #                      (ARGS="--scenarios 'tls-*'" for either; bench/run --help)
-#   make conformance   the full conformance suite against websock serve; reports in build/report
+#   make conformance   the full conformance suite against websock serve and websock connect; reports
+#                      in build/report and build/report-client (ARGS="--cases 6.*" for some cases)
 #   make install       PREFIX=/usr/local DESTDIR=
 #   make format        formats the C files; make check-format only looks
 #   make coverage      tests with coverage: build-coverage/report/index.html

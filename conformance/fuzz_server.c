@@ -3,127 +3,23 @@
  * The fuzzing server's connections: takes them, reads the head of a request, and hands the rest to
  * a judge_peer (a case, or an answer of the API), to the page, or to a refusal.
  */
-#include "conformance/fuzz_server.h"
-
 #include <errno.h>
 #include <netdb.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <websock/version.h>
 
-#include "conformance/fuzz_internal.h"
-#include "http/url.h"
-
-enum {
-    MAX_LISTENERS = 16,
-    MAX_PLACES = 8,
-    /* Anyone can connect; so many may, and each head may be so long. */
-    MAX_CONNECTIONS = 2048,
-    MAX_HEAD = 65536,
-    /* Agents whose results are kept: names cost nothing to make up. */
-    MAX_AGENTS = 256,
-    READ_SIZE = 65536,
-    MAX_EVENTS = 64,
-};
-#define LINGER_US INT64_C(1000000)
-/* A reader of a page that takes no octets any more is let go. */
-#define REPLY_US INT64_C(30000000)
-/* Where the options set none: what never finishes its request must not stay. */
-#define HEAD_US INT64_C(60000000)
-
-typedef enum conn_state {
-    CONN_TLS,
-    CONN_HEAD,
-    CONN_PEER,
-    CONN_REPLY,
-    CONN_LINGER,
-    CONN_GONE, /* freed at the end of the turn: events may still name it */
-} conn_state;
-
-typedef struct conn {
-    void *listener; /* NULL; tells it from a listener in an event */
-    judge_link link;
-    conn_state state;
-    bool watched;
-    uint32_t events;
-    int64_t until;
-    char from[80]; /* "tcp4:127.0.0.1:1234" */
-    judge_buf in;  /* the head */
-    judge_buf out; /* an answer without a peer */
-    size_t sent;
-    judge_peer *peer;
-    fuzz_query query;
-    bool waits;      /* for a result */
-    bool is_last;    /* the server ends when this does */
-    bool deaf;       /* writing has failed */
-    judge_case made; /* the case of an answer of the API */
-    judge_step steps[3];
-    char text[2048];
-} conn;
-
-typedef struct listener {
-    struct listener *listener; /* itself */
-    int fd;
-    bool tls;
-} listener;
-
-struct judge_fuzz {
-    judge_fuzz_params p;
-    judge_streams *streams;
-    SSL_CTX *tls;
-    int epoll;
-    volatile sig_atomic_t stopped;
-    bool ended; /* by an agent */
-    listener listeners[MAX_LISTENERS];
-    size_t n_listeners;
-    fuzz_place places[MAX_PLACES];
-    char *urls[MAX_PLACES];
-    size_t n_places;
-    conn **conns;
-    size_t n_conns, room, most;
-    bool full; /* listeners are not watched */
-    size_t done;
-    uint8_t buf[READ_SIZE];
-};
+#include "conformance/fuzz_state.h"
 
 static int64_t now_us(void)
 {
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
-static void WSK_PRINTF(2, 3) say(const judge_fuzz *f, const char *fmt, ...)
-{
-    char text[4096];
-    judge_buf safe = {0};
-    va_list ap;
-    if (!f->p.hooks.say)
-        return;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    /* Names come from clients; a terminal must not obey them. */
-    size_t n = strlen(text);
-    for (size_t i = 0; i < n;) {
-        uint32_t code;
-        size_t len = judge_utf8_next(text + i, n - i, &code);
-        if (len == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0) ||
-            (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069))
-            judge_buf_put(&safe, "?", 1);
-        else
-            judge_buf_put(&safe, text + i, len);
-        i += len ? len : 1;
-    }
-    if (!safe.failed)
-        f->p.hooks.say(f->p.hooks.ud, safe.at ? safe.at : "");
-    judge_buf_deinit(&safe);
 }
 
 /* -------------------------------------------------------------------------- connections -- */
@@ -203,139 +99,19 @@ static void refuse(judge_fuzz *f, conn *c, unsigned status, const char *why, int
     reply(f, c, now);
 }
 
-/* A text for this client, then a close frame without a code. */
-static void put_answer(conn *c)
-{
-    size_t n = 0, len = strlen(c->text);
-    if (len > 0)
-        c->steps[n++] = (judge_step){
-            .op = JUDGE_STEP_MESSAGE, .first = WSK_OP_TEXT, .blob = {c->text, len, len}};
-    if (c->query.act != FUZZ_COMMANDS && !c->waits)
-        c->steps[n++] = (judge_step){.op = JUDGE_STEP_CLOSE, .code = -1, .blob = {"", 0, 0}};
-    c->steps[n] = (judge_step){.op = JUDGE_STEP_END};
-}
-
-static const judge_entry *find_result(const judge_fuzz *f, const char *agent, const char *id)
-{
-    const judge_store *s = judge_report_store(f->p.report);
-    for (size_t i = 0; i < s->n; i++)
-        if (strcmp(s->at[i].name, agent) == 0)
-            return judge_agent_find(&s->at[i], id);
-    return NULL;
-}
-
-static void put_status(conn *c, const judge_entry *e)
-{
-    snprintf(c->text, sizeof c->text, "{\"behavior\": \"%s\"}", judge_behavior_name(e->behavior));
-}
-
 /* Those who asked how a case ended, now that it has. */
 static void tell_status(judge_fuzz *f, const char *agent, const char *id, int64_t now)
 {
-    const judge_entry *e = find_result(f, agent, id);
+    const judge_entry *e = fuzz_result(f, agent, id);
     for (size_t i = 0; e && i < f->n_conns; i++) {
         conn *c = f->conns[i];
         if (c->state != CONN_PEER || !c->waits || strcmp(c->query.agent, agent) != 0 ||
             strcmp(c->query.test->id, id) != 0)
             continue;
-        c->waits = false;
-        put_status(c, e);
-        put_answer(c);
+        fuzz_answer_status(c, e);
         judge_peer_do(c->peer, now, &c->steps[0]);
         judge_peer_do(c->peer, now, &c->steps[1]);
         pump(f, c, now);
-    }
-}
-
-/* The description up to its first tag, white space as single blanks. */
-static void put_info(conn *c)
-{
-    char words[1500];
-    size_t n = 0;
-    for (const char *s = c->query.test->description; *s && *s != '<' && n + 1 < sizeof words; s++) {
-        bool blank = *s == ' ' || *s == '\n' || *s == '\t';
-        if (!blank || (n > 0 && words[n - 1] != ' '))
-            words[n++] = blank ? ' ' : *s;
-    }
-    while (n > 0 && words[n - 1] == ' ')
-        n--;
-    judge_buf b = {0};
-    judge_buf_printf(&b, "{\"id\": \"%s\", \"description\": ", c->query.test->id);
-    judge_put_json(&b, words, n);
-    judge_buf_str(&b, "}");
-    snprintf(c->text, sizeof c->text, "%s", b.failed || b.len >= sizeof c->text ? "{}" : b.at);
-    judge_buf_deinit(&b);
-}
-
-static void write_reports(judge_fuzz *f, conn *c)
-{
-    bool ends = c->query.shutdown || f->p.then_exit;
-    say(f, "Updating reports, requested by peer %s", c->from);
-    judge_report_update(f->p.report);
-    say(f,
-        ends ? "Report generation complete; shutting down server." : "Report generation complete.");
-    if (f->p.hooks.on_report)
-        f->p.hooks.on_report(f->p.hooks.ud, c->query.agent);
-    c->is_last = ends;
-}
-
-/* What the API has to say at once. */
-static void prepare_answer(judge_fuzz *f, conn *c)
-{
-    const judge_entry *e;
-    size_t n = 0;
-    switch (c->query.act) {
-    case FUZZ_COUNT:
-        for (size_t i = 0; i < judge_table_count(f->p.table); i++)
-            n += f->p.selected[i];
-        snprintf(c->text, sizeof c->text, "%zu", n);
-        break;
-    case FUZZ_INFO:
-        put_info(c);
-        break;
-    case FUZZ_STATUS:
-        e = find_result(f, c->query.agent, c->query.test->id);
-        c->waits = e == NULL;
-        if (e)
-            put_status(c, e);
-        break;
-    case FUZZ_COMMANDS:
-    case FUZZ_REPORTS:
-    case FUZZ_STOP:
-    case FUZZ_RUN:
-        break;
-    }
-    put_answer(c);
-    c->made = (judge_case){
-        .id = "0",
-        .title = "",
-        .description = "",
-        .expectation = "",
-        .reference = "",
-        .steps = c->steps,
-        .rule = JUDGE_RULE_INFORM,
-    };
-}
-
-/* What an accepted handshake sets off. */
-static void begin_act(judge_fuzz *f, conn *c)
-{
-    switch (c->query.act) {
-    case FUZZ_REPORTS:
-        write_reports(f, c);
-        break;
-    case FUZZ_STOP:
-        say(f, "Shutting down server.");
-        c->is_last = true;
-        break;
-    case FUZZ_COMMANDS:
-        say(f, "Entering direct command mode for peer %s", c->from);
-        break;
-    case FUZZ_RUN:
-    case FUZZ_COUNT:
-    case FUZZ_INFO:
-    case FUZZ_STATUS:
-        break;
     }
 }
 
@@ -344,7 +120,7 @@ static bool skip_case(void *ud, const judge_case *c, const char *agent)
     const judge_fuzz *f = ud;
     if (!f->p.spec || !judge_spec_excludes(f->p.spec, agent, c->id))
         return false;
-    say(f, "Skipping test case %s for agent %s by test configuration!", c->id, agent);
+    fuzz_say(f, "Skipping test case %s for agent %s by test configuration!", c->id, agent);
     return true;
 }
 
@@ -361,7 +137,7 @@ static void begin_peer(judge_fuzz *f, conn *c, int64_t now)
 {
     bool is_case = c->query.act == FUZZ_RUN;
     if (!is_case)
-        prepare_answer(f, c);
+        fuzz_answer_prepare(f, c);
     const judge_peer_setup setup = {
         .test = is_case ? c->query.test : &c->made,
         .role = JUDGE_ROLE_SERVER,
@@ -384,14 +160,14 @@ static void begin_peer(judge_fuzz *f, conn *c, int64_t now)
     if (is_case && setup.test->receive_buffer > 0)
         judge_link_narrow(&c->link, setup.test->receive_buffer);
     if (is_case)
-        say(f, "Running test case ID %s for agent %s from peer %s", c->query.test->id,
-            c->query.agent, c->from);
+        fuzz_say(f, "Running test case ID %s for agent %s from peer %s", c->query.test->id,
+                 c->query.agent, c->from);
     judge_peer_begin(c->peer, now);
     judge_peer_feed(c->peer, now, (const uint8_t *)c->in.at, c->in.len);
     judge_buf_deinit(&c->in);
     c->in = (judge_buf){0};
     if (judge_peer_is_open(c->peer))
-        begin_act(f, c);
+        fuzz_answer_begin(f, c);
     pump(f, c, now);
 }
 
@@ -729,136 +505,4 @@ bool judge_fuzz_run(judge_fuzz *f)
         each_turn(f, now_us());
     }
     return true;
-}
-
-void judge_fuzz_stop(judge_fuzz *f)
-{
-    f->stopped = 1;
-}
-
-size_t judge_fuzz_done(const judge_fuzz *f)
-{
-    return f->done;
-}
-
-/* -------------------------------------------------------------------------------- set up -- */
-
-judge_fuzz *judge_fuzz_new(const judge_fuzz_params *p, char why[256])
-{
-    judge_fuzz *f = calloc(1, sizeof *f);
-    struct rlimit limit = {0};
-    snprintf(why, 256, "out of memory");
-    if (!f)
-        return NULL;
-    f->p = *p;
-    f->epoll = epoll_create1(EPOLL_CLOEXEC);
-    f->streams = judge_streams_new();
-    f->most = MAX_CONNECTIONS;
-    /* Reports need descriptors, too. */
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < f->most + 64)
-        f->most = limit.rlim_cur > 128 ? (size_t)limit.rlim_cur - 64 : 64;
-    if (f->epoll >= 0 && f->streams)
-        return f;
-    judge_fuzz_free(f);
-    return NULL;
-}
-
-void judge_fuzz_free(judge_fuzz *f)
-{
-    if (!f)
-        return;
-    for (size_t i = 0; i < f->n_conns; i++) {
-        conn *c = f->conns[i];
-        judge_link_close(&c->link);
-        judge_peer_free(c->peer);
-        judge_buf_deinit(&c->in);
-        judge_buf_deinit(&c->out);
-        free(c);
-    }
-    free((void *)f->conns);
-    for (size_t i = 0; i < f->n_listeners; i++)
-        close(f->listeners[i].fd);
-    for (size_t i = 0; i < f->n_places; i++)
-        free(f->urls[i]);
-    judge_streams_free(f->streams);
-    SSL_CTX_free(f->tls);
-    if (f->epoll >= 0)
-        close(f->epoll);
-    free(f);
-}
-
-static bool add_place(judge_fuzz *f, fuzz_place *place, char why[256])
-{
-    int fds[MAX_LISTENERS];
-    size_t room = MAX_LISTENERS - f->n_listeners;
-    if (f->n_places == MAX_PLACES || room == 0) {
-        snprintf(why, 256, "there are too many places to listen on");
-        return false;
-    }
-    if (place->tls && !f->tls) {
-        f->tls = fuzz_tls_new(f->p.cert, f->p.key, why);
-        if (!f->tls)
-            return false;
-    }
-    size_t n = fuzz_listen(place, fds, room, why);
-    for (size_t i = 0; i < n; i++) {
-        listener *l = &f->listeners[f->n_listeners++];
-        struct epoll_event e = {.events = EPOLLIN, .data.ptr = l};
-        *l = (listener){l, fds[i], place->tls};
-        epoll_ctl(f->epoll, EPOLL_CTL_ADD, l->fd, &e);
-    }
-    if (n == 0)
-        return false;
-    const char *host = place->host[0] ? place->host : "127.0.0.1";
-    bool six = strchr(host, ':');
-    judge_buf url = {0};
-    judge_buf_printf(&url, "%s://%s%s%s:%u", place->tls ? "wss" : "ws", six ? "[" : "", host,
-                     six ? "]" : "", place->port);
-    f->places[f->n_places] = *place;
-    f->urls[f->n_places++] = url.at;
-    return true;
-}
-
-bool judge_fuzz_listen(judge_fuzz *f, const char *url, bool everywhere, char why[256])
-{
-    const char *problem = "";
-    wsk__url u = {0};
-    fuzz_place place = {0};
-    if (wsk__url_parse(NULL, url, &u, &problem) < 0) {
-        snprintf(why, 256, "\"%.150s\" is no WebSocket URL: %.80s", url, problem);
-        return false;
-    }
-    place.port = u.port;
-    place.tls = u.tls;
-    if (!everywhere)
-        snprintf(place.host, sizeof place.host, "%s", u.host);
-    bool is_unix = u.is_unix;
-    wsk__url_deinit(NULL, &u);
-    if (is_unix) {
-        snprintf(why, 256, "clients under test come over TCP");
-        return false;
-    }
-    return add_place(f, &place, why);
-}
-
-bool judge_fuzz_listen_web(judge_fuzz *f, unsigned port, char why[256])
-{
-    fuzz_place place = f->places[0];
-    place.port = port;
-    return add_place(f, &place, why);
-}
-
-const char *judge_fuzz_url(const judge_fuzz *f, size_t i)
-{
-    return i < f->n_places ? f->urls[i] : NULL;
-}
-
-unsigned judge_fuzz_port(const judge_fuzz *f, size_t i)
-{
-    return f->places[i].port;
-}
-
-bool judge_fuzz_is_tls(const judge_fuzz *f, size_t i)
-{
-    return f->places[i].tls;
 }

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* The state of a judge_fuzz, shared by fuzz_server.c, fuzz_answer.c and fuzz_setup.c alone. */
+#ifndef CONFORMANCE_FUZZ_STATE_H
+#define CONFORMANCE_FUZZ_STATE_H
+
+#include "conformance/fuzz_internal.h"
+#include "util/attr.h"
+
+enum {
+    MAX_LISTENERS = 16,
+    MAX_PLACES = 8,
+    /* Anyone can connect; so many may, and each head may be so long. */
+    MAX_CONNECTIONS = 2048,
+    MAX_HEAD = 65536,
+    /* Agents whose results are kept: names cost nothing to make up. */
+    MAX_AGENTS = 256,
+    READ_SIZE = 65536,
+    MAX_EVENTS = 64,
+};
+#define LINGER_US INT64_C(1000000)
+/* A reader of a page that takes no octets any more is let go. */
+#define REPLY_US INT64_C(30000000)
+/* Where the options set none: what never finishes its request must not stay. */
+#define HEAD_US INT64_C(60000000)
+
+typedef enum conn_state {
+    CONN_TLS,
+    CONN_HEAD,
+    CONN_PEER,
+    CONN_REPLY,
+    CONN_LINGER,
+    CONN_GONE, /* freed at the end of the turn: events may still name it */
+} conn_state;
+
+typedef struct conn {
+    void *listener; /* NULL; tells it from a listener in an event */
+    judge_link link;
+    conn_state state;
+    bool watched;
+    uint32_t events;
+    int64_t until;
+    char from[80]; /* "tcp4:127.0.0.1:1234" */
+    judge_buf in;  /* the head */
+    judge_buf out; /* an answer without a peer */
+    size_t sent;
+    judge_peer *peer;
+    fuzz_query query;
+    bool waits;      /* for a result */
+    bool is_last;    /* the server ends when this does */
+    bool deaf;       /* writing has failed */
+    judge_case made; /* the case of an answer of the API */
+    judge_step steps[3];
+    char text[2048];
+} conn;
+
+typedef struct listener {
+    struct listener *listener; /* itself */
+    int fd;
+    bool tls;
+} listener;
+
+struct judge_fuzz {
+    judge_fuzz_params p;
+    judge_streams *streams;
+    SSL_CTX *tls;
+    int epoll;
+    volatile sig_atomic_t stopped;
+    bool ended; /* by an agent */
+    listener listeners[MAX_LISTENERS];
+    size_t n_listeners;
+    fuzz_place places[MAX_PLACES];
+    char *urls[MAX_PLACES];
+    size_t n_places;
+    conn **conns;
+    size_t n_conns, room, most;
+    bool full; /* listeners are not watched */
+    size_t done;
+    uint8_t buf[READ_SIZE];
+};
+
+/* ------ fuzz_answer.c ------ */
+
+/* A line for the console; names in it come from clients. */
+void fuzz_say(const judge_fuzz *f, const char *fmt, ...) WSK_PRINTF(2, 3);
+/* NULL: there is no result yet. */
+const judge_entry *fuzz_result(const judge_fuzz *f, const char *agent, const char *id);
+/* What the API has to say at once. */
+void fuzz_answer_prepare(judge_fuzz *f, conn *c);
+/* What an accepted handshake sets off. */
+void fuzz_answer_begin(judge_fuzz *f, conn *c);
+/* The result that the connection waits for is there. */
+void fuzz_answer_status(conn *c, const judge_entry *e);
+
+#endif

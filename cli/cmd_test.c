@@ -60,7 +60,7 @@ static const opt_spec specs[] = {
 {.name = "origin", .value = "ORIGIN", .type = OPT_STRING, FIELD(origin),
  .help = "Send this Origin header."},
 {.name = "protocol", .value = "NAME", .type = OPT_LIST, FIELD(protocols),
- .help = "Offer this subprotocol. May be repeated."},
+ .help = "Offer this subprotocol; with --serve, agree to it. May be repeated."},
 {.name = "option", .value = "NAME=VALUE", .type = OPT_LIST, FIELD(server_options),
  .help = "Set a protocol option by its name in specs, such as openHandshakeTimeout=10. May be "
          "repeated."},

@@ -67,6 +67,7 @@ typedef enum judge_mask {
     JUDGE_MASK_NONE,
     JUDGE_MASK_RANDOM,
     JUDGE_MASK_ZERO, /* the bit is set, the key is 0 */
+    JUDGE_MASK_KEY,  /* the key is `key`: direct commands only */
 } judge_mask;
 
 typedef struct judge_step {
@@ -81,7 +82,8 @@ typedef struct judge_step {
     double seconds;
     char tag;
     judge_mask mask; /* FRAME, HEADER, FLOOD */
-    uint8_t form;    /* ... length in 16 or 64 bits whatever it is; 0: the shortest form */
+    uint8_t key[4];
+    uint8_t form; /* ... length in 16 or 64 bits whatever it is; 0: the shortest form */
     uint64_t count;
     judge_blob blob;
 } judge_step;

@@ -39,7 +39,8 @@ static void put_frame(FILE *out, const judge_step *s);
 /* Where the header of a frame is not what the role would send. */
 static void put_deviation(FILE *out, const judge_step *s)
 {
-    static const char *const masks[] = {"", ", not masked", ", masked", ", masked with the key 0"};
+    static const char *const masks[] = {"", ", not masked", ", masked", ", masked with the key 0",
+                                        ", masked with a key of its own"};
 
     fputs(masks[s->mask], out);
     if (s->form != 0)

@@ -41,19 +41,30 @@ int fuzz_case_number(const judge_table *table, const bool *selected, const judge
 
 /* ------ fuzz_command.c: what direct commands do ------ */
 
-/* One command, a JSON text. False with one line in `why`. */
-bool fuzz_command(judge_peer *p, int64_t now, const char *text, size_t len, char why[100]);
+/* One command, a JSON text, that may queue so many octets. False with one line in `why`. */
+bool fuzz_command(judge_peer *p, int64_t now, const char *text, size_t len, size_t room,
+                  char why[100]);
 
 /* ------ fuzz_web.c: plain HTTP ------ */
 
 typedef struct fuzz_site {
     const char *outdir; /* NULL: no reports */
-    unsigned port;      /* of the API */
+    unsigned port;      /* of the API; 0: that of the page */
     bool tls;
 } fuzz_site;
 
-/* The whole answer to a request that is no handshake. */
-void fuzz_web_answer(judge_buf *out, const fuzz_site *site, const judge_request *r);
+/* What is still to be sent of a file. */
+typedef struct fuzz_file {
+    int fd; /* 0: none */
+    uint64_t left;
+} fuzz_file;
+
+/* The answer to a request that is no handshake; of a report its head, and where the rest is. */
+void fuzz_web_answer(judge_buf *out, fuzz_file *file, const fuzz_site *site,
+                     const judge_request *r);
+/* The next piece of it. False: it has become shorter. */
+bool fuzz_web_more(judge_buf *out, fuzz_file *file);
+void fuzz_web_done(fuzz_file *file);
 /* An answer that says what is wrong. */
 void fuzz_web_refuse(judge_buf *out, unsigned status, const char *why, bool head_only);
 
@@ -62,7 +73,7 @@ void fuzz_web_refuse(judge_buf *out, unsigned status, const char *why, bool head
 typedef struct fuzz_place {
     char host[256]; /* "" for all addresses */
     unsigned port;
-    bool tls;
+    bool tls, web; /* web: for the page, whose connections go to the first place */
 } fuzz_place;
 
 /* The descriptors of a place, at most n; ports of 0 are replaced by the one that was found.

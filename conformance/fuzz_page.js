@@ -2,7 +2,10 @@
 /* Runs the cases in this browser. What comes from the server is shown as text, never as markup. */
 const $ = (id) => document.getElementById(id);
 const here = location.protocol === "https:" || document.body.dataset.tls === "1" ? "wss" : "ws";
-const base = `${here}://${location.hostname}:${document.body.dataset.port}`;
+/* The page may come from a port of its own; else the tests are where it came from, whatever stands
+ * between. */
+const port = document.body.dataset.port;
+const base = `${here}://${port ? `${location.hostname}:${port}` : location.host}`;
 const classes = { OK: "pass", "NON-STRICT": "nonstrict", INFORMATIONAL: "info",
   UNIMPLEMENTED: "unimpl", FAILED: "fail" };
 let stopped = false;

@@ -14,6 +14,7 @@
 #include <websock/version.h>
 
 #include "conformance/fuzz_state.h"
+#include "conformance/peer_head.h"
 
 static int64_t now_us(void)
 {
@@ -26,7 +27,8 @@ static int64_t now_us(void)
 
 static void watch(judge_fuzz *f, conn *c)
 {
-    bool deaf = c->state == CONN_PEER && judge_peer_appetite(c->peer) == 0;
+    bool deaf = c->state == CONN_QUEUED ||
+                (c->state == CONN_PEER && judge_peer_appetite(c->peer) == 0);
     uint32_t events = judge_link_events(&c->link) & (deaf ? ~(uint32_t)EPOLLIN : UINT32_MAX);
     struct epoll_event e = {.events = events, .data.ptr = c};
     if (c->state == CONN_GONE || (c->watched && c->events == events))
@@ -47,6 +49,10 @@ static void drop(judge_fuzz *f, conn *c)
     judge_link_close(&c->link);
     judge_peer_free(c->peer);
     c->peer = NULL;
+    fuzz_web_done(&c->file);
+    f->n_heavy -= c->heavy;
+    c->heavy = false;
+    f->n_open--;
     c->state = CONN_GONE;
 }
 
@@ -64,10 +70,23 @@ static void pump(judge_fuzz *f, conn *c, int64_t now);
 
 /* ------------------------------------------------------------------------------ answers -- */
 
-/* Writes what is left of an answer that no peer gives. */
+/* Writes what is left of an answer that no peer gives. Of a long file a few pieces at a time: it
+ * must not keep a case from its turn. */
 static void reply_more(judge_fuzz *f, conn *c, int64_t now)
 {
-    while (c->sent < c->out.len) {
+    for (int pieces = 0; c->sent < c->out.len || c->file.left > 0;) {
+        if (c->sent == c->out.len) {
+            if (++pieces > 4) {
+                c->link.wants_write = true;
+                watch(f, c);
+                return;
+            }
+            c->sent = 0;
+            if (!fuzz_web_more(&c->out, &c->file)) {
+                drop(f, c);
+                return;
+            }
+        }
         long n = judge_link_write(&c->link, c->out.at + c->sent, c->out.len - c->sent);
         if (n == JUDGE_LINK_AGAIN) {
             watch(f, c);
@@ -78,8 +97,10 @@ static void reply_more(judge_fuzz *f, conn *c, int64_t now)
             return;
         }
         c->sent += (size_t)n;
+        c->active = now;
         c->until = now + REPLY_US;
     }
+    fuzz_web_done(&c->file);
     linger(f, c, now);
 }
 
@@ -133,11 +154,22 @@ static bool knows_agent(const judge_fuzz *f, const char *agent)
     return s->n < MAX_AGENTS;
 }
 
+/* Octets that the judge holds for a case may be many, and asking for it costs a client nothing. */
+static bool is_heavy(const judge_case *c)
+{
+    uint64_t octets = 0;
+    for (const judge_step *s = c->steps; s->op != JUDGE_STEP_END; s++)
+        octets += s->op == JUDGE_STEP_SPILL ? 0 : s->blob.total;
+    return c->weight > 0 || octets > UINT64_C(1) << 20;
+}
+
 static void begin_peer(judge_fuzz *f, conn *c, int64_t now)
 {
     bool is_case = c->query.act == FUZZ_RUN;
     if (!is_case)
         fuzz_answer_prepare(f, c);
+    c->heavy = is_case && is_heavy(c->query.test);
+    f->n_heavy += c->heavy;
     const judge_peer_setup setup = {
         .test = is_case ? c->query.test : &c->made,
         .role = JUDGE_ROLE_SERVER,
@@ -145,7 +177,10 @@ static void begin_peer(judge_fuzz *f, conn *c, int64_t now)
         .user_agent = f->p.server ? f->p.server : "websock/" WSK_VERSION_STRING,
         .agent = c->query.agent,
         .streams = f->streams,
+        .protocols = f->p.protocols,
+        .n_protocols = f->p.compat ? 0 : f->p.n_protocols,
         .messages = f->p.messages,
+        .most_log = f->n_open > MANY ? SHORT_LOG : 0,
         .stall_seconds = f->p.compat ? 0 : 10,
         .compat = f->p.compat,
         .skip = is_case ? skip_case : NULL,
@@ -171,22 +206,80 @@ static void begin_peer(judge_fuzz *f, conn *c, int64_t now)
     pump(f, c, now);
 }
 
+static bool origin_is_allowed(const judge_fuzz *f, const char *head, size_t len)
+{
+    const judge_strings *allowed = f->p.spec ? &f->p.spec->allowed_origins : NULL;
+    const peer_field origin = peer_find_field(head, len, "Origin");
+    char text[512];
+    bool ok = !allowed || allowed->n == 0 || origin.count == 0;
+    if (ok || origin.len >= sizeof text)
+        return ok;
+    memcpy(text, origin.value, origin.len);
+    text[origin.len] = 0;
+    for (size_t i = 0; i < allowed->n && !ok; i++)
+        ok = judge_pattern_matches_whole(allowed->at[i], text);
+    return ok;
+}
+
+/* Whom the options keep out. Returns the status of the refusal, or 0. */
+static unsigned unwelcome(const judge_fuzz *f, const conn *c, const judge_request *r, char why[200])
+{
+    const unsigned port = judge_request_port(r), ours = f->places[c->place].port;
+    size_t peers = 1;
+    for (size_t i = 0; i < f->n_conns && f->p.options.max_connections > 0; i++)
+        peers += f->conns[i]->state == CONN_PEER || f->conns[i]->state == CONN_QUEUED;
+    if (f->p.options.max_connections > 0 && peers > f->p.options.max_connections) {
+        snprintf(why, 200, "maximum number of connections reached");
+        return 503;
+    }
+    if (!origin_is_allowed(f, c->in.at, c->in.len)) {
+        snprintf(why, 200, "WebSocket connection denied: origin not allowed");
+        return 400;
+    }
+    if (!f->p.check_host_port || port == ours ||
+        (port == 0 && ours == (f->places[c->place].tls ? 443 : 80)))
+        return 0;
+    snprintf(why, 200, "port %u in HTTP Host header does not match server listening port %u", port,
+             ours);
+    return 400;
+}
+
+/* A case begins, or waits for its turn. */
+static void begin_case(judge_fuzz *f, conn *c, int64_t now)
+{
+    if (f->n_heavy < MAX_HEAVY || !is_heavy(c->query.test)) {
+        begin_peer(f, c, now);
+        return;
+    }
+    c->state = CONN_QUEUED;
+    c->until = now + TURN_US;
+    watch(f, c);
+}
+
 /* The head of a request is there. */
 static void on_head(judge_fuzz *f, conn *c, size_t len, int64_t now)
 {
     judge_request r;
     char why[200] = "";
-    const fuzz_site site = {f->p.outdir, f->places[0].port, f->places[0].tls};
+    const fuzz_place *api = &f->places[0], *here = &f->places[c->place];
+    const fuzz_site site = {f->p.outdir, here->web ? api->port : 0, api->tls};
+    unsigned status;
     if (!judge_request_read(&r, c->in.at, len)) {
         refuse(f, c, r.status, r.why, now);
+    } else if (!r.is_upgrade && !here->web && !f->p.options.web_status) {
+        refuse(f, c, 426, "this is a WebSocket", now);
     } else if (!r.is_upgrade) {
-        fuzz_web_answer(&c->out, &site, &r);
+        fuzz_web_answer(&c->out, &c->file, &site, &r);
         reply(f, c, now);
+    } else if ((status = unwelcome(f, c, &r, why)) != 0) {
+        refuse(f, c, status, why, now);
     } else if (!fuzz_query_read(&c->query, &r, f->p.table, f->p.selected, why)) {
         /* Clients count cases up until a handshake fails. */
         refuse(f, c, 500, why, now);
     } else if (c->query.act == FUZZ_RUN && !knows_agent(f, c->query.agent)) {
         refuse(f, c, 500, "there are too many agents", now);
+    } else if (c->query.act == FUZZ_RUN) {
+        begin_case(f, c, now);
     } else {
         begin_peer(f, c, now);
     }
@@ -229,6 +322,8 @@ static void finish_peer(judge_fuzz *f, conn *c, int64_t now)
     }
     judge_peer_free(c->peer);
     c->peer = NULL;
+    f->n_heavy -= c->heavy;
+    c->heavy = false;
     if (how == JUDGE_DROP_RESET)
         judge_link_reset(&c->link);
     if (how == JUDGE_DROP_GRACEFUL && c->link.fd >= 0)
@@ -239,17 +334,30 @@ static void finish_peer(judge_fuzz *f, conn *c, int64_t now)
         tell_status(f, c->query.agent, c->query.test->id, now);
 }
 
-static void run_commands(conn *c, int64_t now)
+/* Octets that the next command may queue. */
+static size_t room_for_commands(const judge_fuzz *f)
+{
+    size_t queued = 0;
+    for (size_t i = 0; i < f->n_conns; i++)
+        if (f->conns[i]->state == CONN_PEER && f->conns[i]->query.act == FUZZ_COMMANDS)
+            queued += judge_peer_queued(f->conns[i]->peer);
+    return queued < MOST_QUEUED_ALL ? MOST_QUEUED_ALL - queued : 0;
+}
+
+static void run_commands(const judge_fuzz *f, conn *c, int64_t now)
 {
     const uint8_t *data;
-    size_t kept;
+    size_t kept, room;
     uint64_t len;
     bool binary;
     char why[100] = "";
     while (judge_peer_take_message(c->peer, &binary, &data, &kept, &len)) {
         if (!judge_peer_can_send(c->peer))
             continue;
-        if (!binary && kept == len && fuzz_command(c->peer, now, (const char *)data, kept, why))
+        room = room_for_commands(f);
+        if (!binary && kept == len &&
+            fuzz_command(c->peer, now, (const char *)data, kept,
+                         room < MOST_QUEUED ? room : MOST_QUEUED, why))
             continue;
         if (binary || kept != len)
             snprintf(why, sizeof why, "a command is a short text");
@@ -267,7 +375,7 @@ static void pump(judge_fuzz *f, conn *c, int64_t now)
     const uint8_t *data;
     size_t n;
     if (c->query.act == FUZZ_COMMANDS)
-        run_commands(c, now);
+        run_commands(f, c, now);
     judge_peer_clock(c->peer, now);
     while ((n = judge_peer_output(c->peer, &data)) > 0) {
         long sent = c->deaf ? (long)n : judge_link_write(&c->link, data, n);
@@ -279,6 +387,7 @@ static void pump(judge_fuzz *f, conn *c, int64_t now)
             judge_peer_cannot_write(c->peer);
             continue;
         }
+        c->active = now;
         judge_peer_wrote(c->peer, (size_t)sent);
         if ((size_t)sent < n && c->link.ssl == NULL)
             break;
@@ -326,7 +435,26 @@ static bool keep(judge_fuzz *f, conn *c)
         f->room = room;
     }
     f->conns[f->n_conns++] = c;
+    f->n_open++;
     return true;
+}
+
+/* Whoever holds connections open without running cases must not keep others out for ever: of these
+ * the one that has been silent longest goes. Cases have time limits of their own. */
+static bool make_room(judge_fuzz *f)
+{
+    conn *oldest = NULL;
+    for (size_t i = 0; i < f->n_conns; i++) {
+        conn *c = f->conns[i];
+        bool can_go = c->state == CONN_TLS || c->state == CONN_HEAD || c->state == CONN_REPLY ||
+                      c->state == CONN_LINGER ||
+                      (c->state == CONN_PEER && c->query.act != FUZZ_RUN && !c->is_last);
+        if (can_go && (!oldest || c->active < oldest->active))
+            oldest = c;
+    }
+    if (oldest)
+        drop(f, oldest);
+    return oldest;
 }
 
 static void on_link(judge_fuzz *f, conn *c, int64_t now);
@@ -335,18 +463,25 @@ static void accept_one(judge_fuzz *f, const listener *l, int64_t now)
 {
     struct sockaddr_storage at = {0};
     socklen_t len = sizeof at;
-    if (f->n_conns >= f->most) {
+    if (f->n_open >= f->most && !make_room(f)) {
+        f->full_since = now;
         listen_watch(f, false);
         return;
     }
     int fd = accept4(l->fd, (struct sockaddr *)&at, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
-        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+        if (errno == EMFILE && make_room(f))
+            return; /* it is asked again at once */
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            f->full_since = now;
             listen_watch(f, false);
+        }
         return;
     }
     conn *c = calloc(1, sizeof *c);
-    if (!c || judge_link_accept(&c->link, fd, f->p.options.tcp_no_delay, l->tls ? f->tls : NULL) ||
+    if (!c ||
+        judge_link_accept(&c->link, fd, f->p.options.tcp_no_delay,
+                          f->places[l->place].tls ? f->tls : NULL) ||
         !keep(f, c)) {
         if (c)
             judge_link_close(&c->link);
@@ -356,6 +491,8 @@ static void accept_one(judge_fuzz *f, const listener *l, int64_t now)
         return;
     }
     name_client(c, &at, len);
+    c->place = l->place;
+    c->active = now;
     c->state = CONN_TLS;
     double limit = f->p.options.open_handshake_timeout;
     c->until = now + (limit > 0 ? (int64_t)(limit * 1e6) : HEAD_US);
@@ -366,6 +503,7 @@ static void accept_one(judge_fuzz *f, const listener *l, int64_t now)
 
 static void take_read(judge_fuzz *f, conn *c, long n, int64_t now)
 {
+    c->active = now;
     switch (c->state) {
     case CONN_HEAD:
         if (n < 0)
@@ -386,6 +524,7 @@ static void take_read(judge_fuzz *f, conn *c, long n, int64_t now)
             drop(f, c);
         break;
     case CONN_TLS:
+    case CONN_QUEUED:
     case CONN_GONE:
         break;
     }
@@ -414,6 +553,7 @@ static void on_link(judge_fuzz *f, conn *c, int64_t now)
             break;
         take_read(f, c, n, now);
     } while (c->state != CONN_GONE && c->link.ssl && SSL_pending(c->link.ssl) > 0 &&
+             c->state != CONN_QUEUED &&
              (c->state != CONN_PEER || judge_peer_appetite(c->peer) > 0));
     if (c->state != CONN_GONE)
         watch(f, c);
@@ -443,6 +583,12 @@ static void each_turn(judge_fuzz *f, int64_t now)
             if (due && c->state == CONN_PEER && c->link.ssl && SSL_pending(c->link.ssl) > 0 &&
                 judge_peer_appetite(c->peer) > 0)
                 on_link(f, c, now);
+        } else if (c->state == CONN_QUEUED && f->n_heavy < MAX_HEAVY) {
+            begin_peer(f, c, now);
+            if (c->state == CONN_PEER && c->link.ssl && SSL_pending(c->link.ssl) > 0)
+                on_link(f, c, now);
+        } else if (c->state == CONN_QUEUED && now >= c->until) {
+            refuse(f, c, 503, "there are too many cases of this size", now);
         } else if (c->state == CONN_HEAD && now >= c->until && c->in.len > 0) {
             refuse(f, c, 408, "the request did not come to its end", now);
         } else if (c->state != CONN_GONE && now >= c->until) {
@@ -460,15 +606,15 @@ static void each_turn(judge_fuzz *f, int64_t now)
         judge_buf_deinit(&c->out);
         free(c);
     }
-    if (n < f->n_conns) {
-        f->n_conns = n;
+    /* Or there were no descriptors, and others may have freed some. */
+    if (n < f->n_conns || (f->full && now >= f->full_since + RETRY_US))
         listen_watch(f, true);
-    }
+    f->n_conns = n;
 }
 
 static int wait_time(const judge_fuzz *f, int64_t now)
 {
-    int64_t next = now + 1000000;
+    int64_t next = now + (f->full ? RETRY_US : 1000000);
     for (size_t i = 0; i < f->n_conns; i++) {
         const conn *c = f->conns[i];
         int64_t at = c->until;
@@ -476,6 +622,8 @@ static int wait_time(const judge_fuzz *f, int64_t now)
             if (judge_peer_paused(c->peer))
                 return 0;
             at = judge_peer_deadline(c->peer);
+        } else if (c->state == CONN_QUEUED && f->n_heavy < MAX_HEAVY) {
+            return 0;
         }
         if (at < next)
             next = at;
@@ -497,6 +645,8 @@ bool judge_fuzz_run(judge_fuzz *f)
                 accept_one(f, c->listener, now);
             else if (c->state == CONN_GONE)
                 continue;
+            else if (c->state == CONN_QUEUED && events[i].events & (EPOLLHUP | EPOLLERR))
+                drop(f, c);
             else if (c->state == CONN_TLS || events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
                 on_link(f, c, now);
             if (!c->listener && c->state != CONN_GONE && events[i].events & EPOLLOUT)

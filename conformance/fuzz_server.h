@@ -30,9 +30,13 @@ typedef struct judge_fuzz_params {
     judge_report *report;
     const char *outdir; /* what is shown below /report/; NULL: nothing */
     judge_options options;
-    const char *cert, *key; /* PEM; NULL: a self-signed certificate */
-    const char *server;     /* the Server field; NULL: ours */
-    uint32_t messages;      /* as in judge_run_params */
+    const char *cert, *key;       /* PEM; NULL: a self-signed certificate */
+    const char *server;           /* the Server field; NULL: ours */
+    const char *const *protocols; /* subprotocols that may be agreed on */
+    size_t n_protocols;
+    bool
+        check_host_port; /* a Host field with another port than ours is refused, as Autobahn does */
+    uint32_t messages;   /* as in judge_run_params */
     bool compat;
     bool then_exit; /* ends when an agent has asked for its report */
     judge_fuzz_hooks hooks;

@@ -49,6 +49,7 @@ void judge_fuzz_free(judge_fuzz *f)
         conn *c = f->conns[i];
         judge_link_close(&c->link);
         judge_peer_free(c->peer);
+        fuzz_web_done(&c->file);
         judge_buf_deinit(&c->in);
         judge_buf_deinit(&c->out);
         free(c);
@@ -82,7 +83,7 @@ static bool add_place(judge_fuzz *f, fuzz_place *place, char why[256])
     for (size_t i = 0; i < n; i++) {
         listener *l = &f->listeners[f->n_listeners++];
         struct epoll_event e = {.events = EPOLLIN, .data.ptr = l};
-        *l = (listener){l, fds[i], place->tls};
+        *l = (listener){l, fds[i], (unsigned)f->n_places};
         epoll_ctl(f->epoll, EPOLL_CTL_ADD, l->fd, &e);
     }
     if (n == 0)
@@ -123,6 +124,7 @@ bool judge_fuzz_listen_web(judge_fuzz *f, unsigned port, char why[256])
 {
     fuzz_place place = f->places[0];
     place.port = port;
+    place.web = true;
     return add_place(f, &place, why);
 }
 

@@ -14,18 +14,31 @@ enum {
     MAX_HEAD = 65536,
     /* Agents whose results are kept: names cost nothing to make up. */
     MAX_AGENTS = 256,
+    /* Cases that hold megabytes, at once; more wait for their turn. */
+    MAX_HEAVY = 32,
+    /* With more connections than these, each has fewer entries in its wire log. */
+    MANY = 64,
+    SHORT_LOG = 4000,
     READ_SIZE = 65536,
     MAX_EVENTS = 64,
 };
-#define LINGER_US INT64_C(1000000)
+/* A command of a few octets must not fill the memory with what it repeats: so much may wait for one
+ * connection, and for all. */
+#define MOST_QUEUED     ((size_t)16 << 20)
+#define MOST_QUEUED_ALL ((size_t)64 << 20)
+#define LINGER_US       INT64_C(1000000)
 /* A reader of a page that takes no octets any more is let go. */
 #define REPLY_US INT64_C(30000000)
+/* So long a heavy case waits, and a process without descriptors. */
+#define TURN_US  INT64_C(60000000)
+#define RETRY_US INT64_C(100000)
 /* Where the options set none: what never finishes its request must not stay. */
 #define HEAD_US INT64_C(60000000)
 
 typedef enum conn_state {
     CONN_TLS,
     CONN_HEAD,
+    CONN_QUEUED, /* for its turn; `in` is the request */
     CONN_PEER,
     CONN_REPLY,
     CONN_LINGER,
@@ -38,7 +51,10 @@ typedef struct conn {
     conn_state state;
     bool watched;
     uint32_t events;
-    int64_t until;
+    int64_t until, active; /* active: when something last came or went */
+    unsigned place;
+    fuzz_file file;
+    bool heavy;
     char from[80]; /* "tcp4:127.0.0.1:1234" */
     judge_buf in;  /* the head */
     judge_buf out; /* an answer without a peer */
@@ -56,7 +72,7 @@ typedef struct conn {
 typedef struct listener {
     struct listener *listener; /* itself */
     int fd;
-    bool tls;
+    unsigned place;
 } listener;
 
 struct judge_fuzz {
@@ -73,7 +89,9 @@ struct judge_fuzz {
     size_t n_places;
     conn **conns;
     size_t n_conns, room, most;
-    bool full; /* listeners are not watched */
+    size_t n_open, n_heavy; /* of those that are not gone */
+    bool full;              /* listeners are not watched */
+    int64_t full_since;
     size_t done;
     uint8_t buf[READ_SIZE];
 };

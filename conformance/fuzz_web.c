@@ -45,8 +45,10 @@ static void put_page(judge_buf *out, const fuzz_site *site, bool head_only)
                          "<meta name=\"robots\" content=\"noindex\">\n"
                          "<title>WebSocket conformance: this browser</title>\n<style>");
     judge_buf_str(&body, report_page_css);
-    judge_buf_printf(&body, "</style>\n<body data-port=\"%u\" data-tls=\"%d\">\n", site->port,
-                     site->tls);
+    judge_buf_str(&body, "</style>\n<body");
+    if (site->port)
+        judge_buf_printf(&body, " data-port=\"%u\" data-tls=\"%d\"", site->port, site->tls);
+    judge_buf_str(&body, ">\n");
     judge_buf_str(&body, fuzz_page_html);
     judge_buf_str(&body, "<script>");
     judge_buf_str(&body, fuzz_page_js);
@@ -83,12 +85,14 @@ static const char *type_of(const char *name)
     return dot && strcmp(dot, ".json") == 0 ? "application/json" : "text/plain; charset=utf-8";
 }
 
-static void put_file(judge_buf *out, const fuzz_site *site, judge_slice file, bool head_only)
+static void put_file(judge_buf *out, fuzz_file *ret, const fuzz_site *site, judge_slice file,
+                     bool head_only)
 {
     static const char index[] = "index.html";
-    char name[256], piece[16384];
+    char name[256];
     struct stat st;
     int fd = -1;
+    errno = 0;
     if (file.len == 0)
         file = (judge_slice){index, sizeof index - 1};
     if (site->outdir && is_name(file)) {
@@ -101,6 +105,10 @@ static void put_file(judge_buf *out, const fuzz_site *site, judge_slice file, bo
         if (dir >= 0)
             close(dir);
     }
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+        fuzz_web_refuse(out, 503, "too many files are open", head_only);
+        return;
+    }
     if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > MOST_FILE) {
         if (fd >= 0)
             close(fd);
@@ -109,20 +117,30 @@ static void put_file(judge_buf *out, const fuzz_site *site, judge_slice file, bo
                         head_only);
         return;
     }
-    size_t left = (size_t)st.st_size;
-    put_head(out, 200, type_of(name), left, "");
-    while (!head_only && left > 0) {
-        ssize_t n = read(fd, piece, left < sizeof piece ? left : sizeof piece);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            out->failed = true; /* it became shorter: the length above is wrong */
-            break;
-        }
-        judge_buf_put(out, piece, (size_t)n);
-        left -= (size_t)n;
-    }
-    close(fd);
+    put_head(out, 200, type_of(name), (size_t)st.st_size, "");
+    *ret = (fuzz_file){fd, head_only ? 0 : (uint64_t)st.st_size};
+}
+
+bool fuzz_web_more(judge_buf *out, fuzz_file *file)
+{
+    char piece[65536];
+    ssize_t n;
+    do
+        n = read(file->fd, piece, file->left < sizeof piece ? (size_t)file->left : sizeof piece);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0)
+        return false;
+    judge_buf_clear(out);
+    judge_buf_put(out, piece, (size_t)n);
+    file->left -= (uint64_t)n;
+    return !out->failed;
+}
+
+void fuzz_web_done(fuzz_file *file)
+{
+    if (file->fd > 0)
+        close(file->fd);
+    *file = (fuzz_file){0};
 }
 
 static bool begins(judge_slice path, const char *with, judge_slice *ret_rest)
@@ -134,7 +152,7 @@ static bool begins(judge_slice path, const char *with, judge_slice *ret_rest)
     return true;
 }
 
-void fuzz_web_answer(judge_buf *out, const fuzz_site *site, const judge_request *r)
+void fuzz_web_answer(judge_buf *out, fuzz_file *file, const fuzz_site *site, const judge_request *r)
 {
     /* The second is where people of the Autobahn Testsuite look. */
     static const char *const homes[] = {"/report", "/cwd/reports/clients"};
@@ -154,7 +172,7 @@ void fuzz_web_answer(judge_buf *out, const fuzz_site *site, const judge_request 
             return;
         }
         if (rest.at[0] == '/') {
-            put_file(out, site, (judge_slice){rest.at + 1, rest.len - 1}, r->head_only);
+            put_file(out, file, site, (judge_slice){rest.at + 1, rest.len - 1}, r->head_only);
             return;
         }
     }

@@ -25,16 +25,17 @@ typedef struct judge_peer_setup {
     const judge_case *test;
     judge_role role;
     const judge_options *options;
-    const char *host;       /* client: the Host field */
-    const char *resource;   /* client: what is asked for */
-    const char *origin;     /* client: NULL for none */
-    const char *user_agent; /* or, as server, the Server field */
-    const char *const *protocols;
+    const char *host;             /* client: the Host field */
+    const char *resource;         /* client: what is asked for */
+    const char *origin;           /* client: NULL for none */
+    const char *user_agent;       /* or, as server, the Server field */
+    const char *const *protocols; /* client: offered; server: that may be agreed on */
     size_t n_protocols;
     const char *agent; /* NULL: from the peer's Server field */
     const char *key;   /* client: a Sec-WebSocket-Key for replays; NULL: a random one */
     judge_streams *streams;
     uint32_t messages;    /* round trips of echo loops; 0: as the case says */
+    uint32_t most_log;    /* entries of the wire log; 0: 60000 */
     double stall_seconds; /* an echo loop in which nothing moves so long has failed; 0: never */
     bool compat;
     /* The agent's name is known: shall the case be left out? NULL: never. */

@@ -17,6 +17,11 @@
 /* A peer must not be able to fill the memory with log entries or events. */
 #define MAX_LOG    60000
 #define MAX_EVENTS 4096
+/* A client that asks and asks and reads nothing gets no more answers than these octets at a time.
+ * RFC 6455 5.5.3 lets the last ping of several stand for all. */
+#define MAX_PONGS 65536
+/* What is written needs no room any more. */
+#define OUT_KEPT   1048576
 #define MAX_TIMERS 16
 /* A handshake head above this is refused. */
 #define MAX_HELLO 65536
@@ -110,6 +115,7 @@ struct judge_peer {
     size_t run_head, n_runs, run_room;
     size_t piece_left; /* of the queued write that has begun */
     bool paused;
+    size_t pongs;    /* octets of answers to pings that were queued since nothing was */
     uint8_t mask[4]; /* of the frame whose octets come in steps */
     uint64_t mask_at;
     bool masking;
@@ -140,6 +146,8 @@ struct judge_peer {
     peer_buf message;
     uint64_t message_len;
     uint64_t message_cap; /* octets that are kept: more cannot be right */
+    /* The same of all events together; of those behind that only the beginning is kept. */
+    uint64_t event_cap, event_kept;
 
     peer_event *events;
     size_t n_events, event_room;

@@ -75,7 +75,7 @@ judge_log *peer_log(judge_peer *p, judge_log_kind kind, bool always)
     judge_result *r = &p->r;
     judge_log *l;
 
-    if ((!p->log_on && !always) || r->n_log >= MAX_LOG)
+    if ((!p->log_on && !always) || r->n_log >= (p->setup.most_log ? p->setup.most_log : MAX_LOG))
         return NULL;
     if ((r->n_log & (r->n_log - 1)) == 0) {
         l = realloc(r->log, (r->n_log ? r->n_log * 2 : 1) * sizeof(*l));
@@ -216,6 +216,9 @@ void peer_event_add(judge_peer *p, judge_event_kind kind, bool binary, const uin
 
     if (p->n_events >= MAX_EVENTS)
         return;
+    if (kept > CONTROL_KEPT && p->event_kept + kept > p->event_cap)
+        kept = CONTROL_KEPT;
+    p->event_kept += kept;
     if (p->n_events == p->event_room) {
         const size_t room = p->event_room ? p->event_room * 2 : 16;
 
@@ -507,11 +510,13 @@ judge_peer *judge_peer_new(const judge_peer_setup *setup, int64_t now)
         for (size_t k = 0; e->behavior != JUDGE_FAILED && k < e->n; k++) {
             if (e->event[k].blob.total > p->message_cap)
                 p->message_cap = e->event[k].blob.total;
+            p->event_cap += e->event[k].blob.total;
         }
     }
     /* What is longer than anything expected is wrong whatever it holds; but let small answers
      * and the big one of 7.1.6 be seen. */
     p->message_cap += 512 * 1024;
+    p->event_cap += 1024 * 1024;
     return p;
 }
 
@@ -619,6 +624,7 @@ bool judge_peer_take_message(judge_peer *p, bool *ret_binary, const uint8_t **re
         memmove(p->events, p->events + 1, --p->n_events * sizeof(*p->events));
         free(p->taken);
         p->taken = e.data;
+        p->event_kept -= e.kept;
         if (e.kind != JUDGE_EVENT_MESSAGE || e.data == NULL)
             continue;
         *ret_binary = e.binary;

@@ -50,6 +50,8 @@ const char *judge_status_text(unsigned status)
         return "Upgrade Required";
     case 431:
         return "Request Header Fields Too Large";
+    case 503:
+        return "Service Unavailable";
     case 505:
         return "HTTP Version Not Supported";
     default:
@@ -252,6 +254,35 @@ static bool check_protocols(judge_request *r, peer_field f)
         }
     }
     return true;
+}
+
+const char *judge_request_protocol(const char *head, size_t len, const char *const *known,
+                                   size_t n_known)
+{
+    const peer_field f = peer_find_field(head, len, "Sec-WebSocket-Protocol");
+    const char *at = f.value, *part;
+    size_t n;
+
+    while (f.count > 0 && peer_next_part(&at, f.value + f.len, ',', &part, &n)) {
+        for (size_t i = 0; i < n_known; i++) {
+            if (strlen(known[i]) == n && memcmp(known[i], part, n) == 0)
+                return known[i];
+        }
+    }
+    return NULL;
+}
+
+unsigned judge_request_port(const judge_request *r)
+{
+    const char *end = r->host.at != NULL ? r->host.at + r->host.len : NULL;
+    unsigned port = 0, digits = 0, place = 1;
+
+    while (end != NULL && end > r->host.at && end[-1] >= '0' && end[-1] <= '9' && digits < 5) {
+        port += (unsigned)(*--end - '0') * place;
+        place *= 10;
+        digits++;
+    }
+    return end != NULL && end > r->host.at && end[-1] == ':' ? port : 0;
 }
 
 bool judge_request_check(judge_request *r, const char *head, size_t len)
@@ -457,6 +488,7 @@ void peer_request_take(judge_peer *p, const char *head, size_t len)
 {
     char accept[PEER_ACCEPT_SIZE];
     offer offers[MAX_OFFERS];
+    const char *protocol;
     judge_request r;
     peer_field key;
     judge_buf b = {0};
@@ -488,8 +520,12 @@ void peer_request_take(judge_peer *p, const char *head, size_t len)
     }
     judge_buf_printf(&b,
                      "HTTP/1.1 101 Switching Protocols\r\nServer: %s\r\nUpgrade: WebSocket\r\n"
-                     "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n",
-                     p->setup.user_agent ? p->setup.user_agent : "websock", accept);
+                     "Connection: Upgrade\r\n",
+                     p->setup.user_agent ? p->setup.user_agent : "websock");
+    protocol = judge_request_protocol(head, len, p->setup.protocols, p->setup.n_protocols);
+    if (protocol != NULL)
+        judge_buf_printf(&b, "Sec-WebSocket-Protocol: %s\r\n", protocol);
+    judge_buf_printf(&b, "Sec-WebSocket-Accept: %s\r\n", accept);
     negotiate(p, offers, n, &b);
     judge_buf_str(&b, "\r\n");
     send_answer(p, &b);

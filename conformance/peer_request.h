@@ -28,6 +28,11 @@ typedef struct judge_request {
 bool judge_request_read(judge_request *ret, const char *head, size_t len);
 /* Behind a judge_request_read() that found nothing: the opening handshake. */
 bool judge_request_check(judge_request *r, const char *head, size_t len);
+/* The port of the Host field: 0 if it has none. Behind a judge_request_check(). */
+unsigned judge_request_port(const judge_request *r);
+/* The first subprotocol of those offered that `known` has; NULL: none. */
+const char *judge_request_protocol(const char *head, size_t len, const char *const *known,
+                                   size_t n_known);
 /* "Bad Request" */
 const char *judge_status_text(unsigned status);
 

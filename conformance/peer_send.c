@@ -105,7 +105,22 @@ void judge_peer_wrote(judge_peer *p, size_t n)
     }
     if (run->len == 0 && ++p->run_head == p->n_runs) {
         p->run_head = p->n_runs = 0;
-        p->out_head = p->out.len = 0;
+        p->out_head = p->out.len = p->pongs = 0;
+    }
+    /* A peer that reads slowly, and never all, must not make the queue grow by what it has read;
+     * and one that has read all needs no room for it. */
+    if (p->out_head >= OUT_KEPT && p->out_head >= p->out.len / 2) {
+        p->out.len -= p->out_head;
+        memmove(p->out.at, p->out.at + p->out_head, p->out.len);
+        p->out_head = 0;
+    } else if (p->out.len == 0 && p->out.room > OUT_KEPT) {
+        free(p->out.at);
+        p->out = (peer_buf){0};
+    }
+    if (p->run_head >= 1024 && p->run_head >= p->n_runs / 2) {
+        p->n_runs -= p->run_head;
+        memmove(p->runs, p->runs + p->run_head, p->n_runs * sizeof(*p->runs));
+        p->run_head = 0;
     }
 }
 
@@ -182,7 +197,7 @@ static bool choose_mask(judge_peer *p, const judge_step *how, uint8_t mask[4])
     const bool masked = kind == JUDGE_MASK_BY_ROLE ? masks(p) : kind != JUDGE_MASK_NONE;
     const uint64_t r = masked && kind != JUDGE_MASK_ZERO ? peer_random(p) : 0;
 
-    memcpy(mask, &r, 4);
+    memcpy(mask, kind == JUDGE_MASK_KEY ? (const void *)how->key : &r, 4);
     return masked;
 }
 

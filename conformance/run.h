@@ -36,6 +36,8 @@ typedef struct judge_options {
     bool require_masked_client_frames;     /* true */
     double vitality_seconds;               /* 1; not Autobahn's: see judge_survival */
     bool checks_origin; /* false; nor is this: the server is known to refuse foreign origins */
+    bool web_status;    /* true; plain GETs are answered (fuzzing server) */
+    uint64_t max_connections; /* 0: only our own limit (fuzzing server) */
 } judge_options;
 
 void judge_options_init(judge_options *o);

@@ -19,15 +19,15 @@ void judge_options_init(judge_options *o)
         .mask_client_frames = true,
         .require_masked_client_frames = true,
         .vitality_seconds = 1,
+        .web_status = true,
     };
 }
 
 int judge_options_set(judge_options *o, const char *name, double value)
 {
     static const char *const ignored[] = {
-        "allowHixie76",      "webStatus",          "serveFlashSocketPolicy",
-        "flashSocketPolicy", "allowedOrigins",     "maxConnections",
-        "versions",          "trustXForwardedFor",
+        "allowHixie76", "serveFlashSocketPolicy", "flashSocketPolicy", "allowedOrigins",
+        "versions",     "trustXForwardedFor",
     };
     const struct {
         const char *name;
@@ -45,6 +45,8 @@ int judge_options_set(judge_options *o, const char *name, double value)
         {"maxFramePayloadSize", NULL, &o->max_frame_payload_size, NULL},
         {"maxMessagePayloadSize", NULL, &o->max_message_payload_size, NULL},
         {"autoFragmentSize", NULL, &o->auto_fragment_size, NULL},
+        {"maxConnections", NULL, &o->max_connections, NULL},
+        {"webStatus", NULL, NULL, &o->web_status},
         {"utf8validateIncoming", NULL, NULL, &o->utf8_validate_incoming},
         {"applyMask", NULL, NULL, &o->apply_mask},
         {"checksOrigin", NULL, NULL, &o->checks_origin},

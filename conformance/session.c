@@ -309,6 +309,12 @@ judge_fuzz *judge_session_serve(judge_session *s, const judge_fuzz_params *p, ch
     params.options = s->p.options;
     params.messages = s->p.messages;
     params.compat = s->p.compat;
+    params.protocols = s->p.protocols;
+    params.n_protocols = s->p.n_protocols;
+    if (s->p.spec && params.n_protocols == 0) {
+        params.protocols = s->p.spec->protocols.at;
+        params.n_protocols = s->p.spec->protocols.n;
+    }
     s->fuzz = judge_fuzz_new(&params, why);
     return s->fuzz;
 }

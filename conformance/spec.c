@@ -16,7 +16,7 @@
 typedef struct parser {
     judge_spec *spec;
     judge_spec_says *says;
-    bool bad;
+    bool bad, serves;
 } parser;
 
 static void WSK_PRINTF(2, 3) complain(parser *p, const char *fmt, ...)
@@ -118,6 +118,8 @@ static void options_at(parser *p, judge_options *o, const json_t *object, const 
         double value = json_is_boolean(v) ? json_is_true(v) : json_number_value(v);
         judge_options scratch = *o;
         int known = judge_options_set(&scratch, key, value);
+        if (p->serves && strcmp(key, "allowedOrigins") == 0)
+            continue; /* a list: see read_origins */
         if (known < 0)
             complain(p, "\"%s\" has an option that is not known: \"%s\"",
                      name_of(at, "options", name), key);
@@ -216,6 +218,24 @@ static void read_massconnect(parser *p, json_t *file)
     read_servers(p, file, "uri", "name");
 }
 
+/* A list, or in one string with commas. What is cut belongs to the file, as all strings do. */
+static void read_origins(parser *p, json_t *file)
+{
+    json_t *options = json_object_get(file, "options");
+    const char *text = json_string_value(json_object_get(options, "allowedOrigins"));
+    if (text) {
+        json_t *list = json_array();
+        for (const char *at = text; list && at; at = *at ? at + 1 : NULL) {
+            at += strspn(at, " ");
+            size_t n = strcspn(at, ",");
+            json_array_append_new(list, json_stringn(at, n));
+            at += n;
+        }
+        json_object_set_new(options, "allowedOrigins", list);
+    }
+    p->spec->allowed_origins = strings_at(p, options, &(place){NULL, 0}, "allowedOrigins");
+}
+
 static void read_fuzzing(parser *p, json_t *file, judge_spec_kind kind)
 {
     judge_spec *s = p->spec;
@@ -240,6 +260,7 @@ static void read_fuzzing(parser *p, json_t *file, judge_spec_kind kind)
     if (!s->url)
         complain(p, "there is no \"url\"");
     s->protocols = strings_at(p, file, NULL, "protocols");
+    read_origins(p, file);
 }
 
 bool judge_spec_parse(judge_spec *ret, judge_spec_kind kind, const char *text, size_t n,
@@ -247,7 +268,7 @@ bool judge_spec_parse(judge_spec *ret, judge_spec_kind kind, const char *text, s
 {
     json_error_t error;
     judge_spec s = {0};
-    parser p = {&s, says, false};
+    parser p = {&s, says, false, kind == JUDGE_SPEC_FUZZINGSERVER};
     judge_options_init(&s.options);
     s.file = json_loadb(text, n, 0, &error);
     if (!s.file)
@@ -308,6 +329,7 @@ void judge_spec_deinit(judge_spec *s)
     free_strings(&s->cases);
     free_strings(&s->exclude);
     free_strings(&s->protocols);
+    free_strings(&s->allowed_origins);
     json_decref(s->file);
     *s = (judge_spec){0};
 }

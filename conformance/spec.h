@@ -51,7 +51,8 @@ typedef struct judge_spec {
     const char *ca, *cert, *key;
     /* fuzzingserver */
     const char *url;
-    judge_strings protocols;
+    judge_strings protocols;       /* that may be agreed on */
+    judge_strings allowed_origins; /* patterns; none: all are */
     /* massconnect */
     uint32_t connections, batch_size, batch_delay_ms, retry_delay_ms;
 } judge_spec;

@@ -76,6 +76,8 @@ static const struct {
      "When to leave with 1: never, failed, or strict (non-strict and unclean cases, too). "
      "[default: never]"},
     {"compat", 'C', false, "Judge as Autobahn does where this suite knows better."},
+    {"check-host-port", 'P', false,
+     "Refuse clients of fuzzingserver whose Host field has another port, as Autobahn does."},
     {"jobs", 'J', true, "Connections at once. [default: by processors]"},
     {"messages", 'N', true, "Scale 9.7, 9.8, 12.* and 13.* to so many messages."},
     {"version", 'V', false, "Print the version and leave."},
@@ -188,6 +190,9 @@ static int take(wstest_options *o, char letter, const char *value)
         break;
     case 'C':
         o->compat = true;
+        break;
+    case 'P':
+        o->check_host_port = true;
         break;
     case 'J':
         if (!read_number(value, 1024, &number) || number == 0)

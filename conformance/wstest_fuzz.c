@@ -75,6 +75,7 @@ int judge_wstest_fuzzingserver(const wstest_options *o)
     const judge_fuzz_params more = {
         .cert = o->cert ? o->cert : spec.cert,
         .key = o->cert || o->key ? o->key : spec.key,
+        .check_host_port = o->check_host_port,
         .hooks = {.say = say},
     };
     judge_session *s = judge_session_new(&p, &error, why);

@@ -29,7 +29,7 @@ typedef struct wstest_options {
     bool debug;
     /* not Autobahn's */
     wstest_exit_rule exit_rule;
-    bool compat;
+    bool compat, check_host_port;
     unsigned jobs;
     uint32_t messages;
 } wstest_options;

@@ -19,6 +19,7 @@ static void expect(bool ok)
 static void run_case(const judge_table *t, const fuzz_query *q, const uint8_t *data, size_t size,
                      bool in_order)
 {
+    static const char *const protocols[] = {"chat", "superchat"};
     judge_options options;
     judge_options_init(&options);
     const judge_peer_setup setup = {
@@ -26,6 +27,8 @@ static void run_case(const judge_table *t, const fuzz_query *q, const uint8_t *d
         .role = JUDGE_ROLE_SERVER,
         .options = &options,
         .agent = q->agent,
+        .protocols = protocols,
+        .n_protocols = 2,
         .messages = 1,
     };
     judge_peer *p = judge_peer_new(&setup, 0);
@@ -76,10 +79,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         expect(!known || judge_utf8_is_valid(q.agent, strlen(q.agent)));
         bool run = known && q.act == FUZZ_RUN && q.test->weight == 0;
         judge_buf b = {0};
-        fuzz_web_answer(&b, &(fuzz_site){NULL, 1, false}, &r);
+        fuzz_file file = {0};
+        fuzz_web_answer(&b, &file, &(fuzz_site){NULL, 1, false}, &r);
+        fuzz_web_done(&file);
         judge_buf_deinit(&b);
         bool in_order = judge_request_check(&r, head, len);
         expect(in_order || (r.status >= 400 && r.why[0]));
+        expect(!in_order || judge_request_port(&r) <= 65535);
         if (run)
             run_case(t, &q, data, size, in_order);
     } else {

@@ -97,10 +97,30 @@ static void test_kinds(void **state)
     judge_spec_deinit(&s);
     assert_true(parse(&s, JUDGE_SPEC_FUZZINGSERVER,
                       "{\"url\":\"ws://127.0.0.1:9001\",\"cases\":[\"*\"],"
-                      "\"options\":{\"webStatus\":true,\"versions\":[8,13]}}",
+                      "\"options\":{\"webStatus\":false,\"versions\":[8,13]}}",
                       &says, &h));
     assert_string_equal(s.outdir, "./reports/clients/");
-    assert_int_equal(h.warnings, 2);
+    assert_int_equal(h.warnings, 1);
+    assert_false(s.options.web_status);
+    assert_int_equal(s.allowed_origins.n, 0);
+    judge_spec_deinit(&s);
+    assert_true(
+        parse(&s, JUDGE_SPEC_FUZZINGSERVER,
+              "{\"url\":\"ws://127.0.0.1:9001\",\"cases\":[\"*\"],\"protocols\":[\"a\",\"b\"],"
+              "\"options\":{\"maxConnections\":7,\"allowedOrigins\":\"http://a, b*,\"}}",
+              &says, &h));
+    assert_int_equal(h.warnings, 0);
+    assert_int_equal(s.options.max_connections, 7);
+    assert_int_equal(s.protocols.n, 2);
+    assert_int_equal(s.allowed_origins.n, 3);
+    assert_string_equal(s.allowed_origins.at[0], "http://a");
+    assert_string_equal(s.allowed_origins.at[1], "b*");
+    assert_string_equal(s.allowed_origins.at[2], "");
+    judge_spec_deinit(&s);
+    /* Of a client it has no meaning. */
+    assert_true(parse(&s, JUDGE_SPEC_FUZZINGCLIENT,
+                      "{\"cases\":[\"*\"],\"options\":{\"allowedOrigins\":[\"a\"]}}", &says, &h));
+    assert_int_equal(h.warnings, 1);
     judge_spec_deinit(&s);
     assert_true(parse(&s, JUDGE_SPEC_MASSCONNECT,
                       "{\"options\":{\"connections\":3},\"servers\":[{\"uri\":\"ws://x\","

@@ -86,6 +86,8 @@ static const opt_spec specs[] = {
  .preset = "from the environment",
  .help = "Connect by http://[USER:PASSWORD@]HOST:PORT, https:// (TLS to the proxy), socks5:// or "
          "socks5h:// (the proxy looks names up); \"\": by none."},
+{.name = "proxy-user", .letter = 'U', .value = "USER:PASSWORD", .type = OPT_STRING,
+ FIELD(proxy_user), .help = "For the proxy that --proxy names."},
 {.name = "noproxy", .value = "LIST", .type = OPT_STRING, CLIENT(no_proxy),
  .help = "But not to these hosts, separated by commas."},
 {.name = "proxy-cacert", .value = "FILE", .type = OPT_STRING, FIELD(proxy_ca_file),

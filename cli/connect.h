@@ -52,7 +52,7 @@ typedef struct connect_settings {
     bool insecure, tls13_only;
     const char *ca_file, *certificate, *key;
     bool proxy_insecure;
-    const char *proxy_ca_file;
+    const char *proxy_ca_file, *proxy_user;
     bool ipv4, ipv6;
     bool location, reconnect;
     uint32_t max_redirects;

@@ -30,8 +30,10 @@ typedef struct fields {
     wsk_header *at;
     size_t n;
     char **copies;
-    const char *user_agent; /* among them: it goes another way */
+    const char *user_agent; /* among them: these go another way */
     const char *origin;
+    const char *host;
+    char *proxy; /* with its user; NULL: as in the settings */
 } fields;
 
 static void fields_deinit(fields *f)
@@ -40,6 +42,7 @@ static void fields_deinit(fields *f)
         free(f->copies[i]);
     free((void *)f->copies);
     free(f->at);
+    free(f->proxy);
 }
 
 static char *trimmed(char *s)
@@ -68,6 +71,11 @@ static bool add_field(fields *f, char *text)
     } else {
         *colon = 0;
         value = trimmed(colon + 1);
+    }
+    /* As with curl, the only field of the handshake's own that may be another. */
+    if (strcasecmp(text, "Host") == 0 && value[0] != 0) {
+        f->host = value;
+        return true;
     }
     if (!wsk__header_is_allowed(&(wsk_header){text, value}, WSK_ROLE_CLIENT)) {
         cli_error("connect",
@@ -98,6 +106,28 @@ static char *join_cookies(const opt_list *cookies)
     return b.at;
 }
 
+/* The URL of the proxy with user and password in it. NULL: no memory. */
+static char *join_proxy(const char *proxy, const char *user)
+{
+    const char *colon = strstr(proxy, "://"), *rest = colon != NULL ? colon + 3 : proxy;
+    text_buf b = {0};
+    bool first = true;
+
+    text_put_n(&b, proxy, (size_t)(rest - proxy));
+    for (; *user != 0; user++) {
+        bool separates = *user == ':' && first;
+        bool plain = (*user >= '0' && *user <= '9') || (*user >= 'A' && *user <= 'Z') ||
+                     (*user >= 'a' && *user <= 'z');
+        first = first && !separates;
+        text_putf(&b, plain || separates ? "%c" : "%%%02X", (unsigned char)*user);
+    }
+    text_putf(&b, "@%s", rest);
+    text_put_n(&b, "", 1);
+    if (b.failed)
+        text_deinit(&b);
+    return b.at;
+}
+
 static bool fields_init(fields *f, const connect_settings *set)
 {
     size_t n = set->headers.n, copied = 0;
@@ -121,6 +151,11 @@ static bool fields_init(fields *f, const connect_settings *set)
             goto nomem;
         f->copies[copied++] = joined;
         f->at[f->n++] = (wsk_header){"Cookie", joined};
+    }
+    if (set->proxy_user != NULL) {
+        f->proxy = join_proxy(set->client.proxy, set->proxy_user);
+        if (f->proxy == NULL)
+            goto nomem;
     }
     return true;
 nomem:
@@ -165,7 +200,7 @@ static bool tls_new(wsk_client_options *ret, const connect_settings *set)
 
 /* Which option the library does not take: the one without whose like a client can be made. The
  * reason names fields of structs, which whoever typed the command need not know. */
-static const char *culprit(wsk_loop *loop, const connect_settings *set)
+static const char *culprit(wsk_loop *loop, const connect_settings *set, const fields *f)
 {
     static const wsk_hooks silent = WSK_HOOKS_INIT;
     const struct {
@@ -174,6 +209,8 @@ static const char *culprit(wsk_loop *loop, const connect_settings *set)
         const void *value;
     } rows[] = {
         {"proxy", offsetof(wsk_client_options, proxy), set->client.proxy},
+        {"proxy-user", offsetof(wsk_client_options, proxy), f->proxy},
+        {"header", offsetof(wsk_client_options, host), f->host},
         {"noproxy", offsetof(wsk_client_options, no_proxy), set->client.no_proxy},
         {"user", offsetof(wsk_client_options, userinfo), set->client.userinfo},
         {"origin", offsetof(wsk_client_options, origin), set->client.origin},
@@ -195,9 +232,10 @@ static const char *culprit(wsk_loop *loop, const connect_settings *set)
     return NULL;
 }
 
-static void complain_of(int error, wsk_loop *loop, const connect_settings *set, const char *why)
+static void complain_of(int error, wsk_loop *loop, const connect_settings *set, const fields *f,
+                        const char *why)
 {
-    const char *option = error == WSK_ERR_INVAL ? culprit(loop, set) : NULL;
+    const char *option = error == WSK_ERR_INVAL ? culprit(loop, set, f) : NULL;
     const char *colon = strstr(why, ": ");
 
     if (option != NULL)
@@ -238,6 +276,9 @@ bool connect_client_new(wsk_client **ret, wsk_loop *loop, const connect_settings
     o.n_headers = f.n;
     o.family = family(set);
     o.resolve = set->resolve.at;
+    o.host = f.host;
+    if (f.proxy != NULL)
+        o.proxy = f.proxy;
     o.max_redirects = set->location ? set->max_redirects : 0;
     if (!set->reconnect)
         o.retry_initial = 0;
@@ -258,7 +299,7 @@ bool connect_client_new(wsk_client **ret, wsk_loop *loop, const connect_settings
     }
     made = r == WSK_OK;
     if (!made)
-        complain_of(r, loop, set, why.text);
+        complain_of(r, loop, set, &f, why.text);
 out:
     wsk_tls_unref(o.tls);
     wsk_tls_unref(o.proxy_tls);
@@ -293,6 +334,7 @@ bool connect_settings_are_valid(const connect_settings *set)
 {
     const char *user = set->client.userinfo;
     bool framed = set->null || set->whole;
+    bool has_proxy = set->client.proxy != NULL && set->client.proxy[0] != 0;
 
     if (!one_of("binary", set->binary, "hex", set->hex) ||
         !one_of("null", set->null, "whole", set->whole) ||
@@ -307,6 +349,7 @@ bool connect_settings_are_valid(const connect_settings *set)
         !one_of("ipv4", set->ipv4, "ipv6", set->ipv6) ||
         !one_of("quiet", set->quiet, "verbose", set->verbose) ||
         !needs("key", set->key != NULL, "cert", set->certificate != NULL) ||
+        !needs("proxy-user", set->proxy_user != NULL, "proxy", has_proxy) ||
         !needs("agent", set->agent != NULL, "testee", set->testee) ||
         !needs("max-redirects", set->max_redirects != 0, "location", set->location) ||
         !needs("close-reason", set->close_reason != NULL, "close-code", set->close_code != 0))
@@ -329,6 +372,10 @@ bool connect_settings_are_valid(const connect_settings *set)
     }
     if (user != NULL && strchr(user, ':') == NULL) {
         cli_error("connect", "--user wants USER:PASSWORD; the colon is missing");
+        return false;
+    }
+    if (set->proxy_user != NULL && strchr(set->proxy_user, ':') == NULL) {
+        cli_error("connect", "--proxy-user wants USER:PASSWORD; the colon is missing");
         return false;
     }
     if (set->close_code != 0 && !wsk_close_code_is_valid(set->close_code)) {

@@ -188,6 +188,10 @@ typedef struct wsk_client_options {
      * WSK_ROLE_CLIENT. NULL: the system's CAs. What passes through it with wss is encrypted twice,
      * and the server is verified as ever. */
     wsk_tls *proxy_tls;
+    /* The Host field of the request, "example.org:8080", where that is not to be the URL's; not
+     * sent to where a redirect leads if that is another place. TLS goes by the URL all the same.
+     * NULL: the URL's. */
+    const char *host;
 } wsk_client_options;
 
 #define WSK_CLIENT_OPTIONS_INIT WSK_INIT_(wsk_client_options)

@@ -28,7 +28,7 @@
 typedef struct wsk__client_options {
     wsk_header *headers;
     size_t n_headers;
-    char *origin, *userinfo, *proxy, *no_proxy;
+    char *origin, *userinfo, *proxy, *no_proxy, *host;
     uint32_t connect_timeout, attempt_delay;
     int family;
     uint32_t max_redirects;

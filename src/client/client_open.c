@@ -224,7 +224,7 @@ static int request(wsk_client *c, wsk_conn *conn)
     if (headers == NULL)
         return WSK_ERR_NOMEM;
     r = make_headers(c, headers, &o.n_headers, &credentials);
-    o.host = c->url.authority;
+    o.host = c->o.host != NULL && !c->stripped ? c->o.host : c->url.authority;
     o.target = c->url.target;
     o.origin = c->o.origin;
     o.headers = headers;

@@ -43,6 +43,8 @@ static int check(const wsk_hooks *hooks, const wsk_client_options *o)
     }
     if (o->origin != NULL && !wsk__header_value_is_text(o->origin))
         return refuse(hooks, "the origin has a character that may not be there");
+    if (o->host != NULL && !wsk__is_host(wsk__str(o->host), NULL, NULL))
+        return refuse(hooks, "the Host field is to be a host, perhaps with a port");
     if (o->userinfo != NULL && (!is_text(o->userinfo) || strlen(o->userinfo) > 1024))
         return refuse(hooks, "user and password have control characters or are too long");
     if (o->family != 0 && o->family != AF_INET && o->family != AF_INET6)
@@ -155,6 +157,8 @@ int wsk__client_options_init(wsk__client_options *ret, const wsk_hooks *hooks,
     if (r == WSK_OK)
         r = copy(hooks, o->no_proxy, &ret->no_proxy);
     if (r == WSK_OK)
+        r = copy(hooks, o->host, &ret->host);
+    if (r == WSK_OK)
         r = copy_resolve(hooks, o->resolve, &ret->resolve);
     if (r < 0)
         wsk__client_options_deinit(ret, hooks);
@@ -172,6 +176,7 @@ void wsk__client_options_deinit(wsk__client_options *o, const wsk_hooks *hooks)
     wsk__free(hooks, o->userinfo);
     wsk__free(hooks, o->proxy);
     wsk__free(hooks, o->no_proxy);
+    wsk__free(hooks, o->host);
     wsk__resolve_list_deinit(&o->resolve, hooks);
     memset(o, 0, sizeof(*o));
 }

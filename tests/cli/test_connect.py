@@ -298,6 +298,8 @@ def fields_of_the_request():
         check("User-Agent: websock/" in heads[1], heads[1])
         good(connect("--keep-open", "-A", "", server.url), b"")
         check("User-Agent" not in heads[2] and "Origin" not in heads[2], heads[2])
+        good(connect("--keep-open", "-H", "host: example.org:81", server.url), b"")
+        check("\r\nHost: example.org:81\r\n" in heads[3] and heads[3].count("Host:") == 1, heads[3])
 
 
 @test
@@ -320,6 +322,8 @@ def redirects_only_when_asked_for():
             good(connect("-L", "-u", "a:b", "-b", "c=d", "-H", "X: y", "--keep-open", here.url), b"")
             check("Authorization" not in heads[0] and "Cookie" not in heads[0], heads[0])
             check("X: y" in heads[0], heads[0])
+            good(connect("-L", "-H", "Host: example.org", "--keep-open", here.url), b"")
+            check("example.org" not in heads[1], "Host is that of another place")
             kinds = [e["event"] for e in events(connect("-L", "-j", "--keep-open",
                                                         here.url).stdout)]
             same(kinds, ["redirect", "open", "close"], "events")

@@ -64,7 +64,11 @@ def values_that_may_not_be_sent():
     wrong(["--user", "name", URL], "USER:PASSWORD")
     wrong(["--header", "no colon", URL], '"no colon"')
     wrong(["--header", ": no name", URL], "Name: value")
-    for field in ["Host: a", "Sec-WebSocket-Key: a", "Upgrade: h2c", "A: b\r\nC: d", "A b: c",
+    wrong(["--header", "Host: a b", URL], "connect: --header: the Host field")
+    wrong(["--proxy-user", "a:b", URL], "--proxy-user", "--proxy")
+    wrong(["--proxy-user", "ab", "-x", "http://127.0.0.1", URL], "USER:PASSWORD")
+    wrong(["--proxy-user", "a:\nb", "-x", "http://127.0.0.1", URL], "connect: --proxy-user: ")
+    for field in ["Host:", "Sec-WebSocket-Key: a", "Upgrade: h2c", "A: b\r\nC: d", "A b: c",
                   "A: \x7f"]:
         wrong(["--header", field, URL], "header", field.split("\r")[0].replace("\x7f", "?"))
     wrong(["--cookie", "a=b\nc", URL], "--cookie", "a=b?c")

@@ -675,6 +675,7 @@ static void client_body(void *ud, const wsk_hooks *hooks)
     o.origin = "http://127.0.0.1";
     o.userinfo = "user:password";
     o.no_proxy = "x.test";
+    o.host = "127.0.0.1"; /* Origin has to fit it */
     o.max_redirects = 1;
     to.role = WSK_ROLE_CLIENT;
     to.hooks = hooks;
@@ -717,6 +718,7 @@ static void test_no_memory(void **state)
 
 static void test_options(void **state)
 {
+    static const char *const hosts[] = {"", "a b", "a\r\nX: y", "a:b", "a/b", "u@a", "[::1"};
     wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
     wsk_client *c = NULL;
     world w;
@@ -734,6 +736,11 @@ static void test_options(void **state)
     o.proxy = "ftp://x";
     assert_int_equal(wsk_client_new(&c, w.loop, &o, NULL, NULL), WSK_ERR_INVAL);
     o.proxy = NULL;
+    for (size_t i = 0; i < WSK__COUNT(hosts); i++) {
+        o.host = hosts[i];
+        assert_int_equal(wsk_client_new(&c, w.loop, &o, NULL, NULL), WSK_ERR_INVAL);
+    }
+    o.host = NULL;
     o.tls = server_tls("good", NULL);
     assert_int_equal(wsk_client_new(&c, w.loop, &o, NULL, NULL), WSK_ERR_INVAL);
     wsk_tls_unref(o.tls);
@@ -746,6 +753,7 @@ static void test_options(void **state)
     assert_non_null(strstr(w.log, "the address family is unknown"));
     assert_non_null(strstr(w.log, "attempt_delay is below 10 ms"));
     assert_non_null(strstr(w.log, "the scheme of the proxy"));
+    assert_non_null(strstr(w.log, "the Host field is to be a host"));
     /* No handlers and no options at all are fine. */
     echo e;
     const char *url = echo_begin(&e, w.loop, "ws://127.0.0.1:0/", NULL);

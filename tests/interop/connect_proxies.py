@@ -133,6 +133,7 @@ def tinyproxy():
     proxy = f"http://user:pass@127.0.0.1:{port}"
     echoes(server.url, "-x", proxy)
     echoes(server.url.replace("127.0.0.1", "localhost"), "-x", proxy[7:])
+    echoes(server.url, "-x", f"127.0.0.1:{port}", "-U", "user:pass")
     fails("407", server.url, "-x", f"http://127.0.0.1:{port}")
     fails("401", server.url, "-x", f"http://user:wrong@127.0.0.1:{port}")
     fails("403", f"{SCHEME}://127.0.0.1:{free_port()}/", "-x", proxy)

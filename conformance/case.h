@@ -50,7 +50,8 @@ typedef enum judge_op {
     /* From here on: what the categories from 14 up need. */
     JUDGE_STEP_HTTP,  /* text of a handshake, see judge_hello; in writes of `chop` */
     JUDGE_STEP_RAW,   /* octets as they are, neither framed nor masked; in writes of `chop` */
-    JUDGE_STEP_FLOOD, /* `count` times the frame, made only as the peer takes them */
+    JUDGE_STEP_FLOOD, /* `count` times the frame, made only as the peer takes them; for `seconds`
+                         at most, unless 0 */
     JUDGE_STEP_SPILL, /* behind a HEADER: `blob.total` octets, made only as the peer takes them */
     JUDGE_STEP_AWAIT, /* until `count` messages and pongs came in all, for `seconds` at most */
     JUDGE_STEP_AWAIT_OCTETS, /* until `count` octets came since the handshake, likewise */
@@ -59,6 +60,9 @@ typedef enum judge_op {
     JUDGE_STEP_RESET, /* the end: TCP is reset */
     JUDGE_STEP_READ,  /* code 0: reads nothing from now on; 1: again; 2: `chop` octets each time,
                          every `seconds` */
+    JUDGE_STEP_HOLD,  /* what follows is kept back */
+    JUDGE_STEP_RELEASE,     /* ... until here: it goes out in two writes, `chop` octets first */
+    JUDGE_STEP_AWAIT_CLOSE, /* until a close frame came, for `seconds` at most */
 } judge_op;
 
 /* How a frame deviates from what the role sends. */
@@ -67,7 +71,7 @@ typedef enum judge_mask {
     JUDGE_MASK_NONE,
     JUDGE_MASK_RANDOM,
     JUDGE_MASK_ZERO, /* the bit is set, the key is 0 */
-    JUDGE_MASK_KEY,  /* the key is `key`: direct commands only */
+    JUDGE_MASK_KEY,  /* ... the key is that of the step */
 } judge_mask;
 
 typedef struct judge_step {
@@ -82,8 +86,9 @@ typedef struct judge_step {
     double seconds;
     char tag;
     judge_mask mask; /* FRAME, HEADER, FLOOD */
-    uint8_t key[4];
-    uint8_t form; /* ... length in 16 or 64 bits whatever it is; 0: the shortest form */
+    uint8_t form;    /* ... length in 16 or 64 bits whatever it is; 0: the shortest form */
+    uint8_t key[4];  /* of JUDGE_MASK_KEY */
+    uint8_t cut;     /* HEADER: only so many octets of it are sent; 0: all */
     uint64_t count;
     judge_blob blob;
 } judge_step;
@@ -98,6 +103,11 @@ typedef enum judge_rule {
     JUDGE_RULE_ROUND_TRIPS, /* echo.count messages, one at a time */
     JUDGE_RULE_DEFLATE,     /* the same through permessage-deflate, windows over a corpus */
     JUDGE_RULE_FRAMES_SENT, /* events, and the judge's own count of frames sent */
+    JUDGE_RULE_MASKS,       /* echo.count frames of the peer, whose masks must look random */
+    JUDGE_RULE_CLOSE_ONLY,  /* whatever comes before it, the close must be as the case says */
+    JUDGE_RULE_EITHER,      /* the same, or the peer ends the connection */
+    JUDGE_RULE_RESET,       /* the judge resets TCP: only the peer's survival counts */
+    JUDGE_RULE_PEER_CLOSES, /* events; informational if the peer drops TCP without a close frame */
     JUDGE_RULE_HELLO, /* what became of the handshake of `hello`, and the events if it opened */
 } judge_rule;
 
@@ -112,6 +122,8 @@ typedef struct judge_ending {
     judge_behavior behavior; /* JUDGE_OK or JUDGE_NON_STRICT; JUDGE_FAILED: no ending here */
     size_t n;
     judge_event_row event[10];
+    bool lives; /* not failed, whatever `close` says: the judge closes, and that cleanly */
+    bool some;  /* of several pongs only the last one need come (RFC 6455 5.5.3) */
 } judge_ending;
 
 /* What may become of a handshake, besides a status of HTTP. */
@@ -187,6 +199,10 @@ typedef struct judge_case {
         /* Seconds from the PROOF step to the peer's close, or its dropping of TCP: more than
          * `soon` is NON-STRICT, more than `late` FAILED; 0: no limit. */
         double soon, late;
+        /* What it is if the peer leaves it to the judge to end the connection; 0: FAILED. */
+        judge_behavior kept;
+        bool mute; /* the peer's close is not answered */
+        double patience; /* seconds for the answer to the judge's; 0: closeHandshakeTimeout */
     } close;
     judge_audience audience;
     judge_hello hello;
@@ -195,6 +211,7 @@ typedef struct judge_case {
     bool report_time, report_ratio;
     struct {
         bool binary;
+        bool ping;      /* of JUDGE_RULE_MASKS: pings, not messages */
         uint8_t corpus; /* 1 to 5; 0: `fill` */
         char fill;
         uint32_t len; /* octets, or characters of a text corpus */
@@ -220,6 +237,8 @@ bool judge_case_has_role(const judge_case *c, judge_role role);
 typedef struct judge_table judge_table;
 /* NULL when there is no memory. */
 judge_table *judge_table_new(void);
+/* The same for peers whose messages have this limit, in octets; 0: not known. */
+judge_table *judge_table_new_limited(uint64_t limit);
 void judge_table_free(judge_table *t);
 size_t judge_table_count(const judge_table *t);
 /* How many of them are Autobahn's: 517. */

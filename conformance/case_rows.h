@@ -150,6 +150,19 @@
     {                                                                                              \
         .op = JUDGE_STEP_RESET                                                                     \
     }
+/* What stands between them goes out in two writes, n octets first. */
+#define HOLD                                                                                       \
+    {                                                                                              \
+        .op = JUDGE_STEP_HOLD                                                                      \
+    }
+#define RELEASE(n)                                                                                 \
+    {                                                                                              \
+        .op = JUDGE_STEP_RELEASE, .chop = (n)                                                      \
+    }
+#define AWAIT_CLOSE(s)                                                                             \
+    {                                                                                              \
+        .op = JUDGE_STEP_AWAIT_CLOSE, .seconds = (s)                                               \
+    }
 #define READ_NOTHING                                                                               \
     {                                                                                              \
         .op = JUDGE_STEP_READ, .code = 0                                                           \
@@ -213,6 +226,8 @@ void judge_add_rows(judge_builder *b, const judge_case *rows, size_t n);
 void judge_add(judge_builder *b, const judge_case *row);
 /* Text that lives as long as the table. */
 const char *judge_text(judge_builder *b, const char *fmt, ...) WSK_PRINTF(2, 3);
+/* The limit of the peers' messages, in octets; 0: not known. */
+uint64_t judge_limit(const judge_builder *b);
 /* Octets that live as long as the table, as a blob. */
 judge_blob judge_octet_blob(judge_builder *b, const void *data, size_t len);
 /* Lowercase hexadecimal digits of some octets. */
@@ -233,6 +248,7 @@ void judge_cases_14(judge_builder *b);
 void judge_cases_15(judge_builder *b);
 void judge_cases_16(judge_builder *b);
 void judge_cases_17(judge_builder *b);
+void judge_cases_17_octets(judge_builder *b);
 void judge_cases_18(judge_builder *b);
 void judge_cases_19(judge_builder *b);
 void judge_cases_20(judge_builder *b);

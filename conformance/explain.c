@@ -42,7 +42,11 @@ static void put_deviation(FILE *out, const judge_step *s)
     static const char *const masks[] = {"", ", not masked", ", masked", ", masked with the key 0",
                                         ", masked with a key of its own"};
 
-    fputs(masks[s->mask], out);
+    if (s->mask == JUDGE_MASK_KEY)
+        fprintf(out, ", masked with the key %02x%02x%02x%02x", s->key[0], s->key[1], s->key[2],
+                s->key[3]);
+    else
+        fputs(masks[s->mask], out);
     if (s->form != 0)
         fprintf(out, ", its length in %u bits", s->form);
 }
@@ -162,9 +166,11 @@ static void put_loop(FILE *out, const judge_case *c)
         fputs("wait for the first message", out);
         return;
     }
-    fprintf(out, "%u times: a %s message of %u %s", c->echo.count,
-            c->echo.binary ? "binary" : "text", c->echo.len,
-            c->echo.corpus && !c->echo.binary ? "characters" : "octets");
+    fprintf(out, "%u times: a %s of %u %s", c->echo.count,
+            c->echo.ping     ? "ping"
+            : c->echo.binary ? "binary message"
+                             : "text message",
+            c->echo.len, c->echo.corpus && !c->echo.binary ? "characters" : "octets");
     if (c->echo.corpus > 0)
         fprintf(out, ", a window that slides over corpus %u, compressed", c->echo.corpus);
     if (c->echo.fragment > 0)
@@ -232,6 +238,8 @@ static void put_step(FILE *out, const judge_case *c, const judge_step *s)
                 judge_opcode_name(s->first & 15), s->first & 0x80 ? "" : ", no FIN",
                 (unsigned long long)s->blob.total);
         put_deviation(out, s);
+        if (s->cut > 0)
+            fprintf(out, ", but only the first %u octet%s of it", s->cut, s->cut == 1 ? "" : "s");
         break;
     case JUDGE_STEP_OCTETS:
         fputs("of its payload ", out);
@@ -263,6 +271,15 @@ static void put_step(FILE *out, const judge_case *c, const judge_step *s)
     case JUDGE_STEP_RESET:
     case JUDGE_STEP_READ:
         put_extra(out, s);
+        break;
+    case JUDGE_STEP_HOLD:
+        fputs("keep back what follows", out);
+        break;
+    case JUDGE_STEP_RELEASE:
+        fprintf(out, "send it in two writes, %u octet%s first", s->chop, s->chop == 1 ? "" : "s");
+        break;
+    case JUDGE_STEP_AWAIT_CLOSE:
+        fprintf(out, "wait for a close frame, for %g s at most", s->seconds);
         break;
     case JUDGE_STEP_LOG:
     case JUDGE_STEP_END:
@@ -328,6 +345,10 @@ static void put_limits(FILE *out, const judge_case *c)
     if (c->close.dropped != JUDGE_FAILED)
         fprintf(out, "; TCP dropped without a close frame %s",
                 c->close.dropped == JUDGE_UNCLEAN ? "fails the case" : "is NON-STRICT");
+    if (c->close.kept != JUDGE_FAILED)
+        fprintf(out, "; leaving it to the judge is %s", judge_behavior_name(c->close.kept));
+    if (c->close.mute)
+        fputs("; the judge does not answer the peer's", out);
     if (c->close.soon > 0)
         fprintf(out, "; later than %g s is NON-STRICT", c->close.soon);
     if (c->close.late > 0)
@@ -359,6 +380,10 @@ static void put_ending(FILE *out, const judge_ending *e)
         fputs(row->kind == JUDGE_EVENT_PONG ? "pong " : row->binary ? "binary " : "text ", out);
         put_octets(out, row->blob.lit, row->blob.len, row->blob.total);
     }
+    if (e->some)
+        fputs("; of several pongs the last one is enough", out);
+    if (e->lives)
+        fputs("; then the judge closes with 1000", out);
     fputc('\n', out);
 }
 
@@ -468,6 +493,16 @@ void judge_explain(FILE *out, const judge_case *c, judge_role role)
         fputs("  OK: every echo has the type and the octets of what was sent\n", out);
     if (c->rule == JUDGE_RULE_INFORM || c->rule == JUDGE_RULE_INFORM_LAST)
         fputs("  Whatever happens is for information only.\n", out);
+    if (c->rule == JUDGE_RULE_MASKS)
+        fputs("  OK: the masks of the frames that come back look random\n", out);
+    if (c->rule == JUDGE_RULE_CLOSE_ONLY)
+        fputs("  OK: whatever comes back, as long as the close is as follows\n", out);
+    if (c->rule == JUDGE_RULE_EITHER)
+        fputs("  OK: the peer ends the connection, or the close is as follows\n", out);
+    if (c->rule == JUDGE_RULE_RESET)
+        fputs("  OK: whatever the peer does, as long as it lives\n", out);
+    if (c->rule == JUDGE_RULE_PEER_CLOSES)
+        fputs("  INFORMATIONAL: the peer drops TCP without a close frame\n", out);
     if (c->rule == JUDGE_RULE_FRAMES_SENT)
         fputs("  and the judge itself has sent exactly the frames above\n", out);
     if (c->rule == JUDGE_RULE_HELLO && (c->close.n_codes == 0 || !opens)) {

@@ -119,6 +119,8 @@ struct judge_peer {
     uint8_t mask[4]; /* of the frame whose octets come in steps */
     uint64_t mask_at;
     bool masking;
+    bool holding; /* what is sent is kept back until it is complete */
+    size_t held;
 
     /* handshake */
     peer_buf hello;
@@ -168,6 +170,18 @@ struct judge_peer {
         judge_inflater *inflater;
         int64_t moved; /* when an octet last moved */
     } echo;
+    /* the masking keys of a client */
+    struct {
+        bool on;
+        uint32_t sent, count;
+        uint8_t (*keys)[4];
+        size_t n, room;
+    } masks;
+    /* compressed messages that are events */
+    struct {
+        bool ready, broken;
+        z_stream z;
+    } unpack;
     judge_behavior behavior;
     char *verdict; /* the sentence of an echo loop, or of a handshake */
 
@@ -192,6 +206,7 @@ struct judge_peer {
     } flood;
     struct {
         bool on;
+        bool close;
         uint64_t events, octets;
     } await;
     struct {
@@ -246,13 +261,37 @@ void peer_send_part(judge_peer *p, const judge_blob *blob);
 void peer_send_raw(judge_peer *p, const judge_blob *blob, size_t chop, bool sync);
 void peer_write(judge_peer *p, const uint8_t *data, size_t len, size_t chop, bool sync);
 
+void peer_hold(judge_peer *p);
+/* What was kept back goes out in two writes, `first` octets in the first one. */
+void peer_release(judge_peer *p, size_t first);
+
 /* peer_receive.c */
+/* The peer violates a rule; takes the text. */
+void peer_fault(judge_peer *p, unsigned code, char *text);
+/* Octets of a message, inflated. */
+void peer_message_data(judge_peer *p, const uint8_t *data, size_t len);
 void peer_receive(judge_peer *p, const uint8_t *data, size_t len);
 
 /* peer_handshake.c */
 void peer_hello_begin(judge_peer *p);
 /* Returns how many octets of a read belong to the handshake. */
 size_t peer_hello_feed(judge_peer *p, const uint8_t *data, size_t len);
+
+/* peer_inflate.c */
+bool peer_inflates(const judge_peer *p);
+void peer_inflate_begin(judge_peer *p);
+void peer_inflate(judge_peer *p, const uint8_t *data, size_t len);
+/* The message has come to its end. */
+void peer_inflate_tail(judge_peer *p);
+void peer_inflate_end(judge_peer *p);
+
+/* peer_masks.c */
+void peer_masks_begin(judge_peer *p);
+void peer_masks_end(judge_peer *p);
+/* The present frame is masked. */
+void peer_masks_see(judge_peer *p);
+/* A message or a pong has come. */
+void peer_masks_answered(judge_peer *p);
 
 /* peer_script.c: the steps of the categories from 14 up */
 /* False: it waits. */

@@ -247,6 +247,12 @@ void peer_finish_when_done(judge_peer *p)
     bool none = true;
 
     for (size_t i = 0; i < WSK__COUNT(p->test->ending); i++) {
+        if (!p->test->ending[i].lives || !peer_ending_matches(p, &p->test->ending[i]))
+            continue;
+        peer_send_close(p, WSK_CLOSE_NORMAL, NULL, 0, false);
+        return;
+    }
+    for (size_t i = 0; i < WSK__COUNT(p->test->ending); i++) {
         if (p->test->ending[i].behavior == JUDGE_FAILED)
             continue;
         none = false;
@@ -316,7 +322,10 @@ static bool do_step(judge_peer *p, const judge_step *s)
             l->flag = p->log_on;
         break;
     case JUDGE_STEP_ECHO:
-        peer_echo_begin(p);
+        if (p->test->rule == JUDGE_RULE_MASKS)
+            peer_masks_begin(p);
+        else
+            peer_echo_begin(p);
         break;
     case JUDGE_STEP_HTTP:
     case JUDGE_STEP_RAW:
@@ -328,6 +337,9 @@ static bool do_step(judge_peer *p, const judge_step *s)
     case JUDGE_STEP_FIN:
     case JUDGE_STEP_RESET:
     case JUDGE_STEP_READ:
+    case JUDGE_STEP_HOLD:
+    case JUDGE_STEP_RELEASE:
+    case JUDGE_STEP_AWAIT_CLOSE:
         return peer_script_step(p, s);
     case JUDGE_STEP_END:
         break;
@@ -435,6 +447,7 @@ static void fire(judge_peer *p, const peer_timer *t)
         break;
     case TIMER_AWAIT:
         p->await.on = false;
+        p->flood.step = NULL;
         p->timed_out = true;
         peer_run_steps(p);
         break;
@@ -525,6 +538,8 @@ void judge_peer_free(judge_peer *p)
     if (p == NULL)
         return;
     peer_echo_end(p);
+    peer_masks_end(p);
+    peer_inflate_end(p);
     judge_result_deinit(&p->r);
     for (size_t i = 0; i < p->n_events; i++)
         free(p->events[i].data);

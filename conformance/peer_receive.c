@@ -11,7 +11,7 @@
 #include "wire/mask.h"
 
 /* The first fault is what the verdict's one line will name. */
-static void fault(judge_peer *p, unsigned code, char *text)
+void peer_fault(judge_peer *p, unsigned code, char *text)
 {
     p->violated = p->violated || p->state != PEER_CLOSED;
     if (text == NULL)
@@ -28,7 +28,7 @@ static void fault(judge_peer *p, unsigned code, char *text)
 
 static void violation(judge_peer *p, const char *text)
 {
-    fault(p, WSK_CLOSE_PROTOCOL_ERROR, peer_text(p, "%s", text));
+    peer_fault(p, WSK_CLOSE_PROTOCOL_ERROR, peer_text(p, "%s", text));
 }
 
 /* ------------------------------------------------------------------------------ header -- */
@@ -48,9 +48,12 @@ static void check_start(judge_peer *p)
     p->frame.at = 0;
     p->frame.shown.kept = 0;
 
+    /* RFC 6455 1.4, 5.5.1: the close frame is the last one. Autobahn does not look. */
+    if (p->got_close && judge_case_is_extra(p->test))
+        violation(p, "a frame behind the close frame");
     /* RFC 6455 5.2: reserved bits MUST be 0 unless an extension gives them a meaning. */
     if (rsv != 0 && !rsv1_is_ours)
-        fault(p, WSK_CLOSE_PROTOCOL_ERROR,
+        peer_fault(p, WSK_CLOSE_PROTOCOL_ERROR,
               peer_text(p, "RSV = %u and no extension negotiated", rsv));
     /* RFC 6455 5.1: a client masks, a server never does. */
     if (p->setup.role == JUDGE_ROLE_SERVER && p->options.require_masked_client_frames && !masked)
@@ -64,7 +67,7 @@ static void check_start(judge_peer *p)
         if (len > 125)
             violation(p, "control frame with payload length > 125 octets");
         if (opcode > WSK_OP_PONG)
-            fault(p, WSK_CLOSE_PROTOCOL_ERROR,
+            peer_fault(p, WSK_CLOSE_PROTOCOL_ERROR,
                   peer_text(p, "control frame using reserved opcode %u", opcode));
         /* RFC 6455 5.5.1: a code has two octets. */
         if (opcode == WSK_OP_CLOSE && len == 1)
@@ -75,7 +78,7 @@ static void check_start(judge_peer *p)
         return;
     }
     if (opcode > WSK_OP_BINARY)
-        fault(p, WSK_CLOSE_PROTOCOL_ERROR,
+        peer_fault(p, WSK_CLOSE_PROTOCOL_ERROR,
               peer_text(p, "data frame using reserved opcode %u", opcode));
     /* RFC 6455 5.4 */
     if (!p->in_message && opcode == WSK_OP_CONTINUATION)
@@ -112,6 +115,8 @@ static void begin_message(judge_peer *p)
     p->message_len = 0;
     if (p->echo.on)
         peer_echo_message_begin(p);
+    if (peer_inflates(p))
+        peer_inflate_begin(p);
 }
 
 /* The header is complete: its length, and what begins with it. */
@@ -136,12 +141,14 @@ static void end_header(judge_peer *p)
     else if ((form == 126 && len < 126) || (form == 127 && len < 65536))
         violation(p, "invalid data frame length (not using minimal length encoding)");
     if (p->options.max_frame_payload_size > 0 && len > p->options.max_frame_payload_size)
-        fault(p, WSK_CLOSE_MESSAGE_TOO_BIG,
+        peer_fault(p, WSK_CLOSE_MESSAGE_TOO_BIG,
               peer_text(p, "frame exceeds payload limit of %llu octets",
                         (unsigned long long)p->options.max_frame_payload_size));
     p->frame.len = len;
-    if (p->frame.masked)
+    if (p->frame.masked) {
         memcpy(p->frame.mask, p->head + at, 4);
+        peer_masks_see(p);
+    }
     p->in_payload = true;
     if (p->frame.opcode < 8 && !p->in_message)
         begin_message(p);
@@ -165,19 +172,19 @@ static void check_text(judge_peer *p, const uint8_t *data, size_t len)
     if (good == len || p->bad_text)
         return;
     p->bad_text = true;
-    fault(p, WSK_CLOSE_INVALID_PAYLOAD,
+    peer_fault(p, WSK_CLOSE_INVALID_PAYLOAD,
           peer_text(p,
                     "encountered invalid UTF-8 while processing text message at payload octet "
                     "index %llu",
                     (unsigned long long)p->utf8_at));
 }
 
-static void message_data(judge_peer *p, const uint8_t *data, size_t len)
+void peer_message_data(judge_peer *p, const uint8_t *data, size_t len)
 {
     p->message_len += len;
     if (p->options.max_message_payload_size > 0 &&
         p->message_len > p->options.max_message_payload_size && !p->r.failed_by_me)
-        fault(p, WSK_CLOSE_MESSAGE_TOO_BIG,
+        peer_fault(p, WSK_CLOSE_MESSAGE_TOO_BIG,
               peer_text(p, "message exceeds payload limit of %llu octets",
                         (unsigned long long)p->options.max_message_payload_size));
     if (p->state == PEER_OPEN)
@@ -200,12 +207,14 @@ static void message_data(judge_peer *p, const uint8_t *data, size_t len)
 
 static void end_message(judge_peer *p)
 {
+    if (peer_inflates(p))
+        peer_inflate_tail(p);
     p->in_message = false;
     if (p->state == PEER_OPEN)
         p->traffic.in_messages++;
     if (!p->binary && p->options.utf8_validate_incoming && !p->bad_text &&
         p->utf8 != WSK__UTF8_START && !p->echo.on)
-        fault(p, WSK_CLOSE_INVALID_PAYLOAD,
+        peer_fault(p, WSK_CLOSE_INVALID_PAYLOAD,
               peer_text(p,
                         "UTF-8 text message payload ended within Unicode code point at payload "
                         "octet index %llu",
@@ -215,6 +224,10 @@ static void end_message(judge_peer *p)
         return;
     if (p->echo.on) {
         peer_echo_message_end(p);
+        return;
+    }
+    if (p->masks.on) {
+        peer_masks_answered(p);
         return;
     }
     peer_event_add(p, JUDGE_EVENT_MESSAGE, p->binary, p->message.at, p->message.len,
@@ -258,13 +271,13 @@ static void closed_by_peer(judge_peer *p, size_t kept)
 
         p->r.remote_code = (int)code;
         if (!close_code_is_valid(p, code))
-            fault(p, WSK_CLOSE_PROTOCOL_ERROR, peer_text(p, "invalid close code %u", code));
+            peer_fault(p, WSK_CLOSE_PROTOCOL_ERROR, peer_text(p, "invalid close code %u", code));
     }
     if (kept > 2) {
         free(p->r.remote_reason);
         p->r.remote_reason = close_reason(p, p->control + 2, kept - 2);
         if (!wsk__utf8_is_valid(p->control + 2, kept - 2))
-            fault(p, WSK_CLOSE_INVALID_PAYLOAD,
+            peer_fault(p, WSK_CLOSE_INVALID_PAYLOAD,
                   peer_text(p, "invalid close reason (non-UTF-8 payload)"));
     }
     if (p->state == PEER_CLOSING) {
@@ -275,6 +288,8 @@ static void closed_by_peer(judge_peer *p, size_t kept)
             peer_drop(p, JUDGE_DROP_ABORT);
         else if (p->options.server_connection_drop_timeout > 0)
             peer_arm(p, TIMER_SERVER_DROP, p->options.server_connection_drop_timeout, '\0');
+    } else if (p->state == PEER_OPEN && p->test->close.mute) {
+        p->state = PEER_CLOSING;
     } else if (p->state == PEER_OPEN) {
         p->r.was_clean = true;
         if (p->options.echo_close_code_reason)
@@ -306,6 +321,10 @@ static void end_control(judge_peer *p)
         break;
     case WSK_OP_PONG:
         peer_disarm(p, TIMER_AUTO_PONG);
+        if (p->masks.on) {
+            peer_masks_answered(p);
+            break;
+        }
         peer_event_add(p, JUDGE_EVENT_PONG, false, p->control, kept, p->frame.len);
         peer_finish_when_done(p);
         break;
@@ -342,6 +361,14 @@ static void end_frame(judge_peer *p)
         end_message(p);
 }
 
+static void frame_data(judge_peer *p, const uint8_t *data, size_t len)
+{
+    if (peer_inflates(p))
+        peer_inflate(p, data, len);
+    else
+        peer_message_data(p, data, len);
+}
+
 /* Payload octets of the present frame, unmasked where need be. */
 static void payload(judge_peer *p, const uint8_t *data, size_t len)
 {
@@ -352,7 +379,7 @@ static void payload(judge_peer *p, const uint8_t *data, size_t len)
         if (p->frame.shown.kept < sizeof(p->frame.shown.head))
             show_more(&p->frame.shown, data, len);
         if (p->frame.opcode < 8) {
-            message_data(p, data, len);
+            frame_data(p, data, len);
         } else if (p->frame.at < CONTROL_KEPT) {
             const size_t room = CONTROL_KEPT - (size_t)p->frame.at;
 
@@ -369,7 +396,7 @@ static void payload(judge_peer *p, const uint8_t *data, size_t len)
         if (p->frame.shown.kept < sizeof(p->frame.shown.head))
             show_more(&p->frame.shown, plain, n);
         if (p->frame.opcode < 8) {
-            message_data(p, plain, n);
+            frame_data(p, plain, n);
         } else if (p->frame.at < CONTROL_KEPT) {
             const size_t room = CONTROL_KEPT - (size_t)p->frame.at;
 

@@ -59,6 +59,7 @@ void peer_flood(judge_peer *p)
     if (p->flood.left > 0)
         return;
     p->flood.step = NULL;
+    peer_disarm(p, TIMER_AWAIT);
     peer_run_steps(p);
 }
 
@@ -66,7 +67,8 @@ void peer_flood(judge_peer *p)
 
 static bool has_come(const judge_peer *p)
 {
-    return p->n_events >= p->await.events && p->came_octets >= p->await.octets;
+    return p->n_events >= p->await.events && p->came_octets >= p->await.octets &&
+           (!p->await.close || p->got_close);
 }
 
 void peer_await_check(judge_peer *p)
@@ -80,8 +82,9 @@ void peer_await_check(judge_peer *p)
 
 static bool begin_await(judge_peer *p, const judge_step *s)
 {
+    p->await.close = s->op == JUDGE_STEP_AWAIT_CLOSE;
     p->await.events = s->op == JUDGE_STEP_AWAIT ? s->count : 0;
-    p->await.octets = s->op == JUDGE_STEP_AWAIT ? 0 : s->count;
+    p->await.octets = s->op == JUDGE_STEP_AWAIT_OCTETS ? s->count : 0;
     p->await.on = !has_come(p);
     if (p->await.on)
         peer_arm(p, TIMER_AWAIT, s->seconds, '\0');
@@ -150,6 +153,8 @@ bool peer_script_step(judge_peer *p, const judge_step *s)
     case JUDGE_STEP_FLOOD:
         p->flood.step = s;
         p->flood.left = s->count;
+        if (s->seconds > 0)
+            peer_arm(p, TIMER_AWAIT, s->seconds, '\0');
         return false;
     case JUDGE_STEP_SPILL:
         p->flood.step = s;
@@ -157,6 +162,7 @@ bool peer_script_step(judge_peer *p, const judge_step *s)
         return false;
     case JUDGE_STEP_AWAIT:
     case JUDGE_STEP_AWAIT_OCTETS:
+    case JUDGE_STEP_AWAIT_CLOSE:
         return begin_await(p, s);
     case JUDGE_STEP_PROOF:
         p->proof.on = true;
@@ -173,6 +179,12 @@ bool peer_script_step(judge_peer *p, const judge_step *s)
         return true;
     case JUDGE_STEP_READ:
         begin_reading(p, s);
+        return true;
+    case JUDGE_STEP_HOLD:
+        peer_hold(p);
+        return true;
+    case JUDGE_STEP_RELEASE:
+        peer_release(p, s->chop);
         return true;
     default:
         return true;

@@ -44,6 +44,10 @@ static void commit(judge_peer *p, size_t len, size_t chop, bool sync)
     const bool queued = chop > 0 || sync || queue_busy(p);
     out_run *last = p->run_head < p->n_runs ? &p->runs[p->n_runs - 1] : NULL;
 
+    if (p->holding) {
+        p->held += len;
+        return;
+    }
     p->queued_octets += len;
     if (!queued) {
         log_write(p, p->out.at + p->out.len - len, len, false);
@@ -70,6 +74,27 @@ void peer_write(judge_peer *p, const uint8_t *data, size_t len, size_t chop, boo
 {
     if (peer_buf_add(p, &p->out, data, len))
         commit(p, len, chop, sync);
+}
+
+void peer_hold(judge_peer *p)
+{
+    p->holding = true;
+}
+
+void peer_release(judge_peer *p, size_t first)
+{
+    const size_t held = p->held;
+
+    p->holding = false;
+    p->held = 0;
+    if (held == 0)
+        return;
+    if (first > 0 && first < held) {
+        commit(p, first, 0, true);
+        commit(p, held - first, 0, true);
+        return;
+    }
+    commit(p, held, 0, true);
 }
 
 size_t judge_peer_output(judge_peer *p, const uint8_t **ret_data)
@@ -105,7 +130,9 @@ void judge_peer_wrote(judge_peer *p, size_t n)
     }
     if (run->len == 0 && ++p->run_head == p->n_runs) {
         p->run_head = p->n_runs = 0;
-        p->out_head = p->out.len = p->pongs = 0;
+        p->pongs = 0;
+        if (p->held == 0)
+            p->out_head = p->out.len = 0;
     }
     /* A peer that reads slowly, and never all, must not make the queue grow by what it has read;
      * and one that has read all needs no room for it. */
@@ -316,6 +343,8 @@ void peer_send_header(judge_peer *p, const judge_step *s)
     p->masking = choose_mask(p, s, p->mask);
     p->mask_at = 0;
     n = put_head(head, s->first, s->blob.total, p->masking, p->mask, s->form);
+    if (s->cut > 0 && s->cut < n)
+        n = s->cut;
     peer_write(p, head, n, 0, false);
 }
 
@@ -376,5 +405,8 @@ void peer_send_close(judge_peer *p, int code, const uint8_t *reason, size_t len,
     if (len > 0)
         p->r.local_reason = reason_text(p, reason, len);
     if (!reply && p->options.close_handshake_timeout > 0)
-        peer_arm(p, TIMER_CLOSE_HANDSHAKE, p->options.close_handshake_timeout, '\0');
+        peer_arm(p, TIMER_CLOSE_HANDSHAKE,
+                 p->test->close.patience > 0 ? p->test->close.patience
+                                             : p->options.close_handshake_timeout,
+                 '\0');
 }

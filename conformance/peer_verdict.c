@@ -33,8 +33,28 @@ static bool event_matches(const judge_event_row *row, const peer_event *e)
     return true;
 }
 
+/* Pongs may be left out where another one follows. */
+static bool some_match(const judge_peer *p, const judge_ending *e)
+{
+    size_t k = 0, last = 0;
+
+    for (size_t i = 0; i < e->n; i++) {
+        if (e->event[i].kind == JUDGE_EVENT_PONG)
+            last = i;
+    }
+    for (size_t i = 0; i < e->n; i++) {
+        if (k < p->n_events && event_matches(&e->event[i], &p->events[k]))
+            k++;
+        else if (e->event[i].kind != JUDGE_EVENT_PONG || i == last)
+            return false;
+    }
+    return k == p->n_events;
+}
+
 bool peer_ending_matches(const judge_peer *p, const judge_ending *e)
 {
+    if (e->some && e->behavior != JUDGE_FAILED)
+        return some_match(p, e);
     if (e->behavior == JUDGE_FAILED || e->n != p->n_events)
         return false;
     for (size_t i = 0; i < e->n; i++) {
@@ -44,17 +64,24 @@ bool peer_ending_matches(const judge_peer *p, const judge_ending *e)
     return true;
 }
 
-void peer_judge_events(judge_peer *p)
+/* The ending that came about; NULL: none that is accepted. */
+static const judge_ending *ending_of(const judge_peer *p)
 {
     for (size_t i = 0; i < WSK__COUNT(p->test->ending); i++) {
-        if (peer_ending_matches(p, &p->test->ending[i])) {
-            p->r.behavior = p->test->ending[i].behavior;
-            say(p, &p->r.result, "Actual events match at least one expected.");
-            return;
-        }
+        if (peer_ending_matches(p, &p->test->ending[i]))
+            return &p->test->ending[i];
     }
-    p->r.behavior = JUDGE_FAILED;
-    say(p, &p->r.result, "Actual events differ from any expected.");
+    return NULL;
+}
+
+void peer_judge_events(judge_peer *p)
+{
+    const judge_ending *e = ending_of(p);
+
+    p->r.behavior = e != NULL ? e->behavior : JUDGE_FAILED;
+    say(p, &p->r.result,
+        e != NULL ? "Actual events match at least one expected."
+                  : "Actual events differ from any expected.");
 }
 
 /* ------------------------------------------------------------------------------- close -- */
@@ -62,8 +89,10 @@ void peer_judge_events(judge_peer *p)
 void peer_judge_close(judge_peer *p)
 {
     const judge_case *c = p->test;
+    const judge_ending *e = ending_of(p);
+    const bool lives = e != NULL && e->lives;
     judge_result *r = &p->r;
-    bool listed = false;
+    bool listed = lives && r->remote_code == WSK_CLOSE_NORMAL;
 
     for (size_t i = 0; i < c->close.n_codes; i++)
         listed = listed || c->close.codes[i] == r->remote_code;
@@ -72,10 +101,15 @@ void peer_judge_close(judge_peer *p)
     if (!p->open_done) {
         r->behavior_close = JUDGE_FAILED;
         say(p, &r->result_close, "The WebSocket opening handshake was never completed!");
-    } else if (c->close.closed_by_me != r->closed_by_me) {
+    } else if (c->close.kept != JUDGE_FAILED && r->closed_by_me && !lives) {
+        r->behavior_close = JUDGE_OK;
+        say(p, &r->result_close, "The peer left it to the judge to end the connection");
+        peer_degrade(p, c->close.kept,
+                     peer_text(p, "the peer did not end the connection, the judge had to"));
+    } else if ((lives || c->close.closed_by_me) != r->closed_by_me) {
         r->behavior_close = JUDGE_FAILED;
         say(p, &r->result_close, "The connection was failed by the wrong endpoint");
-    } else if (c->close.require_clean && !r->was_clean) {
+    } else if ((lives || c->close.require_clean) && !r->was_clean) {
         r->behavior_close = JUDGE_UNCLEAN;
         say(p, &r->result_close, "The spec requires the connection to be failed cleanly here");
     } else if (r->remote_code >= 0 && !listed) {
@@ -144,6 +178,78 @@ static void broken_answer(judge_peer *p)
     say(p, &r->result, p->fault ? p->fault : "The peer broke the protocol.");
 }
 
+/* Nothing is said of what came before the close, but that it broke no rule. */
+static void close_only(judge_peer *p)
+{
+    judge_result *r = &p->r;
+
+    r->behavior = JUDGE_OK;
+    say(p, &r->result, "The connection was closed as it should be.");
+    peer_judge_close(p);
+    if (r->behavior_close == JUDGE_OK && (p->fault == NULL || !r->failed_by_me))
+        return;
+    r->behavior = JUDGE_FAILED;
+    say(p, &r->result, r->result_close);
+}
+
+/* The peer has had enough, as it may. */
+static void given_up(judge_peer *p)
+{
+    p->r.behavior = p->r.behavior_close = JUDGE_OK;
+    say(p, &p->r.result, "The peer ended the connection.");
+    say(p, &p->r.result_close, p->r.result);
+}
+
+/* There is nothing to be seen here of how the peer takes it. */
+static void reset(judge_peer *p)
+{
+    judge_result *r = &p->r;
+    const bool good = p->open_done && p->fault == NULL;
+
+    r->behavior = r->behavior_close = good ? JUDGE_OK : JUDGE_FAILED;
+    say(p, &r->result, good ? "TCP was reset, or had ended." : "It came to no reset.");
+    say(p, &r->result_close, r->result);
+}
+
+static void peer_closes(judge_peer *p)
+{
+    judge_result *r = &p->r;
+
+    if (p->open_done && !p->got_close && !r->closed_by_me && p->fault == NULL) {
+        r->behavior = r->behavior_close = JUDGE_INFORMATIONAL;
+        say(p, &r->result, "The peer dropped TCP without a close frame, as it may.");
+        say(p, &r->result_close, r->result);
+        return;
+    }
+    peer_judge_events(p);
+    peer_judge_close(p);
+    if (p->fault != NULL && r->failed_by_me)
+        r->behavior = JUDGE_FAILED;
+    else if (r->behavior_close == JUDGE_WRONG_CODE)
+        peer_degrade(p, JUDGE_NON_STRICT, peer_text(p, "%s", r->result_close));
+}
+
+/* What happened where nothing is asked for, in a few words. */
+static void inform(judge_peer *p)
+{
+    judge_result *r = &p->r;
+    const char *how = r->closed_by_me ? "the judge closed"
+                      : p->got_close  ? "the peer closed"
+                                      : "the peer dropped TCP";
+    char code[24] = "";
+
+    if (!r->closed_by_me && r->remote_code >= 0)
+        snprintf(code, sizeof(code), " with %u", (unsigned)r->remote_code & 0xffff);
+    free(r->result);
+    r->result = p->n_events == 0
+                    ? peer_text(p, "Nothing came back, then %s%s.", how, code)
+                    : peer_text(p, "%zu message%s or pong%s came back, the last one of %llu octets, "
+                                   "then %s%s.",
+                                p->n_events, p->n_events == 1 ? "" : "s",
+                                p->n_events == 1 ? "" : "s",
+                                (unsigned long long)p->events[p->n_events - 1].len, how, code);
+}
+
 static void judge_by_rule(judge_peer *p)
 {
     judge_result *r = &p->r;
@@ -163,7 +269,10 @@ static void judge_by_rule(judge_peer *p)
         break;
     case JUDGE_RULE_INFORM:
         peer_judge_close(p);
-        say(p, &r->result, "Actual events are undefined by the spec.");
+        if (judge_case_is_extra(p->test))
+            inform(p);
+        else
+            say(p, &r->result, "Actual events are undefined by the spec.");
         r->behavior = r->behavior_close = JUDGE_INFORMATIONAL;
         break;
     case JUDGE_RULE_INFORM_LAST:
@@ -175,6 +284,7 @@ static void judge_by_rule(judge_peer *p)
     case JUDGE_RULE_ONE_ECHO:
     case JUDGE_RULE_ROUND_TRIPS:
     case JUDGE_RULE_DEFLATE:
+    case JUDGE_RULE_MASKS:
         peer_judge_close(p);
         r->behavior = p->behavior;
         say(p, &r->result, p->verdict ? p->verdict : "Actual events differ from any expected.");
@@ -183,6 +293,21 @@ static void judge_by_rule(judge_peer *p)
         peer_judge_events(p);
         peer_judge_close(p);
         frames_sent(p);
+        break;
+    case JUDGE_RULE_CLOSE_ONLY:
+        close_only(p);
+        break;
+    case JUDGE_RULE_EITHER:
+        if (p->open_done && !p->r.closed_by_me && p->fault == NULL)
+            given_up(p);
+        else
+            close_only(p);
+        break;
+    case JUDGE_RULE_RESET:
+        reset(p);
+        break;
+    case JUDGE_RULE_PEER_CLOSES:
+        peer_closes(p);
         break;
     case JUDGE_RULE_HELLO:
         peer_greet_verdict(p);

@@ -23,6 +23,7 @@ struct judge_table {
 
 struct judge_builder {
     judge_table *table;
+    uint64_t limit;
     bool failed; /* out of memory; the table is thrown away in the end */
 };
 
@@ -130,7 +131,17 @@ void judge_add(judge_builder *b, const judge_case *row)
         judge_add_rows(b, &copy, 1);
 }
 
+uint64_t judge_limit(const judge_builder *b)
+{
+    return b->limit;
+}
+
 judge_table *judge_table_new(void)
+{
+    return judge_table_new_limited(0);
+}
+
+judge_table *judge_table_new_limited(uint64_t limit)
 {
     static void (*const categories[])(judge_builder *) = {
         judge_cases_01, judge_cases_02, judge_cases_03, judge_cases_04, judge_cases_05,
@@ -140,7 +151,7 @@ judge_table *judge_table_new(void)
         judge_cases_23,
     };
     judge_table *t = calloc(1, sizeof(*t));
-    judge_builder b = {.table = t};
+    judge_builder b = {.table = t, .limit = limit};
 
     if (t == NULL)
         return NULL;

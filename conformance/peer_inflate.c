@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages that come back compressed where a case expects events: inflated as they come, with
+ * exactly the window that was agreed on. The echo loops of 12.* and 13.* have peer_deflate.c.
+ */
+#include "conformance/peer_internal.h"
+
+bool peer_inflates(const judge_peer *p)
+{
+    return p->compressed && !p->echo.on;
+}
+
+static bool begin(judge_peer *p)
+{
+    if (p->unpack.ready) {
+        if (p->from_peer.no_context_takeover)
+            inflateReset(&p->unpack.z);
+        return true;
+    }
+    if (inflateInit2(&p->unpack.z, -(int)p->from_peer.window_bits) != Z_OK) {
+        p->failed = true;
+        return false;
+    }
+    p->unpack.ready = true;
+    return true;
+}
+
+void peer_inflate_begin(judge_peer *p)
+{
+    p->unpack.broken = !begin(p);
+}
+
+void peer_inflate_end(judge_peer *p)
+{
+    if (p->unpack.ready)
+        inflateEnd(&p->unpack.z);
+    p->unpack.ready = false;
+}
+
+/* False: it is no deflated data. */
+static bool feed(judge_peer *p, const uint8_t *data, size_t len)
+{
+    uint8_t buf[16384];
+    z_stream *z = &p->unpack.z;
+
+    z->next_in = data;
+    while (len > 0 || z->avail_in > 0) {
+        int status;
+
+        if (z->avail_in == 0) {
+            z->avail_in = len < UINT32_MAX ? (uInt)len : UINT32_MAX;
+            len -= z->avail_in;
+        }
+        do {
+            z->next_out = buf;
+            z->avail_out = sizeof(buf);
+            status = inflate(z, Z_SYNC_FLUSH);
+            if (status == Z_MEM_ERROR) {
+                p->failed = true;
+                return false;
+            }
+            if (status != Z_OK && status != Z_BUF_ERROR && status != Z_STREAM_END)
+                return false;
+            if (z->avail_out < sizeof(buf))
+                peer_message_data(p, buf, sizeof(buf) - z->avail_out);
+            /* RFC 7692 7.2.3.4: behind a block with BFINAL others may come. */
+            if (status == Z_STREAM_END && inflateReset(z) != Z_OK)
+                return false;
+        } while (z->avail_out == 0 && p->state != PEER_CLOSED);
+        if (status == Z_BUF_ERROR && z->avail_in > 0)
+            return false;
+        if (p->state == PEER_CLOSED)
+            return true;
+    }
+    return true;
+}
+
+void peer_inflate(judge_peer *p, const uint8_t *data, size_t len)
+{
+    if (p->unpack.broken)
+        return;
+    if (!feed(p, data, len)) {
+        p->unpack.broken = true;
+        peer_fault(p, WSK_CLOSE_INVALID_PAYLOAD,
+                   peer_text(p, "a compressed message cannot be inflated (%s)",
+                             p->unpack.z.msg ? p->unpack.z.msg : "invalid data"));
+    }
+}
+
+void peer_inflate_tail(judge_peer *p)
+{
+    /* RFC 7692 7.2.2 */
+    static const uint8_t tail[4] = {0, 0, 0xff, 0xff};
+
+    peer_inflate(p, tail, sizeof(tail));
+}

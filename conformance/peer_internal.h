@@ -278,6 +278,8 @@ void peer_hello_begin(judge_peer *p);
 size_t peer_hello_feed(judge_peer *p, const uint8_t *data, size_t len);
 
 /* peer_inflate.c */
+/* The case needs permessage-deflate, and the peer does not. */
+bool peer_lacks_deflate(const judge_peer *p);
 bool peer_inflates(const judge_peer *p);
 void peer_inflate_begin(judge_peer *p);
 void peer_inflate(judge_peer *p, const uint8_t *data, size_t len);

@@ -602,7 +602,7 @@ void judge_peer_feed(judge_peer *p, int64_t now, const uint8_t *data, size_t len
             return;
         p->skipped = p->setup.skip != NULL &&
                      p->setup.skip(p->setup.skip_ud, p->test, judge_peer_agent(p));
-        if (p->skipped)
+        if (p->skipped || peer_lacks_deflate(p))
             peer_send_close(p, -1, NULL, 0, false);
         else if (p->step == 0)
             peer_run_steps(p);

@@ -313,6 +313,12 @@ static void judge_by_rule(judge_peer *p)
         peer_greet_verdict(p);
         break;
     }
+    if (peer_lacks_deflate(p)) {
+        r->behavior = r->behavior_close = JUDGE_UNIMPLEMENTED;
+        say(p, &r->result, "permessage-deflate was not agreed on.");
+        say(p, &r->result_close, r->result);
+        return;
+    }
     if (judge_case_is_extra(p->test))
         peer_judge_limits(p);
     /* A peer that left bad text to the judge to end has not failed the connection. */

@@ -258,12 +258,6 @@ static const judge_case good_rows[] = {
          ODD_FRAME(CONT, KEY(0xff, 0xfe, 0xfd, 0xfc), S("middle")),
          ODD_FRAME(FIN | CONT, KEY(9, 9, 9, 9), NOTHING), CLOSE_AFTER(1)),
      OK_WITH(1, GOT_TEXT(S("middle"))), ENDS_CLEAN, .audience = JUDGE_FOR_SERVERS},
-    {ROW("6.5", "close masked with zeros",
-         "A close frame with code 1000 and a reason, masked with a key of zeros.",
-         "The closing handshake is completed, with code 1000.", "5.3",
-         {.op = JUDGE_STEP_CLOSE, .code = 1000, .mask = JUDGE_MASK_ZERO, .blob = S("bye")},
-         KILL_AFTER(1)),
-     .rule = JUDGE_RULE_CLOSE_CODE, OK_NOTHING, ENDS_BY_STEP, .audience = JUDGE_FOR_SERVERS},
 };
 
 /* ---------------------------------------------------------------------- keys of clients -- */

@@ -293,24 +293,6 @@ static bool reason_ok(const fm *m, const uint8_t *s, size_t len)
     return m->fault == FM_close_reason || is_utf8(s, len);
 }
 
-static void got_close(fm *m, const uint8_t *data, size_t len)
-{
-    const unsigned code = len >= 2 ? (unsigned)(data[0] << 8 | data[1]) : 0;
-
-    if ((m->in_message && m->fault == FM_close_in_message) ||
-        (m->in_message && m->compressed && m->fault == FM_close_in_packed) ||
-        (len == 1 && m->fault != FM_close_octet) || (len >= 2 && !code_ok(m, code)) ||
-        (len > 2 && !reason_ok(m, data + 2, len - 2))) {
-        violation(m, len > 2 && code_ok(m, code) ? 1007 : 1002);
-        return;
-    }
-    m->closed = true;
-    if (m->fault == FM_close_none)
-        return;
-    send_close(m, len == 1 || code == 0 ? 1000 : code);
-    m->over = m->fault != FM_goes_on && m->fault != FM_again_behind;
-}
-
 static void pong(fm *m, const uint8_t *data, size_t len)
 {
     uint8_t first = 0x8a;
@@ -324,6 +306,32 @@ static void pong(fm *m, const uint8_t *data, size_t len)
     if (m->fault == FM_pong_packed && m->in_message && m->compressed)
         first |= 0x40;
     send_frame(m, first, data, len);
+}
+
+static void late_pongs(fm *m)
+{
+    for (size_t i = 0; i < m->pong.len; i += 1u + m->pong.at[i])
+        pong(m, m->pong.at + i + 1, m->pong.at[i]);
+    m->pong.len = 0;
+}
+
+static void got_close(fm *m, const uint8_t *data, size_t len)
+{
+    const unsigned code = len >= 2 ? (unsigned)(data[0] << 8 | data[1]) : 0;
+
+    if ((m->in_message && m->fault == FM_close_in_message) ||
+        (m->in_message && m->compressed && m->fault == FM_close_in_packed) ||
+        (len == 1 && m->fault != FM_close_octet) || (len >= 2 && !code_ok(m, code)) ||
+        (len > 2 && !reason_ok(m, data + 2, len - 2))) {
+        violation(m, len > 2 && code_ok(m, code) ? 1007 : 1002);
+        return;
+    }
+    late_pongs(m);
+    m->closed = true;
+    if (m->fault == FM_close_none)
+        return;
+    send_close(m, len == 1 || code == 0 ? 1000 : code);
+    m->over = m->fault != FM_goes_on && m->fault != FM_again_behind;
 }
 
 static void got_ping(fm *m, const uint8_t *data, size_t len)
@@ -345,13 +353,6 @@ static void got_ping(fm *m, const uint8_t *data, size_t len)
         return;
     }
     pong(m, data, len);
-}
-
-static void late_pongs(fm *m)
-{
-    for (size_t i = 0; i < m->pong.len; i += 1u + m->pong.at[i])
-        pong(m, m->pong.at + i + 1, m->pong.at[i]);
-    m->pong.len = 0;
 }
 
 static void control_frame(fm *m, unsigned opcode, const uint8_t *data, size_t len)
@@ -794,9 +795,6 @@ void fm_end(fm *m)
 {
     if (m->fault == FM_half_open)
         return;
-    if (m->fault == FM_fin_first) {
-        m->out.len = m->out_head = 0;
-    }
     if (m->fault == FM_cut_counts && !m->closed && m->in.len > m->in_head)
         send_frame(m, 0x81, (const uint8_t *)"cut", 3);
     m->over = m->closed = true;

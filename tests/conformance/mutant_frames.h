@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* The largest message it takes. */
-#define FM_LIMIT 65536u
+#define FM_LIMIT 1048576u
 
 /* name, what it does. Names that begin with legal_ are odd but allowed: no case may fail. */
 #define FM_MAP(X)                                                                                  \
@@ -52,7 +52,6 @@
     X(whole_headers, "drops TCP if a read ends inside a header")                                   \
     X(whole_frames, "drops TCP if a read ends inside a frame")                                     \
     X(half_open, "stays when the other half of TCP ends")                                          \
-    X(fin_first, "drops TCP with the other half, whatever is to be answered")                      \
     X(cut_counts, "takes a frame that was cut off for a whole one")                                \
     /* first octets */                                                                             \
     X(take_rsv23, "ignores RSV2 and RSV3")                                                         \

@@ -55,13 +55,13 @@ typedef enum judge_op {
     JUDGE_STEP_SPILL, /* behind a HEADER: `blob.total` octets, made only as the peer takes them */
     JUDGE_STEP_AWAIT, /* until `count` messages and pongs came in all, for `seconds` at most */
     JUDGE_STEP_AWAIT_OCTETS, /* until `count` octets came since the handshake, likewise */
-    JUDGE_STEP_PROOF, /* what was sent so far proves the fault: the time of close.soon begins */
-    JUDGE_STEP_FIN,   /* half-close: no more is sent, what comes is still read */
-    JUDGE_STEP_RESET, /* the end: TCP is reset */
-    JUDGE_STEP_READ,  /* code 0: reads nothing from now on; 1: again; 2: `chop` octets each time,
-                         every `seconds` */
-    JUDGE_STEP_HOLD,  /* what follows is kept back */
-    JUDGE_STEP_RELEASE,     /* ... until here: it goes out in two writes, `chop` octets first */
+    JUDGE_STEP_PROOF,   /* what was sent so far proves the fault: the time of close.soon begins */
+    JUDGE_STEP_FIN,     /* half-close: no more is sent, what comes is still read */
+    JUDGE_STEP_RESET,   /* the end: TCP is reset */
+    JUDGE_STEP_READ,    /* code 0: reads nothing from now on; 1: again; 2: `chop` octets each time,
+                           every `seconds` */
+    JUDGE_STEP_HOLD,    /* what follows is kept back */
+    JUDGE_STEP_RELEASE, /* ... until here: it goes out in two writes, `chop` octets first */
     JUDGE_STEP_AWAIT_CLOSE, /* until a close frame came, for `seconds` at most */
 } judge_op;
 
@@ -201,7 +201,7 @@ typedef struct judge_case {
         double soon, late;
         /* What it is if the peer leaves it to the judge to end the connection; 0: FAILED. */
         judge_behavior kept;
-        bool mute; /* the peer's close is not answered */
+        bool mute;       /* the peer's close is not answered */
         double patience; /* seconds for the answer to the judge's; 0: closeHandshakeTimeout */
     } close;
     judge_audience audience;

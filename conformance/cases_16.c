@@ -53,20 +53,20 @@ static void wrong_side(judge_builder *b, int group)
                                     KILL_AFTER(1),
                                     {.op = JUDGE_STEP_END}};
 
-        judge_add(b, &(judge_case){
-                         .id = judge_text(b, "16.%d.%zu", group, i + 1),
-                         .title = judge_text(b, "%s, %s", frames[i].name, what),
-                         .description = judge_text(b, "%s that is %s.", capital(b, frames[i].name),
-                                                   what),
-                         .expectation = EXPECT_FAIL,
-                         .reference = "RFC 6455 5.1",
-                         .steps = steps,
-                         /* A close frame that is answered in kind was taken for a good one. */
-                         .rule = JUDGE_RULE_CLOSE_CODE,
-                         .audience = unmasked ? JUDGE_FOR_SERVERS : JUDGE_FOR_CLIENTS,
-                         OK_NOTHING,
-                         PEER_FAILS(1002),
-                     });
+        judge_add(
+            b, &(judge_case){
+                   .id = judge_text(b, "16.%d.%zu", group, i + 1),
+                   .title = judge_text(b, "%s, %s", frames[i].name, what),
+                   .description = judge_text(b, "%s that is %s.", capital(b, frames[i].name), what),
+                   .expectation = EXPECT_FAIL,
+                   .reference = "RFC 6455 5.1",
+                   .steps = steps,
+                   /* A close frame that is answered in kind was taken for a good one. */
+                   .rule = JUDGE_RULE_CLOSE_CODE,
+                   .audience = unmasked ? JUDGE_FOR_SERVERS : JUDGE_FOR_CLIENTS,
+                   OK_NOTHING,
+                   PEER_FAILS(1002),
+               });
     }
 }
 
@@ -127,16 +127,16 @@ static const judge_case masked_rows[] = {
 static void keys(judge_builder *b)
 {
     static const uint8_t key[][4] = {
-        {0, 0, 0, 0},       {0xff, 0xff, 0xff, 0xff}, {0, 0xff, 0, 0xff},       {0xff, 0, 0xff, 0},
-        {0, 0, 0, 1},       {0x80, 0, 0, 0},          {0x01, 0x02, 0x03, 0x04}, {0, 0, 0xff, 0xff},
+        {0, 0, 0, 0},        {0xff, 0xff, 0xff, 0xff}, {0, 0xff, 0, 0xff},       {0xff, 0, 0xff, 0},
+        {0, 0, 0, 1},        {0x80, 0, 0, 0},          {0x01, 0x02, 0x03, 0x04}, {0, 0, 0xff, 0xff},
         {'0', '1', '2', '3'}};
 
     for (size_t i = 0; i < WSK__COUNT(key); i++) {
         const uint8_t *k = key[i];
-        const judge_step steps[] = {ODD_FRAME(FIN | TEXT, KEY(k[0], k[1], k[2], k[3]),
-                                              REP(TURNS, sizeof(TURNS) - 1)),
-                                    CLOSE_AFTER(1),
-                                    {.op = JUDGE_STEP_END}};
+        const judge_step steps[] = {
+            ODD_FRAME(FIN | TEXT, KEY(k[0], k[1], k[2], k[3]), REP(TURNS, sizeof(TURNS) - 1)),
+            CLOSE_AFTER(1),
+            {.op = JUDGE_STEP_END}};
 
         judge_add(b, &(judge_case){
                          .id = judge_text(b, "16.3.%zu", i + 1),
@@ -157,15 +157,15 @@ static void keys(judge_builder *b)
 /* Each length leaves the mask at another phase, and takes another road in a fast kernel. */
 static void lengths(judge_builder *b)
 {
-    static const uint32_t length[] = {1,  2,  3,  4,  5,   6,   7,   8,   9,    15,    16,
-                                      17, 31, 33, 63, 65,  127, 129, 255, 257,  4095,  4097,
-                                      65533, 65534, 65535, 65536, 65537, 65538, 65539};
+    static const uint32_t length[] = {
+        1,  2,   3,   4,   5,   6,    7,    8,     9,     15,    16,    17,    31,    33,   63,
+        65, 127, 129, 255, 257, 4095, 4097, 65533, 65534, 65535, 65536, 65537, 65538, 65539};
 
     for (size_t i = 0; i < WSK__COUNT(length); i++) {
-        const judge_step steps[] = {ODD_FRAME(FIN | BINARY, KEY(0x9c, 0x35, 0xe2, 0x47),
-                                              REP("phases of masks", length[i])),
-                                    CLOSE_AFTER(3),
-                                    {.op = JUDGE_STEP_END}};
+        const judge_step steps[] = {
+            ODD_FRAME(FIN | BINARY, KEY(0x9c, 0x35, 0xe2, 0x47), REP("phases of masks", length[i])),
+            CLOSE_AFTER(3),
+            {.op = JUDGE_STEP_END}};
 
         judge_add(b, &(judge_case){
                          .id = judge_text(b, "16.4.%zu", i + 1),

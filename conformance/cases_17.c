@@ -85,8 +85,8 @@ static void long_forms(judge_builder *b)
     static const struct {
         unsigned form;
         uint64_t len;
-    } lengths[] = {{16, 0},  {16, 1},   {16, 125}, {64, 0},
-                   {64, 1},  {64, 125}, {64, 126}, {64, 65535}};
+    } lengths[] = {{16, 0}, {16, 1},   {16, 125}, {64, 0},
+                   {64, 1}, {64, 125}, {64, 126}, {64, 65535}};
     unsigned number = 0;
 
     for (size_t k = 0; k < WSK__COUNT(kinds); k++) {
@@ -123,8 +123,12 @@ static void announce(judge_builder *b, judge_case *row, uint8_t first, bool insi
                      bool some)
 {
     const judge_step all[] = {
-        FRAME(TEXT, S("fragment")),   HEADER(first, len), OCTETS(REP("*", 1024)), PROOF,
-        KILL_AFTER(1),                END,
+        FRAME(TEXT, S("fragment")),
+        HEADER(first, len),
+        OCTETS(REP("*", 1024)),
+        PROOF,
+        KILL_AFTER(1),
+        END,
     };
     judge_step steps[WSK__COUNT(all)];
     size_t n = 0;
@@ -149,7 +153,8 @@ static const char *power(judge_builder *b, uint64_t len)
         if (len + 1 == (uint64_t)1 << i)
             return judge_text(b, "2^%u-1", i);
     }
-    return len == UINT64_MAX ? "2^64-1" : judge_text(b, "2^63+%llu", (unsigned long long)(len << 1 >> 1));
+    return len == UINT64_MAX ? "2^64-1"
+                             : judge_text(b, "2^63+%llu", (unsigned long long)(len << 1 >> 1));
 }
 
 static void top_bits(judge_builder *b)
@@ -210,8 +215,8 @@ static void sums(judge_builder *b)
 {
     static const struct {
         uint64_t first, then;
-    } rows[] = {{1, INT64_MAX},   {65536, INT64_MAX}, {1, UINT32_MAX}, {65536, UINT32_MAX},
-                {1, INT32_MAX},   {65536, INT32_MAX}, {1, UINT64_MAX >> 2}};
+    } rows[] = {{1, INT64_MAX}, {65536, INT64_MAX}, {1, UINT32_MAX},     {65536, UINT32_MAX},
+                {1, INT32_MAX}, {65536, INT32_MAX}, {1, UINT64_MAX >> 2}};
 
     for (size_t i = 0; i < WSK__COUNT(rows); i++) {
         const judge_step steps[] = {FRAME(BINARY, REP("*", rows[i].first)),
@@ -221,25 +226,24 @@ static void sums(judge_builder *b)
                                     KILL_AFTER(1),
                                     END};
 
-        judge_add(
-            b, &(judge_case){
-                   .id = judge_text(b, "17.4.%zu", i + 1),
-                   .title = judge_text(b, "%llu octets and %s more",
-                                       (unsigned long long)rows[i].first * 2,
-                                       power(b, rows[i].then)),
-                   .description = judge_text(b,
-                                             "Two frames of a binary message, %llu octets each, "
-                                             "and the header of a third that announces %s octets: "
-                                             "the sum overflows.",
-                                             (unsigned long long)rows[i].first,
+        judge_add(b, &(judge_case){
+                         .id = judge_text(b, "17.4.%zu", i + 1),
+                         .title = judge_text(b, "%llu octets and %s more",
+                                             (unsigned long long)rows[i].first * 2,
                                              power(b, rows[i].then)),
-                   .expectation = EXPECT_TOO_BIG,
-                   .reference = "RFC 6455 5.4, 10.4; CVE-2020-27813",
-                   .steps = steps,
-                   .survival = {.after = true, .kib = 65536},
-                   OK_NOTHING,
-                   TOO_BIG,
-               });
+                         .description = judge_text(
+                             b,
+                             "Two frames of a binary message, %llu octets each, "
+                             "and the header of a third that announces %s octets: "
+                             "the sum overflows.",
+                             (unsigned long long)rows[i].first, power(b, rows[i].then)),
+                         .expectation = EXPECT_TOO_BIG,
+                         .reference = "RFC 6455 5.4, 10.4; CVE-2020-27813",
+                         .steps = steps,
+                         .survival = {.after = true, .kib = 65536},
+                         OK_NOTHING,
+                         TOO_BIG,
+                     });
     }
 }
 
@@ -250,8 +254,8 @@ static void controls(judge_builder *b)
     static const struct {
         uint64_t len;
         bool payload; /* comes, too */
-    } lengths[] = {{126, true},   {127, true},   {65535, true}, {65536, true}, {126, false},
-                   {65535, false}, {65536, false}, {(uint64_t)1 << 62, false}};
+    } lengths[] = {{126, true},  {127, true},    {65535, true},  {65536, true},
+                   {126, false}, {65535, false}, {65536, false}, {(uint64_t)1 << 62, false}};
     unsigned number = 0;
 
     for (size_t k = N_DATA; k < WSK__COUNT(kinds); k++) {
@@ -276,8 +280,8 @@ static void controls(judge_builder *b)
                           .n_codes = 2,
                           .kept = payload ? JUDGE_FAILED : JUDGE_NON_STRICT},
             };
-            const judge_step whole[] = {
-                FRAME(kinds[k].first, REP("\x03\xe8", len)), PROOF, KILL_AFTER(1), END};
+            const judge_step whole[] = {FRAME(kinds[k].first, REP("\x03\xe8", len)), PROOF,
+                                        KILL_AFTER(1), END};
             const judge_step header[] = {HEADER(kinds[k].first, len), PROOF, KILL_AFTER(1), END};
 
             row.steps = payload ? whole : header;
@@ -343,9 +347,7 @@ static void reserved(judge_builder *b)
     "frame. Keeping its half open is non-strict."
 
 #define CUT_CLOSE                                                                                  \
-    .close = {.codes = {1002, 1006, 1000, 1001, 1007, 1011},                                       \
-              .n_codes = 6,                                                                        \
-              .kept = JUDGE_NON_STRICT}
+    .close = {.codes = {1002, 1006, 1000, 1001, 1007, 1011}, .n_codes = 6, .kept = JUDGE_NON_STRICT}
 
 static void cuts(judge_builder *b)
 {
@@ -353,31 +355,33 @@ static void cuts(judge_builder *b)
 
     /* The masking key makes it 14 octets; a server's longest header has 10. */
     for (unsigned cut = 1; cut <= 13; cut++) {
-        const judge_step steps[] = {
-            {.op = JUDGE_STEP_HEADER,
-             .first = FIN | BINARY,
-             .form = 64,
-             .cut = (uint8_t)cut,
-             .blob = {"", 0, 70000}},
-            HALF_CLOSE, PROOF, KILL_AFTER(2), END};
+        const judge_step steps[] = {{.op = JUDGE_STEP_HEADER,
+                                     .first = FIN | BINARY,
+                                     .form = 64,
+                                     .cut = (uint8_t)cut,
+                                     .blob = {"", 0, 70000}},
+                                    HALF_CLOSE,
+                                    PROOF,
+                                    KILL_AFTER(2),
+                                    END};
 
-        judge_add(b, &(judge_case){
-                         .id = judge_text(b, "17.7.%u", ++number),
-                         .title = judge_text(b, "header ends after %u octet%s", cut,
-                                             cut == 1 ? "" : "s"),
-                         .description = judge_text(b,
-                                                   "The first %u octet%s of a header of %s, then "
-                                                   "the judge's half of TCP is closed.",
-                                                   cut, cut == 1 ? "" : "s",
-                                                   cut < 10 ? "10 or 14" : "14"),
-                         .expectation = EXPECT_END,
-                         .reference = "RFC 6455 5.2, 7.1.5",
-                         .steps = steps,
-                         .audience = cut < 10 ? JUDGE_FOR_BOTH : JUDGE_FOR_SERVERS,
-                         .survival = {.after = true},
-                         OK_NOTHING,
-                         CUT_CLOSE,
-                     });
+        judge_add(
+            b,
+            &(judge_case){
+                .id = judge_text(b, "17.7.%u", ++number),
+                .title = judge_text(b, "header ends after %u octet%s", cut, cut == 1 ? "" : "s"),
+                .description = judge_text(b,
+                                          "The first %u octet%s of a header of %s, then "
+                                          "the judge's half of TCP is closed.",
+                                          cut, cut == 1 ? "" : "s", cut < 10 ? "10 or 14" : "14"),
+                .expectation = EXPECT_END,
+                .reference = "RFC 6455 5.2, 7.1.5",
+                .steps = steps,
+                .audience = cut < 10 ? JUDGE_FOR_BOTH : JUDGE_FOR_SERVERS,
+                .survival = {.after = true},
+                OK_NOTHING,
+                CUT_CLOSE,
+            });
     }
 }
 

@@ -74,8 +74,9 @@ static const place places[] = {
     {8, IDLE | PLAIN, false, "no message open"},
     {9, IN_MESSAGE | PLAIN, false, "inside a message"},
     {10, IDLE | DEFLATE, false, "no message open, permessage-deflate"},
-    {11, IN_MESSAGE | DEFLATE, false, "inside a message that is not compressed, "
-                                      "permessage-deflate"},
+    {11, IN_MESSAGE | DEFLATE, false,
+     "inside a message that is not compressed, "
+     "permessage-deflate"},
     {12, IN_MESSAGE | DEFLATE, true, "inside a compressed message"},
 };
 
@@ -243,9 +244,8 @@ static void splits(judge_builder *b)
                          .id = judge_text(b, "17.14.%u", at),
                          .title = judge_text(b, "cut at octet %u", at),
                          .description = judge_text(
-                             b,
-                             "Seven good frames in two writes, the first one of %u octet%s.",
-                             at, at == 1 ? "" : "s"),
+                             b, "Seven good frames in two writes, the first one of %u octet%s.", at,
+                             at == 1 ? "" : "s"),
                          .expectation = EXPECT_ALL,
                          .reference = "RFC 6455 5.2",
                          .steps = steps,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Category 19, closing, what category 7 leaves out: closes that the peer begins (7.2 to 7.12 of
- * Autobahn, which were planned and never written), halves of TCP that end, resets, what comes behind
- * a close, payloads and codes once more, and a close that finds the way back blocked (RFC 6455 5.5.1,
- * 7).
+ * Autobahn, which were planned and never written), halves of TCP that end, resets, what comes
+ * behind a close, payloads and codes once more, and a close that finds the way back blocked (RFC
+ * 6455 5.5.1, 7).
  */
 #include "conformance/case_rows.h"
 
@@ -45,16 +45,26 @@ typedef struct reaction {
 static const reaction reactions[] = {
     {"answered", "is answered as it should be", false, {END}},
     {"not answered", "is not answered", true, {END}},
-    {"followed by data", "is answered with two messages and a ping, and no close frame", true,
+    {"followed by data",
+     "is answered with two messages and a ping, and no close frame",
+     true,
      {FRAME(FIN | TEXT, S("too late")), FRAME(FIN | BINARY, S("too late")),
       FRAME(FIN | PING, S("too late"))}},
-    {"answered twice", "is answered, and then answered again", false,
+    {"answered twice",
+     "is answered, and then answered again",
+     false,
      {FRAME(FIN | CLOSE, S("\x03\xe8")), FRAME(FIN | CLOSE, NOTHING), END}},
-    {"answered with an octet", "is answered with a close frame of one octet", true,
+    {"answered with an octet",
+     "is answered with a close frame of one octet",
+     true,
      {FRAME(FIN | CLOSE, S("\x03")), END}},
-    {"answered with a bad code", "is answered with a close frame with code 1005", true,
+    {"answered with a bad code",
+     "is answered with a close frame with code 1005",
+     true,
      {FRAME(FIN | CLOSE, S("\x03\xed")), END}},
-    {"answered with half of TCP closed", "is answered by closing the judge's half of TCP", true,
+    {"answered with half of TCP closed",
+     "is answered by closing the judge's half of TCP",
+     true,
      {HALF_CLOSE, END}},
 };
 
@@ -69,26 +79,26 @@ static void closes_of_the_peer(judge_builder *b)
                 steps[n++] = reactions[r].steps[i];
             steps[n++] = (judge_step)KILL_AFTER(9);
             steps[n] = (judge_step)END;
-            judge_add(b, &(judge_case){
-                             .id = judge_text(b, "19.%zu.%zu", r + 1, f + 1),
-                             .title = judge_text(b, "close because of %s, %s", faults[f].name,
-                                                 reactions[r].name),
-                             .description = judge_text(
-                                 b, "The peer is made to close by %s; its close frame %s.",
-                                 faults[f].name, reactions[r].says),
-                             .expectation =
-                                 "The close frame of the peer is well formed, has an allowed code "
-                                 "and is its last frame, and the peer closes TCP. Without a close "
-                                 "frame there is nothing to see, which is informational.",
-                             .reference = judge_text(b, "%s, RFC 6455 5.5.1, 7.1.7",
-                                                     faults[f].reference),
-                             .steps = steps,
-                             .rule = JUDGE_RULE_PEER_CLOSES,
-                             OK_NOTHING,
-                             .close = {.codes = {faults[f].codes[0], faults[f].codes[1]},
-                                       .n_codes = faults[f].codes[1] != 0 ? 2 : 1,
-                                       .mute = reactions[r].mute},
-                         });
+            judge_add(
+                b, &(judge_case){
+                       .id = judge_text(b, "19.%zu.%zu", r + 1, f + 1),
+                       .title = judge_text(b, "close because of %s, %s", faults[f].name,
+                                           reactions[r].name),
+                       .description = judge_text(
+                           b, "The peer is made to close by %s; its close frame %s.",
+                           faults[f].name, reactions[r].says),
+                       .expectation =
+                           "The close frame of the peer is well formed, has an allowed code "
+                           "and is its last frame, and the peer closes TCP. Without a close "
+                           "frame there is nothing to see, which is informational.",
+                       .reference = judge_text(b, "%s, RFC 6455 5.5.1, 7.1.7", faults[f].reference),
+                       .steps = steps,
+                       .rule = JUDGE_RULE_PEER_CLOSES,
+                       OK_NOTHING,
+                       .close = {.codes = {faults[f].codes[0], faults[f].codes[1]},
+                                 .n_codes = faults[f].codes[1] != 0 ? 2 : 1,
+                                 .mute = reactions[r].mute},
+                   });
         }
     }
 }
@@ -246,9 +256,7 @@ static const judge_case inside_rows[] = {
     .rule = JUDGE_RULE_CLOSE_CODE, OK_NOTHING,                                                     \
     .close = {.codes = {1002, 1009}, .n_codes = 2, .closed_by_me = true, .suppress = true}
 
-#define GREETING                                                                                   \
-    "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5 \xe2\x82\xac \xf0\x9f\x98\x80"
-
+#define GREETING "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5 \xe2\x82\xac \xf0\x9f\x98\x80"
 
 static const judge_case payload_rows[] = {
     {ROW("12.1", "reason of one octet", "A close frame with code 1000 and a reason of one octet.",
@@ -277,8 +285,9 @@ static const judge_case payload_rows[] = {
          "Close with 1002, an empty close frame, or TCP dropped.", "5.5.1",
          SEND_CLOSE_RAW(-1, S("\x00")), KILL_AFTER(1)),
      BAD_LENGTH},
-    {ROW("12.8", "reason in several scripts", "A close frame with code 1000 and a reason of "
-                                              "characters of one to four octets.",
+    {ROW("12.8", "reason in several scripts",
+         "A close frame with code 1000 and a reason of "
+         "characters of one to four octets.",
          REASON_GOOD, "5.5.1, 8.1", SEND_CLOSE(1000, S(GREETING)), KILL_AFTER(1)),
      GOOD},
     {ROW("12.9", "reason with NUL", "A close frame with code 1000 and a reason with a NUL in it.",
@@ -314,35 +323,36 @@ static void slow_closes(judge_builder *b)
 
     for (size_t i = 0; i < WSK__COUNT(chop); i++) {
         for (unsigned bad = 0; bad < 2; bad++) {
-            const judge_step steps[] = {
-                {.op = JUDGE_STEP_FRAME,
-                 .first = FIN | CLOSE,
-                 .chop = chop[i],
-                 .blob = bad ? (judge_blob)S("\x03\xe8 caf\xc3") : (judge_blob)S("\x03\xe8" GREETING)},
-                KILL_AFTER(2), END};
+            const judge_step steps[] = {{.op = JUDGE_STEP_FRAME,
+                                         .first = FIN | CLOSE,
+                                         .chop = chop[i],
+                                         .blob = bad ? (judge_blob)S("\x03\xe8 caf\xc3")
+                                                     : (judge_blob)S("\x03\xe8" GREETING)},
+                                        KILL_AFTER(2),
+                                        END};
 
-            judge_add(b, &(judge_case){
-                             .id = judge_text(b, "19.13.%zu", i * 2 + bad + 1),
-                             .title = judge_text(b, "%s reason in writes of %u octet%s",
-                                                 bad ? "bad" : "good", chop[i],
-                                                 chop[i] == 1 ? "" : "s"),
-                             .description = judge_text(
-                                 b,
-                                 "A close frame with code 1000 and a reason that %s, in writes of "
-                                 "%u octet%s that cut its characters.",
-                                 bad ? "ends inside a character" : "is good", chop[i],
-                                 chop[i] == 1 ? "" : "s"),
-                             .expectation = bad ? REASON_BAD
-                                                : "The peer answers with code 1000, or an empty "
-                                                  "close frame.",
-                             .reference = "RFC 6455 5.5.1, 8.1",
-                             .steps = steps,
-                             .rule = JUDGE_RULE_CLOSE_CODE,
-                             OK_NOTHING,
-                             .close = {.codes = {bad ? 1007 : 1000, bad ? 1002 : 1000},
-                                       .n_codes = 2,
-                                       .require_clean = !bad},
-                         });
+            judge_add(
+                b, &(judge_case){
+                       .id = judge_text(b, "19.13.%zu", i * 2 + bad + 1),
+                       .title = judge_text(b, "%s reason in writes of %u octet%s",
+                                           bad ? "bad" : "good", chop[i], chop[i] == 1 ? "" : "s"),
+                       .description = judge_text(
+                           b,
+                           "A close frame with code 1000 and a reason that %s, in writes of "
+                           "%u octet%s that cut its characters.",
+                           bad ? "ends inside a character" : "is good", chop[i],
+                           chop[i] == 1 ? "" : "s"),
+                       .expectation = bad ? REASON_BAD
+                                          : "The peer answers with code 1000, or an empty "
+                                            "close frame.",
+                       .reference = "RFC 6455 5.5.1, 8.1",
+                       .steps = steps,
+                       .rule = JUDGE_RULE_CLOSE_CODE,
+                       OK_NOTHING,
+                       .close = {.codes = {bad ? 1007 : 1000, bad ? 1002 : 1000},
+                                 .n_codes = 2,
+                                 .require_clean = !bad},
+                   });
         }
     }
 }
@@ -351,12 +361,11 @@ static void slow_closes(judge_builder *b)
 static const struct {
     int code, kind;
 } codes[] = {
-    {0, -1},    {1, -1},    {255, -1},  {999, -1},  {1000, 1},  {1001, 1},  {1002, 1},
-    {1003, 1},  {1004, -1}, {1005, -1}, {1006, -1}, {1007, 1},  {1008, 1},  {1009, 1},
-    {1010, 1},  {1011, 1},  {1012, 2},  {1013, 2},  {1014, 2},  {1015, -1}, {1016, -1},
-    {1099, -1}, {1999, -1}, {2000, -1}, {2999, -1}, {3000, 1},  {3333, 1},  {3999, 1},
-    {4000, 1},  {4444, 1},  {4999, 1},  {5000, 0},  {9999, 0},  {32767, 0}, {32768, 0},
-    {65534, 0}, {65535, 0},
+    {0, -1},    {1, -1},    {255, -1},  {999, -1},  {1000, 1},  {1001, 1},  {1002, 1},  {1003, 1},
+    {1004, -1}, {1005, -1}, {1006, -1}, {1007, 1},  {1008, 1},  {1009, 1},  {1010, 1},  {1011, 1},
+    {1012, 2},  {1013, 2},  {1014, 2},  {1015, -1}, {1016, -1}, {1099, -1}, {1999, -1}, {2000, -1},
+    {2999, -1}, {3000, 1},  {3333, 1},  {3999, 1},  {4000, 1},  {4444, 1},  {4999, 1},  {5000, 0},
+    {9999, 0},  {32767, 0}, {32768, 0}, {65534, 0}, {65535, 0},
 };
 
 static void code_rows(judge_builder *b)
@@ -432,8 +441,8 @@ static const judge_case blocked_rows[] = {
          "KiB.",
          EXPECT_BLOCKED, "5.5.1", WIRE_LOG(0, true), READ_SLOWLY(32768, 0.01),
          FRAME(FIN | BINARY, REP("*", 65536)), FRAME(FIN | BINARY, REP("*", 65536)),
-         FRAME(FIN | BINARY, REP("*", 65536)), FRAME(FIN | BINARY, REP("*", 65536)),
-         KILL_AFTER(10), SEND_CLOSE(1000, NOTHING)),
+         FRAME(FIN | BINARY, REP("*", 65536)), FRAME(FIN | BINARY, REP("*", 65536)), KILL_AFTER(10),
+         SEND_CLOSE(1000, NOTHING)),
      .rule = JUDGE_RULE_CLOSE_ONLY, BLOCKED, .weight = 1, .receive_buffer = 65536,
      .survival = {.after = true}},
 };

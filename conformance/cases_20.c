@@ -181,8 +181,8 @@ static const judge_case rows[] = {
          "already excuses from answering.",
          "RFC 6455 5.5.2", HOLD, FRAME(FIN | PING, S("ping")), SEND_CLOSE(1000, NOTHING),
          RELEASE(0), KILL_AFTER(1)),
-     .rule = JUDGE_RULE_CLOSE_CODE,
-     .ending = {{JUDGE_OK, 1, {GOT_PONG(S("ping"))}}, {JUDGE_OK, 0}}, ENDS_BY_STEP},
+     .rule = JUDGE_RULE_CLOSE_CODE, .ending = {{JUDGE_OK, 1, {GOT_PONG(S("ping"))}}, {JUDGE_OK, 0}},
+     ENDS_BY_STEP},
 
     {ROW("6.1", "100,000 pings that are answered and read",
          "100,000 pings of 125 octets, whose pongs are read, and a close frame.",

@@ -18,9 +18,9 @@ static int compare(const void *a, const void *b)
 
 static uint32_t key_value(const uint8_t key[4], bool little)
 {
-    return little ? (uint32_t)key[3] << 24 | (uint32_t)key[2] << 16 | (uint32_t)key[1] << 8 | key[0]
-                  : (uint32_t)key[0] << 24 | (uint32_t)key[1] << 16 | (uint32_t)key[2] << 8 |
-                        key[3];
+    return little
+               ? (uint32_t)key[3] << 24 | (uint32_t)key[2] << 16 | (uint32_t)key[1] << 8 | key[0]
+               : (uint32_t)key[0] << 24 | (uint32_t)key[1] << 16 | (uint32_t)key[2] << 8 | key[3];
 }
 
 /* How many values occur again; sorts them. */

@@ -9,8 +9,7 @@
 bool peer_lacks_deflate(const judge_peer *p)
 {
     return judge_case_is_extra(p->test) && p->test->echo.n_offers > 0 && p->open_done &&
-           !p->deflate && p->test->rule != JUDGE_RULE_DEFLATE &&
-           p->test->rule != JUDGE_RULE_HELLO;
+           !p->deflate && p->test->rule != JUDGE_RULE_DEFLATE && p->test->rule != JUDGE_RULE_HELLO;
 }
 
 bool peer_inflates(const judge_peer *p)

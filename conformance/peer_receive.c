@@ -54,7 +54,7 @@ static void check_start(judge_peer *p)
     /* RFC 6455 5.2: reserved bits MUST be 0 unless an extension gives them a meaning. */
     if (rsv != 0 && !rsv1_is_ours)
         peer_fault(p, WSK_CLOSE_PROTOCOL_ERROR,
-              peer_text(p, "RSV = %u and no extension negotiated", rsv));
+                   peer_text(p, "RSV = %u and no extension negotiated", rsv));
     /* RFC 6455 5.1: a client masks, a server never does. */
     if (p->setup.role == JUDGE_ROLE_SERVER && p->options.require_masked_client_frames && !masked)
         violation(p, "unmasked client-to-server frame");
@@ -68,7 +68,7 @@ static void check_start(judge_peer *p)
             violation(p, "control frame with payload length > 125 octets");
         if (opcode > WSK_OP_PONG)
             peer_fault(p, WSK_CLOSE_PROTOCOL_ERROR,
-                  peer_text(p, "control frame using reserved opcode %u", opcode));
+                       peer_text(p, "control frame using reserved opcode %u", opcode));
         /* RFC 6455 5.5.1: a code has two octets. */
         if (opcode == WSK_OP_CLOSE && len == 1)
             violation(p, "received close control frame with payload len 1");
@@ -79,7 +79,7 @@ static void check_start(judge_peer *p)
     }
     if (opcode > WSK_OP_BINARY)
         peer_fault(p, WSK_CLOSE_PROTOCOL_ERROR,
-              peer_text(p, "data frame using reserved opcode %u", opcode));
+                   peer_text(p, "data frame using reserved opcode %u", opcode));
     /* RFC 6455 5.4 */
     if (!p->in_message && opcode == WSK_OP_CONTINUATION)
         violation(p, "received continuation data frame outside fragmented message");
@@ -142,8 +142,8 @@ static void end_header(judge_peer *p)
         violation(p, "invalid data frame length (not using minimal length encoding)");
     if (p->options.max_frame_payload_size > 0 && len > p->options.max_frame_payload_size)
         peer_fault(p, WSK_CLOSE_MESSAGE_TOO_BIG,
-              peer_text(p, "frame exceeds payload limit of %llu octets",
-                        (unsigned long long)p->options.max_frame_payload_size));
+                   peer_text(p, "frame exceeds payload limit of %llu octets",
+                             (unsigned long long)p->options.max_frame_payload_size));
     p->frame.len = len;
     if (p->frame.masked) {
         memcpy(p->frame.mask, p->head + at, 4);
@@ -173,10 +173,10 @@ static void check_text(judge_peer *p, const uint8_t *data, size_t len)
         return;
     p->bad_text = true;
     peer_fault(p, WSK_CLOSE_INVALID_PAYLOAD,
-          peer_text(p,
-                    "encountered invalid UTF-8 while processing text message at payload octet "
-                    "index %llu",
-                    (unsigned long long)p->utf8_at));
+               peer_text(p,
+                         "encountered invalid UTF-8 while processing text message at payload octet "
+                         "index %llu",
+                         (unsigned long long)p->utf8_at));
 }
 
 void peer_message_data(judge_peer *p, const uint8_t *data, size_t len)
@@ -185,8 +185,8 @@ void peer_message_data(judge_peer *p, const uint8_t *data, size_t len)
     if (p->options.max_message_payload_size > 0 &&
         p->message_len > p->options.max_message_payload_size && !p->r.failed_by_me)
         peer_fault(p, WSK_CLOSE_MESSAGE_TOO_BIG,
-              peer_text(p, "message exceeds payload limit of %llu octets",
-                        (unsigned long long)p->options.max_message_payload_size));
+                   peer_text(p, "message exceeds payload limit of %llu octets",
+                             (unsigned long long)p->options.max_message_payload_size));
     if (p->state == PEER_OPEN)
         p->traffic.in_ws += len;
     if (p->echo.on) {
@@ -214,11 +214,12 @@ static void end_message(judge_peer *p)
         p->traffic.in_messages++;
     if (!p->binary && p->options.utf8_validate_incoming && !p->bad_text &&
         p->utf8 != WSK__UTF8_START && !p->echo.on)
-        peer_fault(p, WSK_CLOSE_INVALID_PAYLOAD,
-              peer_text(p,
-                        "UTF-8 text message payload ended within Unicode code point at payload "
-                        "octet index %llu",
-                        (unsigned long long)p->utf8_at));
+        peer_fault(
+            p, WSK_CLOSE_INVALID_PAYLOAD,
+            peer_text(p,
+                      "UTF-8 text message payload ended within Unicode code point at payload "
+                      "octet index %llu",
+                      (unsigned long long)p->utf8_at));
     /* A message with a fault in it is no echo. */
     if (p->r.failed_by_me)
         return;
@@ -278,7 +279,7 @@ static void closed_by_peer(judge_peer *p, size_t kept)
         p->r.remote_reason = close_reason(p, p->control + 2, kept - 2);
         if (!wsk__utf8_is_valid(p->control + 2, kept - 2))
             peer_fault(p, WSK_CLOSE_INVALID_PAYLOAD,
-                  peer_text(p, "invalid close reason (non-UTF-8 payload)"));
+                       peer_text(p, "invalid close reason (non-UTF-8 payload)"));
     }
     if (p->state == PEER_CLOSING) {
         peer_disarm(p, TIMER_CLOSE_HANDSHAKE);

@@ -186,7 +186,7 @@ static void close_only(judge_peer *p)
     r->behavior = JUDGE_OK;
     say(p, &r->result, "The connection was closed as it should be.");
     peer_judge_close(p);
-    if (r->behavior_close == JUDGE_OK && (p->fault == NULL || !r->failed_by_me))
+    if (r->behavior_close == JUDGE_OK && !p->violated)
         return;
     r->behavior = JUDGE_FAILED;
     say(p, &r->result, r->result_close);
@@ -223,9 +223,7 @@ static void peer_closes(judge_peer *p)
     }
     peer_judge_events(p);
     peer_judge_close(p);
-    if (p->fault != NULL && r->failed_by_me)
-        r->behavior = JUDGE_FAILED;
-    else if (r->behavior_close == JUDGE_WRONG_CODE)
+    if (r->behavior_close == JUDGE_WRONG_CODE)
         peer_degrade(p, JUDGE_NON_STRICT, peer_text(p, "%s", r->result_close));
 }
 
@@ -243,8 +241,9 @@ static void inform(judge_peer *p)
     free(r->result);
     r->result = p->n_events == 0
                     ? peer_text(p, "Nothing came back, then %s%s.", how, code)
-                    : peer_text(p, "%zu message%s or pong%s came back, the last one of %llu octets, "
-                                   "then %s%s.",
+                    : peer_text(p,
+                                "%zu message%s or pong%s came back, the last one of %llu octets, "
+                                "then %s%s.",
                                 p->n_events, p->n_events == 1 ? "" : "s",
                                 p->n_events == 1 ? "" : "s",
                                 (unsigned long long)p->events[p->n_events - 1].len, how, code);

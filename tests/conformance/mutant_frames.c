@@ -169,7 +169,7 @@ static void send_close(fm *m, unsigned code)
     if (m->fault == FM_fail_octet && m->failed)
         n = 1;
     if (n == 2 && m->fault == FM_legal_reason)
-        n += (size_t)sprintf((char *)payload + 2, "so it is");
+        n += (size_t)snprintf((char *)payload + 2, sizeof(payload) - 2, "so it is");
     if (n == 2 && m->fault == FM_fail_reason) {
         payload[2] = 0xff;
         n = 3;
@@ -236,7 +236,12 @@ static bool is_utf8(const uint8_t *s, size_t len)
 {
     for (size_t i = 0; i < len;) {
         const uint8_t c = s[i];
-        const size_t n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+        const size_t n = c < 0x80   ? 1
+                         : c < 0xc2 ? 0
+                         : c < 0xe0 ? 2
+                         : c < 0xf0 ? 3
+                         : c < 0xf5 ? 4
+                                    : 0;
 
         if (n == 0 || i + n > len)
             return false;
@@ -419,8 +424,7 @@ static void end_message(fm *m)
     m->in_message = false;
     if (m->compressed && !inflate_message(m))
         return;
-    if (m->message.len > limit_of(m) && m->fault != FM_limit_frame &&
-        m->fault != FM_limit_packed) {
+    if (m->message.len > limit_of(m) && m->fault != FM_limit_frame && m->fault != FM_limit_packed) {
         too_big(m);
         return;
     }
@@ -518,13 +522,13 @@ static unsigned length_fault(const fm *m, uint8_t b0, uint8_t b1, uint64_t len)
                : 0;
 }
 
-static void unmask(fm *m, uint8_t *data, size_t len, const uint8_t key[4], bool begins,
+static void unmask(fm *m, uint8_t *data, size_t len, const uint8_t key[4], unsigned opcode,
                    size_t at_in_input)
 {
     const fm_fault f = m->fault;
     size_t end = len, phase = 0;
 
-    if (begins)
+    if (opcode != 0)
         memcpy(m->first_mask, key, 4);
     if (f == FM_mask_first)
         key = m->first_mask;
@@ -543,7 +547,7 @@ static void unmask(fm *m, uint8_t *data, size_t len, const uint8_t key[4], bool 
         if (f == FM_mask_reads && at_in_input + i >= m->read_from && m->read_from > at_in_input)
             k = at_in_input + i - m->read_from;
         data[i] ^= key[k & 3];
-        if (f == FM_key_signed && key[k & 3] > 0x9b)
+        if (f == FM_key_signed && opcode < 8 && key[k & 3] > 0x9b)
             data[i] ^= 1;
     }
     m->phase = phase + len;
@@ -630,7 +634,7 @@ static bool next_frame(fm *m)
         return false;
     }
     if (masked)
-        unmask(m, at + n, (size_t)len, key, (at[0] & 15) != 0, m->in_head + n);
+        unmask(m, at + n, (size_t)len, key, at[0] & 15u, m->in_head + n);
     m->in_head += n + (size_t)len;
     frame(m, at[0], at + n, (size_t)len);
     return true;
@@ -685,8 +689,7 @@ static void answer(fm *m, const char *head)
     snprintf(out, sizeof(out),
              "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
              "Sec-WebSocket-Accept: %s\r\n%s\r\n",
-             (char *)accept,
-             m->deflate ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "");
+             (char *)accept, m->deflate ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "");
     add(&m->out, out, strlen(out));
 }
 
@@ -764,7 +767,9 @@ static bool cut_is_fatal(const fm *m)
     if (m->fault == FM_whole_frames)
         return true;
     if (have >= 2)
-        n += ((at[1] & 0x7f) == 126 ? 2u : (at[1] & 0x7f) == 127 ? 8u : 0u) +
+        n += ((at[1] & 0x7f) == 126   ? 2u
+              : (at[1] & 0x7f) == 127 ? 8u
+                                      : 0u) +
              (at[1] & 0x80 ? 4u : 0u);
     return m->fault == FM_whole_headers && have < n;
 }

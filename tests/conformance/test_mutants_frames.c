@@ -40,7 +40,7 @@ static int setup(void **state)
     if (table == NULL)
         return -1;
     for (size_t i = 0; i < judge_table_count(table); i++) {
-        const int category = atoi(judge_table_at(table, i)->id);
+        const long category = strtol(judge_table_at(table, i)->id, NULL, 10);
 
         if (category < 16)
             first_case = i + 1;
@@ -396,8 +396,8 @@ static void print_rows(void)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_fault_has_a_row),   cmocka_unit_test(faults_fail_their_cases),
-        cmocka_unit_test(no_case_is_dead),         cmocka_unit_test(compression_is_optional),
+        cmocka_unit_test(every_fault_has_a_row), cmocka_unit_test(faults_fail_their_cases),
+        cmocka_unit_test(no_case_is_dead),       cmocka_unit_test(compression_is_optional),
         cmocka_unit_test(unknown_limits_inform),
     };
 

@@ -88,8 +88,9 @@ typedef struct bench_conn {
     int fd;
     uint8_t state;
     uint8_t chain;
-    bool blocked; /* the socket takes no more for now */
-    bool dirty;   /* waits to be flushed */
+    bool blocked;  /* the socket takes no more for now */
+    bool dirty;    /* waits to be flushed */
+    bool answered; /* the server's close frame is there */
     uint8_t control_n, control_off;
     uint32_t owed;      /* messages to be sent, the one that is half sent included */
     uint32_t frame;     /* index in the chain of the next one */
@@ -169,7 +170,6 @@ typedef struct bench {
     uint8_t *buffer; /* what is received */
     size_t buffer_len;
     uint8_t *cipher, *tls_room; /* with TLS */
-    int content_fd;             /* frames as a file, for sendfile(2), or -1 */
 
     uint64_t now; /* ns */
     bench_phase phase;

@@ -144,14 +144,15 @@ void bench_close(bench *b, bench_conn *c)
 
 void bench_open_scan(bench *b)
 {
+    if (b->n_opening + b->n_closing == 0)
+        return;
     for (uint32_t i = 0; i < b->next_conn; i++) {
         bench_conn *c = &b->conns[i];
         if (c->fd < 0 || c->deadline == 0 || b->now < c->deadline)
             continue;
         if (c->state == BENCH_CLOSING) {
-            if (b->phase < BENCH_PHASE_END && b->set->mode == BENCH_HANDSHAKE &&
-                c->control_n == 0 && !b->readers[i].in_payload && c->done == 0)
-                bench_error(b, 1, "the server did not end a connection that was closed");
+            if (!c->answered)
+                bench_error(b, 1, "no answer to a close frame within %g s", b->set->timeout / 1e3);
             bench_drop(b, c, true);
         } else {
             bench_fail(b, c, "not open after %g s: %s", b->set->open_timeout / 1000.0,

@@ -199,6 +199,7 @@ static void closed_by_server(bench *b, bench_conn *c, const bench_input *in)
     if (c->state == BENCH_CLOSING) {
         /* The server ends the connection next (RFC 6455 7.1.1), unless it takes too long. */
         c->control_n = 0;
+        c->answered = true;
         c->deadline = b->now + 1000000000u;
         return;
     }
@@ -233,7 +234,9 @@ static void odd_octets(bench *b, bench_conn *c, const uint8_t *p, size_t n)
     }
     if (c->fd < 0)
         return;
-    if (in.broken != NULL)
+    if (in.broken != NULL && b->plan.raw)
+        bench_fail(b, c, "%s", in.broken);
+    else if (in.broken != NULL)
         bench_fail(b, c, "the server broke the protocol: %s", in.broken);
     else if (in.closed)
         closed_by_server(b, c, &in);

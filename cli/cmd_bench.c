@@ -135,8 +135,6 @@ static bool settings_fit(const bench_settings *s, const opt_list *urls)
     }
     if (excludes("--text", s->text, "--binary", s->binary) ||
         excludes("--rate", s->rate > 0, "--pipeline", s->pipeline > 1) ||
-        excludes("--payload", s->payload_file != NULL && s->deflate, "--size with --deflate",
-                 s->size > 1 << 24 && s->size != UINT64_MAX) ||
         excludes("--mode broadcast", s->mode == BENCH_BROADCAST, "--deflate", s->deflate) ||
         excludes("--mode handshake", s->mode == BENCH_HANDSHAKE, "--rate", s->rate > 0) ||
         excludes("--mode idle", s->mode == BENCH_IDLE, "--rate", s->rate > 0))
@@ -189,7 +187,7 @@ static void print_errors(const bench_errors *e)
 
 static int bench_url(const bench_settings *set)
 {
-    bench b = {.set = set, .epoll_fd = -1, .content_fd = -1};
+    bench b = {.set = set, .epoll_fd = -1};
     const bench_target_options target = {.url = set->url,
                                          .source = set->source,
                                          .ca_file = set->ca_file,

@@ -8,6 +8,8 @@
 #include "conn/conn_internal.h"
 #include "util/strs.h"
 
+/* A frame of the short way: two octets, and 125. */
+#define QUICK_MAX      ((size_t)WSK__CONTROL_MAX + 2)
 #define MAX_EXTENSIONS 8
 
 static int invalid(const wsk_hooks *hooks, const char *what)
@@ -204,6 +206,10 @@ int wsk_config_new(wsk_config **ret, const wsk_config_options *options)
                            cfg->o.max_message >= WSK__CONTROL_MAX &&
                            cfg->o.max_frame >= WSK__CONTROL_MAX &&
                            !wsk__log_on(hooks, WSK_LOG_TRACE);
+    size_t least = cfg->o.high_water < cfg->o.max_queued ? cfg->o.high_water : cfg->o.max_queued;
+    if (cfg->masked_in && !wsk__log_on(hooks, WSK_LOG_TRACE) && least > QUICK_MAX &&
+        (cfg->o.fragment_size == 0 || cfg->o.fragment_size >= WSK__CONTROL_MAX))
+        cfg->quick_queue = least - QUICK_MAX;
     *ret = cfg;
     return WSK_OK;
 }

@@ -43,6 +43,9 @@ struct wsk_config {
     size_t n_extensions;
     bool masked_in;       /* what comes in must be masked: we are the server */
     bool small_in_one_go; /* no option asks for more than the short way does */
+    /* Below so many queued octets nothing has to be looked at for another small message of a
+     * server; 0: always. */
+    size_t quick_queue;
 };
 
 /* ----------------------------------------------------------------- what a loop's conns share -- */

@@ -33,6 +33,7 @@ static wsk__chunk *add_chunk(wsk_conn *c, size_t room)
     k = wsk__alloc(c->env->cfg->hooks, sizeof(*k) + room);
     if (k == NULL)
         return NULL;
+    c->w->lent_cap = c->w->lent_len; /* nothing may be added in front of it */
     k->next = NULL;
     k->ptr = k->data;
     k->len = 0;
@@ -128,7 +129,7 @@ void wsk__output_clear(wsk_conn *c)
         return;
     while (c->w->out_head != NULL)
         free_head(c);
-    c->w->lent_len = c->w->lent_off = 0;
+    c->w->lent_len = c->w->lent_off = c->w->lent_cap = 0;
     c->w->lent_out = NULL;
     c->w->queued = 0;
     c->w->borrowed = false;

@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "conn/conn_internal.h"
+#include "conn/conn_quick.h"
 #include "wire/mask.h"
 
 /* A buffer for a message begins with at most this much, however much was announced. */
@@ -601,53 +601,6 @@ static bool take_frame(wsk_conn *c, wsk_event *ret, bool *ret_wait)
     return false;
 }
 
-/*
- * The commonest frame of all, in one go: a whole message of at most 125 octets that lies in the
- * lent buffer, with nothing else going on. Everything that is not quite like that takes the
- * general way, which does the same (the tests' cuts send every conversation down both). A quarter
- * of what a connection costs for small messages is saved here (bench_conn).
- */
-static WSK__INLINE bool take_small(wsk_conn *c, wsk_event *ret)
-{
-    uint8_t *p = c->w->in;
-    size_t head = c->env->cfg->masked_in ? 6 : 2, len;
-
-    if (c->w->in_len < head || c->w->kept != NULL || c->ext != NULL || c->w->rx_opcode != 0 ||
-        !c->env->cfg->small_in_one_go)
-        return false;
-    len = p[1] & 0x7F;
-    if ((p[0] != (WSK__FIN | WSK_OP_TEXT) && p[0] != (WSK__FIN | WSK_OP_BINARY)) ||
-        p[1] >> 7 != c->env->cfg->masked_in || len > WSK__CONTROL_MAX || c->w->in_len - head < len)
-        return false;
-    c->w->key = 0;
-    c->w->mask_phase = 0;
-    if (head == 6)
-        memcpy(&c->w->key, p + 2, 4);
-    p += head;
-    if (p[-(ptrdiff_t)head] == (WSK__FIN | WSK_OP_TEXT)) {
-        wsk__utf8_state utf8 = WSK__UTF8_START;
-        size_t good = c->w->key != 0 ? wsk__utf8_unmask_check(&utf8, p, len, c->w->key, 0)
-                                     : wsk__utf8_check(&utf8, p, len);
-        if (WSK__UNLIKELY(good != len || utf8 != WSK__UTF8_START)) {
-            wsk__fail(c, WSK__RULE_UTF8);
-            return false;
-        }
-        ret->opcode = WSK_OP_TEXT;
-    } else {
-        if (c->w->key != 0)
-            wsk__mask(p, len, c->w->key, 0);
-        ret->opcode = WSK_OP_BINARY;
-    }
-    ret->type = WSK_EV_MESSAGE;
-    ret->data = p;
-    ret->len = len;
-    ret->first = ret->last = true;
-    data_came(c);
-    c->messages_in++;
-    c->w->pass = head + len;
-    return true;
-}
-
 /* ---------------------------------------------------------------------------------- events -- */
 
 static void ignore_input(wsk_conn *c)
@@ -712,6 +665,11 @@ int wsk_conn_next(wsk_conn *c, wsk_event *ret)
     ret->len = 0;
     ret->first = ret->last = ret->is_upgrade = false;
     ret->code = ret->status = 0;
+    if (wsk__quick_next(c, &ret->opcode, &ret->data, &ret->len)) {
+        ret->type = WSK_EV_MESSAGE;
+        ret->first = ret->last = true;
+        return WSK_OK;
+    }
     if (c->w->pass > 0) {
         consume(c, c->w->pass); /* what the last event pointed to */
         c->w->pass = 0;
@@ -757,10 +715,6 @@ int wsk_conn_next(wsk_conn *c, wsk_event *ret)
                 wait = true;
                 break;
             }
-            if (take_small(c, ret))
-                return WSK_OK;
-            if (c->failed)
-                break;
             if (take_frame(c, ret, &wait))
                 return WSK_OK;
             break;

@@ -8,7 +8,7 @@
 
 #include <websock/server.h>
 
-#include "conn/conn_internal.h"
+#include "conn/conn_quick.h"
 #include "http/url.h"
 #include "net/listener.h"
 #include "net/stream.h"

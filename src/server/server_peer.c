@@ -344,13 +344,20 @@ static void update(wsk_peer *p)
 
 static void run(wsk_peer *p)
 {
+    const wsk_server *s = server_of(p);
+    const bool quick = s->h.on_message != NULL && !s->rated;
+    uint8_t *data;
+    wsk_opcode op;
     wsk_event ev;
+    size_t len;
 
     if (p->conn.running || p->conn.ended)
         return;
     p->conn.running = true;
     p->conn.deferred = false;
     do {
+        while (quick && wsk__quick_next(&p->conn, &op, &data, &len))
+            s->h.on_message(p, op, data, len);
         if (wsk_conn_next(&p->conn, &ev) < 0 || ev.type == WSK_EV_NONE)
             break;
         dispatch(p, &ev);
@@ -729,6 +736,8 @@ int wsk_peer_send(wsk_peer *p, wsk_opcode op, const void *data, size_t len, unsi
 {
     int r;
 
+    if (wsk__quick_send(&p->conn, op, data, len, flags))
+        return WSK_OK; /* within `received`, so that it is asked for */
     if (WSK__UNLIKELY(p->conn.ended))
         return WSK_ERR_STATE;
     r = wsk__conn_send_borrowed(&p->conn, op, data, len, flags);

@@ -258,9 +258,11 @@ void connect_show_open(connect_session *s)
         text_put(b, "}\n");
         return;
     }
-    connect_note(s, false, "connected to %s%s%s%s%s%s%s", wsk_client_url(c),
-                 tls[0] != 0 ? ", " : "", tls, subprotocol[0] != 0 ? ", subprotocol " : "",
-                 subprotocol, extensions[0] != 0 ? ", " : "", extensions);
+    const char *at = s->set->verbose ? " at " : "";
+    connect_note(s, false, "connected to %s%s%s%s%s%s%s%s%s", wsk_client_url(c), at,
+                 at[0] != 0 ? address : "", tls[0] != 0 ? ", " : "", tls,
+                 subprotocol[0] != 0 ? ", subprotocol " : "", subprotocol,
+                 extensions[0] != 0 ? ", " : "", extensions);
     if (s->interactive && !s->greeted)
         connect_note(s, false, "/help lists the commands; Control-D closes");
     s->greeted = true;
@@ -279,7 +281,10 @@ void connect_show_close(connect_session *s, unsigned code, const char *reason, c
         json_words(b, "text", text);
         text_putf(b, ",\"received\":%llu}\n", (unsigned long long)s->received);
     }
-    text_putf(&words, "closed with %u (%s)", code, wsk_close_code_text(code));
+    text_putf(&words, "closed with %u", code);
+    /* Of a connection that broke, the text says it better. */
+    if (code != WSK_CLOSE_ABNORMAL)
+        text_putf(&words, " (%s)", wsk_close_code_text(code));
     if (reason[0] != 0) {
         text_put(&words, ", \"");
         text_put_safe(&words, reason, strlen(reason), NULL);

@@ -121,7 +121,7 @@ def wsk_client_3_and_wsk_server_3():
     with own_server() as url:
         for _ in range(2):
             same(output("wsk_client", url),
-                 (0, "hello\nclosed with 1000 : closed by us, answered by the peer\n", ""),
+                 (0, "hello\nclosed with 1000: closed by us, answered by the peer\n", ""),
                  "what the client says")
 
 

@@ -148,6 +148,8 @@ def everything():
 
     add("broadcast-1000", "Broadcast", "64 B to 1,000", 1000, 64, [rate(1.1), cpu(0.83)],
         ["--mode", "broadcast"], mode="broadcast", quick=True)
+    add("broadcast-1000-8", "Broadcast", "64 B to 1,000, 8 in flight", 1000, 64,
+        [rate(1.1), cpu(0.83)], ["--mode", "broadcast", "--pipeline", "8"], mode="broadcast")
     add("broadcast-10000", "Broadcast", "64 B to 10,000", 10000, 64, [rate(1.15), cpu(0.83)],
         ["--mode", "broadcast"], mode="broadcast")
     add("handshake", "Handshakes", "connect, shake hands, close; 16 at a time", 16, 20, [cpu(0.9)],

@@ -737,7 +737,8 @@ def memory_has_limits():
     assert Client(s.port, "/getCaseCount").answer() == "2"
     with open(f"/proc/{s.p.pid}/status", encoding="ascii") as f:
         peak = int(re.search(r"VmHWM:\s+(\d+) kB", f.read()).group(1)) << 10
-    assert peak - before < 150 << 20, (before, peak)
+    # Sanitizers keep what was freed.
+    assert "SANITIZED" in os.environ or peak - before < 150 << 20, (before, peak)
     s.stop()
 
 

@@ -57,6 +57,21 @@ static int teardown(void **state)
     return 0;
 }
 
+/* As client the loops over a corpus are the same code again, so that for most faults a part of
+ * them will do. */
+static bool is_spared(const judge_case *c, const row *r)
+{
+    static const mutant_fault whole[] = {MUTANT_none, MUTANT_echo_none, MUTANT_corrupt_70000,
+                                         MUTANT_deflate_none, MUTANT_deflate_no_window};
+
+    for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
+        if (r->fault == whole[i])
+            return false;
+    }
+    return judged == MUTANT_CLIENT && r->extent == ALL && c->weight == 2 && c->echo.len != 64 &&
+           c->echo.len != 131072;
+}
+
 static bool is_run(const judge_case *c, extent e)
 {
     static const char *const sample[] = {"9.1.1", "9.2.1", "9.7.1", "9.8.2", "12.1.1", "13.1.1"};
@@ -161,7 +176,7 @@ static void run_row(const row *r, bool *hit, bool *ran)
     for (size_t i = 0; i < n; i++) {
         const judge_case *c = judge_table_at(table, i);
 
-        ran[i] = is_run(c, r->extent);
+        ran[i] = is_run(c, r->extent) && !is_spared(c, r);
         hit[i] = ran[i] && fails(c, r->fault);
     }
 }
@@ -227,7 +242,7 @@ static void mark(const row *r, bool *hit)
             const judge_case *c = judge_table_at(table, i);
             const bool star = p[len - 1] == '*';
 
-            if (is_run(c, r->extent) &&
+            if (is_run(c, r->extent) && !is_spared(c, r) &&
                 (star ? strncmp(c->id, p, len - 1) == 0
                       : strlen(c->id) == len && strncmp(c->id, p, len) == 0))
                 hit[i] = true;

@@ -172,6 +172,7 @@ static bool begin(bench *b, bench_conn *c)
                                 .data.u32 = bench_index(b, c)};
 
     memset(c, 0, sizeof(*c));
+    c->began = bench_clock();
     c->fd = bench_target_socket(&b->target);
     if (c->fd < 0) {
         if (errno == EAGAIN) /* the queue of a Unix socket is full */
@@ -186,7 +187,6 @@ static bool begin(bench *b, bench_conn *c)
     b->next_conn += bench_index(b, c) == b->next_conn;
     b->n_opening++;
     c->state = BENCH_CONNECTING;
-    c->began = bench_clock();
     c->deadline = c->began + (uint64_t)b->set->open_timeout * 1000000u;
     c->opening = calloc(1, sizeof(*c->opening));
     if (c->opening == NULL || wsk__handshake_key(NULL, c->opening->key) < 0 ||

@@ -373,6 +373,8 @@ static void tick(bench *b)
         else if (b->now >= b->next_sample) {
             sample(b);
             b->next_sample += b->sample_step;
+            if (b->next_sample < b->now + b->sample_step / 2) /* late: no tiny interval follows */
+                b->next_sample = b->now + b->sample_step;
         }
     }
     if (b->phase == BENCH_PHASE_WARMUP && b->stop)
@@ -611,6 +613,8 @@ int bench_load_run(bench *b)
     b->server_known = set->pid != 0 && bench_process_read(set->pid, &b->server_after);
     if (b->opened == 0)
         return BENCH_EXIT_NOTHING;
+    if (b->begin.time == 0)
+        bench_error(b, 1, "it ended before anything was measured");
     return b->errors.n > 0 ? CLI_EXIT_FAILURE : 0;
 }
 

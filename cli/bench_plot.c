@@ -73,14 +73,18 @@ static void put_text(plot *p, const char *s)
 /* ns as people say it. */
 static const char *time_text(char *buf, size_t room, double ns)
 {
-    const char *unit = ns < 1e6 ? "us" : ns < 1e9 ? "ms" : "s";
-    double v = ns / (ns < 1e6 ? 1e3 : ns < 1e9 ? 1e6 : 1e9);
+    const char *unit = ns > 0 && ns < 999.5e3 ? "us" : ns > 0 && ns < 999.5e6 ? "ms" : "s";
+    double v = ns / (unit[0] == 'u' ? 1e3 : unit[0] == 'm' ? 1e6 : 1e9);
+    int n = snprintf(buf, room, "%.*f", v < 9.995 ? 2 : v < 99.95 ? 1 : 0, v);
 
-    snprintf(buf, room,
-             v < 10 && v != floor(v)    ? "%.2f %s"
-             : v < 100 && v != floor(v) ? "%.1f %s"
-                                        : "%.0f %s",
-             v, unit);
+    /* "50 ms" rather than "50.0 ms". */
+    while (n > 0 && strchr(buf, '.') != NULL && (buf[n - 1] == '0' || buf[n - 1] == '.')) {
+        bool dot = buf[n - 1] == '.';
+        buf[--n] = 0;
+        if (dot)
+            break;
+    }
+    snprintf(buf + n, room - (size_t)n, " %s", unit);
     return buf;
 }
 
@@ -157,12 +161,11 @@ static void time_axis(plot *p)
     double step = p->seconds > 0 ? step_for(p->seconds, 6) : 1;
     char label[32];
 
-    for (double at = 0; at <= p->seconds * 1.0001; at += step) {
-        fprintf(p->f, "<text class=\"a\" x=\"%.1f\" y=\"%.0f\" text-anchor=\"middle\">%s</text>\n",
-                place_x(p, at), p->top + ABOVE + TALL + 14,
-                time_text(label, sizeof(label), at * 1e9));
-        if (step <= 0)
-            break;
+    for (int i = 0; i * step <= p->seconds * 1.0001; i++) {
+        double x = place_x(p, i * step);
+        fprintf(p->f, "<text class=\"a\" x=\"%.1f\" y=\"%.0f\" text-anchor=\"%s\">%s</text>\n", x,
+                p->top + ABOVE + TALL + 14, x > RIGHT - 12 ? "end" : "middle",
+                time_text(label, sizeof(label), i * step * 1e9));
     }
 }
 
@@ -255,7 +258,7 @@ static void throughput_over_time(plot *p)
 /* Each further ninth takes the same room. */
 static void by_percentile(plot *p)
 {
-    static const char *const labels[] = {"0 %", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %"};
+    static const char *const labels[] = {"0 %", "90 %", "99 %", "99.9", "99.99", "99.999"};
     const bench_histogram *h = p->h;
     double decades = h->n > 10 ? ceil(log10((double)h->n)) : 1;
 

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import os
+import pty
 import re
 import signal
 import socket
@@ -181,6 +182,27 @@ def sigint_ends_with_the_figures_so_far():
 def cpu(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as f:
         return sum(int(v) for v in f.read().rsplit(")", 1)[1].split()[11:13])
+
+
+@test
+def a_terminal_shows_how_it_goes():
+    with Server() as s:
+        screen, terminal = pty.openpty()
+        p = subprocess.Popen([PROGRAM, "bench", s.urls[0], "-c", "2", "-w", "0", "-d", "0.7"],
+                             stdout=subprocess.PIPE, stderr=terminal, text=True)
+        os.close(terminal)
+        shown = b""
+        try:
+            while part := os.read(screen, 4096):
+                shown += part
+        except OSError:  # nobody has the terminal any more
+            pass
+        os.close(screen)
+        out, _ = p.communicate(timeout=PATIENCE)
+        same(p.returncode, 0, shown)
+        check(re.search(rb"\r\x1b\[Kmeasuring: \d+ messages per second", shown), shown)
+        check(shown.endswith(b"\r\x1b[K"), f"the line stays: {shown[-100:]}")
+        check("messages per second" not in out and "per second" in out, out)
 
 
 @test
@@ -398,6 +420,15 @@ def who_never_answers_is_not_waited_for():
                         *extra)
             same(r.returncode, 1, r.stderr)
             check("no answer within 0.2 s" in r.stderr, r.stderr)
+
+    def open_only(server, s):
+        shake(s)
+        time.sleep(PATIENCE)
+    with Odd(open_only) as odd:
+        r = websock("bench", odd.url, "-m", "handshake", "-c", "2", "-w", "0", "-d", "0.3",
+                    "--timeout", "0.1")
+        same(r.returncode, 1, r.stderr)
+        check("no answer to a close frame within 0.1 s" in r.stderr, r.stderr)
 
     def half(server, s):
         head(s)

@@ -84,6 +84,10 @@ static const opt_spec specs[] = {
 {.name = "messages", .letter = 'n', .value = "N", .type = OPT_UINT, FIELD(messages), .min = 1,
  .max = 1000000, .preset = "1000",
  .help = "Send so many messages in 9.7, 9.8, 12.* and 13.*. The report is marked as scaled."},
+{.name = "limit", .value = "SIZE", .type = OPT_SIZE, FIELD(limit), .min = 16, .max = (uint64_t)1 << 28,
+ .preset = "not known",
+ .help = "The largest message that the peer under test takes: the cases of 18.* go to this limit and "
+         "beyond."},
 {.name = "pid", .value = "PID", .type = OPT_UINT, FIELD(pid), .min = 1, .max = INT32_MAX,
  .preset = "none",
  .help = "The process of the server under test on this machine: the cases that ask for it look at "
@@ -231,11 +235,11 @@ static int print_list(const judge_session *s)
     return fflush(stdout) == 0 ? EXIT_SUCCESS : CLI_EXIT_FAILURE;
 }
 
-static int explain(const char *list, bool serves)
+static int explain(const char *list, bool serves, uint64_t limit)
 {
     words ids;
     int code = EXIT_SUCCESS;
-    judge_table *t = judge_table_new();
+    judge_table *t = judge_table_new_limited(limit);
     bool *selected = t ? calloc(judge_table_count(t), sizeof *selected) : NULL;
     if (!selected || !split(&ids, &list, 1)) {
         judge_table_free(t);
@@ -508,6 +512,7 @@ static int run_with(const test_settings *settings, const judge_spec *spec, const
         .jobs = settings->jobs,
         .messages = settings->messages,
         .pid = (int)settings->pid,
+        .limit = settings->limit,
         .compat = settings->compat,
         .report = {.outdir = settings->no_report ? NULL : outdir,
                    .tap = settings->tap ? stdout : NULL,
@@ -629,7 +634,7 @@ static int run_test(int argc, char **argv)
     else if (parsed == OPT_RUN && settings.insecure && settings.ca)
         cli_error("test", "--insecure and --ca contradict each other");
     else if (parsed == OPT_RUN && settings.explain)
-        code = explain(settings.explain, settings.serve);
+        code = explain(settings.explain, settings.serve, settings.limit);
     else if (parsed == OPT_RUN && settings.rebuild)
         code = rebuild(&settings);
     else if (parsed == OPT_RUN)

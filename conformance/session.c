@@ -149,7 +149,7 @@ judge_session *judge_session_new(const judge_session_params *p, judge_session_er
     *ret_error = JUDGE_SESSION_FAILED;
     if (s) {
         s->p = *p;
-        s->table = judge_table_new();
+        s->table = judge_table_new_limited(p->limit);
     }
     if (!s || !s->table) {
         say(why, "out of memory");

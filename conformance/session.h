@@ -43,6 +43,7 @@ typedef struct judge_session_params {
     unsigned jobs;
     uint32_t messages;
     int pid; /* of the server under test; 0: not known */
+    uint64_t limit; /* of the peers' messages, in octets; 0: not known */
     bool compat;
     const char *user_agent;
     judge_report_options report; /* table, selected, warn and ud are set by the session */

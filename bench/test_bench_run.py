@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 
 sys.dont_write_bytecode = True
@@ -109,6 +110,33 @@ def what_fails_is_said_and_the_rest_goes_on():
         assert "failed" in done.stdout, done.stdout
 
 
+def children(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+            return [int(p) for p in f.read().split()]
+    except OSError:
+        return []
+
+
+def who_ends_it_ends_its_servers():
+    if not os.path.exists("/proc/self/task"):
+        raise Skip("there is no /proc")
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            [sys.executable, os.path.join(HERE, "run"), "--websock", WEBSOCK, "--build", BUILD,
+             "--output", folder, "--duration", "60", "--servers", "websock-epoll", "--scenarios",
+             "latency"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        started, end = [], time.monotonic() + 120
+        while len(started) < 2:  # the server and the generator
+            assert process.poll() is None and time.monotonic() < end, "it did not begin"
+            time.sleep(0.02)
+            started = children(process.pid)
+        process.terminate()
+        code = process.wait(60)
+        assert code == 130, code
+        assert not [p for p in started if os.path.exists(f"/proc/{p}")], started
+
+
 def wrong_usage():
     with tempfile.TemporaryDirectory() as folder:
         for args, word in ((["--scenarios", "nothing"], "no scenario is called nothing"),
@@ -142,7 +170,8 @@ def numbers():
 
 
 def main():
-    tests = [numbers, wrong_usage, from_end_to_end, what_fails_is_said_and_the_rest_goes_on]
+    tests = [numbers, wrong_usage, from_end_to_end, what_fails_is_said_and_the_rest_goes_on,
+             who_ends_it_ends_its_servers]
     failed = 0
     print(f"1..{len(tests)}", flush=True)
     for i, test in enumerate(tests, 1):

@@ -163,8 +163,7 @@ void peer_greet_begin(judge_peer *p)
     p->greet.sent_at = p->now;
     if (p->setup.role == JUDGE_ROLE_SERVER)
         peer_disarm(p, TIMER_OPEN_HANDSHAKE);
-    else
-        peer_arm(p, TIMER_ANSWER, SCRIPT_SECONDS, '\0');
+    peer_arm(p, TIMER_ANSWER, SCRIPT_SECONDS, '\0');
     peer_run_steps(p);
 }
 
@@ -254,10 +253,16 @@ void peer_greet_rest(judge_peer *p, const uint8_t *data, size_t len)
     }
 }
 
-void peer_greet_octets(judge_peer *p, const uint8_t *data)
+void peer_greet_octets(judge_peer *p, const uint8_t *data, size_t len)
 {
-    if (p->greet.outcome != 0)
+    if (p->greet.outcome != 0 || len == 0)
         return;
+    /* A refusal is HTTP, and the client may ask again on the same connection. */
+    if (len >= 4 && memcmp(data, "GET ", 4) == 0) {
+        p->greet.outcome = JUDGE_HELLO_DROPPED;
+        peer_drop(p, JUDGE_DROP_ABORT);
+        return;
+    }
     p->greet.outcome = (data[0] & 15) == WSK_OP_CLOSE ? JUDGE_HELLO_CLOSED : JUDGE_HELLO_OPEN;
     p->greet.answered_at = p->now;
     peer_disarm(p, TIMER_ANSWER);

@@ -308,7 +308,7 @@ size_t peer_hello_feed(judge_peer *p, const uint8_t *data, size_t len)
         return len;
     }
     if (p->greet.request != NULL) {
-        peer_greet_octets(p, data);
+        peer_greet_octets(p, data, len);
         return len;
     }
     if (!peer_buf_add(p, &p->hello, data, len)) {

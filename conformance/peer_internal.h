@@ -321,7 +321,7 @@ bool peer_greet_answer(judge_peer *p, const char *head, size_t len);
 /* As a client: octets behind a refusal. */
 void peer_greet_rest(judge_peer *p, const uint8_t *data, size_t len);
 /* As a server: octets behind the request. */
-void peer_greet_octets(judge_peer *p, const uint8_t *data);
+void peer_greet_octets(judge_peer *p, const uint8_t *data, size_t len);
 /* ... have been read. */
 void peer_greet_after(judge_peer *p);
 void peer_greet_lost(judge_peer *p);

@@ -611,7 +611,7 @@ void judge_peer_feed(judge_peer *p, int64_t now, const uint8_t *data, size_t len
         p->traffic.in_wire += len - n;
     p->came_octets += len - n;
     if (len > n && p->test->hello.steps != NULL && p->setup.role == JUDGE_ROLE_SERVER)
-        peer_greet_octets(p, data + n);
+        peer_greet_octets(p, data + n, len - n);
     peer_receive(p, data + n, len - n);
     if (p->greet.request != NULL)
         peer_greet_after(p);

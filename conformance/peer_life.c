@@ -598,6 +598,8 @@ void judge_peer_feed(judge_peer *p, int64_t now, const uint8_t *data, size_t len
         p->traffic.in_preopen += n;
         if (p->failed)
             peer_drop(p, JUDGE_DROP_ABORT);
+        if (p->state == PEER_CONNECTING && p->greet.request != NULL)
+            peer_greet_octets(p, data + n, len - n);
         if (p->state != PEER_OPEN)
             return;
         p->skipped = p->setup.skip != NULL &&

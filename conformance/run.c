@@ -82,6 +82,7 @@ typedef struct care {
     judge_result result;
     int64_t begun, over_at;
     bool probing, during_made, after_made;
+    bool resting;                /* its load is looked at */
     int64_t during_us, after_us; /* what the probes took; -1: not made, INT64_MAX: no answer */
     judge_vitality process;
     int64_t idle_us; /* until it was idle; -1: not known, INT64_MAX: it was not */
@@ -604,20 +605,20 @@ static int care_turn(judge_run *r, int64_t now)
     }
     if (want->after && !c->after_made) {
         c->after_made = true;
-        c->process.looked = 0;
         return care_probe(r);
     }
     if (!want->idle || c->process.pid == 0 || c->process.gone) {
         care_end(r);
         return 0;
     }
-    if (c->process.looked == 0) {
+    if (!c->resting) {
+        c->resting = true;
         judge_vitality_load(&c->process, now);
         c->over_at = now;
     } else if (now >= c->process.looked + IDLE_US) {
         const double load = judge_vitality_load(&c->process, now);
 
-        if (load <= IDLE_LOAD)
+        if (load <= IDLE_LOAD && !judge_vitality_runs(&c->process))
             c->idle_us = now - c->over_at;
         else if (now - c->over_at >= 1000000)
             c->idle_us = INT64_MAX;
@@ -635,7 +636,7 @@ static int64_t care_next(const judge_run *r, int64_t now)
     if (!c->on || c->probing)
         return INT64_MAX;
     if (c->over)
-        return c->process.looked > 0 ? c->process.looked + IDLE_US : now;
+        return c->resting ? c->process.looked + IDLE_US : now;
     want = &judge_table_at(r->params.table, c->test)->survival;
     if (c->process.pid != 0)
         return now + LOOK_US;

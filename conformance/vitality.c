@@ -2,6 +2,7 @@
 /* See vitality.h. */
 #include "conformance/vitality.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -71,6 +72,29 @@ void judge_vitality_look(judge_vitality *v)
 uint64_t judge_vitality_grown_kib(const judge_vitality *v)
 {
     return v->kib_most - v->kib_begun;
+}
+
+bool judge_vitality_runs(judge_vitality *v)
+{
+    char path[64], text[1024];
+    const struct dirent *d;
+    bool runs = false;
+    DIR *dir;
+
+    snprintf(path, sizeof(path), "/proc/%d/task", v->pid);
+    dir = v->pid != 0 ? opendir(path) : NULL;
+    while (dir != NULL && !runs && (d = readdir(dir)) != NULL) {
+        const char *name_end;
+
+        snprintf(path, sizeof(path), "task/%.20s/stat", d->d_name);
+        if (d->d_name[0] == '.' || !read_proc(v->pid, path, text, sizeof(text)))
+            continue;
+        name_end = strrchr(text, ')');
+        runs = name_end != NULL && strncmp(name_end, ") R", 3) == 0;
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return runs;
 }
 
 double judge_vitality_load(judge_vitality *v, int64_t now)

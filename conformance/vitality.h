@@ -24,6 +24,9 @@ void judge_vitality_begin(judge_vitality *v, int pid, int64_t now);
 void judge_vitality_look(judge_vitality *v);
 /* How much memory it has more than in the beginning, at the most. */
 uint64_t judge_vitality_grown_kib(const judge_vitality *v);
+/* True if a thread of it runs or waits for a processor just now. On a loaded machine a busy process
+ * may get so little time that its load does not show. */
+bool judge_vitality_runs(judge_vitality *v);
 /* The share of one processor since the last call, 0.0 to the number of them. Its clock counts
  * hundredths of a second: call it a tenth of a second apart at least. */
 double judge_vitality_load(judge_vitality *v, int64_t now);

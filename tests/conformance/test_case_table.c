@@ -282,6 +282,14 @@ static void patterns_select(void **state)
 {
     (void)state;
     assert_int_equal(count("*", NULL), 517);
+    assert_int_equal(count("14.1.1", NULL), 1);
+    assert_int_equal(count("14.1.*", NULL), 25);
+    assert_int_equal(count("1[45].1.*", NULL), 25 + 20);
+    assert_int_equal(count("?*", NULL), 0);
+    assert_int_equal(count("*.1.1", NULL), count("[1-9]*.1.1", NULL));
+    assert_int_equal(count("14.1.*", "14.*"), 0);
+    assert_int_equal(count("14.1.*", "*"), 0);
+    assert_int_equal(count("14.0.*", NULL), 0);
     assert_int_equal(count("1.*", NULL), 16);
     assert_int_equal(count("1*", NULL), 16 + 1 + 90 + 126);
     assert_int_equal(count("9.*.1", NULL), 8);
@@ -360,13 +368,73 @@ static void cases_are_explained(void **state)
     }
 }
 
+static bool opens(const judge_hello *h)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < 8; i++)
+        found = found || h->ok[i] == JUDGE_HELLO_OPEN || h->lax[i] == JUDGE_HELLO_OPEN ||
+                (i < 6 && h->inform[i] == JUDGE_HELLO_OPEN);
+    return found;
+}
+
+/* Rows beyond Autobahn's have no reference data: what every one of them must have. */
+static void extra_rows_are_whole(void **state)
+{
+    const size_t n = judge_table_count(table);
+    char *text = NULL;
+    size_t len = 0;
+
+    (void)state;
+    for (size_t i = judge_table_count_autobahn(table); i < n; i++) {
+        const judge_case *c = judge_table_at(table, i);
+        const judge_step *last = c->steps;
+        const judge_role role = judge_case_has_role(c, JUDGE_ROLE_CLIENT) ? JUDGE_ROLE_CLIENT
+                                                                          : JUDGE_ROLE_SERVER;
+        FILE *out;
+
+        if (compare_ids(judge_table_at(table, i - 1)->id, c->id) >= 0)
+            fail_msg("%s stands behind %s", c->id, judge_table_at(table, i - 1)->id);
+        assert_true(judge_case_is_extra(c));
+        assert_int_equal(c->index, i + 1);
+        assert_true(strlen(c->title) > 0 && strlen(c->description) > 0);
+        assert_true(strlen(c->expectation) > 0);
+        if (strncmp(c->reference, "RFC ", 4) != 0)
+            fail_msg("%s has the reference %s", c->id, c->reference);
+        while (last->op != JUDGE_STEP_END)
+            last++;
+        /* A connection that may open needs something that ends it. */
+        if (c->rule == JUDGE_RULE_HELLO && opens(&c->hello))
+            assert_true(last > c->steps);
+        if (c->rule == JUDGE_RULE_HELLO) {
+            assert_true(c->hello.ok[0] != 0 || c->hello.inform[0] != 0);
+            assert_non_null(c->hello.steps);
+        }
+        out = open_memstream(&text, &len);
+        judge_explain(out, c, role);
+        fclose(out);
+        assert_non_null(strstr(text, c->title));
+        assert_non_null(strstr(text, c->reference));
+        free(text);
+        text = NULL;
+    }
+    for (const char *const *p = judge_suite("all"); *p != NULL; p++) {
+        char category[8];
+
+        snprintf(category, sizeof(category), "%.*s", (int)strcspn(*p, ".*"), *p);
+        assert_true(category[0] == '\0' || judge_category_title(category) != NULL);
+        assert_non_null(strstr(judge_suite_names(), "handshake"));
+    }
+    assert_null(judge_suite("hand"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table_is_complete),       cmocka_unit_test(categories_have_titles),
-        cmocka_unit_test(scripts_are_as_recorded), cmocka_unit_test(loops_are_as_recorded),
-        cmocka_unit_test(offers_are_as_recorded),  cmocka_unit_test(patterns_select),
-        cmocka_unit_test(cases_are_explained),
+        cmocka_unit_test(extra_rows_are_whole),   cmocka_unit_test(table_is_complete),
+        cmocka_unit_test(categories_have_titles), cmocka_unit_test(scripts_are_as_recorded),
+        cmocka_unit_test(loops_are_as_recorded),  cmocka_unit_test(offers_are_as_recorded),
+        cmocka_unit_test(patterns_select),        cmocka_unit_test(cases_are_explained),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -201,6 +201,51 @@ def information():
 
 
 @test
+def suites():
+    def ids(*args):
+        r = judge("--list", *args)
+        assert r.returncode == 0, r
+        return [line.split()[0] for line in r.stdout.splitlines()]
+
+    # What Autobahn has is what one gets, whatever else there is.
+    autobahn = ids()
+    assert len(autobahn) == 517 and autobahn == ids("--cases", "*") == ids("--suite", "autobahn")
+    assert ids("--cases", "1*") == [i for i in autobahn if i.startswith("1")]
+    hello = ids("--suite", "handshake")
+    assert len(hello) > 150 and all(i.startswith("14.") for i in hello), hello
+    clients = ids("--suite", "handshake", "--serve", "ws://localhost")
+    assert len(clients) > 100 and all(i.startswith("15.") for i in clients), clients
+    assert ids("--cases", "14.*") == ids("--cases", "1[45].*") == hello
+    assert ids("--suite", "handshake", "--exclude", "14.[2-9].*,14.1*") == []
+    assert ids("--suite", "handshake", "--cases", "1.1.1") == ["1.1.1", *hello]
+    everything = ids("--suite", "all")
+    assert everything[:517] == autobahn and set(hello) < set(everything)
+    assert ids("--suite", "autobahn,handshake") == [*autobahn, *hello]
+    r = judge("--list", "--suite", "handshakes")
+    assert r.returncode == 2, r
+    one_line(r.stderr, '"handshakes"', "masking")
+    r = judge("--list", "--suite", ",")
+    assert r.returncode == 2, r
+    r = judge("--explain", "14.8.4,15.1.4")
+    assert "Afterwards an ordinary connection is answered" in r.stdout, r
+    assert "Connection: keep-alive, Upgrade" in r.stdout and "CVE" not in r.stderr, r
+    spec = os.path.join(HOME, "extra.json")
+    with open(spec, "w", encoding="ascii") as f:
+        json.dump({"outdir": "./extra", "servers": [{"url": good_server()}],
+                   "cases": ["14.4.*", "14.1.1"], "exclude-cases": [],
+                   "exclude-agent-cases": {}}, f)
+    r = judge("--spec", spec, "--quiet")
+    assert r.returncode in (0, 1), r
+    with open(os.path.join(HOME, "extra", "index.json"), encoding="utf-8") as f:
+        results = next(iter(json.load(f).values()))
+    assert len(results) == 17 and results["14.1.1"]["behavior"] == "OK", results
+    with open(os.path.join(HOME, "extra", "index.html"), encoding="utf-8") as f:
+        page = f.read()
+    assert "17 cases of RFC" not in page and "Upgrade and Connection" in page
+    assert "Valid sequences" not in page and "14.4.16" in page
+
+
+@test
 def nothing_to_run():
     r = judge(f"ws://127.0.0.1:{free_port()}/", "--cases", "1.1.*", "--out", "dead")
     assert r.returncode == 3, r

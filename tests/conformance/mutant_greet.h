@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A WebSocket endpoint that is strict about the opening handshake, for either side of it, and has a
+ * switch for one deliberate fault each. Own code, octets in and octets out; of frames it knows no
+ * more than an echo needs.
+ */
+#ifndef TESTS_CONFORMANCE_MUTANT_GREET_H
+#define TESTS_CONFORMANCE_MUTANT_GREET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* name, what it does; s_ as a server, c_ as a client. */
+#define GREET_MAP(X)                                                                               \
+    X(s_none, "nothing is wrong")                                                                  \
+    X(s_silent, "never answers")                                                                   \
+    X(s_garbage, "answers with something that is not HTTP")                                        \
+    X(s_refuses, "refuses everything with 400")                                                    \
+    X(s_accept, "a wrong Sec-WebSocket-Accept")                                                    \
+    X(s_late, "answers after a second and a half")                                                 \
+    X(s_stays, "leaves TCP open behind a refusal")                                                 \
+    X(s_goes_on, "takes what stands behind a refused request for the next one")                    \
+    X(s_loses_glued, "loses frames that came with the request")                                    \
+    X(s_takes_unmasked, "takes frames that are not masked")                                        \
+    X(s_answers_second, "answers a request that stands where frames should")                       \
+    X(s_whole_reads, "takes a read for a request: refuses it if it is not whole")                  \
+    X(s_keeps_half, "does not see that TCP was half-closed")                                       \
+    X(s_reads_all, "has no limits")                                                                \
+    X(s_any_method, "takes every method")                                                          \
+    X(s_any_version, "takes every version of HTTP")                                                \
+    X(s_no_12, "refuses HTTP/1.2")                                                                 \
+    X(s_any_target, "does not look at the target")                                                 \
+    X(s_no_absolute, "refuses absolute URIs")                                                      \
+    X(s_no_query, "drops TCP where the target has a query")                                        \
+    X(s_no_empty_line, "refuses an empty line before the request")                                 \
+    X(s_no_host, "does not miss Host")                                                             \
+    X(s_hosts, "takes several Hosts")                                                              \
+    X(s_any_host, "does not look at Host")                                                         \
+    X(s_no_upgrade, "does not miss Upgrade")                                                       \
+    X(s_part_upgrade, "takes a part of Upgrade for the whole")                                     \
+    X(s_case_upgrade, "compares Upgrade and Connection with their case")                           \
+    X(s_no_connection, "does not miss Connection")                                                 \
+    X(s_part_connection, "looks for a part of Connection")                                         \
+    X(s_one_connection, "wants Connection to have one token")                                      \
+    X(s_first_field, "looks at the first field of a name alone")                                   \
+    X(s_any_wsversion, "takes every version of WebSocket")                                         \
+    X(s_atoi_wsversion, "reads digits of the version as long as there are any")                    \
+    X(s_octet_wsversion, "keeps the version in an octet")                                          \
+    X(s_long_wsversion, "keeps the version in 64 bits")                                            \
+    X(s_mute_wsversion, "refuses a version without saying which there are")                        \
+    X(s_400_wsversion, "refuses a version with 400")                                               \
+    X(s_no_key, "does not miss the key")                                                           \
+    X(s_any_key, "does not look at the key")                                                       \
+    X(s_keys, "takes several keys")                                                                \
+    X(s_case_names, "compares names with their case")                                              \
+    X(s_one_blank, "wants one blank behind each colon")                                            \
+    X(s_no_obs_text, "refuses octets above 0x7f")                                                  \
+    X(s_letters_names, "knows no names but those of letters")                                      \
+    X(s_no_empty_values, "refuses empty values")                                                   \
+    X(s_folds, "joins folded lines")                                                               \
+    X(s_bare_cr, "takes CR alone for the end of a line")                                           \
+    X(s_any_name, "does not look at names")                                                        \
+    X(s_trims_names, "takes white space off names")                                                \
+    X(s_no_length_0, "refuses a body of no octets")                                                \
+    X(s_body_frames, "takes a body for frames")                                                    \
+    X(s_any_length, "does not look at lengths and codings")                                        \
+    X(s_few_fields, "takes eight fields")                                                          \
+    X(s_own_protocol, "chooses a subprotocol that was not offered")                                \
+    X(s_no_protocols, "drops TCP where a subprotocol is offered")                                  \
+    X(s_own_extension, "chooses an extension that was not offered")                                \
+    X(s_no_extensions, "drops TCP where an extension is offered")                                  \
+    X(s_any_extension, "agrees to an extension whatever its parameters are, and says them again")  \
+    X(s_no_grammar, "does not look at the form of extensions")                                     \
+    X(s_drops_origin, "goes silent where there is an Origin")                                      \
+    X(c_none, "nothing is wrong")                                                                  \
+    X(c_stays, "says nothing and stays when the answer is wrong")                                  \
+    X(c_trusts, "takes whatever comes for an answer that opens the connection")                    \
+    X(c_refuses, "takes no answer")                                                                \
+    X(c_says_why, "sends a close frame when the answer is wrong")                                  \
+    X(c_any_status, "does not look at the status")                                                 \
+    X(c_prefix_status, "looks at three characters of the status")                                  \
+    X(c_any_version, "takes every version of HTTP")                                                \
+    X(c_no_12, "refuses HTTP/1.2")                                                                 \
+    X(c_reason, "wants the reason to be Switching Protocols")                                      \
+    X(c_no_interim, "takes an interim answer for the last one")                                    \
+    X(c_any_upgrade, "does not look at Upgrade")                                                   \
+    X(c_part_upgrade, "takes a part of Upgrade for the whole")                                     \
+    X(c_case_upgrade, "compares Upgrade and Connection with their case")                           \
+    X(c_any_connection, "does not look at Connection")                                             \
+    X(c_part_connection, "looks for a part of Connection")                                         \
+    X(c_one_connection, "wants Connection to have one token")                                      \
+    X(c_any_accept, "does not look at Sec-WebSocket-Accept")                                       \
+    X(c_part_accept, "looks for the value in Sec-WebSocket-Accept")                                \
+    X(c_accepts, "takes several fields Sec-WebSocket-Accept")                                      \
+    X(c_any_extension, "does not look at extensions")                                              \
+    X(c_any_parameters, "does not look at the parameters of compression")                          \
+    X(c_any_protocol, "does not look at the subprotocol")                                          \
+    X(c_case_names, "compares names with their case")                                              \
+    X(c_one_blank, "wants one blank behind each colon")                                            \
+    X(c_no_obs_text, "refuses octets above 0x7f")                                                  \
+    X(c_letters_names, "knows no names but those of letters")                                      \
+    X(c_folds, "joins folded lines")                                                               \
+    X(c_bare_cr, "takes CR alone for the end of a line")                                           \
+    X(c_any_name, "does not look at names")                                                        \
+    X(c_reads_all, "has no limits")                                                                \
+    X(c_few_fields, "takes eight fields")                                                          \
+    X(c_loses_glued, "loses frames that came with the answer")                                     \
+    X(c_takes_masked, "takes frames that are masked")                                              \
+    X(c_skips_http, "passes over octets that are no frame")                                        \
+    X(c_whole_reads, "takes a read for an answer: gives up if it is not whole")                    \
+    X(c_keeps_half, "does not see that TCP was half-closed")                                       \
+    X(c_answers_early, "sends a frame right behind its request")
+
+typedef enum greet_fault {
+#define GREET_ENUM_(name, text) GREET_##name,
+    GREET_MAP(GREET_ENUM_)
+#undef GREET_ENUM_
+        GREET_COUNT
+} greet_fault;
+
+const char *greet_name(greet_fault f);
+
+typedef struct greeter greeter;
+
+/* A client has its request to be written at once. */
+greeter *greeter_new(greet_fault fault);
+bool greeter_is_client(const greeter *g);
+void greeter_free(greeter *g);
+/* Octets of one read; len 0: the other side will send no more. */
+void greeter_feed(greeter *g, int64_t now, const uint8_t *data, size_t len);
+/* What is to be written now. */
+const uint8_t *greeter_output(const greeter *g, int64_t now, size_t *ret_len);
+void greeter_taken(greeter *g, size_t n);
+/* When there is more to be written; INT64_MAX: never. */
+int64_t greeter_deadline(const greeter *g);
+/* True: TCP is to be closed once everything is written. */
+bool greeter_is_over(const greeter *g);
+
+#endif

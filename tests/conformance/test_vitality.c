@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a peer gets over an attack: one that serves the next client passes, one that is gone, slow,
+ * busy or has grown does not. Over TCP, since nothing of this shows in memory.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "conformance/run.h"
+#include "mutant_tcp.h"
+
+/* Patience of the test, not of the judge: a loaded machine is no dead peer. */
+#define PATIENCE 20
+
+typedef struct server {
+    mutant_habits habits;
+    int fd;
+    uint16_t port;
+    atomic_bool stop;
+    pthread_t thread;
+} server;
+
+typedef struct outcome {
+    judge_behavior behavior;
+    char vitality[256], why[128];
+    unsigned results;
+} outcome;
+
+static judge_table *table;
+
+static int setup(void **state)
+{
+    (void)state;
+    table = judge_table_new();
+    return table == NULL;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    judge_table_free(table);
+    return 0;
+}
+
+static void *serve(void *arg)
+{
+    server *s = arg;
+
+    mutant_serve(s->fd, &s->habits, &s->stop);
+    return NULL;
+}
+
+static void server_start(server *s, mutant_habits habits)
+{
+    *s = (server){.habits = habits};
+    s->fd = mutant_listen(&s->port);
+    assert_true(s->fd >= 0);
+    assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
+}
+
+static void server_stop(server *s)
+{
+    atomic_store(&s->stop, true);
+    pthread_join(s->thread, NULL);
+}
+
+static void on_done(void *ud, const judge_target *t, const judge_case *c, judge_result *r)
+{
+    outcome *o = ud;
+
+    (void)t;
+    (void)c;
+    o->results++;
+    o->behavior = r->behavior;
+    snprintf(o->vitality, sizeof(o->vitality), "%s", r->vitality ? r->vitality : "");
+    snprintf(o->why, sizeof(o->why), "%s", r->why ? r->why : "");
+}
+
+/* The case with what is wanted of the peer, in a run of its own. */
+static void run(const server *s, const char *id, const judge_survival *want, int pid,
+                double seconds, outcome *ret)
+{
+    judge_case *c = (judge_case *)(uintptr_t)judge_table_find(table, id);
+    const judge_survival had = c->survival;
+    bool *selected = calloc(judge_table_count(table), sizeof(*selected));
+    judge_target target = {.url = "ws://test", .host = "127.0.0.1", .resource = "/"};
+    judge_run_params params = {
+        .table = table,
+        .selected = selected,
+        .targets = &target,
+        .n_targets = 1,
+        .callbacks = {.ud = ret, .on_done = on_done},
+        .pid = pid,
+    };
+    judge_run_totals totals;
+    char why[256];
+    judge_run *r;
+
+    *ret = (outcome){0};
+    target.port = s->port;
+    judge_options_init(&target.options);
+    target.options.vitality_seconds = seconds;
+    selected[c->index - 1] = true;
+    c->survival = *want;
+    r = judge_run_new(&params, why);
+    assert_non_null(r);
+    assert_int_equal(judge_run_go(r, &totals), 0);
+    judge_run_free(r);
+    c->survival = had;
+    free(selected);
+    assert_int_equal(ret->results, 1);
+}
+
+static void a_live_peer_passes(void **state)
+{
+    const judge_survival want = {.after = true, .during = 0.01};
+    outcome o;
+    server s;
+
+    (void)state;
+    server_start(&s, (mutant_habits){0});
+    run(&s, "14.14.7", &want, 0, PATIENCE, &o);
+    assert_int_equal(o.behavior, JUDGE_OK);
+    assert_non_null(strstr(o.vitality, "An ordinary connection afterwards took "));
+    /* While a case that waits goes on. */
+    run(&s, "14.14.3", &want, 0, PATIENCE, &o);
+    assert_int_equal(o.behavior, JUDGE_OK);
+    assert_non_null(strstr(o.vitality, "An ordinary connection meanwhile took "));
+    assert_string_equal(o.why, "");
+    server_stop(&s);
+}
+
+static void a_dead_peer_fails(void **state)
+{
+    const judge_survival want = {.after = true};
+    outcome o;
+    server s;
+
+    (void)state;
+    /* It takes the connection of the attack, and no other. */
+    server_start(&s, (mutant_habits){.dies_after = 1});
+    run(&s, "14.14.3", &want, 0, 1, &o);
+    assert_int_equal(o.behavior, JUDGE_FAILED);
+    assert_string_equal(o.why, "afterwards an ordinary connection was not answered in time");
+    server_stop(&s);
+}
+
+/* A process to be looked at, that does this and then waits to be killed. */
+static pid_t child(void (*what)(void))
+{
+    const pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        what();
+        for (;;)
+            pause();
+    }
+    return pid;
+}
+
+static void end_child(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void rest(void)
+{
+}
+
+static void spin(void)
+{
+    for (;;) {
+        atomic_signal_fence(memory_order_seq_cst);
+    }
+}
+
+static void grow(void)
+{
+    char *octets = malloc((size_t)64 << 20);
+
+    /* While the case waits. */
+    usleep(200000);
+    if (octets != NULL)
+        memset(octets, 1, (size_t)64 << 20);
+}
+
+/* Runs a case against a good server, and looks at another process than that. */
+static void look(void (*what)(void), const char *id, const judge_survival *want, outcome *ret)
+{
+    const pid_t pid = child(what);
+    server s;
+
+    server_start(&s, (mutant_habits){0});
+    run(&s, id, want, (int)pid, PATIENCE, ret);
+    server_stop(&s);
+    end_child(pid);
+}
+
+static void a_process_that_rests_passes(void **state)
+{
+    const judge_survival want = {.after = true, .kib = 1000, .idle = true};
+    outcome o;
+
+    (void)state;
+    look(rest, "14.14.7", &want, &o);
+    assert_int_equal(o.behavior, JUDGE_OK);
+    assert_non_null(strstr(o.vitality, "Memory grew by "));
+    assert_non_null(strstr(o.vitality, "KiB, of 1000 allowed"));
+    assert_non_null(strstr(o.vitality, "The process was idle again within 0."));
+}
+
+static void a_process_that_is_gone_fails(void **state)
+{
+    const judge_survival want = {.after = true, .kib = 1000, .idle = true};
+    const pid_t pid = child(rest);
+    outcome o;
+    server s;
+
+    (void)state;
+    end_child(pid);
+    server_start(&s, (mutant_habits){0});
+    run(&s, "14.14.7", &want, (int)pid, PATIENCE, &o);
+    assert_int_equal(o.behavior, JUDGE_FAILED);
+    assert_string_equal(o.why, "the process is gone");
+    server_stop(&s);
+}
+
+static void growth_fails(void **state)
+{
+    const judge_survival want = {.after = true, .kib = 32 << 10};
+    outcome o;
+
+    (void)state;
+    look(grow, "14.14.3", &want, &o);
+    assert_int_equal(o.behavior, JUDGE_FAILED);
+    assert_string_equal(o.why, "its memory grew by more than it may");
+}
+
+static void a_busy_process_fails(void **state)
+{
+    const judge_survival want = {.idle = true};
+    outcome o;
+
+    (void)state;
+    look(spin, "14.14.7", &want, &o);
+    assert_int_equal(o.behavior, JUDGE_FAILED);
+    assert_string_equal(o.why, "its process was not idle again within a second");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_live_peer_passes),           cmocka_unit_test(a_dead_peer_fails),
+        cmocka_unit_test(a_process_that_rests_passes),
+        cmocka_unit_test(a_process_that_is_gone_fails), cmocka_unit_test(growth_fails),
+        cmocka_unit_test(a_busy_process_fails),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -18,6 +18,10 @@
 #define SPARE_MAX (4u << 20)
 /* A decoder swells its input about 1,032 times at most; pieces keep a step's output bounded. */
 #define DECODE_STEP 4096
+/* Large messages are received where they are put together, in pieces that stay in the cache while
+ * they are unmasked. */
+#define PLACE_MIN ((size_t)16 * 1024)
+#define PLACE_MAX ((size_t)256 * 1024)
 /* What encoding may add to a message that does not shrink. */
 #define ENCODE_SLACK(n) ((n) / 64 + 1024)
 
@@ -401,6 +405,16 @@ static void append(wsk_conn *c, uint8_t *p, size_t n, bool is_text)
 
     if (!take_rx(c, announced > n ? announced : n))
         return;
+    if (p == c->w->rx->data + c->w->rx->len) {
+        /* Received in its place, see wsk__conn_place(). */
+        if (!unmask(c, p, n, is_text)) {
+            wsk__fail(c, WSK__RULE_UTF8);
+            return;
+        }
+        c->w->rx->len += n;
+        c->w->total += n;
+        return;
+    }
     r = wsk__assembly_grow(c, &c->w->rx, n, message_limit(c));
     if (r < 0) {
         wsk__fail(c, r == WSK_ERR_LIMIT ? WSK__RULE_MESSAGE_TOO_BIG : WSK__RULE_NOMEM);
@@ -419,6 +433,26 @@ static void append(wsk_conn *c, uint8_t *p, size_t n, bool is_text)
     }
     c->w->rx->len += n;
     c->w->total += n;
+}
+
+/* Never more than is there already: what a peer can make us hold stays in proportion to what it
+ * has sent. */
+uint8_t *wsk__conn_place(wsk_conn *c, size_t *ret_n)
+{
+    wsk__work *w = c->w;
+    size_t n;
+
+    if (c->phase != WSK__PHASE_PAYLOAD || w->rx == NULL || w->rx_done || w->in_len > 0 ||
+        w->kept != NULL || w->left < PLACE_MIN || w->rx->len < PLACE_MIN || c->paused ||
+        (c->ext != NULL && c->ext->decoding) || (c->env->cfg->o.flags & WSK_CONN_STREAM))
+        return NULL;
+    n = w->left < w->rx->len ? (size_t)w->left : w->rx->len;
+    if (n > PLACE_MAX)
+        n = PLACE_MAX;
+    if (wsk__assembly_grow(c, &w->rx, n, message_limit(c)) < 0)
+        return NULL;
+    *ret_n = n;
+    return w->rx->data + w->rx->len;
 }
 
 /* Goes on inside a data frame. True if *ret was set; false: look at the phase again, or, with

@@ -131,7 +131,9 @@ static void stream_read(wsk__stream *s)
     if (!(s->state & (WSK__S_READABLE | WSK__S_BROKEN)))
         return;
     for (unsigned round = 0; round < WSK__ROUNDS;) {
-        ssize_t n = loop->sys->recv(s->fd, e->buffer, loop->recv_cap, 0);
+        size_t cap = loop->recv_cap;
+        uint8_t *buf = wsk__stream_place(s, e->buffer, &cap);
+        ssize_t n = loop->sys->recv(s->fd, buf, cap, 0);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -144,9 +146,9 @@ static void stream_read(wsk__stream *s)
             return;
         }
         /* The end of the input makes no edge of its own when its event is out already. */
-        if ((size_t)n < loop->recv_cap && !(s->state & (WSK__S_HUP | WSK__S_BROKEN)))
+        if ((size_t)n < cap && !(s->state & (WSK__S_HUP | WSK__S_BROKEN)))
             s->state &= ~(uint32_t)WSK__S_READABLE;
-        wsk__stream_take(s, e->buffer, (size_t)n);
+        wsk__stream_take(s, buf, (size_t)n);
         if (s->state & WSK__S_DEAD)
             return;
         wsk__stream_pump(s);

@@ -196,6 +196,19 @@ void wsk__timers_fire(wsk_loop *loop);
 uint64_t wsk__timers_next(const wsk_loop *loop);
 
 /* ---- stream.c ---- */
+/* Where a large piece of input goes: *n octets at p, unless the owner has a better place. */
+static inline uint8_t *wsk__stream_place(wsk__stream *s, uint8_t *p, size_t *n)
+{
+    const wsk__stream_ops *ops = wsk__ops(s);
+    size_t room;
+    uint8_t *own = ops->place != NULL && s->tls == NULL ? ops->place(s, &room) : NULL;
+
+    if (own == NULL)
+        return p;
+    *n = room;
+    return own;
+}
+
 /* Input for the owner (n = 0: end), decrypted on the way. */
 void wsk__stream_take(wsk__stream *s, uint8_t *data, size_t n);
 /* Asks for output and sends it. */

@@ -26,6 +26,9 @@ typedef struct wsk__stream_tls wsk__stream_tls;
 typedef struct wsk__tls_session wsk__tls_session;
 
 typedef struct wsk__stream_ops {
+    /* Where what comes next may be put, and how much; NULL: where the loop likes. Spares those who
+     * gather much a copy. May be missing. */
+    uint8_t *(*place)(wsk__stream *s, size_t *ret_n);
     /* n octets came, 0 = the peer sends no more. data is writable and valid during the call. */
     void (*received)(wsk__stream *s, uint8_t *data, size_t n);
     /* Fills iov with what is to be sent now; 0 = nothing. */

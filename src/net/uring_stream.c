@@ -134,8 +134,10 @@ static void read_bulk(wsk__stream *s)
         }
         if (s->state & (WSK__S_DEAD | WSK__S_PAUSED | WSK__S_EOF | WSK__S_SENDING))
             return; /* a settled send may have changed it; who ends that state runs it again */
+        size_t cap = loop->recv_cap;
+        uint8_t *buf = wsk__stream_place(s, u->bulk, &cap);
         do {
-            n = loop->sys->recv(s->fd, u->bulk, loop->recv_cap, MSG_DONTWAIT);
+            n = loop->sys->recv(s->fd, buf, cap, MSG_DONTWAIT);
         } while (n < 0 && errno == EINTR);
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             break;
@@ -144,13 +146,13 @@ static void read_bulk(wsk__stream *s)
             return;
         }
         all += (size_t)n;
-        wsk__stream_take(s, u->bulk, (size_t)n);
+        wsk__stream_take(s, buf, (size_t)n);
         if (s->state & WSK__S_DEAD)
             return;
         wsk__stream_pump(s);
         if (s->state & (WSK__S_DEAD | WSK__S_PAUSED | WSK__S_EOF))
             return;
-        if ((size_t)n < loop->recv_cap && !(s->state & WSK__S_BROKEN))
+        if ((size_t)n < cap && !(s->state & WSK__S_BROKEN))
             break;
     }
     if (all >= WSK__URING_BULK_TO)

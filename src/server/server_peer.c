@@ -540,7 +540,15 @@ static void on_closed(wsk__stream *stream)
     wsk__free(s->hooks, p);
 }
 
+static uint8_t *on_place(wsk__stream *stream, size_t *ret_n)
+{
+    wsk_peer *p = peer_of(stream);
+
+    return p->conn.ended || p->conn.deferred ? NULL : wsk__conn_place(&p->conn, ret_n);
+}
+
 static const wsk__stream_ops peer_ops = {
+    .place = on_place,
     .received = on_received,
     .output = on_output,
     .sent = on_sent,

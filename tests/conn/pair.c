@@ -2,6 +2,8 @@
 /* See pair.h. */
 #include "pair.h"
 
+#include "conn/conn_internal.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -54,13 +56,23 @@ static bool move(pair *p, pair_side *from, pair_side *to)
         return false;
     while ((k = wsk_conn_output(from->c, iov, 3)) > 0) {
         size_t n = iov[0].iov_len < p->cut ? iov[0].iov_len : p->cut;
-        uint8_t *piece = guard_copy(iov[0].iov_base, n);
+        size_t room = 0;
+        uint8_t *place = wsk__conn_place(to->c, &room), *piece = NULL;
+        if (place != NULL) {
+            /* As a shell does that asks where to receive. */
+            n = n < room ? n : room;
+            memcpy(place, iov[0].iov_base, n);
+            p->placed++;
+        } else {
+            place = piece = guard_copy(iov[0].iov_base, n);
+        }
         wsk_conn_sent(from->c, n, p->now);
         from->wire += n;
-        if (wsk_conn_feed(to->c, piece, n, p->now) == WSK_OK)
+        if (wsk_conn_feed(to->c, place, n, p->now) == WSK_OK)
             take_events(to);
         (void)wsk_conn_unlend(to->c);
-        guard_free(piece, n);
+        if (piece != NULL)
+            guard_free(piece, n);
         moved = true;
     }
     return moved;

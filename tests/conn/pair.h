@@ -37,6 +37,7 @@ typedef struct pair {
     wsk_config *server_cfg, *client_cfg;
     uint64_t now;
     size_t cut;
+    unsigned placed; /* pieces that were received in their place (wsk__conn_place) */
 } pair;
 
 /* Both sides with these options (roles are set here); the handshake is not begun. Negative: as

@@ -76,6 +76,34 @@ static void test_plain(void **state)
     all_cuts(&o, &o);
 }
 
+/* Large messages are received where they are put together, whatever the cuts. */
+static void test_in_place(void **state)
+{
+    (void)state;
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+    uint8_t *data = malloc(200000);
+    pair p;
+
+    exchange(&o, &o, 9001, SIZE_MAX);
+    exchange(&o, &o, 30000, SIZE_MAX);
+    o.fragment_size = 100003;
+    exchange(&o, &o, 9001, SIZE_MAX);
+    /* A text with an octet far behind that cannot be: nothing of it is an event. */
+    o.fragment_size = 0;
+    assert_int_equal(pair_init(&p, &o, &o, 9001), WSK_OK);
+    pair_open(&p);
+    fill(data, 200000, 0);
+    data[150001] = 0xFF;
+    assert_int_equal(wsk_conn_send(p.client.c, WSK_OP_TEXT, data, 200000, WSK_SEND_SKIP_UTF8),
+                     WSK_OK);
+    pair_pump(&p);
+    assert_true(p.placed > 5);
+    assert_int_equal(pair_count(&p.server, WSK_EV_MESSAGE), 0);
+    assert_int_equal(wsk_conn_code(p.server.c), 1007);
+    pair_deinit(&p);
+    free(data);
+}
+
 static void test_fragmented(void **state)
 {
     (void)state;
@@ -181,11 +209,9 @@ static void test_failing_alloc(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),
-        cmocka_unit_test(test_fragmented),
-        cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_deflate),
-        cmocka_unit_test(test_deflate_one_side),
+        cmocka_unit_test(test_plain),         cmocka_unit_test(test_in_place),
+        cmocka_unit_test(test_fragmented),    cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_deflate),       cmocka_unit_test(test_deflate_one_side),
         cmocka_unit_test(test_failing_alloc),
     };
 

@@ -123,13 +123,17 @@ static void *run(void *ud)
     return NULL;
 }
 
-static void proxy_begin(tls_proxy *p, const char *cert, size_t cut)
+/* All that the thread reads is set before it runs; `head` is the test's once it has ended. */
+static void proxy_begin(tls_proxy *p, const char *cert, size_t cut, const char *answer,
+                        bool hang_up)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(a);
 
     memset(p, 0, sizeof(*p));
     p->cut = cut == SIZE_MAX ? 16384 : cut;
+    p->answer = answer;
+    p->hang_up = hang_up;
     p->ctx = SSL_CTX_new(TLS_server_method());
     assert_int_equal(SSL_CTX_use_certificate_chain_file(p->ctx, certs_path(format("%s.pem", cert))),
                      1);
@@ -269,20 +273,20 @@ static void test_by_the_proxy(void **state)
             o.tls = trusting(&w, "other-ca.pem");
             /* Memory of the two may have different owners. */
             o.proxy_tls = trusting(k % 2 == 0 ? &w : NULL, "ca.pem");
-            proxy_begin(&p, "proxy", cut_sizes[k]);
+            proxy_begin(&p, "proxy", cut_sizes[k], NULL, false);
             echo_begin(&e, w.loop, tls);
             o.proxy = format("https://us:pw@127.0.0.1:%u", p.port);
             /* The second time with a ticket. */
             for (int i = 0; i < 2; i++)
                 converse(&w, &o, format("%s://server.test:%u/x", tls ? "wss" : "ws", e.port), tls,
                          k == 0 ? 700000 : 300);
-            assert_memory_equal(p.head, "CONNECT server.test:", 20);
-            assert_non_null(strstr(p.head, "Proxy-Authorization: Basic dXM6cHc=\r\n"));
             echo_end(&e);
             wsk_tls_unref(o.tls);
             wsk_tls_unref(o.proxy_tls);
             world_turn(&w, 0);
             proxy_end(&p);
+            assert_memory_equal(p.head, "CONNECT server.test:", 20);
+            assert_non_null(strstr(p.head, "Proxy-Authorization: Basic dXM6cHc=\r\n"));
             world_end(&w);
         }
     }
@@ -320,9 +324,7 @@ static void test_refusals(void **state)
             world_begin(&w, state);
             o.proxy_tls = trusting(&w, rows[i].stranger ? "other-ca.pem" : "ca.pem");
             o.family = AF_INET;
-            proxy_begin(&p, "proxy", k == 0 ? SIZE_MAX : 1);
-            p.answer = rows[i].answer;
-            p.hang_up = rows[i].hang_up;
+            proxy_begin(&p, "proxy", k == 0 ? SIZE_MAX : 1, rows[i].answer, rows[i].hang_up);
             o.proxy = format("https://%s:%u", rows[i].proxy, p.port);
             heard_fails(&w, &o, "ws://server.test/", WSK_FAIL_PROXY, rows[i].text);
             wsk_tls_unref(o.proxy_tls);
@@ -358,7 +360,7 @@ static void test_wrong_ends(void **state)
     /* The proxy is trusted, the server is not; then it has another name; then it speaks no TLS. */
     o.proxy_tls = trusting(&w, "ca.pem");
     o.tls = trusting(&w, "ca.pem");
-    proxy_begin(&p, "proxy", SIZE_MAX);
+    proxy_begin(&p, "proxy", SIZE_MAX, NULL, false);
     echo_begin(&e, w.loop, true);
     o.proxy = format("https://127.0.0.1:%u", p.port);
     heard_fails(&w, &o, format("wss://server.test:%u/", e.port), WSK_FAIL_TLS,
@@ -393,7 +395,7 @@ static void test_no_memory(void **state)
     tls_proxy p;
     world w;
 
-    proxy_begin(&p, "proxy", SIZE_MAX);
+    proxy_begin(&p, "proxy", SIZE_MAX, NULL, false);
     for (long i = 1; !opened; i += (long)test_stride(7)) {
         wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
         wsk_tls *tls, *proxy_tls;

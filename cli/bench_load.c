@@ -191,7 +191,8 @@ static void answered_broadcast(bench *b, bench_conn *c, uint32_t done)
         if (b->set->rate != 0) {
             record_due(b, c->done);
         } else {
-            if (is_counting(b))
+            /* The sender is not waited for: its message's time may be another's by now. */
+            if (is_counting(b) && receiver)
                 record(b, b->stamps[c->done % b->set->pipeline], 1);
             b->copies[c->done % b->set->pipeline] += receiver;
         }
@@ -241,10 +242,12 @@ void bench_load_gone(bench *b, bench_conn *c)
             b->slots[b->n_slots++] = bench_index(b, c);
         return;
     }
-    if (b->phase < BENCH_PHASE_WARMUP || b->phase >= BENCH_PHASE_END)
+    if (b->phase < BENCH_PHASE_WARMUP || b->phase >= BENCH_PHASE_END || b->stop)
         return;
     if (b->set->mode == BENCH_BROADCAST) {
-        if (c->slot == 0) {
+        if (c->slot == 0) { /* without the sender it is over */
+            b->unanswered_gone += b->outstanding;
+            b->outstanding = 0;
             b->stop = true;
         } else {
             b->outstanding -= b->broadcast_sent - c->done;
@@ -492,12 +495,29 @@ static bool raise_open_files(uint32_t n)
         if (more.rlim_max < wanted)
             more.rlim_max = wanted;
         if (setrlimit(RLIMIT_NOFILE, &more) != 0) {
-            cli_error("bench", "%u connections need more open files than may be had (ulimit -n)",
-                      n);
+            cli_error("bench",
+                      "%u connections need %llu open files; the limit is %llu (ulimit -Hn)", n,
+                      (unsigned long long)wanted, (unsigned long long)limit.rlim_max);
             return false;
         }
     }
     return true;
+}
+
+/* Some servers greet. Where one has done so, all get the time for it, so that a greeting is not
+ * taken for an echo. */
+static void await_greetings(bench *b)
+{
+    uint64_t until = b->now + 2000000u;
+    bool longer = false;
+
+    while (b->now < until && !(longer && b->unsolicited >= b->n_open)) {
+        bench_stream_turn(b, until - b->now);
+        if (b->unsolicited > 0 && !longer) {
+            until = b->now + 500000000u;
+            longer = true;
+        }
+    }
 }
 
 static void open_all(bench *b)
@@ -523,6 +543,8 @@ static void open_all(bench *b)
         }
     }
     b->open_ended = b->now;
+    if (b->n_open > 0 && !b->interrupted)
+        await_greetings(b);
     for (uint32_t i = 0; i < b->next_conn; i++) {
         if (b->conns[i].state == BENCH_OPEN) {
             b->conns[i].slot = b->n_slots;

@@ -221,9 +221,8 @@ static void odd_octets(bench *b, bench_conn *c, const uint8_t *p, size_t n)
     in.pinged = in.closed = false;
     bench_reader_parse(r, &b->plan, p, n, &in);
     if (c->state == BENCH_OPEN && in.done > 0) {
-        uint32_t greetings = 0;
-        if (b->set->mode != BENCH_BROADCAST && in.done > c->in_flight)
-            greetings = in.done - c->in_flight;
+        uint64_t due = b->set->mode == BENCH_BROADCAST ? b->broadcast_sent - c->done : c->in_flight;
+        uint32_t greetings = in.done > due ? in.done - (uint32_t)due : 0;
         b->unsolicited += greetings;
         if (in.wrong > greetings) {
             b->counts.wrong += in.wrong - greetings;

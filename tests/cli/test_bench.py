@@ -394,6 +394,38 @@ def fragments_and_greetings_are_no_errors():
 
 
 @test
+def a_broadcast_goes_on_without_who_left():
+    def behave(server, s):
+        shake(s)
+        server.here.append(s)
+        if len(server.here) == 4:
+            time.sleep(0.03)
+        s.sendall(frame(0x81, b"welcome"))
+        while True:
+            opcode, payload = receive(s)
+            if opcode == 8:
+                s.sendall(frame(0x88, payload))
+                return
+            server.messages += 1
+            if server.messages == 5:
+                gone = next(other for other in server.here if other is not s)
+                server.here.remove(gone)
+                gone.sendall(frame(0x88, struct.pack(">H", 1011)))
+            for other in list(server.here):
+                other.sendall(frame(0x82, payload))
+    for io in ("epoll", "uring"):
+        with Odd(behave) as odd:
+            odd.here = []
+            r = websock("bench", odd.url, "-m", "broadcast", "-c", "4", "-p", "2", "--opening", "4",
+                        "-w", "0", "-d", "0.15", "--timeout", "20", "--json", "--io", io)
+            same(r.returncode, 1, r.stderr)
+            d = json.loads(r.stdout)
+            same((d["errors"], d["wrong"], d["unsolicited"], d["unanswered"]), (1, 0, 4, 0), r.stderr)
+            check("closed by the server with 1011" in r.stderr, r.stderr)
+            check(odd.messages > 20, f"it stops after {odd.messages} messages")
+
+
+@test
 def a_stall_counts_for_all_that_were_due():
     def alter(server, _, payload):
         if server.messages == 20:

@@ -128,7 +128,7 @@ def describe():
         "memory_kib": int((field("/proc/meminfo", "MemTotal") or "0 kB").split()[0]),
         "kernel": platform.release(),
         "system": field("/etc/os-release", "PRETTY_NAME"),
-        "virtual": first_line("systemd-detect-virt"),
+        "virtual": first_line("systemd-detect-virt", "--vm"),
         "compiler": first_line("cc", "--version"),
         "congestion_control": sysctl("net.ipv4.tcp_congestion_control"),
         "private_network": bool(os.environ.get(INSIDE)),

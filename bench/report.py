@@ -7,6 +7,10 @@ from scenarios import METRICS, Target
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
+# Benchmarks of single parts.
+PARTS = {"kernels": "Masks and UTF-8, in cache and out of it", "parse": "Frames and handshakes",
+         "conn": "A connection without any system call"}
+
 # ------------------------------------------------------------------------------------- numbers
 
 
@@ -16,9 +20,13 @@ def spread(values):
 
 def ratios(rounds, others, metric):
     """Of each round in which both have the metric."""
-    found = [a[metric] / b[metric] for a, b in zip(rounds, others)
-             if a and b and a.get(metric) is not None and b.get(metric)]
+    found = ratios_of_rounds(rounds, others, metric)
     return spread(found) if found else None
+
+
+def ratios_of_rounds(rounds, others, metric):
+    return [a[metric] / b[metric] for a, b in zip(rounds, others)
+            if a and b and a.get(metric) is not None and b.get(metric)]
 
 
 def differences(rounds, others, metric):
@@ -221,7 +229,7 @@ def md_targets(results):
 
 
 def losses(results):
-    """(scenario, metric, ours, the peer's label, by how much, spread) where a peer is better."""
+    """(scenario, metric, the peer's label, ours to its, in each round) where a peer is better."""
     mine = ours(results)
     peers = [s for s in results["servers"] if not s["ours"] and not s["name"].startswith("raw-")
              and not s["name"].endswith("-again")]
@@ -238,30 +246,31 @@ def losses(results):
             first = have[0]
             found = []
             for peer in [p for p in peers if p["name"] in scenario["servers"]]:
-                r = ratios(scenario["servers"][first["name"]]["rounds"],
-                           scenario["servers"][peer["name"]]["rounds"], metric)
-                if r is not None:
+                r = ratios_of_rounds(scenario["servers"][first["name"]]["rounds"],
+                                     scenario["servers"][peer["name"]]["rounds"], metric)
+                if r:
                     found.append((r, peer))
             if not found:
                 continue
             less = METRICS[metric][3]
-            r, peer = max(found, key=lambda f: f[0]["median"] * (1 if less else -1))
-            if r["median"] > 1.02 if less else r["median"] < 0.98:
-                yield scenario, metric, first["label"], peer["label"], r
+            r, peer = max(found, key=lambda f: statistics.median(f[0]) * (1 if less else -1))
+            if statistics.median(r) > 1.02 if less else statistics.median(r) < 0.98:
+                yield scenario, metric, peer["label"], r
 
 
 def md_losses(results):
     rows = []
-    for scenario, metric, mine, peer, r in losses(results):
+    for scenario, metric, peer, r in losses(results):
+        lost = sum(1 for x in r if (x > 1 if METRICS[metric][3] else x < 1))
         rows.append([f"{scenario['group']}: {scenario['title']}", METRICS[metric][0], peer,
-                     f"{r['median']:.2f} ({spread_of(r)})"])
+                     f"{statistics.median(r):.2f} ({spread_of(spread(r))})", f"{lost} of {len(r)}"])
     mine = ours(results)[0]["label"] if ours(results) else ""
     yield from ("", "### Where we lose", "")
     if rows:
         yield (f"Work at which a peer does better than {mine} by more than a fiftieth: ours "
-               "divided by the best peer's, of the same round.")
+               "divided by the best peer's, of the same round, and in how many rounds it was so.")
         yield ""
-        yield from md_table(["Work", "Figure", "Best peer", "Ours to it"], rows)
+        yield from md_table(["Work", "Figure", "Best peer", "Ours to it", "Rounds"], rows)
     else:
         yield f"Nowhere in this run by more than a fiftieth ({mine})."
 
@@ -320,6 +329,9 @@ def markdown(results):
         lines += md_metric(results, title, lambda s, m=metric: s["main"] == "p50" and m)
     lines += md_metric(results, "Server memory per idle connection, octets",
                        lambda s: s["main"] == "memory" and "memory")
+    for name, title in PARTS.items():
+        text = results.get("parts", {}).get(name)
+        lines += ["", f"### {title}", "", "```", *text, "```"] if text else []
     lines += ["", "### Conditions", ""]
     lines += [f"- {key}: {text}" for key, text in conditions(results)]
     lines += [f"- {n}" for n in results["notes"]]
@@ -354,7 +366,8 @@ body { margin: 0 auto; max-width: 90rem; padding: 1rem; background: var(--bg); c
   font: 15px/1.45 system-ui, "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.5rem; margin: .2rem 0; } h2 { margin: 2rem 0 .7rem; font-size: 1.15rem; }
 h3 { font-size: 1rem; margin: 0; } p { margin: .3rem 0; } .soft { color: var(--soft); }
-.cards { display: grid; gap: .8rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 25rem), 1fr)); }
+.cards { display: grid; gap: .8rem;
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 25rem), 1fr)); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: .5rem;
   padding: .7rem .8rem; min-width: 0; }
 .unit { font-size: .8rem; color: var(--soft); margin-bottom: .5rem; }
@@ -371,11 +384,13 @@ h3 { font-size: 1rem; margin: 0; } p { margin: .3rem 0; } .soft { color: var(--s
 .whisker { position: absolute; top: 50%; height: 1px; background: var(--fg); opacity: .65; }
 .goal { position: absolute; top: -.3rem; bottom: -.3rem; border-left: 2px dotted var(--good); }
 .value { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.value b { font-weight: 600; } .value span { color: var(--soft); display: inline-block; width: 2.7rem; }
+.value b { font-weight: 600; }
+.value span { color: var(--soft); display: inline-block; width: 2.7rem; }
 .goals { margin: .5rem 0 0; padding: 0; list-style: none; font-size: .8rem; }
-.yes::before { content: "✓ "; color: var(--good); } .no::before { content: "✗ "; color: var(--bad); }
+.yes::before { content: "✓ "; color: var(--good); }
+.no::before { content: "✗ "; color: var(--bad); }
 details { margin-top: .5rem; font-size: .8rem; } summary { cursor: pointer; color: var(--soft); }
-.wide { overflow-x: auto; } table { border-collapse: collapse; margin-top: .4rem; }
+.wide { overflow-x: auto; } pre { font-size: .78rem; margin: 0; } table { border-collapse: collapse; margin-top: .4rem; }
 th, td { padding: .15rem .6rem .15rem 0; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; }
 th:first-child, td:first-child { text-align: left; }
@@ -453,7 +468,8 @@ def page(results):
            "<h1>WebSocket servers side by side</h1>",
            '<p class="soft">Shorter is better. Medians of '
            f'{results["settings"]["rounds"]} rounds; the thin line spans all of them'
-           + (f"; × is the ratio to {html.escape(reference)} in the same round" if reference else "")
+           + (f"; × is the ratio to {html.escape(reference)} in the same round"
+              if reference else "")
            + "; the dotted line is the target.</p>"]
     if results["machine"].get("others", {}).get("median", 0) > 0.1:
         out.append("<p>The machine was busy with other things: rates and latencies mean little, "
@@ -476,7 +492,13 @@ def page(results):
                                  f'{goal_value(t, v["median"])}, {html.escape(s["label"])}</li>')
         out += ['<ul class="goals">', *goals, "</ul>"] if goals else []
         out += [*details(results, scenario), "</div>"]
-    out += ["</div>" if group else "", "<h2>Conditions</h2>", "<dl>"]
+    out.append("</div>" if group else "")
+    for name, title in PARTS.items():
+        text = results.get("parts", {}).get(name)
+        if text:
+            out += [f"<h2>{title}</h2>", '<div class="wide"><pre>', html.escape("\n".join(text)),
+                    "</pre></div>"]
+    out += ["<h2>Conditions</h2>", "<dl>"]
     items = list(conditions(results)) + [("Note", n) for n in results["notes"]]
     items += [(s["label"], f"{s['version'] or ''}; {s['settings']}".lstrip("; "))
               for s in results["servers"]]

@@ -89,7 +89,8 @@ def from_end_to_end():
                 assert a.read() == b.read(), name
         with open(docs, encoding="utf-8") as f:
             text = f.read()
-        assert text.startswith("before\n") and text.endswith("after\n") and "what was there" not in text, text
+        assert text.startswith("before\n") and text.endswith("after\n"), text
+        assert "what was there" not in text, text
         assert "| Echo: 20 B, 100 connections |" in text, text
         with open(os.path.join(again, "results.html"), encoding="utf-8") as f:
             page = Page()

@@ -62,6 +62,8 @@ typedef enum judge_op {
                            every `seconds` */
     JUDGE_STEP_HOLD,    /* what follows is kept back */
     JUDGE_STEP_RELEASE, /* ... until here: it goes out in two writes, `chop` octets first */
+    JUDGE_STEP_NEED,    /* goes on only if permessage-deflate is agreed on as `code` says (a set of
+                           JUDGE_NEED_); else the case is UNIMPLEMENTED */
     JUDGE_STEP_AWAIT_CLOSE, /* until a close frame came, for `seconds` at most */
 } judge_op;
 
@@ -170,11 +172,22 @@ typedef struct judge_survival {
     bool idle;     /* with --pid: its processor time stands still within a second afterwards */
 } judge_survival;
 
-/* Parameters of the extension that are asked for (12.*, 13.*), see judge_case.echo. */
+/* Parameters of the extension that are asked for, see judge_case.echo. */
 typedef struct judge_deflate_row {
     bool no_context_takeover; /* of the peer's direction */
     uint8_t window_bits;      /* of the peer's direction; 0: not asked for */
+    /* Of the judge's direction. Without `own_keeps` a client offers to forget its context, and
+     * leaves it to the server; as server the judge keeps it unless `own_forgets`. */
+    bool own_keeps, own_forgets;
+    uint8_t own_bits; /* 0: 15 */
 } judge_deflate_row;
+
+/* What the judge sends: how it must have been agreed on. */
+enum {
+    JUDGE_NEED_KEEPS = 1,   /* the peer keeps it as context */
+    JUDGE_NEED_FORGETS = 2, /* the peer need not keep it */
+    JUDGE_NEED_WINDOW = 4,  /* in the window of the first row of echo.offers */
+};
 
 typedef struct judge_case {
     const char *id;          /* "6.2.4" */
@@ -221,6 +234,13 @@ typedef struct judge_case {
         uint8_t n_offers;
         judge_deflate_row offers[3];
     } echo;
+    /* What a server may make of an offer that `hello` spells out: parameters of its answer. */
+    struct {
+        bool declined;       /* it must not agree to permessage-deflate */
+        bool server_forgets; /* it must answer with server_no_context_takeover */
+        uint8_t server_bits; /* it must answer with at most so much; 0: it may answer with any */
+        uint8_t client_bits; /* it may answer with at most so much; 0: it must not */
+    } deflate;
     uint64_t auto_fragment; /* every message is sent in frames of so many octets */
     unsigned weight;        /* 0 light, 1 moves megabytes, 2 thousands of compressed messages,
                                3 an attack: nothing else runs meanwhile */

@@ -159,6 +159,11 @@
     {                                                                                              \
         .op = JUDGE_STEP_RELEASE, .chop = (n)                                                      \
     }
+/* Goes on only if permessage-deflate is agreed on, and these of JUDGE_NEED_ are so. */
+#define NEED(set)                                                                                  \
+    {                                                                                              \
+        .op = JUDGE_STEP_NEED, .code = (set)                                                       \
+    }
 #define AWAIT_CLOSE(s)                                                                             \
     {                                                                                              \
         .op = JUDGE_STEP_AWAIT_CLOSE, .seconds = (s)                                               \
@@ -253,6 +258,7 @@ void judge_cases_18(judge_builder *b);
 void judge_cases_19(judge_builder *b);
 void judge_cases_20(judge_builder *b);
 void judge_cases_21(judge_builder *b);
+void judge_cases_21_data(judge_builder *b);
 void judge_cases_22(judge_builder *b);
 void judge_cases_23(judge_builder *b);
 

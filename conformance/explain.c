@@ -109,6 +109,16 @@ static void put_extra(FILE *out, const judge_step *s)
     case JUDGE_STEP_AWAIT_OCTETS:
         fprintf(out, "wait until %llu octets came, %g s at most", count, s->seconds);
         break;
+    case JUDGE_STEP_NEED:
+        fputs("go on only if permessage-deflate is agreed on", out);
+        if (s->code & JUDGE_NEED_KEEPS)
+            fputs(", and the peer keeps what is sent as context", out);
+        if (s->code & JUDGE_NEED_FORGETS)
+            fputs(", and the peer need not keep what is sent", out);
+        if (s->code & JUDGE_NEED_WINDOW)
+            fputs(", with the window that was asked for", out);
+        fputs("; else the case is UNIMPLEMENTED", out);
+        break;
     case JUDGE_STEP_PROOF:
         fputs("(what was sent so far proves the fault: the time begins)", out);
         break;
@@ -279,6 +289,7 @@ static void put_step(FILE *out, const judge_case *c, const judge_step *s)
         fprintf(out, "send it in two writes, %u octet%s first", s->chop, s->chop == 1 ? "" : "s");
         break;
     case JUDGE_STEP_AWAIT_CLOSE:
+    case JUDGE_STEP_NEED:
         fprintf(out, "wait for a close frame, for %g s at most", s->seconds);
         break;
     case JUDGE_STEP_LOG:

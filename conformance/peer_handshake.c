@@ -36,7 +36,14 @@ static void put_offers(judge_peer *p)
 
         if (i > 0)
             put(p, ", ");
-        put(p, "permessage-deflate; client_no_context_takeover; client_max_window_bits");
+        put(p, "permessage-deflate");
+        if (!o->own_keeps)
+            put(p, "; client_no_context_takeover");
+        put(p, "; client_max_window_bits");
+        if (o->own_bits > 0) {
+            snprintf(text, sizeof(text), "=%u", o->own_bits);
+            put(p, text);
+        }
         if (o->no_context_takeover)
             put(p, "; server_no_context_takeover");
         if (o->window_bits > 0) {
@@ -112,6 +119,7 @@ static bool take_deflate(judge_peer *p, const char *text, size_t len)
 {
     const char *at = text, *end = text + len, *part;
     bool seen[4] = {false};
+    char *why;
     size_t n;
 
     p->to_peer = p->from_peer = (judge_deflate_params){15, false};
@@ -155,7 +163,8 @@ static bool take_deflate(judge_peer *p, const char *text, size_t len)
         (which == 2 ? &p->to_peer : &p->from_peer)->window_bits = (uint8_t)bits;
     }
     p->deflate = true;
-    return true;
+    why = peer_terms(p, seen);
+    return why == NULL || refuse(p, why);
 }
 
 /* True if a line of that name in a request of a case has this token. */

@@ -49,6 +49,9 @@ static bool feed(judge_peer *p, const uint8_t *data, size_t len)
 {
     uint8_t buf[16384];
     z_stream *z = &p->unpack.z;
+    /* Whatever is put out in one call may be referred to in it, window or not; and nothing lies
+     * beyond the largest window. */
+    const uInt room = p->from_peer.window_bits < 15 ? 1 : sizeof(buf);
 
     z->next_in = data;
     while (len > 0 || z->avail_in > 0) {
@@ -60,7 +63,7 @@ static bool feed(judge_peer *p, const uint8_t *data, size_t len)
         }
         do {
             z->next_out = buf;
-            z->avail_out = sizeof(buf);
+            z->avail_out = room;
             status = inflate(z, Z_SYNC_FLUSH);
             if (status == Z_MEM_ERROR) {
                 p->failed = true;
@@ -68,8 +71,8 @@ static bool feed(judge_peer *p, const uint8_t *data, size_t len)
             }
             if (status != Z_OK && status != Z_BUF_ERROR && status != Z_STREAM_END)
                 return false;
-            if (z->avail_out < sizeof(buf))
-                peer_message_data(p, buf, sizeof(buf) - z->avail_out);
+            if (z->avail_out < room)
+                peer_message_data(p, buf, room - z->avail_out);
             /* RFC 7692 7.2.3.4: behind a block with BFINAL others may come. */
             if (status == Z_STREAM_END && inflateReset(z) != Z_OK)
                 return false;

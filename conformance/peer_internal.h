@@ -127,6 +127,7 @@ struct judge_peer {
     char key[32];
     bool deflate;
     judge_deflate_params to_peer, from_peer;
+    bool lacks; /* what the case needs was not agreed on */
 
     /* the frame that is coming in */
     uint8_t head[14];
@@ -276,6 +277,14 @@ void peer_receive(judge_peer *p, const uint8_t *data, size_t len);
 void peer_hello_begin(judge_peer *p);
 /* Returns how many octets of a read belong to the handshake. */
 size_t peer_hello_feed(judge_peer *p, const uint8_t *data, size_t len);
+
+/* peer_terms.c */
+/* seen: which parameters the server's answer has, in the order of RFC 7692 7.1 (client and server,
+ * no_context_takeover, then max_window_bits). NULL, or what is wrong with it. */
+char *peer_terms(judge_peer *p, const bool seen[4]);
+/* False: the case ends here. */
+bool peer_need(judge_peer *p, int set);
+void peer_judge_need(judge_peer *p);
 
 /* peer_inflate.c */
 /* The case needs permessage-deflate, and the peer does not. */

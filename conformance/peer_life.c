@@ -340,6 +340,7 @@ static bool do_step(judge_peer *p, const judge_step *s)
     case JUDGE_STEP_HOLD:
     case JUDGE_STEP_RELEASE:
     case JUDGE_STEP_AWAIT_CLOSE:
+    case JUDGE_STEP_NEED:
         return peer_script_step(p, s);
     case JUDGE_STEP_END:
         break;

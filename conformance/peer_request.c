@@ -430,19 +430,25 @@ static void negotiate(judge_peer *p, const offer *offers, int n, judge_buf *out)
                 continue;
             if (row->no_context_takeover && !o->client_no_context && p->setup.compat)
                 continue;
+            /* RFC 7692 7.1.1.1 and 7.1.2.1: a server may limit itself unasked. */
+            const bool forgets = o->server_no_context || row->own_forgets;
+            const unsigned bits = row->own_bits > 0 &&
+                                          (o->server_bits == 0 || row->own_bits < o->server_bits)
+                                      ? row->own_bits
+                                      : o->server_bits;
+
             judge_buf_str(out, "Sec-WebSocket-Extensions: permessage-deflate");
-            if (o->server_no_context)
+            if (forgets)
                 judge_buf_str(out, "; server_no_context_takeover");
-            if (o->server_bits > 0)
-                judge_buf_printf(out, "; server_max_window_bits=%u", o->server_bits);
+            if (bits > 0)
+                judge_buf_printf(out, "; server_max_window_bits=%u", bits);
             if (row->no_context_takeover)
                 judge_buf_str(out, "; client_no_context_takeover");
             if (row->window_bits > 0)
                 judge_buf_printf(out, "; client_max_window_bits=%u", row->window_bits);
             judge_buf_str(out, "\r\n");
             p->deflate = true;
-            p->to_peer = (judge_deflate_params){(uint8_t)(o->server_bits ? o->server_bits : 15),
-                                                o->server_no_context};
+            p->to_peer = (judge_deflate_params){(uint8_t)(bits ? bits : 15), forgets};
             /* A window that was offered holds, whether the answer names it or not. */
             p->from_peer = (judge_deflate_params){(uint8_t)(row->window_bits ? row->window_bits
                                                             : o->client_bits ? o->client_bits

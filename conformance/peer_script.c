@@ -164,6 +164,8 @@ bool peer_script_step(judge_peer *p, const judge_step *s)
     case JUDGE_STEP_AWAIT_OCTETS:
     case JUDGE_STEP_AWAIT_CLOSE:
         return begin_await(p, s);
+    case JUDGE_STEP_NEED:
+        return peer_need(p, s->code);
     case JUDGE_STEP_PROOF:
         p->proof.on = true;
         p->proof.at = p->queued_octets;

@@ -318,8 +318,10 @@ static void judge_by_rule(judge_peer *p)
         say(p, &r->result_close, r->result);
         return;
     }
-    if (judge_case_is_extra(p->test))
+    if (judge_case_is_extra(p->test)) {
         peer_judge_limits(p);
+        peer_judge_need(p);
+    }
     /* A peer that left bad text to the judge to end has not failed the connection. */
     if (p->test->close.wrong_endpoint_fatal && p->test->close.closed_by_me != r->closed_by_me)
         r->behavior = JUDGE_FAILED;

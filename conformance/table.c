@@ -119,14 +119,22 @@ void judge_add_rows(judge_builder *b, const judge_case *rows, size_t n)
         t->rows[i].index = (int)i + 1;
 }
 
+static const judge_step *copy_steps(judge_builder *b, const judge_step *steps)
+{
+    size_t n = 0;
+
+    while (steps[n].op != JUDGE_STEP_END)
+        n++;
+    return arena_copy(b, steps, (n + 1) * sizeof(*steps));
+}
+
 void judge_add(judge_builder *b, const judge_case *row)
 {
     judge_case copy = *row;
-    size_t n = 0;
 
-    while (row->steps[n].op != JUDGE_STEP_END)
-        n++;
-    copy.steps = arena_copy(b, row->steps, (n + 1) * sizeof(*row->steps));
+    copy.steps = copy_steps(b, row->steps);
+    if (row->hello.steps != NULL)
+        copy.hello.steps = copy_steps(b, row->hello.steps);
     if (copy.steps != NULL)
         judge_add_rows(b, &copy, 1);
 }

@@ -92,6 +92,10 @@ static const opt_spec specs[] = {
  .preset = "none",
  .help = "The process of the server under test on this machine: the cases that ask for it look at "
          "its memory and its processor time."},
+{.name = "patience", .value = "TIME", .type = OPT_TIME, FIELD(patience), .min = 1,
+ .max = 86400000, .preset = "3s",
+ .help = "How long a time limit of the peer is waited for (22.*); what it bears longer is for "
+         "information."},
 {.name = "strict", .type = OPT_FLAG, FIELD(strict),
  .help = "Count non-strict, unimplemented and unclean cases as failed."},
 {.name = "compat", .type = OPT_FLAG, FIELD(compat),
@@ -352,8 +356,12 @@ static int rebuild(const test_settings *settings)
 
 /* ------------------------------------------------------------------------------- run -- */
 
-static bool set_options(judge_options *o, const opt_list *list)
+static bool set_options(judge_options *o, const test_settings *settings)
 {
+    const opt_list *list = &settings->server_options;
+
+    if (settings->patience > 0)
+        o->patience = settings->patience / 1000.0;
     for (size_t i = 0; i < list->n; i++) {
         char name[64];
         const char *equals = strchr(list->at[i], '=');
@@ -526,7 +534,7 @@ static int run_with(const test_settings *settings, const judge_spec *spec, const
     judge_options_init(&p.options);
     if (settings->serve && spec)
         p.options = spec->options;
-    if (!set_options(&p.options, &settings->server_options))
+    if (!set_options(&p.options, settings))
         return CLI_EXIT_USAGE;
 
     char why[256];

@@ -62,6 +62,8 @@ typedef enum judge_op {
                            every `seconds` */
     JUDGE_STEP_HOLD,    /* what follows is kept back */
     JUDGE_STEP_RELEASE, /* ... until here: it goes out in two writes, `chop` octets first */
+    JUDGE_STEP_OUTLAST, /* until the peer ends the connection, for `seconds` at most; then the judge
+                           drops TCP */
     JUDGE_STEP_NEED,    /* goes on only if permessage-deflate is agreed on as `code` says (a set of
                            JUDGE_NEED_); else the case is UNIMPLEMENTED */
     JUDGE_STEP_AWAIT_CLOSE, /* until a close frame came, for `seconds` at most */
@@ -85,7 +87,7 @@ typedef struct judge_step {
     uint32_t chop;
     uint64_t fragment;
     int code;
-    double seconds;
+    double seconds; /* below 0: so many times --patience */
     char tag;
     judge_mask mask; /* FRAME, HEADER, FLOOD */
     uint8_t form;    /* ... length in 16 or 64 bits whatever it is; 0: the shortest form */
@@ -110,6 +112,8 @@ typedef enum judge_rule {
     JUDGE_RULE_EITHER,      /* the same, or the peer ends the connection */
     JUDGE_RULE_RESET,       /* the judge resets TCP: only the peer's survival counts */
     JUDGE_RULE_PEER_CLOSES, /* events; informational if the peer drops TCP without a close frame */
+    JUDGE_RULE_ENDS,  /* the peer ends the connection, however; informational if the judge's
+                         patience is over first; a flood that it took to the end is NON-STRICT */
     JUDGE_RULE_HELLO, /* what became of the handshake of `hello`, and the events if it opened */
 } judge_rule;
 
@@ -158,7 +162,8 @@ typedef struct judge_hello {
     bool must_close;         /* after such a status TCP is to be closed */
     judge_behavior left;     /* what it is if it is not; 0: FAILED */
     double soon;             /* an answer later than so many seconds is NON-STRICT; 0: never */
-    double seconds;          /* time for an answer; 0: openHandshakeTimeout, of clients 2 */
+    double seconds;          /* time for an answer; 0: openHandshakeTimeout, of clients 2; below 0:
+                                so many times --patience */
     bool any_reply;          /* the answer is not checked beyond its status */
     bool declines;           /* the answer must not have an extension */
     bool foreign;            /* the origin is foreign: see the option checksOrigin */

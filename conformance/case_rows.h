@@ -159,6 +159,13 @@
     {                                                                                              \
         .op = JUDGE_STEP_RELEASE, .chop = (n)                                                      \
     }
+/* Until the peer ends the connection: n times --patience. */
+#define OUTLAST(n)                                                                                 \
+    {                                                                                              \
+        .op = JUDGE_STEP_OUTLAST, .seconds = -(n)                                                  \
+    }
+/* Seconds as parts of --patience. */
+#define OF_PATIENCE(n) (-(n))
 /* Goes on only if permessage-deflate is agreed on, and these of JUDGE_NEED_ are so. */
 #define NEED(set)                                                                                  \
     {                                                                                              \

@@ -78,6 +78,14 @@ static void put_http(FILE *out, const judge_step *s)
         fputs(", a write of its own", out);
 }
 
+static void put_seconds(FILE *out, double seconds)
+{
+    if (seconds < 0)
+        fprintf(out, "%g times --patience", -seconds);
+    else
+        fprintf(out, "%g s", seconds);
+}
+
 /* Steps of the categories from 14 up. */
 static void put_extra(FILE *out, const judge_step *s)
 {
@@ -109,6 +117,11 @@ static void put_extra(FILE *out, const judge_step *s)
     case JUDGE_STEP_AWAIT_OCTETS:
         fprintf(out, "wait until %llu octets came, %g s at most", count, s->seconds);
         break;
+    case JUDGE_STEP_OUTLAST:
+        fputs("wait until the peer ends the connection, for ", out);
+        put_seconds(out, s->seconds);
+        fputs(" at most; then drop TCP", out);
+        break;
     case JUDGE_STEP_NEED:
         fputs("go on only if permessage-deflate is agreed on", out);
         if (s->code & JUDGE_NEED_KEEPS)
@@ -131,8 +144,10 @@ static void put_extra(FILE *out, const judge_step *s)
     case JUDGE_STEP_READ:
         if (s->code < 2)
             fputs(reads[s->code], out);
-        else
-            fprintf(out, "from here on read %u octets every %g s", s->chop, s->seconds);
+        else {
+            fprintf(out, "from here on read %u octets every ", s->chop);
+            put_seconds(out, s->seconds);
+        }
         break;
     default:
         break;
@@ -256,7 +271,8 @@ static void put_step(FILE *out, const judge_case *c, const judge_step *s)
         put_octets(out, s->blob.lit, s->blob.len, s->blob.total);
         break;
     case JUDGE_STEP_WAIT:
-        fprintf(out, "wait %g s", s->seconds);
+        fputs("wait ", out);
+        put_seconds(out, s->seconds);
         if (s->tag != '\0')
             fprintf(out, "; if the connection is still open then, note pause %c and go on", s->tag);
         break;
@@ -289,6 +305,7 @@ static void put_step(FILE *out, const judge_case *c, const judge_step *s)
         fprintf(out, "send it in two writes, %u octet%s first", s->chop, s->chop == 1 ? "" : "s");
         break;
     case JUDGE_STEP_AWAIT_CLOSE:
+    case JUDGE_STEP_OUTLAST:
     case JUDGE_STEP_NEED:
         fprintf(out, "wait for a close frame, for %g s at most", s->seconds);
         break;

@@ -169,7 +169,7 @@ void peer_greet_begin(judge_peer *p)
 
 void peer_greet_through(judge_peer *p)
 {
-    double limit = p->test->hello.seconds;
+    double limit = peer_seconds(p, p->test->hello.seconds);
 
     if (p->greet.through)
         return;

@@ -43,6 +43,7 @@ typedef enum timer_kind {
     TIMER_STALL,
     TIMER_AWAIT,
     TIMER_READ,
+    TIMER_OUTLAST,
     TIMER_ANSWER, /* of a handshake that the case spells out */
     TIMER_LEFT,   /* it was refused, but TCP stays */
     TIMER_AUTO_PING,
@@ -127,6 +128,8 @@ struct judge_peer {
     char key[32];
     bool deflate;
     judge_deflate_params to_peer, from_peer;
+    bool outlasted; /* the judge's patience was over before the peer's */
+    bool drowned;   /* the peer took a whole flood */
     bool lacks; /* what the case needs was not agreed on */
 
     /* the frame that is coming in */
@@ -204,6 +207,7 @@ struct judge_peer {
     struct {
         const judge_step *step; /* NULL: none */
         uint64_t left;          /* frames, or octets */
+        bool cut;               /* it cannot be taken any more */
     } flood;
     struct {
         bool on;
@@ -277,6 +281,12 @@ void peer_receive(judge_peer *p, const uint8_t *data, size_t len);
 void peer_hello_begin(judge_peer *p);
 /* Returns how many octets of a read belong to the handshake. */
 size_t peer_hello_feed(judge_peer *p, const uint8_t *data, size_t len);
+
+/* peer_patience.c */
+double peer_seconds(const judge_peer *p, double seconds);
+bool peer_outlast(judge_peer *p, const judge_step *s);
+void peer_outlasted(judge_peer *p);
+void peer_judge_ends(judge_peer *p);
 
 /* peer_terms.c */
 /* seen: which parameters the server's answer has, in the order of RFC 7692 7.1 (client and server,

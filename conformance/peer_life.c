@@ -300,10 +300,10 @@ static bool do_step(judge_peer *p, const judge_step *s)
     case JUDGE_STEP_WAIT:
         l = peer_log(p, JUDGE_LOG_CT, true);
         if (l != NULL) {
-            l->seconds = s->seconds;
+            l->seconds = peer_seconds(p, s->seconds);
             l->tag[0] = s->tag;
         }
-        peer_arm(p, TIMER_WAIT, s->seconds, s->tag);
+        peer_arm(p, TIMER_WAIT, peer_seconds(p, s->seconds), s->tag);
         return false;
     case JUDGE_STEP_KILL_AFTER:
     case JUDGE_STEP_CLOSE_AFTER: {
@@ -341,6 +341,7 @@ static bool do_step(judge_peer *p, const judge_step *s)
     case JUDGE_STEP_RELEASE:
     case JUDGE_STEP_AWAIT_CLOSE:
     case JUDGE_STEP_NEED:
+    case JUDGE_STEP_OUTLAST:
         return peer_script_step(p, s);
     case JUDGE_STEP_END:
         break;
@@ -454,6 +455,9 @@ static void fire(judge_peer *p, const peer_timer *t)
         break;
     case TIMER_READ:
         p->reading.pause = false;
+        break;
+    case TIMER_OUTLAST:
+        peer_outlasted(p);
         break;
     case TIMER_ANSWER:
     case TIMER_LEFT:

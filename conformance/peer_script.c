@@ -51,13 +51,14 @@ void peer_flood(judge_peer *p)
 {
     /* Once either side has closed there is nobody to flood. */
     if (p->state != PEER_OPEN && p->state != PEER_CONNECTING)
-        p->flood.left = 0;
+        judge_peer_cannot_write(p);
     if (p->flood.left > 0 && p->flood.step->op == JUDGE_STEP_FLOOD)
         flood_frames(p);
     else if (p->flood.left > 0)
         flood_octets(p);
     if (p->flood.left > 0)
         return;
+    p->drowned = p->drowned || !p->flood.cut;
     p->flood.step = NULL;
     peer_disarm(p, TIMER_AWAIT);
     peer_run_steps(p);
@@ -99,7 +100,7 @@ static void begin_reading(judge_peer *p, const judge_step *s)
     p->reading.pause = s->code == 0;
     p->reading.slow = s->code == 2;
     p->reading.appetite = s->chop;
-    p->reading.every = s->seconds;
+    p->reading.every = peer_seconds(p, s->seconds);
 }
 
 size_t judge_peer_appetite(const judge_peer *p)
@@ -153,8 +154,8 @@ bool peer_script_step(judge_peer *p, const judge_step *s)
     case JUDGE_STEP_FLOOD:
         p->flood.step = s;
         p->flood.left = s->count;
-        if (s->seconds > 0)
-            peer_arm(p, TIMER_AWAIT, s->seconds, '\0');
+        if (s->seconds != 0)
+            peer_arm(p, TIMER_AWAIT, peer_seconds(p, s->seconds), '\0');
         return false;
     case JUDGE_STEP_SPILL:
         p->flood.step = s;
@@ -166,6 +167,8 @@ bool peer_script_step(judge_peer *p, const judge_step *s)
         return begin_await(p, s);
     case JUDGE_STEP_NEED:
         return peer_need(p, s->code);
+    case JUDGE_STEP_OUTLAST:
+        return peer_outlast(p, s);
     case JUDGE_STEP_PROOF:
         p->proof.on = true;
         p->proof.at = p->queued_octets;
@@ -203,6 +206,7 @@ bool judge_peer_wants_fin(judge_peer *p)
 
 void judge_peer_cannot_write(judge_peer *p)
 {
+    p->flood.cut = p->flood.left > 0;
     p->flood.left = 0;
 }
 

@@ -308,6 +308,9 @@ static void judge_by_rule(judge_peer *p)
     case JUDGE_RULE_PEER_CLOSES:
         peer_closes(p);
         break;
+    case JUDGE_RULE_ENDS:
+        peer_judge_ends(p);
+        break;
     case JUDGE_RULE_HELLO:
         peer_greet_verdict(p);
         break;

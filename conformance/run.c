@@ -188,6 +188,17 @@ static void probe_done(judge_run *r, slot *s, int64_t now)
         r->care.during_us = took;
 }
 
+/* The agent's name, from whoever had the first answer. */
+static void learn_agent(judge_run *r)
+{
+    for (size_t i = 0; i < r->n_slots && r->host.agent == NULL; i++) {
+        const judge_peer *p = r->slots[i]->peer;
+
+        if (p != NULL && judge_peer_agent(p) != NULL)
+            r->host.agent = strdup(judge_peer_agent(p));
+    }
+}
+
 static void slot_done(judge_run *r, slot *s, int64_t now)
 {
     const judge_drop drop = judge_peer_drop(s->peer);
@@ -199,8 +210,7 @@ static void slot_done(judge_run *r, slot *s, int64_t now)
         slot_remove(r, s);
         return;
     }
-    if (r->host.agent == NULL && judge_peer_agent(s->peer) != NULL)
-        r->host.agent = strdup(judge_peer_agent(s->peer));
+    learn_agent(r);
     if (!judge_peer_was_skipped(s->peer)) {
         /* Load may have decided where a time limit did, or where a connection was refused. */
         const bool by_load = judge_peer_timed_out(s->peer) || !judge_peer_is_open(s->peer);
@@ -208,6 +218,11 @@ static void slot_done(judge_run *r, slot *s, int64_t now)
         bool bad;
 
         judge_peer_result(s->peer, now, &result);
+        /* A server that never answered this case has said who it is in another one. */
+        if (judge_peer_agent(s->peer) == NULL && r->host.agent != NULL) {
+            free(result.agent);
+            result.agent = strdup(r->host.agent);
+        }
         bad = is_bad(&result);
         if (r->care.on && r->care.test == s->test) {
             r->care.over = true;
@@ -432,13 +447,18 @@ static int slot_start(judge_run *r, size_t test, bool counted, bool probe)
 
 /* ---------------------------------------------------------------------------- schedule -- */
 
-static bool has_wait(const judge_case *c)
+static bool waits(const judge_step *s)
 {
-    for (const judge_step *s = c->steps; s->op != JUDGE_STEP_END; s++) {
-        if (s->op == JUDGE_STEP_WAIT)
+    for (; s != NULL && s->op != JUDGE_STEP_END; s++) {
+        if (s->op == JUDGE_STEP_WAIT || s->op == JUDGE_STEP_OUTLAST)
             return true;
     }
     return false;
+}
+
+static bool has_wait(const judge_case *c)
+{
+    return waits(c->steps) || waits(c->hello.steps) || c->hello.seconds < 0;
 }
 
 static int by_turn(const void *a, const void *b, void *ud)

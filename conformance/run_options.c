@@ -20,6 +20,7 @@ void judge_options_init(judge_options *o)
         .require_masked_client_frames = true,
         .vitality_seconds = 1,
         .web_status = true,
+        .patience = 3,
     };
 }
 
@@ -41,6 +42,7 @@ int judge_options_set(judge_options *o, const char *name, double value)
         {"autoPingInterval", &o->auto_ping_interval, NULL, NULL},
         {"autoPingTimeout", &o->auto_ping_timeout, NULL, NULL},
         {"vitalitySeconds", &o->vitality_seconds, NULL, NULL},
+        {"patience", &o->patience, NULL, NULL},
         {"autoPingSize", NULL, &o->auto_ping_size, NULL},
         {"maxFramePayloadSize", NULL, &o->max_frame_payload_size, NULL},
         {"maxMessagePayloadSize", NULL, &o->max_message_payload_size, NULL},

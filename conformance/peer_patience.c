@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Waiting for a peer to lose its patience: how long it may take is its own choice, so that the
+ * judge's patience (--patience) is where its verdict ends.
+ */
+#include <stdlib.h>
+
+#include "conformance/peer_internal.h"
+
+double peer_seconds(const judge_peer *p, double seconds)
+{
+    return seconds < 0 ? -seconds * p->options.patience : seconds;
+}
+
+bool peer_outlast(judge_peer *p, const judge_step *s)
+{
+    peer_arm(p, TIMER_OUTLAST, peer_seconds(p, s->seconds), '\0');
+    return false;
+}
+
+void peer_outlasted(judge_peer *p)
+{
+    p->outlasted = true;
+    peer_drop(p, JUDGE_DROP_ABORT);
+}
+
+void peer_judge_ends(judge_peer *p)
+{
+    judge_result *r = &p->r;
+    const double took = (double)(p->over - p->opened) / 1e6;
+
+    r->behavior = r->behavior_close = JUDGE_OK;
+    free(r->result);
+    free(r->result_close);
+    if (!p->open_done || p->violated || (r->dropped_by_me && !p->outlasted && !p->got_close)) {
+        r->behavior = r->behavior_close = JUDGE_FAILED;
+        r->result = peer_text(p, "%s",
+                              p->fault        ? p->fault
+                              : !p->open_done ? "The opening handshake was not completed."
+                                              : "The peer did not end the connection.");
+    } else if (p->outlasted) {
+        r->behavior = r->behavior_close = JUDGE_INFORMATIONAL;
+        r->result = peer_text(p,
+                              "The peer held the connection for %.1f s, after which the judge "
+                              "dropped it (--patience).",
+                              took);
+    } else {
+        r->result = peer_text(p, "The peer ended the connection after %.1f s.", took);
+    }
+    r->result_close = peer_text(p, "%s", r->result ? r->result : "");
+    if (p->drowned && r->behavior != JUDGE_FAILED) {
+        r->behavior = r->behavior == JUDGE_INFORMATIONAL ? JUDGE_OK : r->behavior;
+        peer_degrade(p, JUDGE_NON_STRICT,
+                     peer_text(p, "the peer took a whole flood, though nothing of its answers was "
+                                  "read"));
+    }
+}

@@ -112,8 +112,8 @@ typedef enum judge_rule {
     JUDGE_RULE_EITHER,      /* the same, or the peer ends the connection */
     JUDGE_RULE_RESET,       /* the judge resets TCP: only the peer's survival counts */
     JUDGE_RULE_PEER_CLOSES, /* events; informational if the peer drops TCP without a close frame */
-    JUDGE_RULE_ENDS,  /* the peer ends the connection, however; informational if the judge's
-                         patience is over first; a flood that it took to the end is NON-STRICT */
+    JUDGE_RULE_ENDS,        /* the peer ends the connection, however; informational if the judge's
+                               patience is over first; a flood that it took to the end is NON-STRICT */
     JUDGE_RULE_HELLO, /* what became of the handshake of `hello`, and the events if it opened */
 } judge_rule;
 
@@ -219,8 +219,9 @@ typedef struct judge_case {
         double soon, late;
         /* What it is if the peer leaves it to the judge to end the connection; 0: FAILED. */
         judge_behavior kept;
-        bool mute;       /* the peer's close is not answered */
-        double patience; /* seconds for the answer to the judge's; 0: closeHandshakeTimeout */
+        bool mute;          /* the peer's close is not answered */
+        const char *secret; /* octets of other messages, which no reason may hold; nor controls */
+        double patience;    /* seconds for the answer to the judge's; 0: closeHandshakeTimeout */
     } close;
     judge_audience audience;
     judge_hello hello;
@@ -246,6 +247,12 @@ typedef struct judge_case {
         uint8_t server_bits; /* it must answer with at most so much; 0: it may answer with any */
         uint8_t client_bits; /* it may answer with at most so much; 0: it must not */
     } deflate;
+    /* Connections that precede the case: each runs the steps of one of the rows, in turn. */
+    struct {
+        const struct judge_case *rows;
+        size_t n_rows;
+        uint32_t count, at_once;
+    } crowd;
     uint64_t auto_fragment; /* every message is sent in frames of so many octets */
     unsigned weight;        /* 0 light, 1 moves megabytes, 2 thousands of compressed messages,
                                3 an attack: nothing else runs meanwhile */

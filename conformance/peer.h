@@ -20,6 +20,13 @@
 
 typedef struct judge_peer judge_peer;
 
+/* What became of a crowd. */
+typedef struct judge_crowd_tally {
+    uint32_t total, good;
+    double slowest; /* seconds, of the ordinary connections in it */
+    bool scaled;
+} judge_crowd_tally;
+
 /* Strings are borrowed for the life of the peer. */
 typedef struct judge_peer_setup {
     const judge_case *test;
@@ -38,6 +45,7 @@ typedef struct judge_peer_setup {
     uint32_t most_log;    /* entries of the wire log; 0: 60000 */
     double stall_seconds; /* an echo loop in which nothing moves so long has failed; 0: never */
     bool compat;
+    judge_crowd_tally crowd; /* that preceded the case; total 0: there was none */
     /* The agent's name is known: shall the case be left out? NULL: never. */
     bool (*skip)(void *ud, const judge_case *c, const char *agent);
     void *skip_ud;

@@ -130,7 +130,7 @@ struct judge_peer {
     judge_deflate_params to_peer, from_peer;
     bool outlasted; /* the judge's patience was over before the peer's */
     bool drowned;   /* the peer took a whole flood */
-    bool lacks; /* what the case needs was not agreed on */
+    bool lacks;     /* what the case needs was not agreed on */
 
     /* the frame that is coming in */
     uint8_t head[14];
@@ -287,6 +287,8 @@ double peer_seconds(const judge_peer *p, double seconds);
 bool peer_outlast(judge_peer *p, const judge_step *s);
 void peer_outlasted(judge_peer *p);
 void peer_judge_ends(judge_peer *p);
+void peer_judge_crowd(judge_peer *p);
+void peer_judge_secret(judge_peer *p);
 
 /* peer_terms.c */
 /* seen: which parameters the server's answer has, in the order of RFC 7692 7.1 (client and server,

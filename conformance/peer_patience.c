@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Waiting for a peer to lose its patience: how long it may take is its own choice, so that the
- * judge's patience (--patience) is where its verdict ends.
+ * judge's patience (--patience) is where its verdict ends. And what a crowd has seen of it, and
+ * whether what it says holds what it should not.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "conformance/peer_internal.h"
 
@@ -54,4 +56,43 @@ void peer_judge_ends(judge_peer *p)
                      peer_text(p, "the peer took a whole flood, though nothing of its answers was "
                                   "read"));
     }
+}
+
+void peer_judge_crowd(judge_peer *p)
+{
+    const judge_crowd_tally *c = &p->setup.crowd;
+
+    if (c->total == 0)
+        return;
+    p->r.scaled = c->scaled;
+    /* The crowd and the judge take their part of the machine, too. */
+    if (c->slowest > 5 * p->options.vitality_seconds)
+        peer_degrade(p, JUDGE_FAILED,
+                     peer_text(p,
+                               "in the crowd an ordinary connection had to wait %.3f s for its "
+                               "echo and its close",
+                               c->slowest));
+    else if (c->good < c->total)
+        peer_degrade(p, JUDGE_INFORMATIONAL,
+                     peer_text(p, "%u of the %u connections of the crowd were not served",
+                               c->total - c->good, c->total));
+}
+
+void peer_judge_secret(judge_peer *p)
+{
+    const char *reason = p->r.remote_reason, *secret = p->test->close.secret;
+
+    if (secret == NULL || reason == NULL || p->r.closed_by_me)
+        return;
+    for (const char *c = reason; *c != '\0'; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f || strncmp(c, secret, strlen(secret)) == 0) {
+            peer_degrade(p, JUDGE_FAILED,
+                         peer_text(p, "the reason of the peer's close frame holds octets that are "
+                                      "not its own"));
+            return;
+        }
+    }
+    if (strncmp(reason, "0x", 2) == 0)
+        peer_degrade(p, JUDGE_FAILED,
+                     peer_text(p, "the reason of the peer's close frame is no text"));
 }

@@ -323,6 +323,8 @@ static void judge_by_rule(judge_peer *p)
     }
     if (judge_case_is_extra(p->test)) {
         peer_judge_limits(p);
+        peer_judge_secret(p);
+        peer_judge_crowd(p);
         peer_judge_need(p);
     }
     /* A peer that left bad text to the judge to end has not failed the connection. */

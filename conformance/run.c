@@ -16,6 +16,7 @@
 
 #include <websock/version.h>
 
+#include "conformance/crowd.h"
 #include "conformance/peer.h"
 #include "conformance/transport.h"
 #include "conformance/vitality.h"
@@ -388,11 +389,11 @@ static bool skip_case(void *ud, const judge_case *c, const char *agent)
 /* `probe`: not the case itself, but the ordinary connection beside it. */
 static int slot_start(judge_run *r, size_t test, bool counted, bool probe)
 {
-    const int64_t now = now_us();
+    int64_t now;
     const judge_target *t = r->host.target;
     const judge_case *c = probe ? &r->probe : judge_table_at(r->params.table, test);
     judge_options options = t->options;
-    const judge_peer_setup setup = {
+    judge_peer_setup setup = {
         .test = c,
         .role = JUDGE_ROLE_CLIENT,
         .options = &options,
@@ -413,6 +414,11 @@ static int slot_start(judge_run *r, size_t test, bool counted, bool probe)
     slot *s;
 
     options.open_handshake_timeout = probe ? t->options.vitality_seconds : open_limit(r);
+    if (!probe && c->crowd.count > 0 &&
+        !judge_crowd_go(&setup, t, &r->host.address[r->host.preferred], r->tls,
+                        r->params.tls.verify, &r->cancelled, &setup.crowd))
+        return -1;
+    now = now_us(); /* a crowd takes its time */
     if (r->n_slots == r->room) {
         const size_t room = r->room ? r->room * 2 : 16;
         slot **grown = realloc(r->slots, room * sizeof(*grown));

@@ -35,6 +35,7 @@ typedef struct judge_options {
     bool mask_server_frames;               /* false */
     bool require_masked_client_frames;     /* true */
     double vitality_seconds;               /* 1; not Autobahn's: see judge_survival */
+    double crowd;                          /* 1; ... so much of the crowds of 23.* */
     double patience;                       /* 3; ... how long a peer's time limits are waited for */
     bool checks_origin; /* false; nor is this: the server is known to refuse foreign origins */
     bool web_status;    /* true; plain GETs are answered (fuzzing server) */

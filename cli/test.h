@@ -25,8 +25,7 @@ typedef struct test_settings {
 
     uint32_t jobs;
     uint32_t messages;
-    uint64_t limit; /* of the peer's messages; 0: not known */
-    uint32_t pid; /* of the server under test; 0: not known */
+    uint64_t limit;    /* of the peer's messages; 0: not known */
     uint32_t pid;      /* of the server under test; 0: not known */
     uint32_t patience; /* ms; 0: the judge's own */
     bool compat;

@@ -64,7 +64,6 @@ typedef struct verdict {
 
 typedef struct outcome {
     verdict at[MOST_CASES + 1];
-    verdict at[8000]; /* more than there are cases; by their numbers */
     judge_run_totals totals;
     unsigned started, unreachable, skipped;
     const char *skip;

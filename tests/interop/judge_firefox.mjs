@@ -16,6 +16,9 @@ try {
 const program = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
 if (!existsSync(program)) skipAll(`${program} is not installed`);
 
+// The browser is not built with sanitizers, and takes long to start.
+if (process.env.INTEROP_SANITIZED) skipAll("there is nothing in it for sanitizers");
+
 const page = await startJudge();
 const firefox = await Firefox.start(WebSocket, program);
 

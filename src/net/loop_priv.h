@@ -37,7 +37,7 @@ enum {
     WSK__S_SENDING = 1 << 8, /* io_uring: between `output` and `sent` */
     WSK__S_SHUT = 1 << 9,    /* wsk__stream_shutdown() was called */
     WSK__S_SHUT_DONE = 1 << 10,
-    WSK__S_READABLE = 1 << 11,  /* epoll: there may be more to read; io_uring: some is held */
+    WSK__S_READABLE = 1 << 11,  /* epoll, io_uring in bulk: there may be more to read */
     WSK__S_HUP = 1 << 12,       /* epoll: read to the end, no further edge will come */
     WSK__S_RECENT = 1 << 12,    /* io_uring: got something lately, see uring_ends.c */
     WSK__S_ARMED = 1 << 13,     /* io_uring: a receive is pending */

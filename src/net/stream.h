@@ -58,10 +58,11 @@ struct wsk__stream {
     wsk__stream **timer_prev;
     uint32_t deadline; /* tick of the wheel; UINT32_MAX: none */
     int fd;
-    uint32_t state; /* bits, private to src/net */
-    uint8_t kind;   /* number of its ops in the loop */
-    bool can_wait;  /* what the last `output` gave is all: its `sent` may come late */
-    uint16_t mark;  /* the owner's own */
+    uint32_t state;    /* bits, private to src/net */
+    uint8_t kind;      /* number of its ops in the loop */
+    bool can_wait : 1; /* what the last `output` gave is all: its `sent` may come late */
+    bool to_end : 1;   /* io_uring: read to the end, no further event will come */
+    uint16_t mark;     /* the owner's own */
 };
 
 /* ops stay as long as the loop; few different ones are used in one (WSK_ERR_LIMIT).

@@ -29,7 +29,8 @@ static void settle_one(wsk_loop *loop, wsk__uring_send *r)
     /* Input that had to wait for this, or a receive that could not be armed meanwhile. */
     const uint32_t no_receive = WSK__S_ARMED | WSK__S_POLL_ARMED | WSK__S_PAUSED | WSK__S_EOF;
     if (!(s->state & WSK__S_DEAD) &&
-        (wsk__uring_held_of(&u->files[s->fd]) != NULL || !(s->state & no_receive)))
+        (wsk__uring_held_of(&u->files[s->fd]) != NULL || !(s->state & no_receive) ||
+         (s->state & (WSK__S_BULK | WSK__S_READABLE)) == (WSK__S_BULK | WSK__S_READABLE)))
         wsk__loop_dirty(s);
 }
 

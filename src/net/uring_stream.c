@@ -28,7 +28,7 @@ static void arm(wsk__stream *s)
         return;
     }
     if (s->state & WSK__S_BULK) {
-        io_uring_prep_poll_add(sqe, s->fd, POLLIN | POLLRDHUP);
+        io_uring_prep_poll_multishot(sqe, s->fd, POLLIN | POLLRDHUP);
         sqe->user_data = stream_tag(s, WSK__REQUEST_READABLE);
         s->state |= WSK__S_POLL_ARMED;
         return;
@@ -118,7 +118,17 @@ static void hold(wsk__stream *s, const uint8_t *data, size_t n)
     f->ref = (uintptr_t)h | 1;
 }
 
-/* What the epoll backend does: reads until there is no more, or others are to have their turn. */
+/* Little comes at a time again. A poll that is pending goes first, see readable_done(). */
+static void leave_bulk(wsk__stream *s)
+{
+    s->state &= ~(uint32_t)(WSK__S_SPARSE_MAX | WSK__S_BULK);
+    if ((s->state & WSK__S_POLL_ARMED) &&
+        !wsk__uring_cancel(s->loop->io_data, stream_tag(s, WSK__REQUEST_READABLE)))
+        s->state |= WSK__S_BULK;
+}
+
+/* What the epoll backend does: reads until there is no more, or others are to have their turn. The
+ * poll tells of changes only, so that what is not read now (READABLE) is not forgotten. */
 static void read_bulk(wsk__stream *s)
 {
     wsk_loop *loop = s->loop;
@@ -139,26 +149,34 @@ static void read_bulk(wsk__stream *s)
         do {
             n = loop->sys->recv(s->fd, buf, cap, MSG_DONTWAIT);
         } while (n < 0 && errno == EINTR);
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            s->state &= ~(uint32_t)WSK__S_READABLE;
             break;
+        }
         if (n < 0) {
             wsk__stream_lost(s, errno);
             return;
         }
         all += (size_t)n;
+        if ((size_t)n < cap && !s->to_end && !(s->state & WSK__S_BROKEN))
+            s->state &= ~(uint32_t)WSK__S_READABLE;
         wsk__stream_take(s, buf, (size_t)n);
         if (s->state & WSK__S_DEAD)
             return;
         wsk__stream_pump(s);
         if (s->state & (WSK__S_DEAD | WSK__S_PAUSED | WSK__S_EOF))
             return;
-        if ((size_t)n < cap && !(s->state & WSK__S_BROKEN))
+        if (!(s->state & WSK__S_READABLE))
             break;
+    }
+    if (s->state & WSK__S_READABLE) {
+        wsk__loop_later(s);
+        return;
     }
     if (all >= WSK__URING_BULK_TO)
         s->state &= ~(uint32_t)WSK__S_SPARSE_MAX;
     else if ((s->state & WSK__S_SPARSE_MAX) == WSK__S_SPARSE_MAX)
-        s->state &= ~(uint32_t)(WSK__S_SPARSE_MAX | WSK__S_BULK);
+        leave_bulk(s);
     else
         s->state += WSK__S_SPARSE;
     arm(s);
@@ -175,13 +193,16 @@ void wsk__uring_stream_read(wsk__stream *s)
         if (wsk__uring_held_of(f) == NULL) {
             /* Behind a failed write this is the last chance to read. A receive that is pending may
              * have missed the end, see uring_ends.c. */
-            if (!(s->state & WSK__S_BROKEN)) {
+            if ((s->state & (WSK__S_BULK | WSK__S_READABLE | WSK__S_ARMED | WSK__S_BROKEN)) ==
+                (WSK__S_BULK | WSK__S_READABLE)) {
+                read_bulk(s);
+            } else if (!(s->state & WSK__S_BROKEN)) {
                 arm(s);
             } else if (s->state & WSK__S_ARMED) {
                 if (!wsk__uring_cancel(u, stream_tag(s, WSK__REQUEST_RECV)))
                     wsk__loop_later(s);
             } else {
-                s->state |= WSK__S_BULK;
+                s->state |= WSK__S_BULK | WSK__S_READABLE;
                 read_bulk(s);
             }
             return;
@@ -305,7 +326,18 @@ void wsk__uring_readable_done(wsk__uring *u, const struct io_uring_cqe *cqe)
     if (f == NULL)
         return;
     wsk__stream *s = wsk__uring_obj(f);
-    s->state &= ~(uint32_t)WSK__S_POLL_ARMED;
+    if (!(cqe->flags & IORING_CQE_F_MORE))
+        s->state &= ~(uint32_t)WSK__S_POLL_ARMED;
+    if (!(s->state & WSK__S_BULK)) {
+        /* The poll was taken back: small pieces come from here on. */
+        if (!(s->state & (WSK__S_DEAD | WSK__S_EOF | WSK__S_PAUSED)))
+            arm(s);
+        return;
+    }
+    s->state |= WSK__S_READABLE;
+    /* What comes behind the end is no event of its own when this one tells of both. */
+    if (cqe->res < 0 || (cqe->res & (POLLRDHUP | POLLHUP | POLLERR)))
+        s->to_end = true;
     if (s->state & WSK__S_SENDING) {
         wsk__uring_submit(u);
         wsk__uring_settle_all(s->loop);

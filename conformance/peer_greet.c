@@ -241,7 +241,8 @@ void peer_greet_rest(judge_peer *p, const uint8_t *data, size_t len)
 {
     static const char start[] = "HTTP/1.";
     const size_t had = p->hello.len;
-    const size_t from = had > p->greet.head + sizeof(start) ? had - sizeof(start) : p->greet.head;
+    /* A status line may have begun in the octets before, up to its status. */
+    const size_t from = had > p->greet.head + 16 ? had - 16 : p->greet.head;
 
     if (had + len > MAX_HELLO || !peer_buf_add(p, &p->hello, data, len))
         return;

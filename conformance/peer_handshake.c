@@ -170,10 +170,13 @@ static bool take_deflate(judge_peer *p, const char *text, size_t len)
 /* True if a line of that name in a request of a case has this token. */
 static bool said(const judge_peer *p, const char *name, const char *token, size_t n_token)
 {
-    const char *at = (const char *)p->greet.said.at, *end = at + p->greet.said.len;
     const size_t n_name = strlen(name);
+    const char *at = (const char *)p->greet.said.at, *end;
 
-    while (at != NULL && at < end) {
+    if (at == NULL)
+        return false;
+    end = at + p->greet.said.len;
+    while (at < end) {
         const char *lf = memchr(at, '\n', (size_t)(end - at)), *part;
         const char *list = at + n_name + 1;
         size_t n;

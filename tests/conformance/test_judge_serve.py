@@ -657,6 +657,31 @@ def many_sockets():
 
 
 @test
+def silent_clients():
+    """Requests that do not end, TLS that does not begin, and clients that vanish in a case."""
+    s = Server("--out", "silent", "--cases", "2.1", "--option", "openHandshakeTimeout=0.4", "--option",
+               "closeHandshakeTimeout=0.2", url="wss://127.0.0.1:0")
+
+    def dial(text=None):
+        c = socket.create_connection(("127.0.0.1", s.port), 20)
+        if text is not None:
+            c = TRUSTING.wrap_socket(c)
+            c.sendall(text)
+        return c
+
+    quiet = [dial(), dial(b""), dial(b"GET /getCaseCount HTTP/1.1\r\nHost: a\r\nX: ")]
+    assert quiet[0].recv(9) == b"" and quiet[1].recv(9) == b""
+    assert quiet[2].recv(12) == b"HTTP/1.1 408"
+    vanished = Client(s.port, "/runCase?case=1&agent=gone", tls=True)
+    status = Client(s.port, "/getCaseStatus?case=1&agent=gone", tls=True).answer()
+    assert json.loads(status) == {"behavior": "FAILED"}, status
+    vanished.close()
+    assert s.stop() == 128 + signal.SIGTERM
+    case = report("silent", report("silent")["gone"]["2.1"]["reportfile"])
+    assert case["wasCloseHandshakeTimeout"] and case["droppedByMe"] and not case["wasClean"], case
+
+
+@test
 def heavy_cases_take_turns():
     s = Server("--out", "heavy", "--cases", "1.1.1,9.1.1")
     first = [Client(s.port, f"/runCase?casetuple=9.1.1&agent=h{k}") for k in range(32)]
@@ -746,12 +771,12 @@ def memory_has_limits():
 def broken_clients():
     """Over TCP as in memory (test_mutants.c): these fail these of the cases, and no others."""
     s = Server("--out", "broken", "--messages", "3")
-    cases = ["1.1.1", "1.1.6", "2.2", "3.2", "5.3", "6.3.1", "7.1.3", "7.3.1", "7.9.1", "9.1.2", "12.1.1",
+    cases = ["1.1.1", "2.2", "3.2", "5.3", "6.3.1", "7.1.3", "7.3.1", "7.9.1", "9.1.2", "12.1.1",
              "13.2.1"]
     rows = {
         "none": "", "legal_offers": "", "legal_drop": "",
         "hello_key": " ".join(cases), "unmasked": " ".join(cases), "mask_empty": "1.1.1 7.3.1",
-        "mask_anew": "1.1.6 9.1.2", "no_pong": "2.2", "pong_empty": "2.2", "accept_rsv2": "3.2",
+        "mask_anew": "9.1.2", "no_pong": "2.2", "pong_empty": "2.2", "accept_rsv2": "3.2",
         "fragments_apart": "5.3", "utf8_none": "6.3.1", "fail_code": "3.2 7.9.1",
         "close_then_pong": "7.1.3", "close_takes_codes": "7.9.1", "corrupt_70000": "9.1.2",
         "deflate_none": "12.1.1 13.2.1", "deflate_keeps": "13.2.1", "deflate_rsv1": "12.1.1 13.2.1",

@@ -58,6 +58,15 @@ void bench_reader_deinit(bench_reader *r);
 void bench_reader_parse(bench_reader *r, const bench_plan *plan, const uint8_t *p, size_t n,
                         bench_input *in);
 
+/* How many of the octets to come need not be looked at: those of a content that is not compared.
+ * 0: all that come are to be parsed. */
+static inline size_t bench_reader_skippable(const bench_reader *r)
+{
+    return r->in_payload && !r->verify && !r->plain && r->frame.opcode < 0x8 ? (size_t)r->left : 0;
+}
+/* n of them came, which nobody has seen. */
+void bench_reader_skip(bench_reader *r, const bench_plan *plan, size_t n, bench_input *in);
+
 /* True if all n octets are what is expected, and then *ret_done messages are complete. */
 static inline bool bench_reader_compare(bench_reader *r, const bench_plan *plan, const uint8_t *p,
                                         size_t n, uint32_t *ret_done)

@@ -67,6 +67,9 @@ def echoes_are_measured():
             looks_right(bench(s.urls[0], "--io", io, "-c", "3", "-p", "64", "-s", "20", "--text"),
                         3, 22)
             looks_right(bench(s.urls[0], "--io", io, "-c", "2", "-s", "300K"), 2)
+        for verify in ("0", "1"):
+            looks_right(bench(s.urls[0], "-c", "1", "-s", "70000", "-p", "3", "--verify", verify),
+                        1, 70010)
         d = bench(s.urls[0], "-c", "1", "-s", "0", "--spin")
         looks_right(d, 1, 2)
         same(d["octets_per_second"], 0, "octets")

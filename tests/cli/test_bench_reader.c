@@ -212,6 +212,46 @@ static void echoes_count_wherever_they_are_cut(void **state)
     free(s);
 }
 
+/* Contents that nobody sees: their lengths count. */
+static void contents_can_be_skipped(void **state)
+{
+    bench_plan plan;
+    stream *s = calloc(1, sizeof(*s));
+
+    (void)state;
+    make(&plan, 5000, false);
+    put(s, 0x02, plan.content, 3000);
+    put(s, 0x89, "who", 3);
+    put(s, 0x80, plan.content, 2000);
+    put(s, 0x82, plan.content, 4999);
+    put(s, 0x82, plan.content, 5000);
+    for (size_t cut = 1; cut < 3000; cut += 333) {
+        bench_reader r;
+        bench_input in = {0};
+        size_t skipped = 0;
+        bench_reader_init(&r, &plan, false);
+        for (size_t at = 0; at < s->n;) {
+            size_t skip = bench_reader_skippable(&r), n = skip > 0 ? skip : 14;
+            n = n > cut ? cut : n;
+            n = n > s->n - at ? s->n - at : n;
+            if (skip > 0)
+                bench_reader_skip(&r, &plan, n, &in);
+            else
+                bench_reader_parse(&r, &plan, s->at + at, n, &in);
+            skipped += skip > 0 ? n : 0;
+            at += n;
+        }
+        assert_int_equal(in.done, 3);
+        assert_int_equal(in.wrong, 1);
+        assert_int_equal(in.wrong_at, 4999);
+        assert_true(in.pinged);
+        assert_null(in.broken);
+        assert_true(skipped > 14900);
+    }
+    bench_plan_deinit(&plan);
+    free(s);
+}
+
 static void fragments_and_pings_are_no_error(void **state)
 {
     bench_plan plan;
@@ -426,6 +466,7 @@ int main(void)
         cmocka_unit_test(contents_are_what_they_are_called),
         cmocka_unit_test(files_are_cut_between_characters),
         cmocka_unit_test(echoes_count_wherever_they_are_cut),
+        cmocka_unit_test(contents_can_be_skipped),
         cmocka_unit_test(fragments_and_pings_are_no_error),
         cmocka_unit_test(each_wrong_octet_is_found),
         cmocka_unit_test(wrong_lengths_and_kinds_are_found),

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What only the next connection shows, over TCP: a server that dies with its connection fails
+ * the cases of 19.9, one that goes on passes them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "conformance/run.h"
+#include "mutant_frames.h"
+#include "mutant_tcp.h"
+
+/* Patience of the test, not of the judge: a loaded machine is no dead peer. */
+#define PATIENCE 20
+
+static judge_table *table;
+
+static int setup(void **state)
+{
+    (void)state;
+    table = judge_table_new();
+    return table == NULL;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    judge_table_free(table);
+    return 0;
+}
+
+/* One connection to its end. */
+static void serve_one(int fd)
+{
+    fm *m = fm_new(FM_none, false);
+    uint8_t buf[65536];
+    bool lost = false, ended = false;
+
+    while (!lost && !fm_is_over(m)) {
+        size_t n;
+        const uint8_t *out = fm_output(m, &n);
+        ssize_t got;
+
+        if (out != NULL) {
+            got = send(fd, out, n, MSG_NOSIGNAL);
+            lost = got < 0;
+            if (got > 0)
+                fm_taken(m, (size_t)got);
+            continue;
+        }
+        got = ended ? -1 : recv(fd, buf, sizeof(buf), 0);
+        lost = got < 0;
+        if (got > 0)
+            fm_feed(m, buf, (size_t)got);
+        ended = got == 0;
+        if (ended)
+            fm_end(m);
+    }
+    fm_free(m);
+    close(fd);
+}
+
+/* A server in a process of its own; `dies`: with its first connection. */
+static pid_t server_start(bool dies, uint16_t *ret_port)
+{
+    uint16_t port = 0;
+    const int fd = mutant_listen(&port);
+    pid_t pid;
+
+    assert_true(fd >= 0);
+    assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        for (;;) {
+            const int c = accept(fd, NULL, NULL);
+
+            if (c < 0 && errno != EINTR && errno != ECONNABORTED)
+                _exit(1);
+            if (c >= 0) {
+                serve_one(c);
+                if (dies)
+                    _exit(0);
+            }
+        }
+    }
+    close(fd);
+    *ret_port = port;
+    return pid;
+}
+
+static void server_stop(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+typedef struct outcome {
+    unsigned results, good;
+} outcome;
+
+static void on_done(void *ud, const judge_target *t, const judge_case *c, judge_result *r)
+{
+    outcome *o = ud;
+
+    (void)t;
+    (void)c;
+    o->results++;
+    o->good += r->behavior == JUDGE_OK && r->behavior_close == JUDGE_OK;
+}
+
+static void run(size_t i, uint16_t port, double seconds, outcome *ret)
+{
+    bool *selected = calloc(judge_table_count(table), sizeof(*selected));
+    judge_target target = {.url = "ws://test", .host = "127.0.0.1", .port = port, .resource = "/"};
+    const judge_run_params params = {
+        .table = table,
+        .selected = selected,
+        .targets = &target,
+        .n_targets = 1,
+        .callbacks = {.ud = ret, .on_done = on_done},
+        .jobs = 1,
+    };
+    judge_run_totals totals;
+    char why[256];
+    judge_run *r;
+
+    judge_options_init(&target.options);
+    target.options.vitality_seconds = seconds;
+    target.options.open_handshake_timeout = PATIENCE;
+    selected[i] = true;
+    r = judge_run_new(&params, why);
+    assert_non_null(r);
+    assert_int_equal(judge_run_go(r, &totals), 0);
+    judge_run_free(r);
+    free(selected);
+}
+
+static void resets(bool dies)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < judge_table_count(table); i++) {
+        const judge_case *c = judge_table_at(table, i);
+        outcome o = {0, 0};
+        uint16_t port;
+        pid_t pid;
+
+        if (c->rule != JUDGE_RULE_RESET)
+            continue;
+        pid = server_start(dies, &port);
+        run(i, port, dies ? 1 : PATIENCE, &o);
+        server_stop(pid);
+        if (o.results != 1 || o.good != (dies ? 0 : 1))
+            fail_msg("%s: %u good of %u", c->id, o.good, o.results);
+        n++;
+    }
+    assert_int_equal(n, 8);
+}
+
+static void a_server_that_goes_on_passes(void **state)
+{
+    (void)state;
+    resets(false);
+}
+
+static void a_server_that_dies_fails(void **state)
+{
+    (void)state;
+    resets(true);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_server_that_goes_on_passes),
+        cmocka_unit_test(a_server_that_dies_fails),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

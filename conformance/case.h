@@ -130,6 +130,7 @@ typedef struct judge_ending {
     judge_event_row event[10];
     bool lives; /* not failed, whatever `close` says: the judge closes, and that cleanly */
     bool some;  /* of several pongs only the last one need come (RFC 6455 5.5.3) */
+    bool apart; /* a pong may come before or behind a message, whatever the order of `event` */
 } judge_ending;
 
 /* What may become of a handshake, besides a status of HTTP. */

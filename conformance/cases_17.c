@@ -39,8 +39,8 @@ static void long_form(judge_builder *b, unsigned number, const kind *k, unsigned
     size_t n = 0;
     judge_case row = {
         .id = judge_text(b, "17.1.%u", number),
-        .title = judge_text(b, "%s, %llu octets in %u bits", k->name, (unsigned long long)len,
-                            form),
+        .title = judge_text(b, "%s, %llu octet%s in %u bits", k->name, (unsigned long long)len,
+                            len == 1 ? "" : "s", form),
         .description = judge_text(b,
                                   "A %s frame with %llu octet%s of payload, whose length is given "
                                   "in %u bits where fewer would do.",

@@ -361,8 +361,11 @@ static const judge_case tiny_rows[] = {
          FRAME_CHOP(FIN | TEXT, 1, S("3")), FRAME_CHOP(FIN | PING, 1, S("4")),
          FRAME_CHOP(FIN | TEXT, 1, NOTHING), FRAME_CHOP(FIN | PING, 1, NOTHING),
          FRAME_CHOP(FIN | TEXT, 1, S("5")), FRAME_CHOP(FIN | PING, 1, S("6")), CLOSE_AFTER(10)),
-     OK_WITH(8, GOT_TEXT(S("1")), GOT_PONG(S("2")), GOT_TEXT(S("3")), GOT_PONG(S("4")),
-             GOT_TEXT(NOTHING), GOT_PONG(NOTHING), GOT_TEXT(S("5")), GOT_PONG(S("6"))),
+     .ending = {{JUDGE_OK,
+                 8,
+                 {GOT_TEXT(S("1")), GOT_PONG(S("2")), GOT_TEXT(S("3")), GOT_PONG(S("4")),
+                  GOT_TEXT(NOTHING), GOT_PONG(NOTHING), GOT_TEXT(S("5")), GOT_PONG(S("6"))},
+                 .apart = true}},
      ENDS_CLEAN},
 };
 

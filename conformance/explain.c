@@ -408,6 +408,8 @@ static void put_ending(FILE *out, const judge_ending *e)
         fputs(row->kind == JUDGE_EVENT_PONG ? "pong " : row->binary ? "binary " : "text ", out);
         put_octets(out, row->blob.lit, row->blob.len, row->blob.total);
     }
+    if (e->apart)
+        fputs("; pongs may come before or behind a message", out);
     if (e->some)
         fputs("; of several pongs the last one is enough", out);
     if (e->lives)

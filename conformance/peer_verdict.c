@@ -32,8 +32,10 @@ static bool event_matches(const judge_event_row *row, const peer_event *e)
            memcmp(e->data + period, e->data, e->kept - period) == 0;
 }
 
-/* Pongs may be left out where another one follows. */
-static bool some_match(const judge_peer *p, const judge_ending *e)
+/* Whether the events of a kind came in their order; `some`: pongs may be left out where another
+ * one follows. */
+static bool kind_matches(const judge_peer *p, const judge_ending *e, bool pongs, bool others,
+                         bool some)
 {
     size_t k = 0, last = 0;
 
@@ -41,10 +43,16 @@ static bool some_match(const judge_peer *p, const judge_ending *e)
         if (e->event[i].kind == JUDGE_EVENT_PONG)
             last = i;
     }
-    for (size_t i = 0; i < e->n; i++) {
+    for (size_t i = 0; i <= e->n; i++) {
+        while (k < p->n_events && !(p->events[k].kind == JUDGE_EVENT_PONG ? pongs : others))
+            k++;
+        if (i == e->n)
+            break;
+        if (!(e->event[i].kind == JUDGE_EVENT_PONG ? pongs : others))
+            continue;
         if (k < p->n_events && event_matches(&e->event[i], &p->events[k]))
             k++;
-        else if (e->event[i].kind != JUDGE_EVENT_PONG || i == last)
+        else if (!some || e->event[i].kind != JUDGE_EVENT_PONG || i == last)
             return false;
     }
     return k == p->n_events;
@@ -52,15 +60,11 @@ static bool some_match(const judge_peer *p, const judge_ending *e)
 
 bool peer_ending_matches(const judge_peer *p, const judge_ending *e)
 {
-    if (e->some && e->behavior != JUDGE_FAILED)
-        return some_match(p, e);
-    if (e->behavior == JUDGE_FAILED || e->n != p->n_events)
+    if (e->behavior == JUDGE_FAILED || (!e->some && e->n != p->n_events))
         return false;
-    for (size_t i = 0; i < e->n; i++) {
-        if (!event_matches(&e->event[i], &p->events[i]))
-            return false;
-    }
-    return true;
+    if (e->apart)
+        return kind_matches(p, e, true, false, e->some) && kind_matches(p, e, false, true, e->some);
+    return kind_matches(p, e, true, true, e->some);
 }
 
 /* The ending that came about; NULL: none that is accepted. */

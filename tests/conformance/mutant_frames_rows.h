@@ -165,7 +165,7 @@ static const row rows[] = {
     {FM_pong_64, SERVER, "20.1.*", "20.1.66-126"},
     {FM_pong_string, SERVER, "20.1.* 20.2.*", "20.2.5"},
     {FM_pong_text, SERVER, "20.1.* 20.2.* 20.4.*", "20.1.3-126 20.2.4 20.2.5 20.4.2"},
-    {FM_pong_last, SERVER, "20.*", "20.2.1-3 20.3.6 20.4.*"},
+    {FM_pong_last, SERVER, "20.*", "20.2.1-3 20.4.*"},
     {FM_pong_late, SERVER, "20.*", "20.4.*"},
     {FM_pong_packed, SERVER, "20.4.*", "20.4.3-5"},
     {FM_pong_eats, SERVER, "20.4.*", "20.*"},

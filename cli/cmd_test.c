@@ -83,7 +83,8 @@ static const opt_spec specs[] = {
  .help = "Connections at once. No verdict depends on it."},
 {.name = "messages", .letter = 'n', .value = "N", .type = OPT_UINT, FIELD(messages), .min = 1,
  .max = 1000000, .preset = "1000",
- .help = "Send so many messages in 9.7, 9.8, 12.* and 13.*. The report is marked as scaled."},
+ .help = "Send so many messages in 9.7, 9.8, 12.* and 13.*, and in 16.7.*, which send 4096 "
+         "otherwise. The report is marked as scaled."},
 {.name = "limit", .value = "SIZE", .type = OPT_SIZE, FIELD(limit), .min = 16, .max = (uint64_t)1 << 28,
  .preset = "not known",
  .help = "The largest message that the peer under test takes: the cases of 18.* go to this limit and "

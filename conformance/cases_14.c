@@ -827,7 +827,7 @@ static const judge_case group_12[] = {
          HTTP(S(GET HOST UPGRADE CONNECT KEY VERSION
                 "Sec-WebSocket-Extensions: permessage-deflate; "
                 "client_max_window_bits=\"10\"\r\n" END))),
-     SHAKES, OPENS},
+     SHAKES, OPENS, .deflate.client_bits = 10},
     {ROW(12.7, "compression, second in a list", "An unknown extension first.", EXPECT_EXT,
          "RFC 7692 5.1",
          HTTP(S(GET HOST UPGRADE CONNECT KEY VERSION

@@ -243,6 +243,7 @@ typedef struct judge_case {
     } echo;
     /* What a server may make of an offer that `hello` spells out: parameters of its answer. */
     struct {
+        bool given;          /* all that follows is said */
         bool declined;       /* it must not agree to permessage-deflate */
         bool server_forgets; /* it must answer with server_no_context_takeover */
         uint8_t server_bits; /* it must answer with at most so much; 0: it may answer with any */

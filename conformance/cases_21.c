@@ -116,7 +116,8 @@ static void add_good_offers(judge_builder *b)
                 ENDS_CLEAN,
                 .audience = JUDGE_FOR_SERVERS,
                 .echo = {.n_offers = 1},
-                .deflate = {.server_forgets = o->server_forgets,
+                .deflate = {.given = true,
+                            .server_forgets = o->server_forgets,
                             .server_bits = o->server_bits,
                             .client_bits = o->client_bits},
             });
@@ -197,7 +198,7 @@ static void add_bad_offer(judge_builder *b, unsigned number, const char *title, 
             ENDS_CLEAN,
             .audience = JUDGE_FOR_SERVERS,
             .echo = {.n_offers = 1},
-            .deflate = {.declined = true},
+            .deflate = {.given = true, .declined = true},
         });
 }
 

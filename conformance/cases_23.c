@@ -138,18 +138,19 @@ static const judge_case crowd_rows[] = {
     {CROWD("1", "connections that are reset",
            "5,000 connections, 100 at a time, that are reset as soon as they stand, within the "
            "request, or as soon as they are open.",
-           "CVE-2017-2670, CVE-2025-5399", resets, 5000, 100)},
+           "RFC 6455 10; CVE-2017-2670, CVE-2025-5399", resets, 5000, 100)},
     {CROWD("2", "connections that are half closed",
            "2,000 connections, 200 at a time, that say in some state that nothing more will come, "
            "and are reset 0.2 s later.",
-           "CVE-2017-2670, CVE-2025-5399", half_closes, 2000, 200)},
+           "RFC 6455 10; CVE-2017-2670, CVE-2025-5399", half_closes, 2000, 200)},
     {CROWD("3", "10,000 ends",
            "10,000 connections, 200 at a time, that end in 28 ways: within heads, headers, "
            "payloads, messages, closing handshakes, before and behind what comes back.",
-           "CVE-2025-11677, CVE-2026-10650, CVE-2025-11234, CVE-2026-77358", ends, 10000, 200)},
+           "RFC 6455 10; CVE-2025-11677, CVE-2026-10650, CVE-2025-11234, CVE-2026-77358", ends,
+           10000, 200)},
     {CROWD("4", "10,000 connections, 100,000 messages",
-           "10,000 connections, 100 at a time, of ten messages each.", "CVE-2026-34824", talkers,
-           10000, 100)},
+           "10,000 connections, 100 at a time, of ten messages each.",
+           "RFC 6455 10.4; CVE-2026-34824", talkers, 10000, 100)},
 };
 
 /* --------------------------------------------------------------------- what is not its own -- */

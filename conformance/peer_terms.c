@@ -11,7 +11,7 @@ char *peer_terms(judge_peer *p, const bool seen[4])
 {
     const judge_case *c = p->test;
 
-    if (c->hello.steps == NULL)
+    if (!c->deflate.given)
         return NULL;
     if (c->deflate.declined)
         return peer_text(p, "the server agreed to an offer that it must decline");

@@ -28,17 +28,9 @@ struct wsk__post {
 
 /* -------------------------------------------------------------------------------- clock -- */
 
-uint64_t wsk__clock_us(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
 uint64_t wsk_loop_now(const wsk_loop *loop)
 {
-    return loop->in_turn ? loop->now : wsk__clock_us() / 1000;
+    return loop->in_turn ? loop->now : loop->sys->clock_us() / 1000;
 }
 
 /* ---------------------------------------------------------------------- making, freeing -- */
@@ -96,7 +88,7 @@ int wsk__loop_new_on(wsk_loop **ret, const wsk_loop_options *options, const wsk_
     loop->sys = sys;
     loop->busy_us = o.busy_poll_us;
     loop->recv_cap = o.recv_buffer;
-    loop->now = wsk__clock_us() / 1000;
+    loop->now = loop->sys->clock_us() / 1000;
     loop->dirty_end = &loop->dirty;
     loop->later_end = &loop->later;
     loop->post_end = &loop->post;
@@ -307,7 +299,7 @@ int wsk_loop_timeout(const wsk_loop *loop)
 {
     if (loop->dirty != NULL || loop->later != NULL || loop->io->queued(loop))
         return 0;
-    return until_due(loop, wsk__clock_us() / 1000, -1);
+    return until_due(loop, loop->sys->clock_us() / 1000, -1);
 }
 
 int wsk_loop_fd(const wsk_loop *loop)
@@ -327,7 +319,7 @@ const char *wsk_loop_io_name(const wsk_loop *loop)
  */
 static int wait_busily(wsk_loop *loop, int timeout_ms)
 {
-    uint64_t start = wsk__clock_us();
+    uint64_t start = loop->sys->clock_us();
     int r = 0;
 
     if (loop->busy_credit > 0) {
@@ -338,17 +330,17 @@ static int wait_busily(wsk_loop *loop, int timeout_ms)
         do {
             if (loop->io->ready == NULL || loop->io->queued(loop) || loop->io->ready(loop))
                 r = loop->io->wait(loop, 0);
-        } while (r == 0 && wsk__clock_us() - start < spin);
+        } while (r == 0 && loop->sys->clock_us() - start < spin);
         if (r != 0) {
             loop->busy_credit = BUSY_CREDIT;
             return r;
         }
         loop->busy_credit--;
-        start = wsk__clock_us();
+        start = loop->sys->clock_us();
     }
     r = loop->io->wait(loop, timeout_ms);
     /* Waking up takes time too, so "quickly" is measured with a wide margin. */
-    if (r > 0 && wsk__clock_us() - start < (uint64_t)loop->busy_us * 4)
+    if (r > 0 && loop->sys->clock_us() - start < (uint64_t)loop->busy_us * 4)
         loop->busy_credit = loop->busy_credit + 2 < BUSY_CREDIT ? loop->busy_credit + 2
                                                                 : BUSY_CREDIT;
     return r;
@@ -361,7 +353,7 @@ static void expired(wsk__stream *s)
 
 static int turn(wsk_loop *loop, int timeout_ms, bool more)
 {
-    loop->now = wsk__clock_us() / 1000;
+    loop->now = loop->sys->clock_us() / 1000;
     loop->in_turn = true;
     /* What was done between the turns has consequences now, perhaps the one that the program is
      * waiting for: a single turn does not block behind that. */
@@ -374,7 +366,7 @@ static int turn(wsk_loop *loop, int timeout_ms, bool more)
     timeout_ms = until_due(loop, loop->now, timeout_ms);
     int r = loop->busy_us != 0 && timeout_ms != 0 ? wait_busily(loop, timeout_ms)
                                                   : loop->io->wait(loop, timeout_ms);
-    loop->now = wsk__clock_us() / 1000;
+    loop->now = loop->sys->clock_us() / 1000;
     if (r > 0)
         loop->io->dispatch(loop);
     if (loop->woken)

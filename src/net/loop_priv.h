@@ -184,7 +184,6 @@ static inline const wsk__stream_ops *wsk__ops(const wsk__stream *s)
 }
 
 /* ---- loop.c ---- */
-uint64_t wsk__clock_us(void);
 /* Runs the stream before the turn ends, or in the next turn. */
 void wsk__loop_dirty(wsk__stream *s);
 void wsk__loop_later(wsk__stream *s);

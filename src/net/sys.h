@@ -43,6 +43,7 @@ typedef struct wsk__sys {
     int (*epoll_wait)(int ep, struct epoll_event *events, int max, int timeout_ms);
     int (*poll)(struct pollfd *fds, nfds_t n, int timeout_ms);
     int (*eventfd)(unsigned value, int flags);
+    uint64_t (*clock_us)(void); /* monotonic, in microseconds */
     int (*connect)(int fd, const struct sockaddr *addr, socklen_t len);
     /* On any thread. */
     int (*getaddrinfo)(const char *host, const char *port, const struct addrinfo *hints,

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A kernel that does what the input says, under a whole loop with all that stands on it: sockets
+ * that deliver, end, break and stall, a clock that jumps, memory that runs out. Shared by
+ * fuzz_server_mocked.c and fuzz_client_mocked.c, which add the operations of their own side.
+ *
+ * Descriptors are real (they are closed for real), and tell nothing: what is received and sent goes
+ * by this table.
+ */
+#ifndef FUZZ_MOCKED_SYSTEM_H
+#define FUZZ_MOCKED_SYSTEM_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/sys.h"
+#include "util/attr.h"
+
+#define MOCK_FDS  256
+#define MOCK_WAKE 2u /* TAG_WAKE of loop_epoll.c */
+
+#define MOCK_CHECK(cond)                                                                           \
+    do {                                                                                           \
+        if (!(cond))                                                                               \
+            abort();                                                                               \
+    } while (0)
+
+enum { MOCK_SENDS_ALL, MOCK_SENDS_HALF, MOCK_SENDS_ONE, MOCK_FULL, MOCK_INTERRUPTED, MOCK_BROKEN };
+
+typedef struct mock_socket {
+    bool is_open; /* registered with the loop */
+    uint64_t data;
+    uint32_t interest, pending;
+    uint8_t *in;
+    size_t in_n, in_off;
+    bool eof;
+    int err;       /* of recv behind the input */
+    unsigned send; /* one of the above */
+} mock_socket;
+
+static struct {
+    mock_socket at[MOCK_FDS];
+    uint64_t clock_us;
+    int null_fd;
+    int end;        /* above all descriptors that are in use */
+    int connecting; /* the latest that connect() was called for */
+    unsigned interrupted;
+    /* memory */
+    size_t allocated; /* pieces */
+    uint32_t fail_in; /* the so manieth allocation from now fails; 0: none */
+} mock;
+
+/* -------------------------------------------------------------------------- system calls -- */
+
+static mock_socket *mock_of(int fd)
+{
+    MOCK_CHECK(fd >= 0 && fd < MOCK_FDS);
+    if (fd >= mock.end)
+        mock.end = fd + 1;
+    return &mock.at[fd];
+}
+
+static ssize_t mock_recv(int fd, void *buf, size_t n, int flags)
+{
+    mock_socket *s = mock_of(fd);
+    size_t have = s->in_n - s->in_off;
+
+    MOCK_CHECK(n > 0);
+    if (have == 0 && s->err != 0) {
+        errno = s->err;
+        return -1;
+    }
+    if (have == 0 && s->eof)
+        return 0;
+    if (have == 0) {
+        errno = mock.interrupted > 0 ? EINTR : EAGAIN;
+        mock.interrupted -= mock.interrupted > 0;
+        return -1;
+    }
+    if (n > have)
+        n = have;
+    memcpy(buf, s->in + s->in_off, n);
+    if (!(flags & MSG_PEEK))
+        s->in_off += n;
+    return (ssize_t)n;
+}
+
+static ssize_t mock_sent(mock_socket *s, size_t n)
+{
+    switch (s->send) {
+    case MOCK_SENDS_HALF:
+        return (ssize_t)(n - n / 2);
+    case MOCK_SENDS_ONE:
+        s->send = MOCK_FULL;
+        return 1;
+    case MOCK_INTERRUPTED:
+        s->send = MOCK_SENDS_ALL;
+        errno = EINTR;
+        return -1;
+    case MOCK_FULL:
+        errno = EAGAIN;
+        return -1;
+    case MOCK_BROKEN:
+        errno = EPIPE;
+        return -1;
+    default:
+        return (ssize_t)n;
+    }
+}
+
+/* A sanitizer is to see every octet that goes out. */
+static volatile unsigned mock_seen;
+
+static void mock_look(const void *buf, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        mock_seen += ((const uint8_t *)buf)[i];
+}
+
+static ssize_t mock_send(int fd, const void *buf, size_t n, int flags)
+{
+    (void)flags;
+    MOCK_CHECK(n > 0);
+    mock_look(buf, n);
+    return mock_sent(mock_of(fd), n);
+}
+
+static ssize_t mock_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+    size_t n = 0;
+
+    (void)flags;
+    for (size_t i = 0; i < msg->msg_iovlen; i++) {
+        mock_look(msg->msg_iov[i].iov_base, msg->msg_iov[i].iov_len);
+        n += msg->msg_iov[i].iov_len;
+    }
+    MOCK_CHECK(n > 0);
+    return mock_sent(mock_of(fd), n);
+}
+
+static int mock_epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
+{
+    mock_socket *s = mock_of(fd);
+
+    (void)ep;
+    s->is_open = op != EPOLL_CTL_DEL;
+    s->interest = 0;
+    if (op == EPOLL_CTL_DEL)
+        return 0;
+    s->data = event->data.u64;
+    s->interest = event->events;
+    /* What epoll tells at once: there is room. */
+    if ((event->events & EPOLLOUT) && s->send < MOCK_FULL)
+        s->pending |= EPOLLOUT;
+    return 0;
+}
+
+static int mock_epoll_wait(int ep, struct epoll_event *events, int max, int timeout_ms)
+{
+    int n = 0;
+
+    (void)ep;
+    (void)timeout_ms;
+    for (int fd = 0; fd < mock.end && n < max; fd++) {
+        mock_socket *s = &mock.at[fd];
+        uint32_t now = s->pending & (s->interest | EPOLLERR | EPOLLHUP);
+        struct pollfd woken = {.fd = fd, .events = POLLIN};
+
+        /* What other threads, and posted calls, wake the loop with. */
+        if (s->is_open && s->data == MOCK_WAKE && poll(&woken, 1, 0) > 0)
+            now = EPOLLIN;
+
+        /* A descriptor that was closed is gone from the set. */
+        if (now == 0 || !s->is_open || fcntl(fd, F_GETFD) < 0)
+            continue;
+        s->pending &= ~now;
+        if (s->interest & EPOLLONESHOT)
+            s->interest = 0;
+        events[n].events = now;
+        events[n++].data.u64 = s->data;
+    }
+    return n;
+}
+
+static mock_socket *mock_new_socket(int fd);
+
+/* A socket that has an address and is connected to another one: made once, and never used. */
+static int mock_connected_fd(void)
+{
+    static int fd = -1;
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+    if (fd < 0) {
+        a.sin_port = htons(9);
+        fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        MOCK_CHECK(fd >= 0 && connect(fd, (const struct sockaddr *)&a, sizeof(a)) == 0);
+    }
+    return fd;
+}
+
+static int mock_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+    (void)addr;
+    (void)len;
+    mock_new_socket(fd);
+    mock.connecting = fd;
+    /* The connector asks the socket itself whether it is connected, and to whom. */
+    MOCK_CHECK(dup2(mock_connected_fd(), fd) == fd);
+    errno = EINPROGRESS;
+    return -1;
+}
+
+static uint64_t mock_clock_us(void)
+{
+    return mock.clock_us;
+}
+
+/* -------------------------------------------------------------------------------- hooks -- */
+
+static void *mock_realloc(void *ud, void *p, size_t n)
+{
+    (void)ud;
+    if (n == 0) {
+        mock.allocated -= p != NULL;
+        free(p);
+        return NULL;
+    }
+    if (mock.fail_in > 0 && --mock.fail_in == 0)
+        return NULL;
+    void *q = realloc(p, n);
+    mock.allocated += p == NULL && q != NULL;
+    return q;
+}
+
+static int mock_random(void *ud, void *buf, size_t n)
+{
+    (void)ud;
+    memset(buf, 0x5A, n);
+    return 0;
+}
+
+static void mock_log(void *ud, wsk_log_level level, const char *line)
+{
+    (void)ud;
+    (void)level;
+    mock_look(line, strlen(line));
+}
+
+/* ------------------------------------------------------------------------------- set-up -- */
+
+static const wsk_hooks mock_hooks = {
+    .size = sizeof(wsk_hooks),
+    .realloc = mock_realloc,
+    .random = mock_random,
+    .log = mock_log,
+    .log_level = WSK_LOG_DEBUG,
+};
+
+static wsk__sys mock_sys;
+
+static wsk_loop *mock_begin(void)
+{
+    wsk_loop_options o = WSK_LOOP_OPTIONS_INIT;
+    wsk_loop *loop;
+
+    memset(&mock, 0, sizeof(mock));
+    mock.clock_us = 1000000;
+    mock.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    MOCK_CHECK(mock.null_fd >= 0);
+    mock_sys = wsk__sys_default;
+    mock_sys.recv = mock_recv;
+    mock_sys.send = mock_send;
+    mock_sys.sendmsg = mock_sendmsg;
+    mock_sys.epoll_ctl = mock_epoll_ctl;
+    mock_sys.epoll_wait = mock_epoll_wait;
+    mock_sys.connect = mock_connect;
+    mock_sys.clock_us = mock_clock_us;
+    o.hooks = &mock_hooks;
+    o.io = WSK_IO_EPOLL;
+    o.recv_buffer = 4096;
+    MOCK_CHECK(wsk__loop_new_on(&loop, &o, &mock_sys) == WSK_OK);
+    return loop;
+}
+
+/* Everything is given back. */
+static void mock_end(wsk_loop *loop)
+{
+    wsk_loop_free(loop);
+    MOCK_CHECK(mock.allocated == 0);
+    close(mock.null_fd);
+    for (int i = 0; i < MOCK_FDS; i++)
+        free(mock.at[i].in);
+}
+
+static void mock_input(mock_socket *s, const void *data, size_t n)
+{
+    if (s->eof || s->err != 0 || n == 0)
+        return;
+    s->in = realloc(s->in, s->in_n + n);
+    MOCK_CHECK(s->in != NULL);
+    memcpy(s->in + s->in_n, data, n);
+    s->in_n += n;
+    s->pending |= EPOLLIN;
+}
+
+static void mock_frame(mock_socket *s, uint8_t first, bool masked, const uint8_t *payload, size_t n)
+{
+    uint8_t head[6] = {first, (uint8_t)((masked ? 0x80 : 0) | n)};
+
+    mock_input(s, head, masked ? 6 : 2); /* the mask is zero */
+    mock_input(s, payload, n);
+}
+
+/* ------------------------------------------------------------------------------ script -- */
+
+typedef struct mock_script {
+    const uint8_t *p;
+    size_t n;
+} mock_script;
+
+/* 0 when there are none left. */
+static uint8_t mock_octet(mock_script *t)
+{
+    if (t->n == 0)
+        return 0;
+    t->n--;
+    return *t->p++;
+}
+
+/* As many octets as the next one says, or as there are. */
+static const uint8_t *mock_octets(mock_script *t, size_t *ret_n)
+{
+    size_t n = mock_octet(t);
+    const uint8_t *p = t->p;
+
+    *ret_n = n < t->n ? n : t->n;
+    t->p += *ret_n;
+    t->n -= *ret_n;
+    return p;
+}
+
+/* What may happen to a socket; op from 0 to 5. masked: the frames that come in are. */
+static void mock_operate(mock_socket *s, unsigned op, mock_script *t, bool masked)
+{
+    const uint8_t *p;
+    size_t n;
+
+    switch (op) {
+    case 0: /* octets come in */
+        p = mock_octets(t, &n);
+        mock_input(s, p, n);
+        break;
+    case 1: /* a frame */
+        p = mock_octets(t, &n);
+        if (n > 0)
+            mock_frame(s, p[0], masked, p + 1, n < 126 ? n - 1 : 125);
+        break;
+    case 2: /* the end of input */
+        s->eof = true;
+        s->pending |= EPOLLIN | EPOLLRDHUP;
+        break;
+    case 3: /* a reset */
+        s->err = ECONNRESET;
+        s->send = MOCK_BROKEN;
+        s->pending |= EPOLLIN | EPOLLERR | EPOLLHUP;
+        break;
+    case 4: /* from now on writes do this */
+        n = mock_octet(t) % 6;
+        if (s->send != MOCK_BROKEN)
+            s->send = (unsigned)n;
+        break;
+    default: /* there is room */
+        if (s->send == MOCK_FULL)
+            s->send = MOCK_SENDS_ALL;
+        if (s->send < MOCK_FULL)
+            s->pending |= EPOLLOUT;
+        break;
+    }
+}
+
+/* What may happen to all of it; op from 0 to 3. */
+static void mock_operate_all(wsk_loop *loop, unsigned op, mock_script *t)
+{
+    switch (op) {
+    case 0: /* time passes */
+        mock.clock_us += 1000ull << mock_octet(t) % 20;
+        break;
+    case 1: /* an allocation is going to fail */
+        mock.fail_in = mock_octet(t);
+        break;
+    case 2: /* reads are interrupted */
+        mock.interrupted = mock_octet(t) % 4;
+        break;
+    default:
+        break;
+    }
+    MOCK_CHECK(wsk_loop_turn(loop, 0) == WSK_OK);
+}
+
+static mock_socket *mock_new_socket(int fd)
+{
+    mock_socket *s = mock_of(fd);
+
+    free(s->in);
+    memset(s, 0, sizeof(*s));
+    return s;
+}
+
+#endif

@@ -335,7 +335,7 @@ static void receive(bench *b, bench_conn *c, bool all)
          * what stands between them only little is taken at a time, so that they are not copied. */
         if (b->skips && c->state == BENCH_OPEN && !r->verify) {
             skip = bench_reader_skippable(r);
-            room = skip > 0 ? skip : WSK__FRAME_HEAD_MAX;
+            room = skip > b->buffer_len ? b->buffer_len : skip > 0 ? skip : WSK__FRAME_HEAD_MAX;
         }
         ssize_t n = recv(c->fd, to, room, skip > 0 ? MSG_TRUNC : 0);
         if (n <= 0) {

@@ -90,7 +90,11 @@ static void write_reports(judge_fuzz *f, conn *c)
 {
     bool ends = c->query.shutdown || f->p.then_exit;
     fuzz_say(f, "Updating reports, requested by peer %s", c->from);
-    judge_report_update(f->p.report);
+    if (f->done != f->reported || f->reported_at == 0 || c->active - f->reported_at > REPORT_US) {
+        judge_report_update(f->p.report);
+        f->reported = f->done;
+        f->reported_at = c->active;
+    }
     fuzz_say(f, ends ? "Report generation complete; shutting down server."
                      : "Report generation complete.");
     if (f->p.hooks.on_report)

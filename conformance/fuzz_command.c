@@ -12,6 +12,8 @@
 
 #define MOST_OCTETS ((int64_t)16 << 20)
 #define MOST_FRAMES 10000
+/* Each write takes a turn of the loop. */
+#define MOST_WRITES 65536
 
 static bool complain(char why[100], const char *text)
 {
@@ -75,6 +77,8 @@ static bool send_frame(judge_peer *p, int64_t now, const json_t *o, int opcode, 
         /* Nothing cannot be repeated. */
         .blob = {n ? json_string_value(payload) : "", n, n == 0 || len < 0 ? n : (uint64_t)len},
     };
+    if (s.chop > 0 && s.blob.total / s.chop > MOST_WRITES)
+        return complain(why, "the frame would go out in too many writes");
     if (!read_mask(&s, json_object_get(o, "mask")))
         return complain(why, "a mask is a string of four octets, or true");
     if (judge_peer_queued(p) + s.blob.total > room)

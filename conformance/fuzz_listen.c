@@ -118,6 +118,8 @@ SSL_CTX *fuzz_tls_new(const char *cert, const char *key, char why[256])
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
     /* Peers drop TCP without close_notify all the time; that is no fault of WebSocket. */
     SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    /* Nothing is kept for clients that may never come back. */
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     if (cert) {
         if (judge_tls_use_cert(ctx, cert, key, why))
             return ctx;

@@ -32,6 +32,9 @@ enum {
 /* So long a heavy case waits, and a process without descriptors. */
 #define TURN_US  INT64_C(60000000)
 #define RETRY_US INT64_C(100000)
+/* Reports in which nothing would change are written again after so long only: with many agents
+ * they take their time, and asking for them takes none. */
+#define REPORT_US INT64_C(1000000)
 /* Where the options set none: what never finishes its request must not stay. */
 #define HEAD_US INT64_C(60000000)
 
@@ -92,7 +95,8 @@ struct judge_fuzz {
     size_t n_open, n_heavy; /* of those that are not gone */
     bool full;              /* listeners are not watched */
     int64_t full_since;
-    size_t done;
+    size_t done, reported; /* reported: of these, when reports were last written */
+    int64_t reported_at;
     uint8_t buf[READ_SIZE];
 };
 

@@ -229,6 +229,16 @@ def api():
     assert [entry[0] for entry in case["wirelog"][:2]] == ["RO", "TO"], case["wirelog"][:3]
     assert case["httpResponse"].startswith("HTTP/1.1 101 Switching Protocols\r\nServer: ")
     assert case["droppedByMe"] is True and case["behaviorClose"] == "OK"
+    # Who asks at once again gets the files that are there, and new ones when there is more to tell.
+    number = lambda: os.stat(os.path.join(HOME, "api", "index.json")).st_ino
+    for _ in range(5):
+        began = time.monotonic()
+        Client(s.port, "/updateReports?agent=a").answer()
+        first = number()
+        Client(s.port, "/updateReports?agent=a").answer()
+        if time.monotonic() - began < 0.9:
+            assert number() == first
+            break
     # It goes on, and the next report has more.
     Client(s.port, "/runCase?case=2&agent=b").echo()
     Client(s.port, "/updateReports?agent=b&shutdownOnComplete=TRUE").answer()
@@ -384,6 +394,7 @@ def commands():
     for wrong in ("", "{", "[]", "{}", '["x"]', '["sendframe"]', '["sendframe",{"opcode":16}]',
                   '["echo",{"payload":"a","payload_len":1000000000000}]', '["sendframe",{"opcode":-1}]',
                   '["close",{"code":"x"}]',
+                  '["sendframe",{"opcode":1,"payload":"a","payload_len":1000000,"chopsize":1}]',
                   '["sendframe",{"opcode":1,"mask":"abc"}]', '["sendframe",{"opcode":1,"mask":5}]',
                   '["sendframe",{"opcode":1,"mask":"abc\u0100"}]', '["sendframes",{}]', "[" * 5000):
         c = Client(s.port, "/x?agent=1&agent=2")

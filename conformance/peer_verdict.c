@@ -300,7 +300,9 @@ static void judge_by_rule(judge_peer *p)
         close_only(p);
         break;
     case JUDGE_RULE_EITHER:
-        if (p->open_done && !p->r.closed_by_me && p->fault == NULL)
+        /* It may have gone before it saw the judge's close. */
+        if (p->open_done && !p->violated &&
+            (!p->r.closed_by_me || (!p->r.was_clean && !p->r.dropped_by_me)))
             given_up(p);
         else
             close_only(p);

@@ -363,6 +363,8 @@ static void got_ping(fm *m, const uint8_t *data, size_t len)
 static void control_frame(fm *m, unsigned opcode, const uint8_t *data, size_t len)
 {
     m->controls++;
+    if (m->fault == FM_legal_few_pings && m->controls > 1000)
+        m->over = m->closed = m->mute = true;
     if (m->fault == FM_pong_stuck && m->controls > 1000)
         m->closed = m->mute = true;
     if (m->mute)

@@ -12,6 +12,8 @@ static const row rows[] = {
     {FM_legal_plain, CLIENT, "17.10.* 18.3.* 20.*", ""},
     {FM_legal_pings, SERVER, "16.* 17.1.* 17.14.* 20.*", ""},
     {FM_legal_pings, CLIENT, "16.* 17.1.* 17.14.* 20.*", ""},
+    {FM_legal_few_pings, SERVER, "20.1.* 20.6.*", ""},
+    {FM_legal_few_pings, CLIENT, "20.1.* 20.6.*", ""},
     {FM_take_unmasked, SERVER, "16.*", "16.1.*"},
     {FM_take_masked, CLIENT, "16.*", "16.2.*"},
     {FM_take_zero_masked, CLIENT, "16.*", "16.2.16 16.2.17"},

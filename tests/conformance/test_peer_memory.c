@@ -91,6 +91,47 @@ static void every_allocation_may_fail(void **state)
     judge_table_free(table);
 }
 
+/* Handshakes that cases spell out, as both sides. */
+static void greetings_survive(void **state)
+{
+    static const struct {
+        judge_role role;
+        const char *id;
+    } rows[] = {
+        {JUDGE_ROLE_CLIENT, "14.1.1"},  {JUDGE_ROLE_CLIENT, "14.5.4"},
+        {JUDGE_ROLE_CLIENT, "14.8.1"},  {JUDGE_ROLE_CLIENT, "14.9.9"},
+        {JUDGE_ROLE_CLIENT, "14.10.2"}, {JUDGE_ROLE_CLIENT, "14.12.1"},
+        {JUDGE_ROLE_SERVER, "15.1.1"},  {JUDGE_ROLE_SERVER, "15.2.1"},
+        {JUDGE_ROLE_SERVER, "15.7.1"},  {JUDGE_ROLE_SERVER, "15.11.2"},
+    };
+    judge_table *table = judge_table_new();
+
+    (void)state;
+    for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+        const judge_case *c = judge_table_find(table, rows[k].id);
+        const memory_params params = {.role = rows[k].role, .guard = guard};
+
+        for (long i = 0;; i++) {
+            judge_result r;
+
+            until_failure = i;
+            failed = false;
+            if (!judge_in_memory(c, &params, &r))
+                continue;
+            if (!failed) {
+                judge_result_deinit(&r);
+                break;
+            }
+            assert_int_equal(r.behavior, JUDGE_FAILED);
+            assert_int_equal(r.behavior_close, JUDGE_FAILED);
+            judge_result_deinit(&r);
+            assert_true(i < 10000);
+        }
+    }
+    until_failure = -1;
+    judge_table_free(table);
+}
+
 /* The streams are made anew each time, so that their allocations come too. */
 static void compressed_loops_survive_too(void **state)
 {
@@ -135,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(greetings_survive),
         cmocka_unit_test(compressed_loops_survive_too),
     };
 

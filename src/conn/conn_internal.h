@@ -307,6 +307,13 @@ int wsk__conn_settle(wsk_conn *c);
  * else. What is put there is given to wsk_conn_feed() next. */
 uint8_t *wsk__conn_place(wsk_conn *c, size_t *ret_n);
 
+/* A prepared message past the queue: its frame, if the connection rests and may be sent it; false:
+ * wsk_conn_send_prepared(). Then what is taken is counted, and what did not go out put back. */
+bool wsk__prepared_direct(const wsk_conn *c, const wsk_prepared *p, const uint8_t **ret,
+                          size_t *ret_n);
+void wsk__prepared_taken(wsk_conn *c, size_t n);
+int wsk__prepared_put_back(wsk_conn *c, const uint8_t *rest, size_t n, wsk_prepared *p);
+
 /* ---- conn_output.c ---- */
 
 /* n octets of room at the end of the queue, contiguous, to be written and then committed; NULL:
@@ -314,6 +321,8 @@ uint8_t *wsk__conn_place(wsk_conn *c, size_t *ret_n);
 uint8_t *wsk__output_reserve(wsk_conn *c, size_t n, size_t *ret_room);
 void wsk__output_commit(wsk_conn *c, size_t n);
 int wsk__output_add(wsk_conn *c, const void *p, size_t n);
+/* In front of the whole queue. */
+int wsk__output_put_front(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared *shared);
 int wsk__output_add_ref(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared *shared);
 void wsk__output_clear(wsk_conn *c);
 

@@ -112,6 +112,25 @@ int wsk__output_add_ref(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared *s
     return WSK_OK;
 }
 
+int wsk__output_put_front(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared *shared)
+{
+    wsk__chunk *k;
+
+    WSK_TRY(wsk__work_take(c));
+    WSK_TRY(wsk__conn_unlend_output(c));
+    k = wsk__alloc(c->env->cfg->hooks, sizeof(*k));
+    if (k == NULL)
+        return WSK_ERR_NOMEM;
+    *k = (wsk__chunk){.next = c->w->out_head, .ptr = p, .len = n, .kind = WSK__CHUNK_SHARED};
+    k->shared = wsk_prepared_ref(shared);
+    c->w->out_head = k;
+    if (c->w->out_tail == NULL)
+        c->w->out_tail = k;
+    c->w->t_out = c->env->t_now;
+    c->w->queued += n;
+    return WSK_OK;
+}
+
 static void free_head(wsk_conn *c)
 {
     wsk__chunk *k = c->w->out_head;

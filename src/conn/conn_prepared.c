@@ -103,3 +103,43 @@ int wsk_conn_send_prepared(wsk_conn *c, wsk_prepared *p)
     c->messages_out++;
     return WSK_OK;
 }
+
+bool wsk__prepared_direct(const wsk_conn *c, const wsk_prepared *p, const uint8_t **ret,
+                          size_t *ret_n)
+{
+    size_t most = c->env->cfg->o.fragment_size;
+
+    if (c->w != &wsk__no_work || c->state != WSK_STATE_OPEN || c->close_sent ||
+        (most != 0 && p->plain_len - p->head_len > most))
+        return false;
+    if (c->ext == NULL || (c->ext->is_model && p->packed_len == 0)) {
+        *ret = p->data;
+        *ret_n = p->plain_len;
+        return true;
+    }
+    if (!c->ext->is_model || wsk__pmd_send_window(c->ext->use[0].state) < p->window)
+        return false;
+    *ret = p->data + p->plain_len;
+    *ret_n = p->packed_len;
+    return true;
+}
+
+void wsk__prepared_taken(wsk_conn *c, size_t n)
+{
+    c->messages_out++;
+    c->octets_out += n;
+}
+
+int wsk__prepared_put_back(wsk_conn *c, const uint8_t *rest, size_t n, wsk_prepared *p)
+{
+    int r;
+
+    c->octets_out -= n;
+    if (c->lost || c->drop)
+        return WSK_OK;
+    r = wsk__output_put_front(c, rest, n, p);
+    /* The frame is cut: nothing can make sense behind it. */
+    if (r < 0)
+        wsk__fail_silently(c, wsk__rule_text(WSK__RULE_NOMEM));
+    return r;
+}

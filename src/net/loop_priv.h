@@ -113,6 +113,8 @@ typedef struct wsk__io_ops {
     /* Sends are queued: room for one more is made. NULL: sends go out at once. */
     bool (*room)(wsk_loop *loop);
     bool (*send)(wsk__stream *s, const struct iovec *iov, size_t n, size_t total);
+    /* Queues octets for which `shared` will be called. NULL: sends go out at once. */
+    bool (*send_shared)(wsk__stream *s, const uint8_t *p, size_t n, void *token);
     /* Settles the send of this stream, which is SENDING. */
     void (*settle)(wsk__stream *s);
     /* Room for output until its send is settled. NULL: loop->scratch, loop->cipher will do. */
@@ -169,6 +171,7 @@ struct wsk_loop {
     uint32_t busy_us;
     unsigned busy_credit; /* spins that may fail before spinning stops */
 
+    bool prompt; /* a send that is under way is to be settled before blocking */
     size_t recv_cap;
     uint8_t *scratch;        /* of WSK__SCRATCH octets */
     wsk__stream *loan;       /* whose owner holds room of the loop, until its `output` */
@@ -214,6 +217,8 @@ void wsk__stream_take(wsk__stream *s, uint8_t *data, size_t n);
 void wsk__stream_pump(wsk__stream *s);
 /* What became of a send: n of total octets at base went out, or err (n is then 0). */
 void wsk__stream_settled(wsk__stream *s, const uint8_t *base, size_t n, size_t total, int err);
+/* A send was cut short, by err or (EAGAIN, 0) because the socket is full. */
+void wsk__stream_cut_short(wsk__stream *s, int err);
 /* Reading ended with an error: `lost`. */
 void wsk__stream_lost(wsk__stream *s, int err);
 void wsk__stream_lost_text(wsk__stream *s, const char *text);

@@ -302,7 +302,7 @@ static int io_wait(wsk_loop *loop, int timeout_ms)
     /* Sends that go well make no completion to wake up for. Where their owners may have more to
      * send, or are waiting to close, settling them comes before blocking; the others, which are
      * nearly all, are settled with whatever comes next. */
-    if (timeout_ms == 0 || (u->prompt && u->head != u->tail))
+    if (timeout_ms == 0 || (loop->prompt && u->head != u->tail))
         r = io_uring_submit_and_get_events(&u->ring);
     else if (timeout_ms < 0)
         r = io_uring_submit_and_wait(&u->ring, 1);
@@ -550,6 +550,7 @@ const wsk__io_ops wsk__io_uring = {
     .stream_block = wsk__uring_stream_block,
     .room = wsk__uring_room,
     .send = wsk__uring_send_queue,
+    .send_shared = wsk__uring_send_shared,
     .settle = wsk__uring_settle,
     .scratch = wsk__uring_scratch,
     .listen = io_listen,

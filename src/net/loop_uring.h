@@ -49,6 +49,7 @@ typedef struct wsk__uring_send {
     uint32_t position; /* of the request in the submission queue */
     int res;           /* if failed */
     bool failed;       /* there is a completion */
+    void *token;       /* of wsk__stream_send_shared(); NULL: the owner's output */
     const uint8_t *base;
     size_t len, total; /* len < total only in tests */
     struct msghdr msg;
@@ -73,7 +74,6 @@ typedef struct wsk__uring {
     unsigned returned; /* buffers that the kernel has not been told of yet */
 
     uint32_t head, tail; /* numbers of the send records that are not settled */
-    bool prompt;         /* one of them is to be told of at once */
     uint32_t scanned;    /* completions up to here were searched for failed sends */
     size_t n_iovecs;
     size_t arena_used;
@@ -169,6 +169,7 @@ void wsk__uring_close_fd(wsk__uring *u, int fd);
 /* ---- uring_send.c: see wsk__io_ops ---- */
 bool wsk__uring_room(wsk_loop *loop);
 bool wsk__uring_send_queue(wsk__stream *s, const struct iovec *iov, size_t n, size_t total);
+bool wsk__uring_send_shared(wsk__stream *s, const uint8_t *p, size_t n, void *token);
 void wsk__uring_settle(wsk__stream *s);
 void *wsk__uring_scratch(wsk_loop *loop, size_t *ret_n);
 /* Settles all sends that were submitted. */

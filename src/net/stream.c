@@ -213,14 +213,36 @@ void wsk__stream_settled(wsk__stream *s, const uint8_t *base, size_t n, size_t t
         return;
     }
     wsk__ops(s)->sent(s, n);
-    if ((s->state & WSK__S_CLOSED) || n == total)
-        return;
+    if (!(s->state & WSK__S_CLOSED) && n < total)
+        wsk__stream_cut_short(s, err);
+}
+
+void wsk__stream_cut_short(wsk__stream *s, int err)
+{
     if (err != 0 && err != EAGAIN) {
         wsk__stream_broken(s, err);
         return;
     }
     s->state |= WSK__S_BLOCKED;
     s->loop->io->stream_block(s);
+}
+
+size_t wsk__stream_send_shared(wsk__stream *s, const uint8_t *p, size_t n, void *token,
+                               bool *ret_later)
+{
+    const wsk__io_ops *io = s->loop->io;
+
+    *ret_later = false;
+    if (s->tls != NULL || (s->state & (WSK__S_NO_OUTPUT | WSK__S_SHUT)) || s->loop->receiving == s)
+        return 0;
+    if (io->send_shared != NULL) {
+        *ret_later = io->send_shared(s, p, n, token);
+        return 0;
+    }
+    /* Whatever keeps it from going out, `output` will meet it again. */
+    const struct iovec iov = {(void *)(uintptr_t)p, n};
+    ssize_t sent = wsk__stream_write(s, &iov, 1);
+    return sent > 0 ? (size_t)sent : 0;
 }
 
 bool wsk__stream_asks(const wsk__stream *s)
@@ -230,6 +252,9 @@ bool wsk__stream_asks(const wsk__stream *s)
 
 void wsk__stream_want_output(wsk__stream *s)
 {
+    /* While a send is under way, what is to follow it waits for it no longer than it must. */
+    if (s->state & WSK__S_SENDING)
+        s->wanted = s->loop->prompt = true;
     /* Right behind `received` it is asked anyway. */
     if (!(s->state & (WSK__S_DIRTY | WSK__S_NO_OUTPUT)) && s->loop->receiving != s)
         wsk__loop_dirty(s);

@@ -36,6 +36,10 @@ typedef struct wsk__stream_ops {
     /* n of those octets are taken; may be 0 or less than all when the socket is full. Always
      * follows an `output` that was not 0. Room from wsk__loop_scratch() ends with it. */
     void (*sent)(wsk__stream *s, size_t n);
+    /* What became of wsk__stream_send_shared(): the last n of its octets, at rest, did not go out
+     * (0: all did) and belong in front of whatever waits. token is done with, but for those. Comes
+     * within wsk__stream_close(), too. */
+    void (*shared)(wsk__stream *s, void *token, const uint8_t *rest, size_t n);
     /* The deadline of wsk__stream_set_deadline() is reached. */
     void (*expired)(wsk__stream *s);
     /* The TLS handshake is done (TLS only). */
@@ -61,6 +65,7 @@ struct wsk__stream {
     uint32_t state;    /* bits, private to src/net */
     uint8_t kind;      /* number of its ops in the loop */
     bool can_wait : 1; /* what the last `output` gave is all: its `sent` may come late */
+    bool wanted : 1;   /* output was wanted while a send was under way */
     bool to_end : 1;   /* io_uring: read to the end, no further event will come */
     uint16_t mark;     /* the owner's own */
 };
@@ -83,6 +88,13 @@ static inline void wsk__stream_can_wait(wsk__stream *s)
 bool wsk__stream_asks(const wsk__stream *s);
 /* Something is to be sent: the loop asks for it before the turn ends. */
 void wsk__stream_want_output(wsk__stream *s);
+/*
+ * Sends octets that many streams send, past the owner's queue, which has to be empty. Returns how
+ * many went out, 0 if that is to be tried by `output`; or *ret_later: they stay where they are
+ * until `shared` comes with token. Never calls back.
+ */
+size_t wsk__stream_send_shared(wsk__stream *s, const uint8_t *p, size_t n, void *token,
+                               bool *ret_later);
 /* Sends now, not at the end of the turn: for octets that are only borrowed. Calls output and
  * sent before it returns. */
 void wsk__stream_flush(wsk__stream *s);

@@ -6,9 +6,20 @@
 #include <errno.h>
 #include <string.h>
 
+/* Input that had to wait for a send, or a receive that could not be armed meanwhile. */
+static void look_at_input(wsk__stream *s)
+{
+    const uint32_t no_receive = WSK__S_ARMED | WSK__S_POLL_ARMED | WSK__S_PAUSED | WSK__S_EOF;
+    const uint32_t unread = WSK__S_BULK | WSK__S_READABLE;
+    wsk__uring *u = s->loop->io_data;
+
+    if (!(s->state & WSK__S_DEAD) && (wsk__uring_held_of(&u->files[s->fd]) != NULL ||
+                                      !(s->state & no_receive) || (s->state & unread) == unread))
+        wsk__loop_dirty(s);
+}
+
 static void settle_one(wsk_loop *loop, wsk__uring_send *r)
 {
-    wsk__uring *u = loop->io_data;
     wsk__stream *s = r->stream;
     size_t n = r->len;
     int err = 0;
@@ -25,13 +36,18 @@ static void settle_one(wsk_loop *loop, wsk__uring_send *r)
             err = res == -EINTR || res == -ECANCELED ? EAGAIN : -res;
     }
     s->state &= ~(uint32_t)WSK__S_SENDING;
-    wsk__stream_settled(s, r->base, n, r->total, err);
-    /* Input that had to wait for this, or a receive that could not be armed meanwhile. */
-    const uint32_t no_receive = WSK__S_ARMED | WSK__S_POLL_ARMED | WSK__S_PAUSED | WSK__S_EOF;
-    if (!(s->state & WSK__S_DEAD) &&
-        (wsk__uring_held_of(&u->files[s->fd]) != NULL || !(s->state & no_receive) ||
-         (s->state & (WSK__S_BULK | WSK__S_READABLE)) == (WSK__S_BULK | WSK__S_READABLE)))
-        wsk__loop_dirty(s);
+    s->wanted = false;
+    if (r->token != NULL) {
+        void *token = r->token;
+
+        r->token = NULL;
+        wsk__ops(s)->shared(s, token, r->base + n, r->total - n);
+        if (!(s->state & WSK__S_CLOSED) && n < r->total)
+            wsk__stream_cut_short(s, err);
+    } else {
+        wsk__stream_settled(s, r->base, n, r->total, err);
+    }
+    look_at_input(s);
 }
 
 void wsk__uring_settle_all(wsk_loop *loop)
@@ -59,7 +75,7 @@ void wsk__uring_settle_all(wsk_loop *loop)
     /* From the front again, which is still in the cache. */
     if (u->head == u->tail) {
         u->head = u->tail = 0;
-        u->prompt = false;
+        loop->prompt = false;
         u->arena_used = 0;
         u->n_iovecs = 0;
     }
@@ -142,6 +158,7 @@ bool wsk__uring_send_queue(wsk__stream *s, const struct iovec *iov, size_t n, si
     r->sqe = sqe;
     r->position = u->ring.sq.sqe_tail - 1;
     r->failed = false;
+    r->token = NULL;
     r->base = iov->iov_base;
     r->len = r->total = total;
     if (loop->sys->clip != NULL)
@@ -164,8 +181,73 @@ bool wsk__uring_send_queue(wsk__stream *s, const struct iovec *iov, size_t n, si
     sqe->user_data = wsk__uring_tag(WSK__REQUEST_SEND, 0, u->tail);
     u->files[s->fd].send = u->tail;
     u->tail++;
-    u->prompt |= !s->can_wait;
+    loop->prompt |= !s->can_wait;
     s->state |= WSK__S_SENDING;
+    return true;
+}
+
+/* Settles the shared sends at the front that went well: that calls nobody but to let the octets go,
+ * so it may be done within any call. */
+static void pop_shared(wsk__uring *u)
+{
+    if (u->settling || wsk__uring_overflowed(u))
+        return;
+    while (u->head != u->tail) {
+        wsk__uring_send *r = &u->sends[u->head % WSK__URING_SENDS];
+        wsk__stream *s = r->stream;
+
+        if (!wsk__uring_is_submitted(u, r) ||
+            (s != NULL && (r->token == NULL || r->failed || r->len < r->total)))
+            return;
+        u->head++;
+        if (s == NULL)
+            continue;
+        void *token = r->token;
+        r->stream = NULL;
+        r->token = NULL;
+        s->state &= ~(uint32_t)WSK__S_SENDING;
+        wsk__ops(s)->shared(s, token, NULL, 0);
+        if (s->wanted)
+            wsk__loop_dirty(s);
+        s->wanted = false;
+        look_at_input(s);
+    }
+}
+
+bool wsk__uring_send_shared(wsk__stream *s, const uint8_t *p, size_t n, void *token)
+{
+    wsk_loop *loop = s->loop;
+    wsk__uring *u = loop->io_data;
+
+    if (!u->enabled || (s->state & WSK__S_BULK) || n > INT32_MAX)
+        return false;
+    if (u->tail - u->head >= WSK__URING_SENDS) {
+        wsk__uring_submit(u);
+        pop_shared(u);
+    }
+    if (u->tail - u->head >= WSK__URING_SENDS ||
+        io_uring_cq_ready(&u->ring) > WSK__URING_CQ_ENTRIES - WSK__URING_SENDS)
+        return false;
+    struct io_uring_sqe *sqe = wsk__uring_request(u);
+    if (sqe == NULL)
+        return false;
+    wsk__uring_send *r = &u->sends[u->tail % WSK__URING_SENDS];
+    r->stream = s;
+    r->sqe = sqe;
+    r->position = u->ring.sq.sqe_tail - 1;
+    r->failed = false;
+    r->token = token;
+    r->base = p;
+    r->len = r->total = n;
+    if (loop->sys->clip != NULL)
+        r->len = loop->sys->clip(n);
+    io_uring_prep_send(sqe, s->fd, p, r->len, MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    sqe->user_data = wsk__uring_tag(WSK__REQUEST_SEND, 0, u->tail);
+    u->files[s->fd].send = u->tail;
+    u->tail++;
+    s->state |= WSK__S_SENDING;
+    s->wanted = false;
     return true;
 }
 

@@ -61,6 +61,12 @@ void wsk__uring_stream_close(wsk__stream *s)
             r->sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
             r->sqe->user_data = wsk__uring_tag(WSK__REQUEST_CANCEL, 0, 0);
         }
+        if (r->token != NULL) {
+            void *token = r->token;
+
+            r->token = NULL;
+            wsk__ops(s)->shared(s, token, NULL, 0);
+        }
     }
     if (s->state & WSK__S_ARMED)
         wsk__uring_cancel(u, stream_tag(s, WSK__REQUEST_RECV));

@@ -540,6 +540,19 @@ static void on_closed(wsk__stream *stream)
     wsk__free(s->hooks, p);
 }
 
+static void on_shared(wsk__stream *stream, void *token, const uint8_t *rest, size_t n)
+{
+    wsk_peer *p = peer_of(stream);
+
+    if (n > 0 && !p->conn.ended) {
+        if (wsk__prepared_put_back(&p->conn, rest, n, token) < 0)
+            defer(p);
+        else
+            update(p);
+    }
+    wsk_prepared_unref(token);
+}
+
 static uint8_t *on_place(wsk__stream *stream, size_t *ret_n)
 {
     wsk_peer *p = peer_of(stream);
@@ -552,6 +565,7 @@ static const wsk__stream_ops peer_ops = {
     .received = on_received,
     .output = on_output,
     .sent = on_sent,
+    .shared = on_shared,
     .expired = on_expired,
     .secured = on_secured,
     .lost = on_lost,
@@ -772,8 +786,35 @@ int wsk_peer_send_part(wsk_peer *p, wsk_opcode op, const void *data, size_t len,
     return changed(p, wsk_conn_send_part(&p->conn, op, data, len, last, flags));
 }
 
+/* To a peer that rests, past its queue: nothing is kept for it but that the message is on its way.
+ * 0: that cannot be. */
+static bool send_direct(wsk_peer *p, wsk_prepared *m)
+{
+    const uint8_t *frame;
+    size_t len, n;
+    bool later;
+
+    if (p->conn.ended || p->conn.deferred || !wsk__prepared_direct(&p->conn, m, &frame, &len))
+        return false;
+    n = wsk__stream_send_shared(&p->stream, frame, len, m, &later);
+    if (n == 0 && !later)
+        return false;
+    wsk__prepared_taken(&p->conn, len);
+    if (later) {
+        wsk_prepared_ref(m);
+    } else if (n < len) {
+        if (wsk__prepared_put_back(&p->conn, frame + n, len - n, m) < 0)
+            defer(p);
+        else
+            update(p);
+    }
+    return true;
+}
+
 int wsk_peer_send_prepared(wsk_peer *p, wsk_prepared *m)
 {
+    if (send_direct(p, m))
+        return WSK_OK;
     int r = wsk_conn_send_prepared(&p->conn, m);
 
     if (!p->conn.running && !p->conn.ended)

@@ -50,7 +50,7 @@ struct site {
     size_t recv_cap;
 };
 
-enum { ACT_ECHO, ACT_DROP, ACT_CLOSE, ACT_DROP_OTHER, ACT_PAUSE, ACT_BIG };
+enum { ACT_ECHO, ACT_DROP, ACT_CLOSE, ACT_DROP_OTHER, ACT_PAUSE, ACT_BIG, ACT_TELL };
 
 static struct site *site_of(wsk_peer *p)
 {
@@ -109,6 +109,9 @@ static void on_message(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
     case ACT_PAUSE:
         wsk_peer_pause(p, true);
         s->kept = p;
+        break;
+    case ACT_TELL: /* to the peer that is kept, whoever said it */
+        (void)wsk_peer_send(s->kept, op, data, len, WSK_SEND_SKIP_UTF8);
         break;
     case ACT_BIG:
         (void)wsk_peer_send(p, WSK_OP_BINARY, big, sizeof(big), 0);
@@ -770,12 +773,64 @@ static void test_short_io(void **state)
                             "\x81\x7d"
                             "aaaa",
                             6);
+    /* What is sent to all goes past the queue, and back into it when it is cut short. */
+    char text[300];
+    memset(text, 'x', sizeof(text));
+    c.n = 0;
+    assert_int_equal(wsk_server_broadcast(s.server, WSK_OP_TEXT, text, 300, NULL), 1);
+    assert_int_equal(wsk_server_broadcast(s.server, WSK_OP_TEXT, "hello", 5, NULL), 1);
+    client_wait(&s, &c, 304 + 7);
+    assert_int_equal(c.n, 304 + 7);
+    for (int i = 4; i < 304; i++)
+        assert_int_equal(c.in[i], 'x');
+    assert_memory_equal(c.in + 304, "\x81\x05hello", 7);
     c.n = 0;
     client_hex(&s, &c, "8882 00000000 03e8");
     client_wait_eof(&s, &c);
     expect(&c, "880203e8");
     client_end(&c);
     turn_until(&s, s.closes == 1);
+    site_end(&s);
+}
+
+struct peek {
+    wsk_loop *loop;
+    struct client *c;
+};
+
+/* Looks what is there before the loop does anything else, and ends it. */
+static void peek(void *ud)
+{
+    struct peek *p = ud;
+
+    client_read(p->c);
+    wsk_loop_stop(p->loop);
+}
+
+/* In a loop that runs by itself, something that is sent behind an answer that is on its way does
+ * not wait for the next event. */
+static void test_behind_an_answer(void **state)
+{
+    (void)state;
+    struct client a, b;
+    struct site s;
+    wsk_timer *timer;
+
+    site_begin(&s, NULL);
+    client_open(&s, &a);
+    client_open(&s, &b); /* s.kept is b */
+    s.in_message = ACT_TELL;
+    struct peek look = {s.loop, &b};
+    assert_int_equal(wsk_timer_new(&timer, s.loop, peek, &look), WSK_OK);
+    client_hex(&s, &b, "8181 00000000 62");
+    client_hex(&s, &a, "8181 00000000 61");
+    wsk_timer_set(timer, 200);
+    assert_int_equal(wsk_loop_run(s.loop), WSK_OK);
+    assert_int_equal(s.messages, 2);
+    expect(&b, "810162 810161");
+    wsk_timer_free(timer);
+    client_end(&a);
+    client_end(&b);
     site_end(&s);
 }
 
@@ -1057,6 +1112,7 @@ int main(void)
         cmocka_unit_test(test_unix_and_adopt),
         cmocka_unit_test(test_listen_errors),
         cmocka_unit_test(test_short_io),
+        cmocka_unit_test(test_behind_an_answer),
         cmocka_unit_test(test_failing_alloc),
         cmocka_unit_test(test_tls_listens),
         cmocka_unit_test(test_tls_stalls),

@@ -233,12 +233,13 @@ static void every_fault_has_a_row(void **state)
 /* Marks the cases that a row says to fail. */
 static void mark(const row *r, bool *hit)
 {
+    const size_t n = judge_table_count_autobahn(table);
     const char *p = r->cases;
 
     while (*p != '\0') {
         const size_t len = strcspn(p, " ");
 
-        for (size_t i = 0; i < judge_table_count_autobahn(table); i++) {
+        for (size_t i = 0; i < n; i++) {
             const judge_case *c = judge_table_at(table, i);
             const bool star = p[len - 1] == '*';
 
@@ -287,10 +288,11 @@ static void cuts_change_nothing(void **state)
     const mutant_fault faults[] = {MUTANT_none,
                                    judged == MUTANT_SERVER ? MUTANT_masked : MUTANT_unmasked,
                                    MUTANT_legal_pings, MUTANT_legal_fragments, MUTANT_close_reason};
+    const size_t n = judge_table_count_autobahn(table);
 
     (void)state;
     for (size_t f = 0; f < sizeof(faults) / sizeof(faults[0]); f++) {
-        for (size_t i = 0; i < judge_table_count_autobahn(table); i++) {
+        for (size_t i = 0; i < n; i++) {
             const judge_case *c = judge_table_at(table, i);
             memory_params params = {
                 .role = role(), .fault = faults[f], .messages = 2, .streams = streams};

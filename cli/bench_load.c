@@ -595,8 +595,17 @@ static void close_all(bench *b)
             bench_stream_turn(b, 0);
     }
     uint64_t until = b->now + 2000000000u;
-    while (b->n_closing > 0 && b->now < until)
+    while (b->n_closing > 0 && b->now < until) {
         bench_stream_turn(b, LONGEST_WAIT);
+        if (b->now < b->next_scan)
+            continue;
+        b->next_scan = b->now + SCAN;
+        for (uint32_t i = 0; i < b->next_conn; i++) {
+            bench_conn *c = &b->conns[i];
+            if (c->state == BENCH_CLOSING && b->now >= c->deadline)
+                bench_drop(b, c, true);
+        }
+    }
     for (uint32_t i = 0; i < b->next_conn; i++)
         bench_drop(b, &b->conns[i], true);
 }

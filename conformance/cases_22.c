@@ -111,6 +111,7 @@ static void add_slow(judge_builder *b, const char *id, const char *title, const 
                                .description = description,
                                .steps = steps,
                                .rule = JUDGE_RULE_ENDS,
+                               OK_NOTHING,
                                .expectation = EXPECT_END,
                                .reference = SLOWLORIS});
 }
@@ -169,6 +170,7 @@ static const judge_case close_rows[] = {
                     "and TCP stays.",
      .steps = STEPS(FRAME(FIN | 3, NOTHING), OUTLAST(1)),
      .rule = JUDGE_RULE_ENDS,
+     OK_NOTHING,
      .close = {.mute = true},
      .expectation = "The peer closes, and drops TCP though nobody answers. If --patience is over "
                     "first, that is for information.",
@@ -179,6 +181,7 @@ static const judge_case close_rows[] = {
      .steps = STEPS(READ_NOTHING, FRAME(FIN | 3, NOTHING), WAIT(OF_PATIENCE(0.8)), READ_AGAIN,
                     OUTLAST(0.2)),
      .rule = JUDGE_RULE_ENDS,
+     OK_NOTHING,
      .close = {.mute = true},
      .expectation = "The peer closes, and drops TCP though nobody answers. If --patience is over "
                     "first, that is for information.",
@@ -194,6 +197,7 @@ static const judge_case close_rows[] = {
                      .blob = REP("*", 16384)},
                     OUTLAST(0.2)),
      .rule = JUDGE_RULE_ENDS,
+     OK_NOTHING,
      .weight = 1,
      .close = {.mute = true},
      .survival = {.after = true, .during = 0.02, .kib = 65536},
@@ -267,9 +271,8 @@ static const judge_case idle_rows[] = {
      .title = "silence, then a message",
      .description = "Nothing for all of --patience, but that pings are answered; then a message.",
      .steps = STEPS(WAIT(OF_PATIENCE(1)), FRAME(FIN | TEXT, S("Still there?")), CLOSE_AFTER(2)),
-     .rule = JUDGE_RULE_EITHER,
-     OK_WITH(1, GOT_TEXT(S("Still there?"))),
-     ENDS_CLEAN,
+     .ending = {{JUDGE_OK, 1, {GOT_TEXT(S("Still there?"))}, .lives = true}, {JUDGE_OK, 0}},
+     .close = {.codes = {1000, 1001, 1008}, .n_codes = 3},
      .expectation = "The message comes back, or the peer has ended the connection.",
      .reference = "RFC 6455 5.5.2"},
     {.id = "22.5.2",
@@ -279,6 +282,7 @@ static const judge_case idle_rows[] = {
          "gone.",
      .steps = STEPS(READ_NOTHING, WAIT(OF_PATIENCE(0.9)), READ_AGAIN, OUTLAST(0.5)),
      .rule = JUDGE_RULE_ENDS,
+     OK_NOTHING,
      .expectation = "The peer notices, by a ping that is not answered or by a time limit, and ends "
                     "the connection. If --patience is over first, that is for information.",
      .reference = "RFC 6455 5.5.2; " SLOWLORIS},

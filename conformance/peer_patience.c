@@ -40,6 +40,9 @@ void peer_judge_ends(judge_peer *p)
                               p->fault        ? p->fault
                               : !p->open_done ? "The opening handshake was not completed."
                                               : "The peer did not end the connection.");
+    } else if (p->test->ending[0].behavior != JUDGE_FAILED && p->n_events > p->test->ending[0].n) {
+        r->behavior = r->behavior_close = JUDGE_FAILED;
+        r->result = peer_text(p, "The peer answered what was not complete.");
     } else if (p->outlasted) {
         r->behavior = r->behavior_close = JUDGE_INFORMATIONAL;
         r->result = peer_text(p,
@@ -82,7 +85,7 @@ void peer_judge_secret(judge_peer *p)
 {
     const char *reason = p->r.remote_reason, *secret = p->test->close.secret;
 
-    if (secret == NULL || reason == NULL || p->r.closed_by_me)
+    if (secret == NULL || reason == NULL)
         return;
     for (const char *c = reason; *c != '\0'; c++) {
         if ((unsigned char)*c < 0x20 || *c == 0x7f || strncmp(c, secret, strlen(secret)) == 0) {

@@ -1,0 +1,745 @@
+/* SPDX-License-Identifier: MIT */
+/* See mutant_deflate.h. Out of memory ends the program: this is a tool of the tests. */
+#include "mutant_deflate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/evp.h>
+#define ZLIB_CONST
+#include <zlib.h>
+
+#define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+#define KEY  "dGhlIHNhbXBsZSBub25jZQ=="
+
+#define LIMIT ((size_t)16 << 20)
+/* So much waits to be sent before it reads no more. */
+#define MOST_QUEUED ((size_t)4 << 20)
+
+typedef struct octets {
+    uint8_t *at;
+    size_t len, room;
+} octets;
+
+typedef struct terms {
+    bool server_forgets, client_forgets, has_client_bits;
+    unsigned server_bits, client_bits; /* 0: not said */
+} terms;
+
+struct dm {
+    dm_fault fault;
+    bool client, open, closed, over, failed;
+    octets in, out, message, old;
+    size_t in_head, out_head;
+    bool deflate, own_forgets, peer_forgets;
+    unsigned own_bits, peer_bits;
+    z_stream zin, zout;
+    bool zin_end; /* behind a final block */
+    bool greeted, in_message, binary, packed, had_packed, had_plain, boundary, bad;
+    unsigned utf8_left;
+    size_t empties;
+};
+
+const char *dm_name(dm_fault f)
+{
+    static const char *const names[] = {
+#define DM_NAME_(name, text) #name,
+        DM_MAP(DM_NAME_)
+#undef DM_NAME_
+    };
+
+    return names[f];
+}
+
+const char *dm_text(dm_fault f)
+{
+    static const char *const texts[] = {
+#define DM_TEXT_(name, text) text,
+        DM_MAP(DM_TEXT_)
+#undef DM_TEXT_
+    };
+
+    return texts[f];
+}
+
+static void add(octets *b, const void *data, size_t len)
+{
+    if (len > b->room - b->len) {
+        b->room = (b->len + len) * 2;
+        b->at = realloc(b->at, b->room);
+        if (b->at == NULL)
+            abort();
+    }
+    if (len > 0)
+        memcpy(b->at + b->len, data, len);
+    b->len += len;
+}
+
+/* ------------------------------------------------------------------------------ sending -- */
+
+static void send_frame(dm *m, uint8_t first, const uint8_t *data, size_t len)
+{
+    const bool masked = m->client != (m->fault == DM_masked);
+    uint8_t head[14] = {first, 0};
+    size_t n = 2;
+
+    if (len < 126) {
+        head[1] = (uint8_t)len;
+    } else if (len < 65536) {
+        head[1] = 126;
+        head[2] = (uint8_t)(len >> 8);
+        head[3] = (uint8_t)len;
+        n = 4;
+    } else {
+        head[1] = 127;
+        for (int i = 0; i < 8; i++)
+            head[2 + i] = (uint8_t)((uint64_t)len >> (56 - 8 * i));
+        n = 10;
+    }
+    if (masked)
+        head[1] |= 0x80;
+    add(&m->out, head, n);
+    /* A key of zeros is a key. */
+    if (masked)
+        add(&m->out, "\0\0\0\0", 4);
+    add(&m->out, data, len);
+}
+
+static void send_close(dm *m, unsigned code)
+{
+    octets payload = {NULL, 0, 0};
+
+    if (m->closed)
+        return;
+    if (m->fault == DM_leaks && code == 0)
+        code = 1000;
+    if (code != 0)
+        add(&payload, (const uint8_t[]){(uint8_t)(code >> 8), (uint8_t)code}, 2);
+    if (m->fault == DM_leaks && code != 0)
+        add(&payload, m->old.at, m->old.len < 60 ? m->old.len : 60);
+    if (m->fault == DM_leaks_control && code != 0)
+        add(&payload, "\x01\x02", 2);
+    send_frame(m, 0x88, payload.at, payload.len);
+    free(payload.at);
+    m->closed = true;
+    m->over = !m->client;
+}
+
+static void fail(dm *m, unsigned code)
+{
+    m->failed = true;
+    send_close(m, code);
+    if (m->fault == DM_after_failure)
+        send_frame(m, 0x81, (const uint8_t *)"and", 3);
+}
+
+static void pack(dm *m, const uint8_t *data, size_t len, octets *ret)
+{
+    uint8_t buf[16384];
+
+    if (m->own_forgets && m->fault != DM_keeps_own)
+        deflateReset(&m->zout);
+    m->zout.next_in = data;
+    m->zout.avail_in = (uInt)len;
+    do {
+        m->zout.next_out = buf;
+        m->zout.avail_out = sizeof(buf);
+        deflate(&m->zout, Z_SYNC_FLUSH);
+        add(ret, buf, sizeof(buf) - m->zout.avail_out);
+    } while (m->zout.avail_out == 0);
+    ret->len -= 4;
+}
+
+static void echo(dm *m)
+{
+    const uint8_t first = m->binary ? 0x82 : 0x81;
+    octets packed = {NULL, 0, 0};
+
+    m->old.len = 0;
+    add(&m->old, m->message.at, m->message.len < 200 ? m->message.len : 200);
+    if (m->fault == DM_echo_none || (m->fault == DM_no_empty && m->message.len == 0) ||
+        (m->fault == DM_loses_unread && m->out.len - m->out_head > 65536))
+        return;
+    if (!m->deflate || m->fault == DM_legal_plain || m->message.len == 0) {
+        send_frame(m, first, m->message.at, m->message.len);
+        return;
+    }
+    pack(m, m->message.at, m->message.len, &packed);
+    send_frame(m, first | 0x40, packed.at, packed.len);
+    free(packed.at);
+}
+
+/* ---------------------------------------------------------------------------- receiving -- */
+
+/* The shortest form and the surrogates are Autobahn's to look at. */
+static bool text_ok(dm *m, const uint8_t *data, size_t len)
+{
+    if (m->packed && m->fault == DM_no_utf8)
+        return true;
+    if (m->packed && m->fault == DM_utf8_frames)
+        m->utf8_left = 0;
+    for (size_t i = 0; i < len; i++) {
+        const uint8_t b = data[i];
+
+        if (m->utf8_left > 0 ? (b & 0xc0) != 0x80 : (b & 0xc0) == 0x80 || b > 0xf4)
+            return false;
+        if (m->utf8_left > 0)
+            m->utf8_left--;
+        else if (b >= 0xc0)
+            m->utf8_left = b < 0xe0 ? 1 : b < 0xf0 ? 2 : 3;
+    }
+    return m->fault != DM_utf8_frames || !m->packed || m->utf8_left == 0;
+}
+
+/* What is behind a final block goes on with the same context. */
+static void next_stream(dm *m)
+{
+    uint8_t window[32768];
+    uInt n = 0;
+
+    inflateGetDictionary(&m->zin, window, &n);
+    inflateReset(&m->zin);
+    inflateSetDictionary(&m->zin, window, n);
+}
+
+static bool refused_block(const dm *m, const uint8_t *data, size_t len)
+{
+    const unsigned type = len > 0 ? data[0] >> 1 & 3 : 3;
+    const bool final = len > 0 && (data[0] & 1) != 0;
+
+    if (!m->boundary || len == 0)
+        return false;
+    return (m->fault == DM_no_final && final && type != 3) ||
+           (m->fault == DM_no_stored && type == 0 && len > 1) ||
+           (m->fault == DM_no_dynamic && type == 2) ||
+           (m->fault == DM_small_stored && type == 0 && len > 32767) ||
+           (m->fault == DM_no_empty_blocks && len > 4 && memcmp(data, "\0\0\0\xff\xff", 5) == 0);
+}
+
+/* False: it cannot be decoded. */
+static bool unpack(dm *m, const uint8_t *data, size_t len)
+{
+    uint8_t buf[16384];
+    const uInt room = m->peer_bits < 15 && m->fault != DM_wide_inflate ? 1 : sizeof(buf);
+    int status = Z_OK;
+
+    m->zin.next_in = data;
+    m->zin.avail_in = (uInt)len;
+    if (len == 0)
+        return true;
+    if (refused_block(m, data, len))
+        return false;
+    if (m->zin_end && (m->fault == DM_stops_at_final || m->fault == DM_final_ends))
+        return true;
+    do {
+        m->zin.next_out = buf;
+        m->zin.avail_out = room;
+        status = inflate(&m->zin, Z_SYNC_FLUSH);
+        add(&m->message, buf, room - m->zin.avail_out);
+        if (status == Z_STREAM_END) {
+            m->zin_end = true;
+            if (m->fault == DM_stops_at_final || m->fault == DM_final_ends)
+                return true;
+            next_stream(m);
+            m->boundary = true;
+        } else if (status != Z_OK && status != Z_BUF_ERROR) {
+            return false;
+        } else if (m->zin.avail_in == 0 || m->zin.avail_out > 0) {
+            m->boundary = (m->zin.data_type & 128) != 0 && (m->zin.data_type & 63) == 0;
+        }
+        if (m->message.len > LIMIT && m->fault != DM_no_limit) {
+            fail(m, m->fault == DM_limit_code ? 1002 : 1009);
+            return true;
+        }
+        /* Enough to see that there is no limit. */
+        if (m->message.len > (size_t)80 << 20)
+            return true;
+    } while (m->zin.avail_in > 0 || m->zin.avail_out == 0);
+    return true;
+}
+
+static bool unpack_end(dm *m)
+{
+    static const uint8_t tail[] = {0, 0, 0xff, 0xff};
+
+    if (m->boundary || m->failed)
+        return true;
+    if (!unpack(m, tail, 4))
+        return m->fault == DM_takes_cut;
+    return m->boundary || m->fault == DM_takes_cut || m->failed;
+}
+
+static void end_message(dm *m)
+{
+    m->in_message = false;
+    if (m->packed && !unpack_end(m)) {
+        fail(m, 1007);
+        return;
+    }
+    if (m->failed)
+        return;
+    if (m->packed && m->peer_forgets && m->fault != DM_keeps_peer)
+        inflateReset(&m->zin);
+    if (m->fault == DM_forgets_peer && m->deflate)
+        inflateReset(&m->zin);
+    if (m->fault != DM_final_ends)
+        m->zin_end = false;
+    if (!m->binary && m->utf8_left > 0 && !(m->packed && m->fault == DM_no_utf8)) {
+        fail(m, 1007);
+        return;
+    }
+    echo(m);
+}
+
+static void data_frame(dm *m, uint8_t b0, const uint8_t *data, size_t len)
+{
+    const size_t had = (b0 & 15) == 0 ? m->message.len : 0;
+    const bool fin = (b0 & 0x80) != 0;
+
+    if ((b0 & 15) != 0) {
+        m->in_message = true;
+        m->binary = (b0 & 15) == 2;
+        m->packed = m->deflate &&
+                    ((b0 & 0x40) != 0 || (m->fault == DM_plain_packed && m->had_packed && len > 0));
+        if (m->fault == DM_packed_plain && m->had_plain)
+            m->packed = false;
+        m->had_packed = m->had_packed || m->packed;
+        m->had_plain = m->had_plain || !m->packed;
+        m->message.len = 0;
+        m->utf8_left = 0;
+        m->boundary = true;
+    }
+    if (m->packed && m->fault == DM_no_empty_payload && len == 0 && fin && had == 0 &&
+        (b0 & 15) != 0) {
+        fail(m, 1007);
+        return;
+    }
+    m->empties += m->packed && len > 1000 && memcmp(data, "\0\0\0\xff\xff\0\0\0", 8) == 0 ? len / 5
+                                                                                          : 0;
+    if (m->packed && m->fault == DM_one_frame && (b0 & 15) == 0)
+        inflateReset(&m->zin);
+    if (!m->packed)
+        add(&m->message, data, len);
+    else if (!unpack(m, data, len) && m->fault != DM_takes_broken)
+        fail(m, 1007);
+    if (m->failed)
+        return;
+    if (!m->packed && m->message.len > LIMIT && m->fault != DM_no_limit) {
+        fail(m, m->fault == DM_limit_code ? 1002 : 1009);
+        return;
+    }
+    if ((!m->binary || m->fault == DM_binary_text) && m->message.len >= had &&
+        !text_ok(m, m->message.at + had, m->message.len - had)) {
+        fail(m, 1007);
+        return;
+    }
+    if (m->packed && m->fault == DM_one_frame)
+        m->boundary = true;
+    if (fin && !(m->fault == DM_flood_tired && m->empties > 100000))
+        end_message(m);
+    else if (m->fault == DM_early_echo && !fin)
+        echo(m);
+}
+
+static bool header_ok(const dm *m, uint8_t b0, uint8_t b1)
+{
+    const unsigned opcode = b0 & 15;
+    unsigned rsv = b0 & 0x70;
+
+    if (opcode > 0 && opcode < 3 && m->deflate)
+        rsv &= m->fault == DM_rsv_other ? 0 : ~0x40u;
+    if ((opcode == 0 && m->fault == DM_rsv1_cont) || (opcode > 7 && m->fault == DM_rsv1_control))
+        rsv &= ~0x40u;
+    if (rsv != 0 || m->client == ((b1 & 0x80) != 0))
+        return false;
+    if (opcode > 7)
+        return (b0 & 0x80) != 0 && (b1 & 0x7f) < 126 && opcode < 11;
+    return opcode < 3 && (opcode == 0) == m->in_message;
+}
+
+static void control_frame(dm *m, unsigned opcode, const uint8_t *data, size_t len)
+{
+    if (opcode == 9) {
+        if (m->fault == DM_ping_ends && m->in_message && m->packed)
+            m->in_message = false;
+        if (m->fault != DM_loses_pong || m->out.len - m->out_head < 65536)
+            send_frame(m, 0x8a, data, len);
+    } else if (opcode == 8 && len == 1) {
+        fail(m, 1002);
+    } else if (opcode == 8) {
+        send_close(m, len >= 2 ? (unsigned)(data[0] << 8 | data[1]) : 0);
+        m->over = !m->client;
+    }
+}
+
+/* False: more is needed. */
+static bool next_frame(dm *m)
+{
+    uint8_t *at = m->in.at + m->in_head;
+    const size_t have = m->in.len - m->in_head;
+    size_t n = 2;
+    uint64_t len;
+
+    if (have < 2)
+        return false;
+    if (!header_ok(m, at[0], at[1])) {
+        fail(m, 1002);
+        return false;
+    }
+    len = at[1] & 0x7f;
+    if (len >= 126) {
+        const size_t form = len == 126 ? 2 : 8;
+
+        if (have < 2 + form)
+            return false;
+        len = 0;
+        for (size_t i = 0; i < form; i++)
+            len = len << 8 | at[2 + i];
+        n += form;
+    }
+    if ((at[0] & 15) < 8 && len > LIMIT && m->fault != DM_no_limit) {
+        fail(m, m->fault == DM_limit_code ? 1002 : 1009);
+        return false;
+    }
+    n += at[1] & 0x80 ? 4 : 0;
+    if (m->fault == DM_early_echo && (at[0] & 15) < 3 && have > 0 && have < n + len) {
+        echo(m);
+        return false;
+    }
+    /* A message that is never complete need not be kept to be taken. */
+    if (have < n || have - n < len)
+        return false;
+    for (size_t i = 0; at[1] & 0x80 && i < len; i++)
+        at[n + i] ^= at[n - 4 + (i & 3)];
+    m->in_head += n + (size_t)len;
+    if ((at[0] & 15) > 7)
+        control_frame(m, at[0] & 15, at + n, (size_t)len);
+    else
+        data_frame(m, at[0], at + n, (size_t)len);
+    return true;
+}
+
+/* ---------------------------------------------------------------------------- handshake -- */
+
+/* 8 to 15, or 0. */
+static unsigned bits_of(const dm *m, const char *s, size_t len)
+{
+    char text[32];
+    unsigned long n;
+    char *end;
+
+    if (m->fault == DM_take_text)
+        return 15;
+    if (len > 1 && s[0] == '"') {
+        if (m->fault == DM_no_quotes || s[len - 1] != '"')
+            return 0;
+        s++;
+        len -= 2;
+    }
+    snprintf(text, sizeof(text), "%.*s", (int)len, s);
+    n = strtoul(text, &end, 10);
+    if (*text == '\0' || *end != '\0' || *text == '+' || *text == '-' || *text == ' ')
+        return m->fault == DM_take_bits && *text == '-' ? 15 : 0;
+    if (m->fault == DM_take_bits)
+        return n >= 8 && n <= 15 ? (unsigned)n : 15;
+    return n >= 8 && n <= 15 && *text != '0' ? (unsigned)n : 0;
+}
+
+static const char *trim(const char *s, size_t *len)
+{
+    while (*len > 0 && (*s == ' ' || *s == '\t'))
+        s++, --*len;
+    while (*len > 0 && (s[*len - 1] == ' ' || s[*len - 1] == '\t'))
+        --*len;
+    return s;
+}
+
+/* One offer, or an answer. False: not for us. */
+static bool read_terms(const dm *m, const char *s, size_t len, terms *ret)
+{
+    static const char *const names[] = {"server_no_context_takeover", "client_no_context_takeover",
+                                        "server_max_window_bits", "client_max_window_bits"};
+    static const char name[] = "permessage-deflate";
+    unsigned seen = 0;
+    bool first = true;
+
+    *ret = (terms){0};
+    while (len > 0 || first) {
+        const char *semi = memchr(s, ';', len);
+        size_t n = semi ? (size_t)(semi - s) : len, n_name;
+        const char *part = trim(s, &n), *equals;
+        unsigned which = 0, bits = 0;
+
+        len -= semi ? (size_t)(semi + 1 - s) : len;
+        s = semi ? semi + 1 : s;
+        if (first) {
+            if (!(n == strlen(name) || (n > strlen(name) && m->fault == DM_take_prefix)) ||
+                strncasecmp(part, name, strlen(name)) != 0)
+                return false;
+            first = false;
+            if (semi && len == 0)
+                return m->fault == DM_take_empty;
+            continue;
+        }
+        if (n == 0 && m->fault == DM_take_empty)
+            continue;
+        equals = memchr(part, '=', n);
+        n_name = equals ? (size_t)(equals - part) : n;
+        while (which < 4 &&
+               !(strlen(names[which]) == n_name && memcmp(part, names[which], n_name) == 0))
+            which++;
+        if (which == 4 && m->fault != DM_take_unknown)
+            return false;
+        if (which == 4)
+            continue;
+        if ((seen & 1u << which) && m->fault != DM_take_twice)
+            return false;
+        seen |= 1u << which;
+        if (which < 2 && equals && m->fault != DM_take_value)
+            return false;
+        if (which >= 2 && equals)
+            bits = bits_of(m, equals + 1, n - n_name - 1);
+        if (which >= 2 && !bits && !(which == 3 && !equals && !m->client) &&
+            !(m->fault == DM_take_none && !equals))
+            return false;
+        if (which == 0)
+            ret->server_forgets = true;
+        else if (which == 1)
+            ret->client_forgets = true;
+        else if (which == 2)
+            ret->server_bits = bits ? bits : 15;
+        else
+            ret->has_client_bits = true, ret->client_bits = bits;
+    }
+    return true;
+}
+
+static void begin_deflate(dm *m, const terms *t)
+{
+    const unsigned server = t->server_bits ? t->server_bits : 15;
+    const unsigned client = t->client_bits ? t->client_bits : 15;
+    unsigned out;
+
+    m->deflate = true;
+    m->own_forgets = m->client ? t->client_forgets : t->server_forgets;
+    m->peer_forgets = m->client ? t->server_forgets : t->client_forgets;
+    m->own_bits = m->client ? client : server;
+    m->peer_bits = m->client ? server : client;
+    if (m->fault == DM_small_window && m->peer_bits > 8)
+        m->peer_bits--;
+    out = m->fault == DM_wide_window ? 15 : m->own_bits;
+    deflateInit2(&m->zout, 9, Z_DEFLATED, out < 9 ? -9 : -(int)out, 8,
+                 out < 9 ? Z_HUFFMAN_ONLY : Z_DEFAULT_STRATEGY);
+    inflateInit2(&m->zin, m->fault == DM_wide_inflate ? -15 : -(int)m->peer_bits);
+}
+
+/* Goes through the elements of all fields; calls of one kind: offers of a client, or the answer.
+ * Returns how many elements there were, -1 for one that cannot be read. */
+static int read_extensions(dm *m, const char *head, terms *ret, bool *found)
+{
+    static const char field[] = "Sec-WebSocket-Extensions:";
+    int n = 0, fields = 0;
+
+    *found = false;
+    for (const char *line = head; (line = strchr(line, '\n')) != NULL;) {
+        const char *end = strstr(++line, "\r\n"), *s;
+
+        if (strncasecmp(line, field, strlen(field)) != 0)
+            continue;
+        if (++fields > 1 && m->fault == DM_first_field)
+            break;
+        s = line + strlen(field);
+        while (s < end) {
+            const char *comma = s;
+            bool quoted = false;
+            terms t;
+
+            for (; comma < end && (quoted || *comma != ','); comma++)
+                quoted = quoted != (*comma == '"');
+            if (++n > 1 && m->fault == DM_first_offer)
+                return n;
+            if (!*found && read_terms(m, s, (size_t)(comma - s), &t)) {
+                *ret = t;
+                *found = true;
+            } else if (m->client && !*found) {
+                return -1;
+            }
+            s = comma + 1;
+        }
+    }
+    return n;
+}
+
+static void put(dm *m, const char *text)
+{
+    add(&m->out, text, strlen(text));
+}
+
+static void put_accept(dm *m, const char *head)
+{
+    const char *key = strcasestr(head, "Sec-WebSocket-Key: ");
+    unsigned char text[128], digest[EVP_MAX_MD_SIZE], base64[64];
+    unsigned n;
+
+    snprintf((char *)text, sizeof(text), "%.24s" GUID, key ? key + 19 : KEY);
+    EVP_Digest(text, strlen((char *)text), digest, &n, EVP_sha1(), NULL);
+    EVP_EncodeBlock(base64, digest, (int)n);
+    put(m, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+           "Server: mutant\r\nSec-WebSocket-Accept: ");
+    put(m, (char *)base64);
+    put(m, "\r\n");
+}
+
+static void answer(dm *m, const char *head)
+{
+    char text[300];
+    bool found;
+    terms t;
+    const int n = read_extensions(m, head, &t, &found);
+
+    if (m->fault == DM_no_deflate)
+        found = false;
+    if (!found && n > 0 && m->fault == DM_refuse_offers) {
+        put(m, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        m->over = true;
+        return;
+    }
+    put_accept(m, head);
+    if (found) {
+        begin_deflate(m, &t);
+        put(m, "Sec-WebSocket-Extensions: permessage-deflate");
+        if (t.server_forgets && m->fault != DM_drops_forgets)
+            put(m, "; server_no_context_takeover");
+        if (t.client_forgets)
+            put(m, "; client_no_context_takeover");
+        if (t.server_bits && m->fault != DM_drops_server_bits) {
+            snprintf(text, sizeof(text), "; server_max_window_bits=%u", t.server_bits);
+            put(m, text);
+        }
+        if (t.client_bits || m->fault == DM_adds_client_bits) {
+            snprintf(text, sizeof(text), "; client_max_window_bits=%u",
+                     t.client_bits ? t.client_bits : 15);
+            put(m, text);
+        }
+        put(m, "\r\n");
+    }
+    put(m, "\r\n");
+    m->open = true;
+}
+
+static void take_answer(dm *m, const char *head)
+{
+    bool found;
+    terms t;
+    const int n = read_extensions(m, head, &t, &found);
+    const bool ok = n == 0 || (found && (n == 1 || m->fault == DM_take_more));
+
+    m->open = ok;
+    m->over = !ok;
+    if (ok && n > 0)
+        begin_deflate(m, &t);
+}
+
+/* ------------------------------------------------------------------------------- public -- */
+
+dm *dm_new(dm_fault fault, bool client)
+{
+    dm *m = calloc(1, sizeof(*m));
+
+    if (m == NULL)
+        abort();
+    m->fault = fault;
+    m->client = client;
+    if (client) {
+        put(m, "GET / HTTP/1.1\r\nHost: memory:1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n");
+        if (fault != DM_no_deflate)
+            put(m, "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n");
+        put(m, "\r\n");
+    }
+    if (fault == DM_early_open)
+        send_frame(m, 0x81, (const uint8_t *)"hello", 5);
+    if (fault == DM_early_answer) {
+        put_accept(m, "");
+        put(m, "\r\n");
+    }
+    return m;
+}
+
+void dm_free(dm *m)
+{
+    if (m->deflate) {
+        inflateEnd(&m->zin);
+        deflateEnd(&m->zout);
+    }
+    free(m->in.at);
+    free(m->out.at);
+    free(m->message.at);
+    free(m->old.at);
+    free(m);
+}
+
+void dm_feed(dm *m, const uint8_t *data, size_t len)
+{
+    if (m->over || m->closed)
+        return;
+    add(&m->in, data, len);
+    if (!m->open) {
+        char *end;
+
+        add(&m->in, "", 1);
+        m->in.len--;
+        end = memmem(m->in.at, m->in.len, "\r\n\r\n", 4);
+        if (end == NULL)
+            return;
+        end[3] = '\0';
+        m->in_head = (size_t)(end + 4 - (char *)m->in.at);
+        if (m->client)
+            take_answer(m, (char *)m->in.at);
+        else
+            answer(m, (char *)m->in.at);
+    }
+    if (m->fault == DM_greets && !m->greeted) {
+        m->greeted = true;
+        send_frame(m, 0x81, (const uint8_t *)"hello", 5);
+    }
+    while (!m->over && !m->closed && next_frame(m))
+        ;
+    if (m->in_head > 0) {
+        memmove(m->in.at, m->in.at + m->in_head, m->in.len - m->in_head);
+        m->in.len -= m->in_head;
+        m->in_head = 0;
+    }
+}
+
+void dm_end(dm *m)
+{
+    if (m->fault == DM_leaks)
+        fail(m, 1002);
+    m->over = true;
+}
+
+const uint8_t *dm_output(const dm *m, size_t *ret_len)
+{
+    *ret_len = m->out.len - m->out_head;
+    return *ret_len > 0 ? m->out.at + m->out_head : NULL;
+}
+
+void dm_taken(dm *m, size_t n)
+{
+    m->out_head += n;
+    if (m->out_head == m->out.len)
+        m->out_head = m->out.len = 0;
+}
+
+bool dm_is_full(const dm *m)
+{
+    return m->out.len - m->out_head > MOST_QUEUED && m->fault != DM_loses_unread;
+}
+
+bool dm_is_over(const dm *m)
+{
+    return m->over;
+}

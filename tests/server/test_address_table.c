@@ -102,14 +102,14 @@ static void key_of(int family, const char *text, bool wanted, uint8_t key[16])
     int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
-        skip();
+        return; /* a machine without this family */
     in.sin_port = in6.sin6_port = htons(9);
     assert_int_equal(
         inet_pton(family, text, family == AF_INET ? (void *)&in.sin_addr : (void *)&in6.sin6_addr),
         1);
     if (connect(fd, a, n) < 0) {
         close(fd);
-        skip();
+        return;
     }
     assert_true(wsk__address_of(fd, key) == wanted);
     close(fd);

@@ -2,6 +2,8 @@
 /* See support.h. Knows nothing of what is tested. */
 #include "support.h"
 
+#include <websock/loop.h>
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,4 +155,23 @@ uint8_t *unhex(const char *hex, size_t *ret_len)
     }
     *ret_len = n;
     return out;
+}
+
+bool test_has_uring(void)
+{
+    wsk_loop_options o = WSK_LOOP_OPTIONS_INIT;
+    wsk_loop *loop;
+
+    o.io = WSK_IO_URING;
+    if (wsk_loop_new(&loop, &o) < 0)
+        return false;
+    wsk_loop_free(loop);
+    return true;
+}
+
+/* cmocka's own way of skipping, skip(), prints what TAP takes for a failure. */
+__attribute__((constructor)) static void leave_out(void)
+{
+    if (!test_has_uring())
+        cmocka_set_skip_filter("*(io_uring)");
 }

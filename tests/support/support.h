@@ -39,6 +39,10 @@ void test_alloc_init(test_alloc *a);
  * must survive. */
 void with_failing_alloc(void (*body)(void *ud, const wsk_hooks *hooks), void *ud);
 
+/* False where the kernel, or who keeps it, refuses io_uring. Tests whose name ends in "(io_uring)"
+ * are then left out by themselves. */
+bool test_has_uring(void);
+
 /* The sizes of pieces for cut-point tests: whole (SIZE_MAX), 1, 2, 3, 7. */
 extern const size_t cut_sizes[5];
 

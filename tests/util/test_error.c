@@ -91,7 +91,7 @@ static void test_cpu(void **state)
     (void)state;
 #if defined(__x86_64__)
     if (!kernel_says("sse2"))
-        skip();
+        return;
 #endif
     assert_int_equal(wsk__cpu_has_sse41(), kernel_says("ssse3") && kernel_says("sse4_1"));
     assert_int_equal(wsk__cpu_has_avx2(), kernel_says("avx2"));

@@ -330,7 +330,7 @@ static void data_frame(dm *m, uint8_t b0, const uint8_t *data, size_t len)
         fail(m, m->fault == DM_limit_code ? 1002 : 1009);
         return;
     }
-    if ((!m->binary || m->fault == DM_binary_text) && m->message.len >= had &&
+    if ((!m->binary || m->fault == DM_binary_text) && m->message.len > had &&
         !text_ok(m, m->message.at + had, m->message.len - had)) {
         fail(m, 1007);
         return;

@@ -472,6 +472,24 @@ def who_never_answers_is_not_waited_for():
 
 
 @test
+def who_never_stops_is_not_listened_to_for_ever():
+    def flood(server, s):
+        shake(s)
+        while True:
+            s.sendall(b"\x82\x00" * 65536)
+    with Odd(flood) as odd:
+        failing(odd.url, "-c", "2", "--io", "epoll", says="wrong echo")
+
+    def fragments(server, s):
+        shake(s)
+        s.sendall(b"\x02\x00")
+        while True:
+            s.sendall(b"\x00\x00" * 65536)
+    with Odd(fragments) as odd:
+        failing(odd.url, "-c", "2", "--io", "epoll", "--timeout", "0.2", says="no answer within")
+
+
+@test
 def who_is_no_server_is_named():
     def answer(text):
         def behave(_, s):

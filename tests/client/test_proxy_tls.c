@@ -333,6 +333,10 @@ static void test_refusals(void **state)
             wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
             tls_proxy p;
 
+            /* Behind an answer: in the same record it is seen for certain, later it may be taken
+             * for the server's. */
+            if (k > 0 && rows[i].answer != NULL && strstr(rows[i].answer, "and more") != NULL)
+                continue;
             world_begin(&w, state);
             o.proxy_tls = trusting(&w, rows[i].stranger ? "other-ca.pem" : "ca.pem");
             o.family = AF_INET;

@@ -112,6 +112,9 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return give_back(s);
     case LWS_CALLBACK_CLOSED:
+        /* Comes for handshakes that never were established, too; the session is zeros then. */
+        if (s->prev == NULL)
+            break;
         s->prev->next = s->next;
         s->next->prev = s->prev;
         while (s->head != NULL)

@@ -121,7 +121,8 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
             drop_first(s);
         break;
     default:
-        break;
+        /* Requests that are no handshake get their 404. */
+        return lws_callback_http_dummy(wsi, reason, user, in, len);
     }
     return 0;
 }

@@ -153,12 +153,14 @@ bool peer_script_step(judge_peer *p, const judge_step *s)
         return true;
     case JUDGE_STEP_FLOOD:
         p->flood.step = s;
+        p->flood.cut = false;
         p->flood.left = s->count;
         if (s->seconds != 0)
             peer_arm(p, TIMER_AWAIT, peer_seconds(p, s->seconds), '\0');
         return false;
     case JUDGE_STEP_SPILL:
         p->flood.step = s;
+        p->flood.cut = false;
         p->flood.left = s->blob.total;
         return false;
     case JUDGE_STEP_AWAIT:
@@ -206,7 +208,7 @@ bool judge_peer_wants_fin(judge_peer *p)
 
 void judge_peer_cannot_write(judge_peer *p)
 {
-    p->flood.cut = p->flood.left > 0;
+    p->flood.cut = p->flood.cut || p->flood.left > 0; /* it may be told more than once */
     p->flood.left = 0;
 }
 

@@ -10,7 +10,7 @@
 /* The beginning of a file of /proc. False: it cannot be read. */
 static bool read_proc(int pid, const char *name, char *ret, size_t size)
 {
-    char path[80];
+    char path[128];
     FILE *f;
     size_t n;
 

@@ -205,21 +205,24 @@ static void gather(wsk__stream *s, wsk__tls_out *out)
 {
     const uint32_t not_now = WSK__S_NO_OUTPUT | WSK__S_NOTIFIED;
     struct iovec iov[WSK__IOV_MAX];
+    bool can_wait = false;
 
     while ((s->state & WSK__S_SECURED) && !(s->state & not_now) &&
            out->len - out->off < WSK__TLS_GATHER) {
-        /* `sent` comes at once, but the end of the stream waits for the cipher text. */
-        s->can_wait = !(s->state & WSK__S_SHUT);
+        s->can_wait = false;
         size_t k = wsk__ops(s)->output(s, iov, WSK__IOV_MAX);
         size_t i = 0, off = 0, taken = 0, n = 1;
 
         if (k == 0) {
+            /* The owner had its `sent`, but the end of the stream waits for the cipher text. */
+            s->can_wait = can_wait && !(s->state & WSK__S_SHUT);
             if (s->state & WSK__S_SHUT) {
                 s->state |= WSK__S_NOTIFIED;
                 wsk__tls_session_shutdown(s->tls->session, out);
             }
             return;
         }
+        can_wait = s->can_wait;
         while (i < k && n > 0 && out->len - out->off < WSK__TLS_GATHER) {
             if (iov[i].iov_len == 0) {
                 i++;
@@ -235,6 +238,8 @@ static void gather(wsk__stream *s, wsk__tls_out *out)
         if (n == 0)
             wsk__stream_broken(s, ENOMEM);
     }
+    /* There is more than one write takes: it goes on as soon as this one is out. */
+    s->can_wait = false;
 }
 
 /* --------------------------------------------------------------------------------- input -- */

@@ -98,6 +98,25 @@ def an_answer_is_owed_though_the_end_came_with_the_frame():
 
 
 @test
+def more_than_one_write_takes():
+    """What one write does not take follows at once, though nothing else happens"""
+    server = Server("--no-compression", "--ping-interval", "never")
+    s = connected(server)
+    payload = bytes(range(256)) * 4000
+    for n in (65000, 200000, 1000000):
+        data = payload[:n]
+        length = b"\xfe" + n.to_bytes(2, "big") if n < 65536 else b"\xff" + n.to_bytes(8, "big")
+        s.sendall(b"\x82" + length + b"\0\0\0\0" + data)
+        began = time.monotonic()
+        read_exactly(s, 4 if n < 65536 else 10)
+        assert read_exactly(s, n) == data, "it came back changed"
+        took = time.monotonic() - began
+        assert took < 4 * PATIENCE, f"{n} octets took {took:.1f} s"
+    s.close()
+    server.stop()
+
+
+@test
 def a_limit_by_address_does_not_lift_the_one_on_all():
     """A limit by address does not lift the one on all"""
     server = Server("--max-connections", "50", "--max-connections-per-address", "5",

@@ -1,30 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* See mutant.h. Out of memory ends the program: this is a tool of the tests. */
+/* See mutant.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mutant_internal.h"
-
-void mutant_die(void)
-{
-    fputs("mutant: out of memory\n", stderr);
-    abort();
-}
-
-void mutant_add(octets *o, const void *data, size_t n)
-{
-    if (n == 0)
-        return;
-    if (o->room - o->len < n) {
-        o->room = (o->len + n) * 2;
-        o->at = realloc(o->at, o->room);
-        if (o->at == NULL)
-            mutant_die();
-    }
-    memcpy(o->at + o->len, data, n);
-    o->len += n;
-}
 
 const char *mutant_name(mutant_fault f)
 {
@@ -759,8 +739,7 @@ void mutant_feed(mutant *m, const uint8_t *data, size_t len)
     if (!m->open) {
         char *end;
 
-        mutant_add(&m->in, "", 1);
-        m->in.len--;
+        mutant_end_text(&m->in);
         end = strstr((char *)m->in.at, "\r\n\r\n");
         if (end == NULL)
             return;
@@ -770,9 +749,7 @@ void mutant_feed(mutant *m, const uint8_t *data, size_t len)
     }
     while (!m->over && next_frame(m)) {
     }
-    m->in.len -= m->in_head;
-    if (m->in.len > 0)
-        memmove(m->in.at, m->in.at + m->in_head, m->in.len);
+    mutant_cut(&m->in, m->in_head);
     m->in_head = 0;
     if (m->late_close)
         send_close(m, m->late_code);

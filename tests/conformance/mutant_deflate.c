@@ -7,32 +7,26 @@
 #include <string.h>
 #include <strings.h>
 
-#include <openssl/evp.h>
 #define ZLIB_CONST
 #include <zlib.h>
 
-#define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-#define KEY  "dGhlIHNhbXBsZSBub25jZQ=="
+#define KEY "dGhlIHNhbXBsZSBub25jZQ=="
 
 #define LIMIT ((size_t)16 << 20)
 /* So much waits to be sent before it reads no more. */
 #define MOST_QUEUED ((size_t)4 << 20)
-
-typedef struct octets {
-    uint8_t *at;
-    size_t len, room;
-} octets;
 
 typedef struct terms {
     bool server_forgets, client_forgets, has_client_bits;
     unsigned server_bits, client_bits; /* 0: not said */
 } terms;
 
-struct dm {
+typedef struct dm {
     dm_fault fault;
     bool client, open, closed, over, failed;
-    octets in, out, message, old;
-    size_t in_head, out_head;
+    queue out;
+    octets in, message, old;
+    size_t in_head;
     bool deflate, own_forgets, peer_forgets;
     unsigned own_bits, peer_bits;
     z_stream zin, zout;
@@ -40,71 +34,19 @@ struct dm {
     bool greeted, in_message, binary, packed, had_packed, had_plain, boundary, bad;
     unsigned utf8_left;
     size_t empties;
-};
-
-const char *dm_name(dm_fault f)
-{
-    static const char *const names[] = {
-#define DM_NAME_(name, text) #name,
-        DM_MAP(DM_NAME_)
-#undef DM_NAME_
-    };
-
-    return names[f];
-}
-
-const char *dm_text(dm_fault f)
-{
-    static const char *const texts[] = {
-#define DM_TEXT_(name, text) text,
-        DM_MAP(DM_TEXT_)
-#undef DM_TEXT_
-    };
-
-    return texts[f];
-}
-
-static void add(octets *b, const void *data, size_t len)
-{
-    if (len > b->room - b->len) {
-        b->room = (b->len + len) * 2;
-        b->at = realloc(b->at, b->room);
-        if (b->at == NULL)
-            abort();
-    }
-    if (len > 0)
-        memcpy(b->at + b->len, data, len);
-    b->len += len;
-}
+} dm;
 
 /* ------------------------------------------------------------------------------ sending -- */
 
 static void send_frame(dm *m, uint8_t first, const uint8_t *data, size_t len)
 {
-    const bool masked = m->client != (m->fault == DM_masked);
-    uint8_t head[14] = {first, 0};
-    size_t n = 2;
-
-    if (len < 126) {
-        head[1] = (uint8_t)len;
-    } else if (len < 65536) {
-        head[1] = 126;
-        head[2] = (uint8_t)(len >> 8);
-        head[3] = (uint8_t)len;
-        n = 4;
-    } else {
-        head[1] = 127;
-        for (int i = 0; i < 8; i++)
-            head[2 + i] = (uint8_t)((uint64_t)len >> (56 - 8 * i));
-        n = 10;
-    }
-    if (masked)
-        head[1] |= 0x80;
-    add(&m->out, head, n);
     /* A key of zeros is a key. */
-    if (masked)
-        add(&m->out, "\0\0\0\0", 4);
-    add(&m->out, data, len);
+    static const uint8_t key[4];
+    const bool masked = m->client != (m->fault == DM_masked);
+    uint8_t head[14];
+
+    mutant_add(&m->out.o, head, mutant_frame_head(head, first, len, masked ? key : NULL));
+    mutant_add(&m->out.o, data, len);
 }
 
 static void send_close(dm *m, unsigned code)
@@ -116,11 +58,11 @@ static void send_close(dm *m, unsigned code)
     if (m->fault == DM_leaks && code == 0)
         code = 1000;
     if (code != 0)
-        add(&payload, (const uint8_t[]){(uint8_t)(code >> 8), (uint8_t)code}, 2);
+        mutant_add(&payload, (const uint8_t[]){(uint8_t)(code >> 8), (uint8_t)code}, 2);
     if (m->fault == DM_leaks && code != 0)
-        add(&payload, m->old.at, m->old.len < 60 ? m->old.len : 60);
+        mutant_add(&payload, m->old.at, m->old.len < 60 ? m->old.len : 60);
     if (m->fault == DM_leaks_control && code != 0)
-        add(&payload, "\x01\x02", 2);
+        mutant_add(&payload, "\x01\x02", 2);
     send_frame(m, 0x88, payload.at, payload.len);
     free(payload.at);
     m->closed = true;
@@ -147,7 +89,7 @@ static void pack(dm *m, const uint8_t *data, size_t len, octets *ret)
         m->zout.next_out = buf;
         m->zout.avail_out = sizeof(buf);
         deflate(&m->zout, Z_SYNC_FLUSH);
-        add(ret, buf, sizeof(buf) - m->zout.avail_out);
+        mutant_add(ret, buf, sizeof(buf) - m->zout.avail_out);
     } while (m->zout.avail_out == 0);
     ret->len -= 4;
 }
@@ -158,9 +100,9 @@ static void echo(dm *m)
     octets packed = {NULL, 0, 0};
 
     m->old.len = 0;
-    add(&m->old, m->message.at, m->message.len < 200 ? m->message.len : 200);
+    mutant_add(&m->old, m->message.at, m->message.len < 200 ? m->message.len : 200);
     if (m->fault == DM_echo_none || (m->fault == DM_no_empty && m->message.len == 0) ||
-        (m->fault == DM_loses_unread && m->out.len - m->out_head > 65536))
+        (m->fault == DM_loses_unread && queue_len(&m->out) > 65536))
         return;
     if (!m->deflate || m->fault == DM_legal_plain || m->message.len == 0) {
         send_frame(m, first, m->message.at, m->message.len);
@@ -237,7 +179,7 @@ static bool unpack(dm *m, const uint8_t *data, size_t len)
         m->zin.next_out = buf;
         m->zin.avail_out = room;
         status = inflate(&m->zin, Z_SYNC_FLUSH);
-        add(&m->message, buf, room - m->zin.avail_out);
+        mutant_add(&m->message, buf, room - m->zin.avail_out);
         if (status == Z_STREAM_END) {
             m->zin_end = true;
             if (m->fault == DM_stops_at_final || m->fault == DM_final_ends)
@@ -321,7 +263,7 @@ static void data_frame(dm *m, uint8_t b0, const uint8_t *data, size_t len)
     if (m->packed && m->fault == DM_one_frame && (b0 & 15) == 0)
         inflateReset(&m->zin);
     if (!m->packed)
-        add(&m->message, data, len);
+        mutant_add(&m->message, data, len);
     else if (!unpack(m, data, len) && m->fault != DM_takes_broken)
         fail(m, 1007);
     if (m->failed)
@@ -364,7 +306,7 @@ static void control_frame(dm *m, unsigned opcode, const uint8_t *data, size_t le
     if (opcode == 9) {
         if (m->fault == DM_ping_ends && m->in_message && m->packed)
             m->in_message = false;
-        if (m->fault != DM_loses_pong || m->out.len - m->out_head < 65536)
+        if (m->fault != DM_loses_pong || queue_len(&m->out) < 65536)
             send_frame(m, 0x8a, data, len);
     } else if (opcode == 8 && len == 1) {
         fail(m, 1002);
@@ -379,7 +321,7 @@ static bool next_frame(dm *m)
 {
     uint8_t *at = m->in.at + m->in_head;
     const size_t have = m->in.len - m->in_head;
-    size_t n = 2;
+    size_t n;
     uint64_t len;
 
     if (have < 2)
@@ -388,17 +330,9 @@ static bool next_frame(dm *m)
         fail(m, 1002);
         return false;
     }
-    len = at[1] & 0x7f;
-    if (len >= 126) {
-        const size_t form = len == 126 ? 2 : 8;
-
-        if (have < 2 + form)
-            return false;
-        len = 0;
-        for (size_t i = 0; i < form; i++)
-            len = len << 8 | at[2 + i];
-        n += form;
-    }
+    n = mutant_frame_read(at, have, &len);
+    if (n == 0)
+        return false;
     if ((at[0] & 15) < 8 && len > LIMIT && m->fault != DM_no_limit) {
         fail(m, m->fault == DM_limit_code ? 1002 : 1009);
         return false;
@@ -574,21 +508,18 @@ static int read_extensions(dm *m, const char *head, terms *ret, bool *found)
 
 static void put(dm *m, const char *text)
 {
-    add(&m->out, text, strlen(text));
+    mutant_add_text(&m->out.o, text);
 }
 
 static void put_accept(dm *m, const char *head)
 {
     const char *key = strcasestr(head, "Sec-WebSocket-Key: ");
-    unsigned char text[128], digest[EVP_MAX_MD_SIZE], base64[64];
-    unsigned n;
+    char accept[64];
 
-    snprintf((char *)text, sizeof(text), "%.24s" GUID, key ? key + 19 : KEY);
-    EVP_Digest(text, strlen((char *)text), digest, &n, EVP_sha1(), NULL);
-    EVP_EncodeBlock(base64, digest, (int)n);
+    mutant_accept(key ? key + 19 : KEY, 24, accept);
     put(m, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
            "Server: mutant\r\nSec-WebSocket-Accept: ");
-    put(m, (char *)base64);
+    put(m, accept);
     put(m, "\r\n");
 }
 
@@ -642,15 +573,15 @@ static void take_answer(dm *m, const char *head)
         begin_deflate(m, &t);
 }
 
-/* ------------------------------------------------------------------------------- public -- */
+/* ------------------------------------------------------------------------------ as a kind -- */
 
-dm *dm_new(dm_fault fault, bool client)
+static void *begin(unsigned fault, bool client)
 {
     dm *m = calloc(1, sizeof(*m));
 
     if (m == NULL)
-        abort();
-    m->fault = fault;
+        mutant_die();
+    m->fault = (dm_fault)fault;
     m->client = client;
     if (client) {
         put(m, "GET / HTTP/1.1\r\nHost: memory:1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -668,29 +599,33 @@ dm *dm_new(dm_fault fault, bool client)
     return m;
 }
 
-void dm_free(dm *m)
+static void release(void *of)
 {
+    dm *m = of;
+
     if (m->deflate) {
         inflateEnd(&m->zin);
         deflateEnd(&m->zout);
     }
     free(m->in.at);
-    free(m->out.at);
+    free(m->out.o.at);
     free(m->message.at);
     free(m->old.at);
     free(m);
 }
 
-void dm_feed(dm *m, const uint8_t *data, size_t len)
+static void feed(void *of, int64_t now, const uint8_t *data, size_t len)
 {
+    dm *m = of;
+
+    (void)now;
     if (m->over || m->closed)
         return;
-    add(&m->in, data, len);
+    mutant_add(&m->in, data, len);
     if (!m->open) {
         char *end;
 
-        add(&m->in, "", 1);
-        m->in.len--;
+        mutant_end_text(&m->in);
         end = memmem(m->in.at, m->in.len, "\r\n\r\n", 4);
         if (end == NULL)
             return;
@@ -708,38 +643,56 @@ void dm_feed(dm *m, const uint8_t *data, size_t len)
     while (!m->over && !m->closed && next_frame(m))
         ;
     if (m->in_head > 0) {
-        memmove(m->in.at, m->in.at + m->in_head, m->in.len - m->in_head);
-        m->in.len -= m->in_head;
+        mutant_cut(&m->in, m->in_head);
         m->in_head = 0;
     }
 }
 
-void dm_end(dm *m)
+static void end(void *of)
 {
+    dm *m = of;
+
     if (m->fault == DM_leaks)
         fail(m, 1002);
     m->over = true;
 }
 
-const uint8_t *dm_output(const dm *m, size_t *ret_len)
+static const uint8_t *output(const void *of, int64_t now, size_t *ret_len)
 {
-    *ret_len = m->out.len - m->out_head;
-    return *ret_len > 0 ? m->out.at + m->out_head : NULL;
+    (void)now;
+    return queue_at(&((const dm *)of)->out, ret_len);
 }
 
-void dm_taken(dm *m, size_t n)
+static void taken(void *of, size_t n)
 {
-    m->out_head += n;
-    if (m->out_head == m->out.len)
-        m->out_head = m->out.len = 0;
+    queue_taken(&((dm *)of)->out, n);
 }
 
-bool dm_is_full(const dm *m)
+static bool is_full(const void *of)
 {
-    return m->out.len - m->out_head > MOST_QUEUED && m->fault != DM_loses_unread;
+    const dm *m = of;
+
+    return queue_len(&m->out) > MOST_QUEUED && m->fault != DM_loses_unread;
 }
 
-bool dm_is_over(const dm *m)
+static bool is_over(const void *of)
 {
-    return m->over;
+    return ((const dm *)of)->over;
 }
+
+MUTANT_KIND_WORDS(DM_MAP)
+
+const mutant_kind deflate_kind = {
+    .prefix = "DM_",
+    .n_faults = DM_COUNT,
+    .name = name_of,
+    .text = text_of,
+    .begin = begin,
+    .free = release,
+    .feed = feed,
+    .end = end,
+    .output = output,
+    .taken = taken,
+    .is_full = is_full,
+    .is_over = is_over,
+};

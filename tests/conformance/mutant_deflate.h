@@ -7,9 +7,8 @@
 #ifndef TESTS_CONFORMANCE_MUTANT_DEFLATE_H
 #define TESTS_CONFORMANCE_MUTANT_DEFLATE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "mutant_kind.h"
+#include "mutant_octets.h"
 
 /* name, what it does. Names that begin with legal_ are odd but allowed: no case may fail. */
 #define DM_MAP(X)                                                                                  \
@@ -86,23 +85,6 @@ typedef enum dm_fault {
         DM_COUNT
 } dm_fault;
 
-const char *dm_name(dm_fault f);
-const char *dm_text(dm_fault f);
-
-typedef struct dm dm;
-
-dm *dm_new(dm_fault fault, bool client);
-void dm_free(dm *m);
-/* Octets of one read. */
-void dm_feed(dm *m, const uint8_t *data, size_t len);
-/* The other half of TCP has ended. */
-void dm_end(dm *m);
-/* What is to be written; NULL: nothing. */
-const uint8_t *dm_output(const dm *m, size_t *ret_len);
-void dm_taken(dm *m, size_t n);
-/* True: it reads no more until something is taken. */
-bool dm_is_full(const dm *m);
-/* True: TCP is to be dropped once everything is written. */
-bool dm_is_over(const dm *m);
+extern const mutant_kind deflate_kind;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Included by test_mutants_deflate.c alone: which cases each fault fails. */
 
-static const row rows[] = {
+static const mutant_row rows[] = {
     {DM_none, SERVER, "21.* 22.* 23.*", ""},
     {DM_none, CLIENT, "21.* 22.* 23.*", ""},
     {DM_legal_plain, SERVER, "21.* 23.3.*", ""},
@@ -121,4 +121,8 @@ static const row rows[] = {
     {DM_loses_pong, CLIENT, "22.4.7", "22.4.7"},
     {DM_greets, SERVER, "22.2.* 22.3.* 22.5.*", "22.*"},
     {DM_greets, CLIENT, "22.2.* 22.3.* 22.5.*", "22.*"},
+};
+
+static const unsigned broad[] = {
+    DM_none,
 };

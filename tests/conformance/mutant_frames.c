@@ -7,28 +7,22 @@
 #include <string.h>
 #include <strings.h>
 
-#include <openssl/evp.h>
 #define ZLIB_CONST
 #include <zlib.h>
 
-#define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-#define KEY  "dGhlIHNhbXBsZSBub25jZQ=="
+#define KEY "dGhlIHNhbXBsZSBub25jZQ=="
 
 /* Frames of a message that are taken. */
 #define MOST_FRAMES 20000
 
-typedef struct octets {
-    uint8_t *at;
-    size_t len, room;
-} octets;
-
-struct fm {
+typedef struct fm {
     fm_fault fault;
     bool client, open, closed, over, mute;
     bool deflate;
     z_stream in_z, out_z;
-    octets in, out, message, packed, pong;
-    size_t in_head, out_head;
+    queue out;
+    octets in, message, packed, pong;
+    size_t in_head;
     size_t read_from; /* where the last read began, for mask_reads */
     bool in_message, binary, compressed;
     uint8_t first_mask[4];
@@ -37,52 +31,7 @@ struct fm {
     uint64_t random;
     uint32_t counter;
     bool failed; /* the close was ours */
-};
-
-const char *fm_name(fm_fault f)
-{
-    static const char *const names[] = {
-#define FM_NAME_(name, text) #name,
-        FM_MAP(FM_NAME_)
-#undef FM_NAME_
-    };
-
-    return names[f];
-}
-
-const char *fm_text(fm_fault f)
-{
-    static const char *const texts[] = {
-#define FM_TEXT_(name, text) text,
-        FM_MAP(FM_TEXT_)
-#undef FM_TEXT_
-    };
-
-    return texts[f];
-}
-
-static void die(void)
-{
-    fputs("mutant: out of memory\n", stderr);
-    abort();
-}
-
-static void add(octets *b, const void *data, size_t len)
-{
-    if (len > b->room - b->len) {
-        size_t room = b->room ? b->room : 1024;
-
-        while (room < b->len + len)
-            room *= 2;
-        b->at = realloc(b->at, room);
-        if (b->at == NULL)
-            die();
-        b->room = room;
-    }
-    if (len > 0)
-        memcpy(b->at + b->len, data, len);
-    b->len += len;
-}
+} fm;
 
 /* ------------------------------------------------------------------------------ output -- */
 
@@ -125,34 +74,16 @@ static void choose_key(fm *m, uint8_t key[4], unsigned opcode, size_t len)
 
 static void send_frame(fm *m, uint8_t first, const uint8_t *data, size_t len)
 {
-    const uint8_t bit = m->client ? 0x80 : 0;
-    uint8_t head[14] = {first}, key[4];
-    size_t n = 2;
+    uint8_t head[14], key[4];
 
     if (m->mute)
         return;
-    if (len < 126) {
-        head[1] = (uint8_t)(bit | len);
-    } else if (len < 65536) {
-        head[1] = bit | 126;
-        head[2] = (uint8_t)(len >> 8);
-        head[3] = (uint8_t)len;
-        n = 4;
-    } else {
-        head[1] = bit | 127;
-        for (int i = 0; i < 8; i++)
-            head[2 + i] = (uint8_t)((uint64_t)len >> (56 - 8 * i));
-        n = 10;
-    }
-    if (m->client) {
+    if (m->client)
         choose_key(m, key, first & 15, len);
-        memcpy(head + n, key, 4);
-        n += 4;
-    }
-    add(&m->out, head, n);
-    add(&m->out, data, len);
+    mutant_add(&m->out.o, head, mutant_frame_head(head, first, len, m->client ? key : NULL));
+    mutant_add(&m->out.o, data, len);
     if (m->client) {
-        uint8_t *at = m->out.at + m->out.len - len;
+        uint8_t *at = m->out.o.at + m->out.o.len - len;
 
         for (size_t i = 0; i < len; i++)
             at[i] ^= key[i & 3];
@@ -164,7 +95,7 @@ static void send_close(fm *m, unsigned code)
     uint8_t payload[32] = {(uint8_t)(code >> 8), (uint8_t)code};
     size_t n = code ? 2 : 0;
 
-    if (m->fault == FM_close_never_blocked && m->out.len - m->out_head > 100000)
+    if (m->fault == FM_close_never_blocked && queue_len(&m->out) > 100000)
         return;
     if (m->fault == FM_fail_octet && m->failed)
         n = 1;
@@ -210,7 +141,7 @@ static void send_packed(fm *m, uint8_t first, const uint8_t *data, size_t len)
         m->out_z.next_out = buf;
         m->out_z.avail_out = sizeof(buf);
         deflate(&m->out_z, Z_SYNC_FLUSH);
-        add(&all, buf, sizeof(buf) - m->out_z.avail_out);
+        mutant_add(&all, buf, sizeof(buf) - m->out_z.avail_out);
     } while (m->out_z.avail_out == 0);
     send_frame(m, first | 0x40, all.at, all.len - 4);
     free(all.at);
@@ -347,14 +278,14 @@ static void got_ping(fm *m, const uint8_t *data, size_t len)
     if (m->fault == FM_pong_eats)
         m->in_message = false;
     if (m->fault == FM_pong_inflates && m->in_message && m->compressed)
-        add(&m->packed, data, len);
+        mutant_add(&m->packed, data, len);
     if (m->fault == FM_pong_last)
         m->pong.len = 0;
     if (m->fault == FM_pong_last || (m->fault == FM_pong_late && m->in_message)) {
         const uint8_t n = (uint8_t)len;
 
-        add(&m->pong, &n, 1);
-        add(&m->pong, data, len);
+        mutant_add(&m->pong, &n, 1);
+        mutant_add(&m->pong, data, len);
         return;
     }
     pong(m, data, len);
@@ -399,7 +330,7 @@ static bool inflate_message(fm *m)
     static const uint8_t tail[4] = {0, 0, 0xff, 0xff};
     uint8_t buf[16384];
 
-    add(&m->packed, tail, 4);
+    mutant_add(&m->packed, tail, 4);
     m->in_z.next_in = m->packed.at;
     m->in_z.avail_in = (uInt)m->packed.len;
     do {
@@ -412,7 +343,7 @@ static bool inflate_message(fm *m)
             violation(m, 1007);
             return false;
         }
-        add(&m->message, buf, sizeof(buf) - m->in_z.avail_out);
+        mutant_add(&m->message, buf, sizeof(buf) - m->in_z.avail_out);
         if (m->message.len > limit_of(m) && m->fault != FM_limit_packed) {
             too_big(m);
             return false;
@@ -459,7 +390,7 @@ static void data_frame(fm *m, uint8_t first, const uint8_t *data, size_t len)
         return;
     }
     if (m->frames <= 5000 || m->fault != FM_frames_lost)
-        add(m->compressed ? &m->packed : &m->message, data, len);
+        mutant_add(m->compressed ? &m->packed : &m->message, data, len);
     if (first & 0x80)
         end_message(m);
 }
@@ -592,15 +523,13 @@ static bool next_frame(fm *m)
     const uint8_t *key = NULL;
     bool masked;
     uint64_t len;
-    size_t n = 2;
+    size_t n;
 
     if (have < 2)
         return false;
     masked = (at[1] & 0x80) != 0;
-    len = at[1] & 0x7f;
-    if (len >= 126)
-        n += len == 126 ? 2 : 8;
-    if (masked && have >= n + 4)
+    n = mutant_frame_read(at, have, &len);
+    if (masked && n > 0 && have >= n + 4)
         key = at + n;
     /* A key of zeros can only be seen when it is there. */
     if (!m->closed && m->fault == FM_take_zero_masked && masked && key == NULL)
@@ -609,13 +538,8 @@ static bool next_frame(fm *m)
         violation(m, 1002);
         return false;
     }
-    if (have < n)
+    if (n == 0)
         return false;
-    if (len >= 126) {
-        len = 0;
-        for (size_t i = 2; i < n; i++)
-            len = len << 8 | at[i];
-    }
     if (!m->closed) {
         const unsigned code = length_fault(m, at[0], at[1], len);
 
@@ -667,15 +591,13 @@ static void begin_deflate(fm *m)
     m->deflate = true;
     if (inflateInit2(&m->in_z, -15) != Z_OK ||
         deflateInit2(&m->out_z, 1, Z_DEFLATED, -15, 8, 0) != Z_OK)
-        die();
+        mutant_die();
 }
 
 static void answer(fm *m, const char *head)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE], accept[64];
-    char text[128], out[512];
+    char accept[64], out[512];
     const char *key, *offers;
-    unsigned n_digest;
     size_t n = 0;
 
     key = field(head, "Sec-WebSocket-Key", &n);
@@ -683,17 +605,15 @@ static void answer(fm *m, const char *head)
         m->over = m->closed = true;
         return;
     }
-    snprintf(text, sizeof(text), "%.24s" GUID, key);
-    EVP_Digest(text, strlen(text), digest, &n_digest, EVP_sha1(), NULL);
-    EVP_EncodeBlock(accept, digest, (int)n_digest);
+    mutant_accept(key, n, accept);
     offers = field(head, "Sec-WebSocket-Extensions", &n);
     if (offers != NULL && m->fault != FM_no_deflate)
         begin_deflate(m);
     snprintf(out, sizeof(out),
              "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
              "Sec-WebSocket-Accept: %s\r\n%s\r\n",
-             (char *)accept, m->deflate ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "");
-    add(&m->out, out, strlen(out));
+             accept, m->deflate ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "");
+    mutant_add_text(&m->out.o, out);
 }
 
 static void ask(fm *m)
@@ -703,10 +623,10 @@ static void ask(fm *m)
                                "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n";
     static const char offer[] = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
 
-    add(&m->out, head, sizeof(head) - 1);
+    mutant_add_text(&m->out.o, head);
     if (m->fault != FM_no_deflate)
-        add(&m->out, offer, sizeof(offer) - 1);
-    add(&m->out, "\r\n", 2);
+        mutant_add_text(&m->out.o, offer);
+    mutant_add_text(&m->out.o, "\r\n");
 }
 
 static bool hello(fm *m)
@@ -714,8 +634,7 @@ static bool hello(fm *m)
     size_t n = 0;
     char *end;
 
-    add(&m->in, "", 1);
-    m->in.len--;
+    mutant_end_text(&m->in);
     end = strstr((char *)m->in.at, "\r\n\r\n");
     if (end == NULL)
         return false;
@@ -728,15 +647,15 @@ static bool hello(fm *m)
     return true;
 }
 
-/* ------------------------------------------------------------------------------- public -- */
+/* ------------------------------------------------------------------------------ as a kind -- */
 
-fm *fm_new(fm_fault fault, bool client)
+static void *begin(unsigned fault, bool client)
 {
     fm *m = calloc(1, sizeof(*m));
 
     if (m == NULL)
-        die();
-    m->fault = fault;
+        mutant_die();
+    m->fault = (fm_fault)fault;
     m->client = client;
     m->random = 12345;
     if (client)
@@ -744,14 +663,16 @@ fm *fm_new(fm_fault fault, bool client)
     return m;
 }
 
-void fm_free(fm *m)
+static void release(void *of)
 {
+    fm *m = of;
+
     if (m->deflate) {
         inflateEnd(&m->in_z);
         deflateEnd(&m->out_z);
     }
     free(m->in.at);
-    free(m->out.at);
+    free(m->out.o.at);
     free(m->message.at);
     free(m->packed.at);
     free(m->pong.at);
@@ -777,12 +698,15 @@ static bool cut_is_fatal(const fm *m)
     return m->fault == FM_whole_headers && have < n;
 }
 
-void fm_feed(fm *m, const uint8_t *data, size_t len)
+static void feed(void *of, int64_t now, const uint8_t *data, size_t len)
 {
+    fm *m = of;
+
+    (void)now;
     if (m->over)
         return;
     m->read_from = m->in.len;
-    add(&m->in, data, len);
+    mutant_add(&m->in, data, len);
     if (!m->open && !hello(m))
         return;
     while (!m->over && next_frame(m)) {
@@ -790,17 +714,17 @@ void fm_feed(fm *m, const uint8_t *data, size_t len)
     if (m->fault == FM_pong_last)
         late_pongs(m);
     if (m->in_head == m->in.len || m->in_head > 65536) {
-        m->in.len -= m->in_head;
-        if (m->in.len > 0)
-            memmove(m->in.at, m->in.at + m->in_head, m->in.len);
+        mutant_cut(&m->in, m->in_head);
         m->in_head = 0;
     }
     if (cut_is_fatal(m))
         m->over = m->closed = true;
 }
 
-void fm_end(fm *m)
+static void end(void *of)
 {
+    fm *m = of;
+
     if (m->fault == FM_half_open)
         return;
     if (m->fault == FM_cut_counts && !m->closed && m->in.len > m->in_head)
@@ -808,20 +732,34 @@ void fm_end(fm *m)
     m->over = m->closed = true;
 }
 
-const uint8_t *fm_output(const fm *m, size_t *ret_len)
+static const uint8_t *output(const void *of, int64_t now, size_t *ret_len)
 {
-    *ret_len = m->out.len - m->out_head;
-    return *ret_len > 0 ? m->out.at + m->out_head : NULL;
+    (void)now;
+    return queue_at(&((const fm *)of)->out, ret_len);
 }
 
-void fm_taken(fm *m, size_t n)
+static void taken(void *of, size_t n)
 {
-    m->out_head += n;
-    if (m->out_head == m->out.len)
-        m->out_head = m->out.len = 0;
+    queue_taken(&((fm *)of)->out, n);
 }
 
-bool fm_is_over(const fm *m)
+static bool is_over(const void *of)
 {
-    return m->over && m->out_head == m->out.len;
+    return ((const fm *)of)->over;
 }
+
+MUTANT_KIND_WORDS(FM_MAP)
+
+const mutant_kind frames_kind = {
+    .prefix = "FM_",
+    .n_faults = FM_COUNT,
+    .name = name_of,
+    .text = text_of,
+    .begin = begin,
+    .free = release,
+    .feed = feed,
+    .end = end,
+    .output = output,
+    .taken = taken,
+    .is_over = is_over,
+};

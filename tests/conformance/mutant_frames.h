@@ -7,9 +7,8 @@
 #ifndef TESTS_CONFORMANCE_MUTANT_FRAMES_H
 #define TESTS_CONFORMANCE_MUTANT_FRAMES_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "mutant_kind.h"
+#include "mutant_octets.h"
 
 /* The largest message it takes. */
 #define FM_LIMIT 1048576u
@@ -126,21 +125,6 @@ typedef enum fm_fault {
         FM_COUNT
 } fm_fault;
 
-const char *fm_name(fm_fault f);
-const char *fm_text(fm_fault f);
-
-typedef struct fm fm;
-
-fm *fm_new(fm_fault fault, bool client);
-void fm_free(fm *m);
-/* Octets of one read. */
-void fm_feed(fm *m, const uint8_t *data, size_t len);
-/* The other half of TCP has ended. */
-void fm_end(fm *m);
-/* What is to be written; NULL: nothing. */
-const uint8_t *fm_output(const fm *m, size_t *ret_len);
-void fm_taken(fm *m, size_t n);
-/* True: TCP is to be dropped once everything is written. */
-bool fm_is_over(const fm *m);
+extern const mutant_kind frames_kind;
 
 #endif

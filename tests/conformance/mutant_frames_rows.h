@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Included by test_mutants_frames.c alone: which cases each fault fails. */
 
-static const row rows[] = {
+static const mutant_row rows[] = {
     {FM_none, SERVER, "16.* 17.* 18.* 19.* 20.*", ""},
     {FM_none, CLIENT, "16.* 17.* 18.1.* 18.2.* 18.3.* 18.4.* 18.6.1-2 18.7.* 19.* 20.*", ""},
     {FM_legal_drop, SERVER, "16.* 17.* 19.* 20.*", ""},
@@ -174,4 +174,8 @@ static const row rows[] = {
     {FM_pong_answered, SERVER, "20.3.* 17.8.* 17.9.*", "17.8.139 17.9.139 20.*"},
     {FM_pong_stuck, SERVER, "20.*", "20.3.5 20.6.*"},
     {FM_pong_empty_lost, SERVER, "20.*", "20.1.1"},
+};
+
+static const unsigned broad[] = {
+    FM_none,
 };

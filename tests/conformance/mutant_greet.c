@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See mutant_greet.h. Out of memory ends the program: this is a tool of the tests. */
+/* See mutant_greet.h. */
 #include "mutant_greet.h"
 
 #include <stdarg.h>
@@ -8,59 +8,31 @@
 #include <string.h>
 #include <strings.h>
 
-#include <openssl/evp.h>
-
-#define GUID        "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #define KEY         "AQIDBAUGBwgJCgsMDQ4PEA=="
 #define MOST_HEAD   20000
 #define MOST_FIELDS 100
 #define LATE_US     1500000
-
-typedef struct octets {
-    uint8_t *at;
-    size_t len, room;
-} octets;
 
 typedef struct field {
     const char *name, *value;
     size_t n_name, n_value;
 } field;
 
-struct greeter {
+typedef struct greeter {
     greet_fault fault;
     bool client, open, over, ended;
     bool skipped; /* an empty line before the request */
-    octets in, out;
-    size_t out_head;
+    queue out;
+    octets in;
     int64_t ready; /* the output waits until then */
     size_t skip;   /* octets of a body that is passed over */
     size_t seen;   /* octets in which no end of a head is */
     field fields[MOST_FIELDS + 20];
     size_t n_fields;
     char accept[64];
-};
+} greeter;
 
 #define HAS(g, name) ((g)->fault == GREET_##name)
-
-static void die(void)
-{
-    fputs("greeter: out of memory\n", stderr);
-    abort();
-}
-
-static void add(octets *o, const void *data, size_t n)
-{
-    if (n == 0)
-        return;
-    if (o->room - o->len < n) {
-        o->room = (o->len + n) * 2;
-        o->at = realloc(o->at, o->room);
-        if (o->at == NULL)
-            die();
-    }
-    memcpy(o->at + o->len, data, n);
-    o->len += n;
-}
 
 __attribute__((format(printf, 2, 3))) static void say(greeter *g, const char *fmt, ...)
 {
@@ -70,26 +42,13 @@ __attribute__((format(printf, 2, 3))) static void say(greeter *g, const char *fm
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    add(&g->out, text, strlen(text));
+    mutant_add(&g->out.o, text, strlen(text));
 }
 
 static void drop_input(greeter *g, size_t n)
 {
-    g->in.len -= n;
-    if (g->in.len > 0)
-        memmove(g->in.at, g->in.at + n, g->in.len);
+    mutant_cut(&g->in, n);
     g->seen = 0;
-}
-
-const char *greet_name(greet_fault f)
-{
-    static const char *const names[] = {
-#define GREET_NAME_(name, text) #name,
-        GREET_MAP(GREET_NAME_)
-#undef GREET_NAME_
-    };
-
-    return f < GREET_COUNT ? names[f] : NULL;
 }
 
 /* -------------------------------------------------------------------------------- heads -- */
@@ -333,19 +292,6 @@ static bool read_extension(const greeter *g, const char *s, size_t n, bool *ret_
     return true;
 }
 
-static void make_accept(greeter *g, const char *key, size_t n)
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
-    octets text = {NULL, 0, 0};
-
-    add(&text, key, n);
-    add(&text, GUID, strlen(GUID));
-    EVP_Digest(text.at, text.len, digest, &len, EVP_sha1(), NULL);
-    EVP_EncodeBlock((unsigned char *)g->accept, digest, (int)len);
-    free(text.at);
-}
-
 /* ------------------------------------------------------------------------------- server -- */
 
 static void refuse(greeter *g, unsigned status)
@@ -484,7 +430,7 @@ static unsigned check_key(greeter *g)
 
     if (n == 0 || f->n_value == 0)
         return HAS(g, s_no_key) ? 0 : 400;
-    make_accept(g, HAS(g, s_accept) ? "x" : f->value, HAS(g, s_accept) ? 1 : f->n_value);
+    mutant_accept(HAS(g, s_accept) ? "x" : f->value, HAS(g, s_accept) ? 1 : f->n_value, g->accept);
     if (n > 1)
         return HAS(g, s_keys) ? 0 : 400;
     if (HAS(g, s_any_key))
@@ -534,7 +480,7 @@ static void take_request(greeter *g, size_t n)
 {
     char *head = (char *)g->in.at;
     const char *lf = memchr(head, '\n', n);
-    const size_t n_line = (size_t)(lf - head) - 1, had = g->out.len;
+    const size_t n_line = (size_t)(lf - head) - 1, had = g->out.o.len;
     unsigned status = lf > head && lf[-1] == '\r' ? check_line(g, head, n_line) : 400;
     octets answer = {NULL, 0, 0};
     bool deflate;
@@ -562,17 +508,17 @@ static void take_request(greeter *g, size_t n)
         return;
     }
     if (status != 0 || HAS(g, s_refuses)) {
-        g->out.len = had;
+        g->out.o.len = had;
         refuse(g, status ? status : 400);
     } else {
-        if (g->out.len > had)
-            add(&answer, g->out.at + had, g->out.len - had);
-        g->out.len = had;
+        if (g->out.o.len > had)
+            mutant_add(&answer, g->out.o.at + had, g->out.o.len - had);
+        g->out.o.len = had;
         say(g,
             "HTTP/1.1 101 Switching Protocols\r\nServer: greeter\r\nUpgrade: websocket\r\n"
             "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n",
             g->accept);
-        add(&g->out, answer.at, answer.len);
+        mutant_add(&g->out.o, answer.at, answer.len);
         if (HAS(g, s_own_protocol))
             say(g, "Sec-WebSocket-Protocol: x-own\r\n");
         if (HAS(g, s_own_extension))
@@ -667,7 +613,7 @@ static void give_up(greeter *g)
     static const uint8_t close[] = {0x88, 0x82, 0, 0, 0, 0, 0x03, 0xea};
 
     if (HAS(g, c_says_why))
-        add(&g->out, close, sizeof(close));
+        mutant_add(&g->out.o, close, sizeof(close));
     g->over = !HAS(g, c_stays);
     g->ended = true;
 }
@@ -702,21 +648,11 @@ static void take_answer(greeter *g, size_t n)
 
 static void send_frame(greeter *g, uint8_t first, const uint8_t *data, size_t n)
 {
-    const uint8_t mask = g->client ? 0x80 : 0;
-    uint8_t head[14] = {first};
-    size_t at = 2;
+    static const uint8_t key[4];
+    uint8_t head[14];
 
-    if (n < 126) {
-        head[1] = (uint8_t)(mask | n);
-    } else {
-        const unsigned wide = n < 65536 ? 2 : 8;
-
-        head[1] = mask | (wide == 2 ? 126 : 127);
-        for (unsigned i = 0; i < wide; i++)
-            head[at++] = (uint8_t)((uint64_t)n >> 8 * (wide - 1 - i));
-    }
-    add(&g->out, head, at + (g->client ? 4 : 0)); /* the key 0 */
-    add(&g->out, data, n);
+    mutant_add(&g->out.o, head, mutant_frame_head(head, first, n, g->client ? key : NULL));
+    mutant_add(&g->out.o, data, n);
 }
 
 static void fail(greeter *g)
@@ -737,7 +673,7 @@ static bool take_frame(greeter *g)
     const uint8_t *d = g->in.at;
     const bool lax = HAS(g, s_takes_unmasked) || HAS(g, c_takes_masked);
     uint64_t len;
-    size_t at = 2;
+    size_t at;
     bool masked;
 
     if (g->in.len < 2)
@@ -752,16 +688,9 @@ static bool take_frame(greeter *g)
         fail(g);
         return false;
     }
-    len = d[1] & 0x7f;
-    if (len >= 126) {
-        const unsigned wide = len == 126 ? 2 : 8;
-
-        if (g->in.len < 2 + wide)
-            return false;
-        len = 0;
-        for (unsigned i = 0; i < wide; i++)
-            len = len << 8 | d[at++];
-    }
+    at = mutant_frame_read(d, g->in.len, &len);
+    if (at == 0)
+        return false;
     at += masked ? 4 : 0;
     if (g->in.len < at || g->in.len - at < len)
         return false;
@@ -781,18 +710,18 @@ static bool take_frame(greeter *g)
     return true;
 }
 
-/* -------------------------------------------------------------------------------- public -- */
+/* ------------------------------------------------------------------------------ as a kind -- */
 
-greeter *greeter_new(greet_fault fault)
+static void *begin(unsigned fault, bool client)
 {
     greeter *g = calloc(1, sizeof(*g));
 
     if (g == NULL)
-        die();
-    g->fault = fault;
-    g->client = fault >= GREET_c_none;
+        mutant_die();
+    g->fault = (greet_fault)fault;
+    g->client = client;
     if (g->client) {
-        make_accept(g, KEY, strlen(KEY));
+        mutant_accept(KEY, strlen(KEY), g->accept);
         say(g,
             "GET /runCase?case=1&agent=greeter HTTP/1.1\r\nHost: memory\r\nUpgrade: websocket\r\n"
             "Connection: Upgrade\r\nSec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n"
@@ -804,15 +733,12 @@ greeter *greeter_new(greet_fault fault)
     return g;
 }
 
-bool greeter_is_client(const greeter *g)
+static void release(void *of)
 {
-    return g->client;
-}
+    greeter *g = of;
 
-void greeter_free(greeter *g)
-{
     free(g->in.at);
-    free(g->out.at);
+    free(g->out.o.at);
     free(g);
 }
 
@@ -864,17 +790,12 @@ static void look_for_head(greeter *g)
     }
 }
 
-void greeter_feed(greeter *g, int64_t now, const uint8_t *data, size_t len)
+static void feed(void *of, int64_t now, const uint8_t *data, size_t len)
 {
+    greeter *g = of;
     size_t left;
 
-    if (g->over || (g->ended && len > 0))
-        return;
-    if (len == 0) {
-        g->over = !both(g, GREET_s_keeps_half, GREET_c_keeps_half);
-        return;
-    }
-    if (HAS(g, s_silent))
+    if (g->over || g->ended || HAS(g, s_silent))
         return;
     if (HAS(g, s_garbage)) {
         say(g, "220 hello\r\n\r\n");
@@ -883,7 +804,7 @@ void greeter_feed(greeter *g, int64_t now, const uint8_t *data, size_t len)
     }
     if (HAS(g, s_late) && g->ready == 0)
         g->ready = now + LATE_US;
-    add(&g->in, data, len);
+    mutant_add(&g->in, data, len);
     do {
         left = g->in.len;
         if (!g->open)
@@ -899,25 +820,51 @@ void greeter_feed(greeter *g, int64_t now, const uint8_t *data, size_t len)
     } while (!g->ended && !g->over && g->in.len > 0 && g->in.len < left);
 }
 
-const uint8_t *greeter_output(const greeter *g, int64_t now, size_t *ret_len)
+static void end(void *of)
 {
-    *ret_len = now < g->ready ? 0 : g->out.len - g->out_head;
-    return *ret_len > 0 ? g->out.at + g->out_head : NULL;
+    greeter *g = of;
+
+    g->over = !both(g, GREET_s_keeps_half, GREET_c_keeps_half);
 }
 
-void greeter_taken(greeter *g, size_t n)
+static const uint8_t *output(const void *of, int64_t now, size_t *ret_len)
 {
-    g->out_head += n;
-    if (g->out_head == g->out.len)
-        g->out_head = g->out.len = 0;
+    const greeter *g = of;
+
+    *ret_len = 0;
+    return now < g->ready ? NULL : queue_at(&g->out, ret_len);
 }
 
-int64_t greeter_deadline(const greeter *g)
+static void taken(void *of, size_t n)
 {
-    return g->out.len > g->out_head ? g->ready : INT64_MAX;
+    queue_taken(&((greeter *)of)->out, n);
 }
 
-bool greeter_is_over(const greeter *g)
+static int64_t deadline(const void *of)
 {
-    return g->over;
+    const greeter *g = of;
+
+    return queue_len(&g->out) > 0 ? g->ready : INT64_MAX;
 }
+
+static bool is_over(const void *of)
+{
+    return ((const greeter *)of)->over;
+}
+
+MUTANT_KIND_WORDS(GREET_MAP)
+
+const mutant_kind greet_kind = {
+    .prefix = "GREET_",
+    .n_faults = GREET_COUNT,
+    .name = name_of,
+    .text = text_of,
+    .begin = begin,
+    .free = release,
+    .feed = feed,
+    .end = end,
+    .output = output,
+    .taken = taken,
+    .deadline = deadline,
+    .is_over = is_over,
+};

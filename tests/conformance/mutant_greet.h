@@ -7,9 +7,8 @@
 #ifndef TESTS_CONFORMANCE_MUTANT_GREET_H
 #define TESTS_CONFORMANCE_MUTANT_GREET_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "mutant_kind.h"
+#include "mutant_octets.h"
 
 /* name, what it does; s_ as a server, c_ as a client. */
 #define GREET_MAP(X)                                                                               \
@@ -119,22 +118,6 @@ typedef enum greet_fault {
         GREET_COUNT
 } greet_fault;
 
-const char *greet_name(greet_fault f);
-
-typedef struct greeter greeter;
-
-/* A client has its request to be written at once. */
-greeter *greeter_new(greet_fault fault);
-bool greeter_is_client(const greeter *g);
-void greeter_free(greeter *g);
-/* Octets of one read; len 0: the other side will send no more. */
-void greeter_feed(greeter *g, int64_t now, const uint8_t *data, size_t len);
-/* What is to be written now. */
-const uint8_t *greeter_output(const greeter *g, int64_t now, size_t *ret_len);
-void greeter_taken(greeter *g, size_t n);
-/* When there is more to be written; INT64_MAX: never. */
-int64_t greeter_deadline(const greeter *g);
-/* True: TCP is to be closed once everything is written. */
-bool greeter_is_over(const greeter *g);
+extern const mutant_kind greet_kind;
 
 #endif

@@ -4,13 +4,9 @@
 #define TESTS_CONFORMANCE_MUTANT_INTERNAL_H
 
 #include "mutant.h"
+#include "mutant_octets.h"
 
 #include <zlib.h>
-
-typedef struct octets {
-    uint8_t *at;
-    size_t len, room;
-} octets;
 
 typedef struct text_state {
     unsigned left, len;
@@ -36,10 +32,6 @@ struct mutant {
     unsigned own_bits, peer_bits;
     z_stream zin, zout;
 };
-
-/* mutant.c: out of memory ends the program. */
-void mutant_die(void);
-void mutant_add(octets *o, const void *data, size_t n);
 
 /* mutant_hello.c: the head of the other side, with its empty line, ends in NUL. */
 void mutant_hello(mutant *m, const char *head);

@@ -44,31 +44,34 @@ static int teardown(void **state)
 /* One connection to its end. */
 static void serve_one(int fd)
 {
-    fm *m = fm_new(FM_none, false);
+    const mutant_kind *k = &frames_kind;
+    void *m = k->begin(FM_none, false);
     uint8_t buf[65536];
     bool lost = false, ended = false;
 
-    while (!lost && !fm_is_over(m)) {
+    while (!lost) {
         size_t n;
-        const uint8_t *out = fm_output(m, &n);
+        const uint8_t *out = k->output(m, 0, &n);
         ssize_t got;
 
         if (out != NULL) {
             got = send(fd, out, n, MSG_NOSIGNAL);
             lost = got < 0;
             if (got > 0)
-                fm_taken(m, (size_t)got);
+                k->taken(m, (size_t)got);
             continue;
         }
+        if (k->is_over(m))
+            break;
         got = ended ? -1 : recv(fd, buf, sizeof(buf), 0);
         lost = got < 0;
         if (got > 0)
-            fm_feed(m, buf, (size_t)got);
+            k->feed(m, 0, buf, (size_t)got);
         ended = got == 0;
         if (ended)
-            fm_end(m);
+            k->end(m);
     }
-    fm_free(m);
+    k->free(m);
     close(fd);
 }
 

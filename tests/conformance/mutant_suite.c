@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT */
+/* See mutant_suite.h. */
+#include "mutant_suite.h"
+
+static const mutant_suite *suite;
+static judge_table *table;
+static size_t first_case, n_cases; /* of those that are tested here */
+
+void mutants_use(const mutant_suite *s)
+{
+    suite = s;
+}
+
+int mutants_setup(void **state)
+{
+    (void)state;
+    table = judge_table_new_limited(suite->limit);
+    if (table == NULL)
+        return -1;
+    for (size_t i = 0; i < judge_table_count(table); i++) {
+        const long category = strtol(judge_table_at(table, i)->id, NULL, 10);
+
+        if (category < suite->from)
+            first_case = i + 1;
+        if (category <= suite->to)
+            n_cases = i + 1 - first_case;
+    }
+    return 0;
+}
+
+int mutants_teardown(void **state)
+{
+    (void)state;
+    judge_table_free(table);
+    return 0;
+}
+
+size_t mutants_n_cases(void)
+{
+    return n_cases;
+}
+
+const judge_case *mutants_case(size_t i)
+{
+    return judge_table_at(table, first_case + i);
+}
+
+static const char *name_of(unsigned fault)
+{
+    return suite->kind->name(fault);
+}
+
+/* ------------------------------------------------------------------------------- in memory -- */
+
+/* One write of the judge is one read of the mutant. True if anything moved. */
+static bool to_mutant(judge_peer *p, void *m, int64_t now)
+{
+    const mutant_kind *k = suite->kind;
+    const uint8_t *data;
+    size_t n = k->is_full != NULL && k->is_full(m) ? 0 : judge_peer_output(p, &data);
+
+    if (n == 0)
+        return false;
+    if (n > 1 << 16)
+        n = 1 << 16;
+    k->feed(m, now, data, n);
+    judge_peer_wrote(p, n);
+    if (judge_peer_paused(p))
+        judge_peer_turn(p);
+    return true;
+}
+
+static bool to_judge(judge_peer *p, void *m, int64_t now)
+{
+    const mutant_kind *k = suite->kind;
+    const size_t appetite = judge_peer_appetite(p);
+    size_t n;
+    const uint8_t *data = k->output(m, now, &n);
+
+    if (data == NULL || appetite == 0)
+        return false;
+    if (n > appetite)
+        n = appetite;
+    if (n > 65536)
+        n = 65536;
+    judge_peer_feed(p, now, data, n);
+    k->taken(m, n);
+    return true;
+}
+
+static int64_t deadline_of(const void *m)
+{
+    return suite->kind->deadline != NULL ? suite->kind->deadline(m) : INT64_MAX;
+}
+
+static int64_t converse(judge_peer *p, void *m, int64_t now)
+{
+    const mutant_kind *k = suite->kind;
+
+    for (unsigned idle = 0; !judge_peer_is_done(p); idle++) {
+        size_t left;
+
+        assert_true(idle < 1000000);
+        judge_peer_clock(p, now);
+        /* The peer's answers are there before the next octets go out, as on a fast network. */
+        if (to_judge(p, m, now) || to_mutant(p, m, now)) {
+            now += 10;
+            idle = 0;
+            continue;
+        }
+        if (k->is_over(m) && deadline_of(m) == INT64_MAX && k->output(m, now, &left) == NULL) {
+            judge_peer_lost(p, now);
+            break;
+        }
+        if (judge_peer_wants_fin(p)) {
+            k->end(m);
+            continue;
+        }
+        now = judge_peer_deadline(p) < deadline_of(m) ? judge_peer_deadline(p) : deadline_of(m);
+        assert_true(now != INT64_MAX);
+        judge_peer_tick(p, now);
+    }
+    return now;
+}
+
+/* What has no end in the suite is shorter here, but longer than any limit. */
+static void shorten(judge_case *c, judge_step steps[16])
+{
+    const uint64_t most = suite->most_spilled;
+
+    if (most == 0 || c->hello.steps == NULL)
+        return;
+    for (size_t i = 0; i < 16; i++) {
+        steps[i] = c->hello.steps[i];
+        if (steps[i].op == JUDGE_STEP_SPILL && steps[i].blob.total > most)
+            steps[i].blob.total = most - most % steps[i].blob.len;
+        if (steps[i].op == JUDGE_STEP_END)
+            break;
+    }
+    c->hello.steps = steps;
+}
+
+void mutants_run(const judge_case *from, unsigned fault, mutant_side s, judge_result *ret)
+{
+    judge_case made = *from;
+    judge_step steps[16];
+    judge_options options;
+    judge_peer_setup set = {
+        .test = &made,
+        .role = s == SERVER ? JUDGE_ROLE_CLIENT : JUDGE_ROLE_SERVER,
+        .options = &options,
+        .host = "memory:1",
+        .resource = "/",
+        .agent = "mutant",
+        .messages = made.rule == JUDGE_RULE_MASKS ? suite->masks : 0,
+        .stall_seconds = 3,
+    };
+    int64_t now = 1000000;
+    judge_peer *p;
+    void *m;
+
+    shorten(&made, steps);
+    judge_options_init(&options);
+    p = judge_peer_new(&set, now);
+    assert_non_null(p);
+    judge_peer_begin(p, now);
+    m = suite->kind->begin(fault, s == CLIENT);
+    now = converse(p, m, now);
+    judge_peer_result(p, now, ret);
+    judge_peer_free(p);
+    suite->kind->free(m);
+}
+
+static bool good(judge_behavior b)
+{
+    return b == JUDGE_OK || b == JUDGE_INFORMATIONAL;
+}
+
+static bool fails(const judge_case *c, unsigned fault, mutant_side s)
+{
+    judge_result r;
+    bool ok;
+
+    mutants_run(c, fault, s, &r);
+    ok = good(r.behavior) && good(r.behavior_close);
+    /* What failed has its line for people, what did not has none. */
+    if ((r.why != NULL) == ok)
+        print_error("%s on %s: %s\n", name_of(fault), c->id, r.why ? r.why : "no reason given");
+    assert_int_equal(r.why != NULL, !ok);
+    assert_true(r.why_log < (int)r.n_log);
+    judge_result_deinit(&r);
+    return !ok;
+}
+
+/* ---------------------------------------------------------------------------------- sets -- */
+
+/* Length of "17.8." in "17.8.12". */
+static size_t group_of(const char *id)
+{
+    const char *dot = strrchr(id, '.');
+
+    return dot != NULL ? (size_t)(dot - id) + 1 : 0;
+}
+
+/* "17.8.*", "17.8.12" or "17.8.12-17". */
+static bool is_named(const char *word, size_t len, const char *id)
+{
+    const char *dash = memchr(word, '-', len);
+    const size_t group = group_of(id);
+    long n;
+
+    if (word[len - 1] == '*')
+        return strncmp(id, word, len - 1) == 0;
+    if (dash == NULL)
+        return strlen(id) == len && strncmp(id, word, len) == 0;
+    if (strncmp(id, word, group) != 0)
+        return false;
+    n = strtol(id + group, NULL, 10);
+    return n >= strtol(word + group, NULL, 10) && n <= strtol(dash + 1, NULL, 10);
+}
+
+static bool in_set(const char *set, const char *id)
+{
+    while (*set != '\0') {
+        const size_t len = strcspn(set, " ");
+
+        if (is_named(set, len, id))
+            return true;
+        set += len;
+        set += strspn(set, " ");
+    }
+    return false;
+}
+
+/* Length of the first `dots` numbers of an id with their dots; 0: it has fewer. */
+static size_t prefix(const char *id, int dots)
+{
+    for (const char *p = id; *p != '\0'; p++) {
+        if (*p == '.' && --dots == 0)
+            return (size_t)(p - id) + 1;
+    }
+    return 0;
+}
+
+/* The set as text: a whole category or group of those that were run is a pattern. */
+static void describe(const bool *hit, const bool *ran, char *out, size_t room)
+{
+    size_t len = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < n_cases;) {
+        const char *id = mutants_case(i)->id, *star = "";
+        size_t next = i + 1, n_id = strlen(id);
+
+        for (int dots = 1; hit[i] && dots <= 2 && *star == '\0'; dots++) {
+            const size_t l = prefix(id, dots);
+            size_t count = 0, k = i;
+            bool whole = l > 0;
+
+            for (size_t before = 0; whole && before < i; before++)
+                whole = !ran[before] || strncmp(mutants_case(before)->id, id, l) != 0;
+            for (; whole && k < n_cases && strncmp(mutants_case(k)->id, id, l) == 0; k++) {
+                count += ran[k];
+                whole = !ran[k] || hit[k];
+            }
+            if (whole && count > 1) {
+                star = "*";
+                n_id = l;
+                next = k;
+            }
+        }
+        if (hit[i])
+            len += (size_t)snprintf(out + len, room - len, "%s%.*s%s", len > 0 ? " " : "",
+                                    (int)n_id, id, star);
+        /* Three in a row and more are a range. */
+        if (hit[i] && *star == '\0') {
+            const size_t group = group_of(id);
+            size_t last = i;
+
+            while (last + 1 < n_cases && hit[last + 1] &&
+                   strncmp(mutants_case(last + 1)->id, id, group) == 0)
+                last++;
+            if (last >= i + 2) {
+                len += (size_t)snprintf(out + len, room - len, "-%s",
+                                        mutants_case(last)->id + group);
+                next = last + 1;
+            }
+        }
+        assert_true(len < room);
+        i = next;
+    }
+}
+
+static void run_row(const mutant_row *r, bool *hit, bool *ran)
+{
+    const judge_role role = r->side == SERVER ? JUDGE_ROLE_CLIENT : JUDGE_ROLE_SERVER;
+
+    for (size_t i = 0; i < n_cases; i++) {
+        const judge_case *c = mutants_case(i);
+
+        ran[i] = judge_case_has_role(c, role) && in_set(r->run, c->id);
+        hit[i] = ran[i] && fails(c, r->fault, r->side);
+    }
+}
+
+/* --------------------------------------------------------------------------------- tests -- */
+
+void faults_fail_their_cases(void **state)
+{
+    bool *hit = calloc(n_cases, sizeof(*hit)), *ran = calloc(n_cases, sizeof(*ran));
+    static char text[32768];
+    int wrong = 0;
+
+    (void)state;
+    for (size_t i = 0; i < suite->n_rows; i++) {
+        run_row(&suite->rows[i], hit, ran);
+        describe(hit, ran, text, sizeof(text));
+        if (strcmp(text, suite->rows[i].cases) != 0) {
+            print_error("%s (%s) fails: %s\n  expected: %s\n", name_of(suite->rows[i].fault),
+                        suite->rows[i].side == SERVER ? "server" : "client", text,
+                        suite->rows[i].cases);
+            wrong++;
+        }
+    }
+    assert_int_equal(wrong, 0);
+    free(hit);
+    free(ran);
+}
+
+void every_fault_has_a_row(void **state)
+{
+    (void)state;
+    for (unsigned f = 0; f < suite->kind->n_faults; f++) {
+        size_t found = 0;
+
+        for (size_t i = 0; i < suite->n_rows; i++)
+            found += suite->rows[i].fault == f;
+        if (found == 0)
+            print_error("%s has no row: it %s\n", name_of(f), suite->kind->text(f));
+        assert_true(found > 0);
+        assert_true(strncmp(name_of(f), "legal_", 6) != 0 || found == 2);
+    }
+}
+
+/* By the rows, which the other test proves: a pattern stands for those that were tried. */
+static bool is_hit(const mutant_row *r, const judge_case *c)
+{
+    const judge_role role = r->side == SERVER ? JUDGE_ROLE_CLIENT : JUDGE_ROLE_SERVER;
+
+    return judge_case_has_role(c, role) && in_set(r->run, c->id) && in_set(r->cases, c->id);
+}
+
+static bool is_broad(unsigned fault)
+{
+    for (size_t i = 0; i < suite->n_broad; i++) {
+        if (suite->broad[i] == fault)
+            return true;
+    }
+    return false;
+}
+
+static void check_all_are_hit(bool narrow)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < n_cases; i++) {
+        const judge_case *c = mutants_case(i);
+        const bool exempt = c->rule == JUDGE_RULE_INFORM ||
+                            (suite->elsewhere != NULL && in_set(suite->elsewhere, c->id));
+        bool hit = false;
+
+        for (size_t k = 0; k < suite->n_rows; k++)
+            hit = hit ||
+                  (is_hit(&suite->rows[k], c) && !(narrow && is_broad(suite->rows[k].fault)));
+        if (hit || exempt)
+            continue;
+        print_error("%s fails on no %smutant: %s\n", c->id, narrow ? "narrow " : "", c->title);
+        left++;
+    }
+    assert_int_equal(left, 0);
+}
+
+void no_case_is_dead(void **state)
+{
+    (void)state;
+    check_all_are_hit(false);
+}
+
+void every_case_has_a_narrow_fault(void **state)
+{
+    (void)state;
+    check_all_are_hit(true);
+}
+
+bool mutants_print(int argc, char **argv)
+{
+    bool *hit, *ran;
+    static char text[32768];
+
+    if (argc < 2 || strcmp(argv[1], "print") != 0)
+        return false;
+    mutants_setup(NULL);
+    hit = calloc(n_cases, sizeof(*hit));
+    ran = calloc(n_cases, sizeof(*ran));
+    for (size_t i = 0; i < suite->n_rows; i++) {
+        const mutant_row *r = &suite->rows[i];
+
+        run_row(r, hit, ran);
+        describe(hit, ran, text, sizeof(text));
+        printf("    {%s%s, %s, \"%s\", \"%s\"},\n", suite->kind->prefix, name_of(r->fault),
+               r->side == SERVER ? "SERVER" : "CLIENT", r->run, text);
+    }
+    free(hit);
+    free(ran);
+    mutants_teardown(NULL);
+    return true;
+}

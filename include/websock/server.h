@@ -147,10 +147,12 @@ WSK_API void wsk_server_get_stats(const wsk_server *s, wsk_server_stats *ret);
 
 /* Every open peer: begin with NULL, NULL ends. */
 WSK_API wsk_peer *wsk_server_next_peer(const wsk_server *s, const wsk_peer *p);
-/* Sends to all open peers but `except` (may be NULL); framed and compressed once. Peers that cannot
- * take it now are skipped: their queue is full, they are closing, they are in the middle of a
- * message in parts (wsk_peer_send_part()), or there is no memory for it. Returns to how many it was
- * queued, or a negative error if it could not be made. */
+/* Sends to all open peers but `except` (may be NULL); framed and compressed once. What is broadcast
+ * in one turn of the loop goes out together at its end, in one system call for a peer, in order
+ * with whatever else is sent to it. Peers that cannot take it now are skipped: their queue is full,
+ * they are closing, they are in the middle of a message in parts (wsk_peer_send_part()), or there
+ * is no memory for it. Returns to how many it was queued, or a negative error if it could not be
+ * made. */
 WSK_API long wsk_server_broadcast(wsk_server *s, wsk_opcode op, const void *data, size_t len,
                                   const wsk_peer *except);
 WSK_API long wsk_server_broadcast_prepared(wsk_server *s, wsk_prepared *m, const wsk_peer *except);

@@ -272,6 +272,7 @@ struct wsk_conn {
     bool seen : 1;      /* the program got to know this peer */
     bool opened : 1;    /* counted in stats.open */
     bool counted : 1;   /* stands in the address table */
+    bool follows : 1;   /* messages of a run of broadcasts wait for it */
     uint8_t refuse : 2; /* beyond a limit: which */
     uint32_t t_begin;
 };
@@ -311,7 +312,9 @@ uint8_t *wsk__conn_place(wsk_conn *c, size_t *ret_n);
  * wsk_conn_send_prepared(). Then what is taken is counted, and what did not go out put back. */
 bool wsk__prepared_direct(const wsk_conn *c, const wsk_prepared *p, const uint8_t **ret,
                           size_t *ret_n);
-void wsk__prepared_taken(wsk_conn *c, size_t n);
+void wsk__prepared_taken(wsk_conn *c, size_t messages, size_t n);
+/* The frames of n messages behind each other, to send from; NULL: no memory. No message itself. */
+wsk_prepared *wsk__prepared_join(wsk_prepared *const *m, size_t n, bool packed);
 int wsk__prepared_put_back(wsk_conn *c, const uint8_t *rest, size_t n, wsk_prepared *p);
 
 /* ---- conn_output.c ---- */

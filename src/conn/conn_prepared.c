@@ -124,10 +124,34 @@ bool wsk__prepared_direct(const wsk_conn *c, const wsk_prepared *p, const uint8_
     return true;
 }
 
-void wsk__prepared_taken(wsk_conn *c, size_t n)
+void wsk__prepared_taken(wsk_conn *c, size_t messages, size_t n)
 {
-    c->messages_out++;
+    c->messages_out += messages;
     c->octets_out += n;
+}
+
+wsk_prepared *wsk__prepared_join(wsk_prepared *const *m, size_t n, bool packed)
+{
+    wsk_prepared *p;
+    size_t len = 0;
+
+    for (size_t i = 0; i < n; i++)
+        len += packed ? m[i]->packed_len : m[i]->plain_len;
+    p = wsk__alloc(m[0]->cfg->hooks, sizeof(*p) + len);
+    if (p == NULL)
+        return NULL;
+    memset(p, 0, sizeof(*p));
+    atomic_init(&p->refs, 1);
+    p->cfg = wsk_config_ref(m[0]->cfg);
+    p->plain_len = len;
+    len = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t part = packed ? m[i]->packed_len : m[i]->plain_len;
+
+        memcpy(p->data + len, packed ? m[i]->data + m[i]->plain_len : m[i]->data, part);
+        len += part;
+    }
+    return p;
 }
 
 int wsk__prepared_put_back(wsk_conn *c, const uint8_t *rest, size_t n, wsk_prepared *p)

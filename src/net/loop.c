@@ -154,9 +154,30 @@ static void finish(wsk__stream *s)
     wsk__stream_tls_free(loop, tls);
 }
 
+void wsk__loop_at_end(wsk_loop *loop, wsk__turn_end *t)
+{
+    if (t->waits)
+        return;
+    t->waits = true;
+    t->next = loop->ends;
+    loop->ends = t;
+}
+
+void wsk__loop_forget_end(wsk_loop *loop, wsk__turn_end *t)
+{
+    wsk__turn_end **at = &loop->ends;
+
+    if (!t->waits)
+        return;
+    while (*at != t)
+        at = &(*at)->next;
+    *at = t->next;
+    t->waits = false;
+}
+
 static void run_dirty(wsk_loop *loop)
 {
-    while (loop->dirty != NULL || loop->later_closed > 0) {
+    while (loop->dirty != NULL || loop->later_closed > 0 || loop->ends != NULL) {
         wsk__stream *s = loop->dirty;
 
         if (s != NULL) {
@@ -168,6 +189,14 @@ static void run_dirty(wsk_loop *loop)
                 finish(s);
             else
                 wsk__stream_run(s);
+            continue;
+        }
+        if (loop->ends != NULL) {
+            wsk__turn_end *t = loop->ends;
+
+            loop->ends = t->next;
+            t->waits = false;
+            t->run(t);
             continue;
         }
         /* `closed` is not put off to the next turn. */
@@ -297,7 +326,7 @@ static int until_due(const wsk_loop *loop, uint64_t now, int timeout_ms)
 
 int wsk_loop_timeout(const wsk_loop *loop)
 {
-    if (loop->dirty != NULL || loop->later != NULL || loop->io->queued(loop))
+    if (loop->dirty != NULL || loop->later != NULL || loop->ends != NULL || loop->io->queued(loop))
         return 0;
     return until_due(loop, loop->sys->clock_us() / 1000, -1);
 }
@@ -357,7 +386,7 @@ static int turn(wsk_loop *loop, int timeout_ms, bool more)
     loop->in_turn = true;
     /* What was done between the turns has consequences now, perhaps the one that the program is
      * waiting for: a single turn does not block behind that. */
-    if (!more && loop->dirty != NULL)
+    if (!more && (loop->dirty != NULL || loop->ends != NULL))
         timeout_ms = 0;
     run_later(loop);
     run_dirty(loop);

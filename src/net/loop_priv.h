@@ -155,6 +155,7 @@ struct wsk_loop {
     wsk__stream *dirty, **dirty_end;
     wsk__stream *later, **later_end;
     size_t later_closed; /* closed streams on the later list */
+    wsk__turn_end *ends; /* what waits for the end of this turn */
     size_t streams;
 
     wsk__wheel wheel;

@@ -110,6 +110,19 @@ void wsk__stream_close(wsk__stream *s);
  * Cheap when the new deadline is later than the old one. */
 void wsk__stream_set_deadline(wsk__stream *s, uint64_t when);
 
+/* Something that waits for the end of a turn, so that what comes together goes out together. */
+typedef struct wsk__turn_end {
+    void (*run)(struct wsk__turn_end *t);
+    struct wsk__turn_end *next;
+    bool waits;
+} wsk__turn_end;
+
+/* Calls t->run once, before the turn ends and after what else there is to do in it; if it waits
+ * already, nothing. */
+void wsk__loop_at_end(wsk_loop *loop, wsk__turn_end *t);
+/* Not any more: its memory is about to go. */
+void wsk__loop_forget_end(wsk_loop *loop, wsk__turn_end *t);
+
 /* Room for output of the stream whose `received` is running. Sets *ret_n (at least 4 KiB), or is
  * NULL when there is none that would be safe (TLS, a socket that is full). What
  * the next `output` of the stream names of it is valid until its `sent`; the rest is no longer

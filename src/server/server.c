@@ -98,6 +98,7 @@ int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *o
     s->hooks = hooks;
     s->o = o;
     s->ud = ud;
+    wsk__run_init(s);
     if (handlers != NULL)
         memcpy(&s->h, handlers, handlers->size < sizeof(s->h) ? handlers->size : sizeof(s->h));
     for (int i = 0; i < 2; i++) {
@@ -140,6 +141,7 @@ void wsk_server_free(wsk_server *s)
     /* Streams are freed by the loop, at the end of a turn. */
     while (s->peers != NULL && wsk_loop_turn(s->loop, 0) >= 0)
         ;
+    wsk__run_deinit(s);
     while (s->sites != NULL) {
         wsk__site *site = s->sites;
         s->sites = site->next;

@@ -29,6 +29,27 @@ typedef struct wsk__site {
     bool loopback; /* listens where only this machine can connect */
 } wsk__site;
 
+/* Most messages and octets of a run, and the largest message that is worth to wait in one. */
+#define WSK__RUN_MESSAGES 64
+#define WSK__RUN_OCTETS   ((size_t)64 * 1024)
+#define WSK__RUN_MESSAGE  ((size_t)16 * 1024)
+
+/* Of a run, the messages that wait for one peer; none: settled already. */
+typedef struct wsk__follower {
+    wsk_peer *peer;
+    uint16_t first, n;
+} wsk__follower;
+
+/* See broadcast_run.c. */
+typedef struct wsk__broadcast_run {
+    wsk_prepared *messages[WSK__RUN_MESSAGES];
+    size_t offset[WSK__RUN_MESSAGES + 1]; /* of each frame, and their length */
+    size_t n;
+    wsk__follower *followers;
+    size_t n_followers, cap;
+    size_t at; /* where the peer that comes next probably stands */
+} wsk__broadcast_run;
+
 struct wsk_server {
     wsk_loop *loop;
     const wsk_hooks *hooks;
@@ -48,6 +69,8 @@ struct wsk_server {
     wsk_server_stats stats;
     uint32_t refusing; /* peers beyond a limit, there only to be told so */
     bool draining;
+    wsk__turn_end turn_end;
+    wsk__broadcast_run runs[2]; /* of frames as they are, and of compressed ones */
 };
 
 /* Behind a peer in memory, if the server is `rated`: else it costs nothing. */
@@ -78,11 +101,38 @@ struct wsk_peer {
     wsk__peer_about *about; /* NULL: not asked for */
 };
 
+static inline wsk_peer *wsk__peer_of(wsk__stream *s)
+{
+    return WSK__CONTAINER(s, wsk_peer, stream);
+}
+
+static inline wsk_server *wsk__peer_server(const wsk_peer *p)
+{
+    return WSK__CONTAINER(p->conn.env, wsk_server, env);
+}
+
 /* Takes a connected socket as a new peer. */
 void wsk__peer_begin(wsk__site *site, int fd);
 /* Its TLS handshake is under way: nothing can be said to it. */
 bool wsk__peer_shakes(const wsk_peer *p);
 /* Ends it at once: on_close, then its memory at the end of the turn. */
 void wsk__peer_end(wsk_peer *p, const char *text);
+/* Has the stream do what the connection wants. */
+void wsk__peer_update(wsk_peer *p);
+/* Something was changed from outside: its consequences come before the turn ends. */
+void wsk__peer_defer(wsk_peer *p);
+
+/* ---- broadcast_run.c ---- */
+void wsk__run_init(wsk_server *s);
+void wsk__run_deinit(wsk_server *s);
+/* What waits for everyone goes out, or to their queues. */
+void wsk__run_flush(wsk_server *s);
+/* What waits for this peer, which follows a run, goes to its queue: something is to come behind. */
+void wsk__run_settle(wsk_peer *p);
+/* Octets that wait for this peer, or a little more. */
+size_t wsk__run_waiting(const wsk_peer *p);
+int wsk__run_send(wsk_peer *p, wsk_prepared *m);
+/* What of a shared frame did not go out is put in front of the peer's queue. */
+void wsk__run_put_back(wsk_peer *p, const uint8_t *rest, size_t n, wsk_prepared *frames);
 
 #endif

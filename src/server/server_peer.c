@@ -17,22 +17,12 @@
 /* Beyond a limit so many more are accepted to be told 503 or 429; the rest are just closed. */
 #define MAX_REFUSING 64
 
-static wsk_peer *peer_of(wsk__stream *s)
-{
-    return WSK__CONTAINER(s, wsk_peer, stream);
-}
-
-static wsk_server *server_of(const wsk_peer *p)
-{
-    return WSK__CONTAINER(p->conn.env, wsk_server, env);
-}
-
 static const wsk__site *site_of(const wsk_peer *p)
 {
-    const wsk__site *site = server_of(p)->sites;
+    const wsk__site *site = wsk__peer_server(p)->sites;
 
-    if (p->stream.mark < WSK__COUNT(server_of(p)->adopted))
-        return &server_of(p)->adopted[p->stream.mark];
+    if (p->stream.mark < WSK__COUNT(wsk__peer_server(p)->adopted))
+        return &wsk__peer_server(p)->adopted[p->stream.mark];
     while (site->number != p->stream.mark)
         site = site->next;
     return site;
@@ -54,7 +44,7 @@ static bool logs_access(const wsk_server *s)
 
 static void log_open(wsk_peer *p)
 {
-    wsk_server *s = server_of(p);
+    wsk_server *s = wsk__peer_server(p);
     wsk_str target = wsk_conn_target(&p->conn);
     char ext[160];
 
@@ -69,7 +59,7 @@ static void log_open(wsk_peer *p)
 
 static void log_close(wsk_peer *p, unsigned code, const char *text)
 {
-    wsk_server *s = server_of(p);
+    wsk_server *s = wsk__peer_server(p);
     const wsk_conn *c = &p->conn;
     double seconds = (uint32_t)((uint32_t)wsk_loop_now(s->loop) - p->conn.t_begin) / 1000.0;
 
@@ -126,7 +116,7 @@ static void refuse_limited(wsk_peer *p)
  * the name of somebody else's page. */
 static bool host_fits(const wsk_peer *p)
 {
-    const wsk_server *s = server_of(p);
+    const wsk_server *s = wsk__peer_server(p);
     const wsk_conn *c = &p->conn;
     wsk_str field = wsk_conn_header(c, "Host", 0), host, port;
     bool by_origin = s->cfg->o.origin_policy == WSK_ORIGIN_SAME_HOST &&
@@ -150,7 +140,7 @@ static bool host_fits(const wsk_peer *p)
 /* What the fields alone do not tell WSK_ORIGIN_SAME_HOST. */
 static bool origin_fits(const wsk_peer *p)
 {
-    const wsk_server *s = server_of(p);
+    const wsk_server *s = wsk__peer_server(p);
     wsk_str origin = wsk_conn_header(&p->conn, "Origin", 0);
 
     if (s->cfg->o.origin_policy != WSK_ORIGIN_SAME_HOST || origin.ptr == NULL)
@@ -161,7 +151,7 @@ static bool origin_fits(const wsk_peer *p)
 
 static void requested(wsk_peer *p, bool is_upgrade)
 {
-    wsk_server *s = server_of(p);
+    wsk_server *s = wsk__peer_server(p);
 
     if (p->conn.refuse != WSK__REFUSE_NO) {
         refuse_limited(p);
@@ -189,7 +179,7 @@ static void requested(wsk_peer *p, bool is_upgrade)
 
 static void ended(wsk_peer *p, unsigned code, const char *text)
 {
-    wsk_server *s = server_of(p);
+    wsk_server *s = wsk__peer_server(p);
 
     if (p->conn.ended)
         return;
@@ -220,14 +210,14 @@ static void limited(wsk_peer *p, wsk__rule rule)
 {
     if (!p->conn.was_open || p->conn.failed)
         return;
-    server_of(p)->stats.limited++;
+    wsk__peer_server(p)->stats.limited++;
     wsk__fail(&p->conn, rule);
 }
 
 /* Whether another message or control frame is within the rate; else the connection has failed. */
 static bool within_rate(wsk_peer *p, const wsk_event *ev)
 {
-    const wsk_server *s = server_of(p);
+    const wsk_server *s = wsk__peer_server(p);
 
     if (s->messages.rate == 0 ||
         !(ev->type == WSK_EV_MESSAGE || (ev->type == WSK_EV_DATA && ev->first) ||
@@ -240,7 +230,7 @@ static bool within_rate(wsk_peer *p, const wsk_event *ev)
 
 static void dispatch(wsk_peer *p, wsk_event *ev)
 {
-    wsk_server *s = server_of(p);
+    wsk_server *s = wsk__peer_server(p);
     const wsk_handlers *h = &s->h;
 
     if (WSK__UNLIKELY(s->rated) && !within_rate(p, ev))
@@ -312,10 +302,9 @@ static void look_at_stream(wsk_peer *p)
         wsk__conn_set_undrained(&p->conn, !wsk__stream_is_drained(&p->stream));
 }
 
-/* Has the stream do what the connection wants. */
-static void update(wsk_peer *p)
+void wsk__peer_update(wsk_peer *p)
 {
-    wsk_server *s = server_of(p);
+    wsk_server *s = wsk__peer_server(p);
     unsigned wants;
     uint64_t next;
 
@@ -344,7 +333,7 @@ static void update(wsk_peer *p)
 
 static void run(wsk_peer *p)
 {
-    const wsk_server *s = server_of(p);
+    const wsk_server *s = wsk__peer_server(p);
     const bool quick = s->h.on_message != NULL && !s->rated;
     uint8_t *data;
     wsk_opcode op;
@@ -365,15 +354,14 @@ static void run(wsk_peer *p)
     p->conn.running = false;
 }
 
-/* Something was changed from outside: its consequences come before the turn ends. */
-static void defer(wsk_peer *p)
+void wsk__peer_defer(wsk_peer *p)
 {
     if (p->conn.ended)
         return;
     p->conn.deferred = true;
     wsk__stream_want_output(&p->stream);
     /* A socket that is full is not asked for output: then the timer sees to it. */
-    wsk__stream_set_deadline(&p->stream, wsk_loop_now(server_of(p)->loop));
+    wsk__stream_set_deadline(&p->stream, wsk_loop_now(wsk__peer_server(p)->loop));
 }
 
 /* ---------------------------------------------------------------------------------- stream -- */
@@ -390,13 +378,15 @@ static bool is_calm(const wsk_peer *p)
 
 static void on_received(wsk__stream *stream, uint8_t *data, size_t n)
 {
-    wsk_peer *p = peer_of(stream);
-    wsk_server *s = server_of(p);
+    wsk_peer *p = wsk__peer_of(stream);
+    wsk_server *s = wsk__peer_server(p);
     size_t room;
 
     if (p->conn.ended)
         return;
     look_at_stream(p);
+    if (p->conn.follows)
+        wsk__run_settle(p); /* in front of the answers */
     if (p->conn.deferred)
         run(p); /* what was waiting comes first */
     if (p->conn.ended)
@@ -422,17 +412,17 @@ static void on_received(wsk__stream *stream, uint8_t *data, size_t n)
     /* Right behind the `sent` that is to follow there is less to do, mostly nothing. */
     if (p->conn.w->queued > 0 && is_calm(p) && wsk__stream_asks(&p->stream))
         return;
-    update(p);
+    wsk__peer_update(p);
 }
 
 static size_t on_output(wsk__stream *stream, struct iovec *iov, size_t max)
 {
-    wsk_peer *p = peer_of(stream);
+    wsk_peer *p = wsk__peer_of(stream);
 
     look_at_stream(p);
     if (p->conn.deferred || ((p->conn.drop || p->conn.eof) && !p->conn.ended)) {
         run(p);
-        update(p);
+        wsk__peer_update(p);
     }
     if (p->conn.ended)
         return 0;
@@ -448,8 +438,8 @@ static size_t on_output(wsk__stream *stream, struct iovec *iov, size_t max)
 
 static void on_sent(wsk__stream *stream, size_t n)
 {
-    wsk_peer *p = peer_of(stream);
-    wsk_server *s = server_of(p);
+    wsk_peer *p = wsk__peer_of(stream);
+    wsk_server *s = wsk__peer_server(p);
 
     if (p->conn.ended)
         return;
@@ -459,7 +449,7 @@ static void on_sent(wsk__stream *stream, size_t n)
      * that flushes: then run() is under way and sees it itself. */
     if (!p->conn.running && (p->conn.over_high || p->conn.eof || p->conn.fail_pending))
         run(p);
-    update(p);
+    wsk__peer_update(p);
 }
 
 bool wsk__peer_shakes(const wsk_peer *p)
@@ -471,8 +461,8 @@ bool wsk__peer_shakes(const wsk_peer *p)
 
 static void on_expired(wsk__stream *stream)
 {
-    wsk_peer *p = peer_of(stream);
-    wsk_server *s = server_of(p);
+    wsk_peer *p = wsk__peer_of(stream);
+    wsk_server *s = wsk__peer_server(p);
     uint32_t limit = p->conn.env->cfg->o.open_timeout;
     uint64_t next;
 
@@ -495,13 +485,13 @@ static void on_expired(wsk__stream *stream)
     wsk_conn_tick(&p->conn, wsk_loop_now(s->loop), &next);
     p->conn.armed = deadlines(p);
     wsk__stream_set_deadline(&p->stream, next);
-    update(p);
+    wsk__peer_update(p);
 }
 
 static void on_secured(wsk__stream *stream)
 {
-    wsk_peer *p = peer_of(stream);
-    wsk_server *s = server_of(p);
+    wsk_peer *p = wsk__peer_of(stream);
+    wsk_server *s = wsk__peer_server(p);
 
     if (wsk__log_on(s->hooks, WSK_LOG_DEBUG))
         wsk__log(s->hooks, WSK_LOG_DEBUG, "%s %s %s", name_of(p),
@@ -511,7 +501,7 @@ static void on_secured(wsk__stream *stream)
 
 static void on_lost(wsk__stream *stream, const char *text)
 {
-    wsk_peer *p = peer_of(stream);
+    wsk_peer *p = wsk__peer_of(stream);
 
     if (p->conn.ended)
         return;
@@ -519,14 +509,16 @@ static void on_lost(wsk__stream *stream, const char *text)
     if (!p->conn.running)
         run(p);
     else
-        defer(p);
+        wsk__peer_defer(p);
 }
 
 static void on_closed(wsk__stream *stream)
 {
-    wsk_peer *p = peer_of(stream);
-    wsk_server *s = server_of(p);
+    wsk_peer *p = wsk__peer_of(stream);
+    wsk_server *s = wsk__peer_server(p);
 
+    if (p->conn.follows)
+        wsk__run_flush(s); /* which passes over it */
     *p->prev = p->next;
     if (p->next != NULL)
         p->next->prev = p->prev;
@@ -542,20 +534,16 @@ static void on_closed(wsk__stream *stream)
 
 static void on_shared(wsk__stream *stream, void *token, const uint8_t *rest, size_t n)
 {
-    wsk_peer *p = peer_of(stream);
+    wsk_peer *p = wsk__peer_of(stream);
 
-    if (n > 0 && !p->conn.ended) {
-        if (wsk__prepared_put_back(&p->conn, rest, n, token) < 0)
-            defer(p);
-        else
-            update(p);
-    }
+    if (n > 0 && !p->conn.ended)
+        wsk__run_put_back(p, rest, n, token);
     wsk_prepared_unref(token);
 }
 
 static uint8_t *on_place(wsk__stream *stream, size_t *ret_n)
 {
-    wsk_peer *p = peer_of(stream);
+    wsk_peer *p = wsk__peer_of(stream);
 
     return p->conn.ended || p->conn.deferred ? NULL : wsk__conn_place(&p->conn, ret_n);
 }
@@ -575,7 +563,7 @@ static const wsk__stream_ops peer_ops = {
 /* What the server has to know of the address. */
 static int learn_about(wsk_peer *p, int fd)
 {
-    wsk_server *s = server_of(p);
+    wsk_server *s = wsk__peer_server(p);
     char name[80] = "";
     size_t len = 0;
 
@@ -594,7 +582,7 @@ static int learn_about(wsk_peer *p, int fd)
 
 static void look_at_limits(wsk_peer *p, int fd)
 {
-    wsk_server *s = server_of(p);
+    wsk_server *s = wsk__peer_server(p);
     uint64_t now = wsk_loop_now(s->loop);
     uint8_t address[16];
 
@@ -655,7 +643,7 @@ void wsk__peer_begin(wsk__site *site, int fd)
     s->stats.connections++;
     if (p->conn.refuse != WSK__REFUSE_NO)
         s->refusing++;
-    update(p);
+    wsk__peer_update(p);
     return;
 
 no_memory:
@@ -678,7 +666,7 @@ void wsk__peer_end(wsk_peer *p, const char *text)
 {
     wsk_conn_lost(&p->conn, text);
     if (p->conn.running)
-        defer(p);
+        wsk__peer_defer(p);
     else
         ended(p, p->conn.code, wsk_conn_end_text(&p->conn));
 }
@@ -687,7 +675,7 @@ void wsk__peer_end(wsk_peer *p, const char *text)
 
 wsk_server *wsk_peer_server(const wsk_peer *p)
 {
-    return server_of(p);
+    return wsk__peer_server(p);
 }
 
 wsk_conn *wsk_peer_conn(const wsk_peer *p)
@@ -729,7 +717,7 @@ static int changed(wsk_peer *p, int r)
     if (p->conn.ended)
         return r;
     if (!p->conn.running || p->conn.drop)
-        defer(p);
+        wsk__peer_defer(p);
     return r;
 }
 
@@ -737,7 +725,7 @@ size_t wsk_peer_listener(const wsk_peer *p)
 {
     size_t i = 0;
 
-    for (const wsk__site *site = server_of(p)->sites; site != NULL; site = site->next, i++) {
+    for (const wsk__site *site = wsk__peer_server(p)->sites; site != NULL; site = site->next, i++) {
         if (site->number == p->stream.mark)
             return i;
     }
@@ -754,10 +742,20 @@ int wsk_peer_respond(wsk_peer *p, const wsk_response *response)
     return changed(p, wsk_conn_respond(&p->conn, response));
 }
 
+/* Broadcasts that wait for it come first. */
+static wsk_conn *behind_run(wsk_peer *p)
+{
+    if (p->conn.follows)
+        wsk__run_settle(p);
+    return &p->conn;
+}
+
 int wsk_peer_send(wsk_peer *p, wsk_opcode op, const void *data, size_t len, unsigned flags)
 {
     int r;
 
+    if (WSK__UNLIKELY(p->conn.follows))
+        wsk__run_settle(p);
     if (wsk__quick_send(&p->conn, op, data, len, flags))
         return WSK_OK; /* within `received`, so that it is asked for */
     if (WSK__UNLIKELY(p->conn.ended))
@@ -773,9 +771,9 @@ int wsk_peer_send(wsk_peer *p, wsk_opcode op, const void *data, size_t len, unsi
         return r;
     if (!p->conn.ended) {
         if (p->conn.drop || p->conn.fail_pending)
-            defer(p);
+            wsk__peer_defer(p);
         else
-            update(p);
+            wsk__peer_update(p);
     }
     return r;
 }
@@ -783,58 +781,27 @@ int wsk_peer_send(wsk_peer *p, wsk_opcode op, const void *data, size_t len, unsi
 int wsk_peer_send_part(wsk_peer *p, wsk_opcode op, const void *data, size_t len, bool last,
                        unsigned flags)
 {
-    return changed(p, wsk_conn_send_part(&p->conn, op, data, len, last, flags));
-}
-
-/* To a peer that rests, past its queue: nothing is kept for it but that the message is on its way.
- * 0: that cannot be. */
-static bool send_direct(wsk_peer *p, wsk_prepared *m)
-{
-    const uint8_t *frame;
-    size_t len, n;
-    bool later;
-
-    if (p->conn.ended || p->conn.deferred || !wsk__prepared_direct(&p->conn, m, &frame, &len))
-        return false;
-    n = wsk__stream_send_shared(&p->stream, frame, len, m, &later);
-    if (n == 0 && !later)
-        return false;
-    wsk__prepared_taken(&p->conn, len);
-    if (later) {
-        wsk_prepared_ref(m);
-    } else if (n < len) {
-        if (wsk__prepared_put_back(&p->conn, frame + n, len - n, m) < 0)
-            defer(p);
-        else
-            update(p);
-    }
-    return true;
+    return changed(p, wsk_conn_send_part(behind_run(p), op, data, len, last, flags));
 }
 
 int wsk_peer_send_prepared(wsk_peer *p, wsk_prepared *m)
 {
-    if (send_direct(p, m))
-        return WSK_OK;
-    int r = wsk_conn_send_prepared(&p->conn, m);
-
-    if (!p->conn.running && !p->conn.ended)
-        update(p);
-    return r;
+    return wsk__run_send(p, m);
 }
 
 int wsk_peer_ping(wsk_peer *p, const void *data, size_t len)
 {
-    return changed(p, wsk_conn_ping(&p->conn, data, len));
+    return changed(p, wsk_conn_ping(behind_run(p), data, len));
 }
 
 int wsk_peer_pong(wsk_peer *p, const void *data, size_t len)
 {
-    return changed(p, wsk_conn_pong(&p->conn, data, len));
+    return changed(p, wsk_conn_pong(behind_run(p), data, len));
 }
 
 int wsk_peer_close(wsk_peer *p, unsigned code, const char *reason)
 {
-    return changed(p, wsk_conn_close(&p->conn, code, reason));
+    return changed(p, wsk_conn_close(behind_run(p), code, reason));
 }
 
 void wsk_peer_pause(wsk_peer *p, bool paused)
@@ -845,11 +812,11 @@ void wsk_peer_pause(wsk_peer *p, bool paused)
 
 size_t wsk_peer_queued(const wsk_peer *p)
 {
-    return wsk_conn_queued(&p->conn);
+    return wsk_conn_queued(&p->conn) + wsk__run_waiting(p);
 }
 
 void wsk_peer_drop(wsk_peer *p)
 {
     wsk_conn_lost(&p->conn, "dropped by the program");
-    defer(p);
+    wsk__peer_defer(p);
 }

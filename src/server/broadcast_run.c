@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Messages that are framed once and sent to many. What comes to a peer that rests in one turn of
+ * the loop goes out together when the turn ends: one system call for a peer instead of one for each
+ * message, from memory that all share, and nothing is kept for a peer but where its part begins.
+ *
+ * A run is what was sent in this turn, one message behind the other; a follower is a peer for which
+ * messages of a run wait, always some that stand next to each other. Whatever else is to be sent to
+ * a peer has its messages go to its queue first (`follows`), so that all arrives in order. Peers
+ * are usually gone through in the same order again and again, so that a follower is found where the
+ * one before it stood.
+ */
+#include <string.h>
+
+#include "server/server_internal.h"
+
+/* Followers that are looked through for one; if it is not there, all go out. */
+#define MOST_LOOKED_AT 4096
+
+/* ----------------------------------------------------------------------------- followers -- */
+
+static bool stands_at(const wsk__broadcast_run *run, size_t i, const wsk_peer *p)
+{
+    return i < run->n_followers && run->followers[i].peer == p;
+}
+
+static wsk__follower *look_for(wsk__broadcast_run *run, const wsk_peer *p)
+{
+    size_t n = run->n_followers;
+
+    if (stands_at(run, run->at, p))
+        return &run->followers[run->at++];
+    if (run->at > 0 && stands_at(run, run->at - 1, p))
+        return &run->followers[run->at - 1];
+    for (size_t i = 0; i < n && i < MOST_LOOKED_AT; i++) {
+        if (run->followers[i].peer == p) {
+            run->at = i + 1;
+            return &run->followers[i];
+        }
+    }
+    return NULL;
+}
+
+static bool add_follower(wsk_server *s, wsk__broadcast_run *run, wsk_peer *p, size_t first)
+{
+    if (run->n_followers == run->cap) {
+        size_t cap = run->cap > 0 ? run->cap * 2 : 64;
+        wsk__follower *more = wsk__realloc(s->hooks, run->followers, cap * sizeof(*more));
+
+        if (more == NULL)
+            return false;
+        run->followers = more;
+        run->cap = cap;
+    }
+    run->followers[run->n_followers++] = (wsk__follower){
+        .peer = p, .first = (uint16_t)first, .n = 1};
+    run->at = run->n_followers;
+    p->conn.follows = true;
+    wsk__loop_at_end(s->loop, &s->turn_end);
+    return true;
+}
+
+/* ------------------------------------------------------------------------------- messages -- */
+
+static bool is_packed(const wsk_server *s, const wsk__broadcast_run *run)
+{
+    return run == &s->runs[1];
+}
+
+/* Where m stands in the run, which had room made for it; n: nowhere yet. */
+static size_t position_of(const wsk__broadcast_run *run, const wsk_prepared *m)
+{
+    for (size_t i = run->n; i > 0; i--) {
+        if (run->messages[i - 1] == m)
+            return i - 1;
+    }
+    return run->n;
+}
+
+static void add_message(wsk__broadcast_run *run, wsk_prepared *m, size_t len)
+{
+    run->messages[run->n++] = wsk_prepared_ref(m);
+    run->offset[run->n] = run->offset[run->n - 1] + len;
+    run->at = 0;
+}
+
+static void queue(const wsk__broadcast_run *run, wsk_peer *p, size_t first, size_t n)
+{
+    for (size_t i = first; i < first + n; i++) {
+        int r = wsk_conn_send_prepared(&p->conn, run->messages[i]);
+
+        /* It was promised to the program; nothing may come behind the hole. */
+        if (r == WSK_ERR_NOMEM || r == WSK_ERR_FULL)
+            wsk__fail_silently(&p->conn, wsk__rule_text(WSK__RULE_NOMEM));
+        if (r < 0)
+            break;
+    }
+    if (p->conn.drop || p->conn.fail_pending)
+        wsk__peer_defer(p);
+    else if (!p->conn.running)
+        wsk__peer_update(p);
+}
+
+void wsk__run_put_back(wsk_peer *p, const uint8_t *rest, size_t n, wsk_prepared *frames)
+{
+    if (wsk__prepared_put_back(&p->conn, rest, n, frames) < 0)
+        wsk__peer_defer(p);
+    else
+        wsk__peer_update(p);
+}
+
+/* To a peer that rests, past its queue: nothing is kept for it but that the octets are on their
+ * way. False: that cannot be. */
+static bool send_shared(wsk_peer *p, wsk_prepared *frames, const uint8_t *at, size_t len,
+                        size_t messages)
+{
+    bool later;
+    size_t n = wsk__stream_send_shared(&p->stream, at, len, frames, &later);
+
+    if (n == 0 && !later)
+        return false;
+    wsk__prepared_taken(&p->conn, messages, len);
+    if (later)
+        wsk_prepared_ref(frames);
+    else if (n < len)
+        wsk__run_put_back(p, at + n, len - n, frames);
+    return true;
+}
+
+static bool rests(const wsk_peer *p, const wsk_prepared *m)
+{
+    const uint8_t *frame;
+    size_t len;
+
+    return !p->conn.ended && !p->conn.deferred && wsk__prepared_direct(&p->conn, m, &frame, &len);
+}
+
+/* ----------------------------------------------------------------------------------- runs -- */
+
+static void flush(wsk_server *s, wsk__broadcast_run *run)
+{
+    bool packed = is_packed(s, run);
+    wsk_prepared *frames = NULL;
+    const uint8_t *data = NULL;
+
+    if (run->n == 1)
+        frames = wsk_prepared_ref(run->messages[0]);
+    else if (run->n > 1)
+        frames = wsk__prepared_join(run->messages, run->n, packed);
+    if (frames != NULL)
+        data = frames->data + (run->n == 1 && packed ? frames->plain_len : 0);
+    for (size_t i = 0; i < run->n_followers; i++) {
+        const wsk__follower *f = &run->followers[i];
+        wsk_peer *p = f->peer;
+        size_t first = f->first, n = f->n, from = run->offset[first];
+
+        if (n == 0)
+            continue;
+        p->conn.follows = false;
+        if (p->conn.ended)
+            continue;
+        if (frames == NULL || !rests(p, run->messages[first]) ||
+            !send_shared(p, frames, data + from, run->offset[first + n] - from, n))
+            queue(run, p, first, n);
+    }
+    wsk_prepared_unref(frames);
+    for (size_t i = 0; i < run->n; i++)
+        wsk_prepared_unref(run->messages[i]);
+    /* What one large broadcast needed is not kept for small ones. */
+    if (run->cap > 1024 && run->n_followers < run->cap / 8) {
+        wsk__free(s->hooks, run->followers);
+        run->followers = NULL;
+        run->cap = 0;
+    }
+    run->n = run->n_followers = run->at = 0;
+}
+
+void wsk__run_flush(wsk_server *s)
+{
+    for (size_t i = 0; i < WSK__COUNT(s->runs); i++) {
+        if (s->runs[i].n > 0)
+            flush(s, &s->runs[i]);
+    }
+}
+
+static void at_turn_end(wsk__turn_end *t)
+{
+    wsk__run_flush(WSK__CONTAINER(t, wsk_server, turn_end));
+}
+
+void wsk__run_init(wsk_server *s)
+{
+    s->turn_end.run = at_turn_end;
+}
+
+void wsk__run_deinit(wsk_server *s)
+{
+    wsk__run_flush(s);
+    wsk__loop_forget_end(s->loop, &s->turn_end);
+    for (size_t i = 0; i < WSK__COUNT(s->runs); i++)
+        wsk__free(s->hooks, s->runs[i].followers);
+}
+
+void wsk__run_settle(wsk_peer *p)
+{
+    wsk_server *s = wsk__peer_server(p);
+
+    for (size_t i = 0; i < WSK__COUNT(s->runs); i++) {
+        wsk__follower *f = look_for(&s->runs[i], p);
+
+        if (f != NULL) {
+            size_t n = f->n;
+
+            f->n = 0;
+            f->peer = NULL;
+            p->conn.follows = false;
+            if (!p->conn.ended)
+                queue(&s->runs[i], p, f->first, n);
+            return;
+        }
+    }
+    wsk__run_flush(s);
+}
+
+size_t wsk__run_waiting(const wsk_peer *p)
+{
+    const wsk_server *s = wsk__peer_server(p);
+
+    return p->conn.follows ? s->runs[0].offset[s->runs[0].n] + s->runs[1].offset[s->runs[1].n] : 0;
+}
+
+/* Has m wait for the end of the turn; false: it has to be sent now, behind what waits. */
+static bool follow(wsk_peer *p, wsk_prepared *m)
+{
+    wsk_server *s = wsk__peer_server(p);
+    const uint8_t *frame;
+    size_t len;
+
+    if (p->stream.tls != NULL || p->conn.ended || p->conn.deferred ||
+        !wsk__prepared_direct(&p->conn, m, &frame, &len) || len > WSK__RUN_MESSAGE)
+        return false;
+    wsk__broadcast_run *run = &s->runs[frame != m->data];
+    size_t at = position_of(run, m);
+    if (at == run->n) {
+        if (run->n == WSK__RUN_MESSAGES || run->offset[run->n] + len > WSK__RUN_OCTETS) {
+            wsk__run_flush(s);
+            at = 0;
+            if (!rests(p, m))
+                return false;
+        }
+        add_message(run, m, len);
+    }
+    if (!p->conn.follows)
+        return add_follower(s, run, p, at);
+    wsk__follower *f = look_for(run, p);
+    /* What it would have refused in its queue is not taken here either. */
+    if (f == NULL || (size_t)f->first + f->n != at ||
+        run->offset[at] - run->offset[f->first] >= s->cfg->o.max_queued)
+        return false;
+    f->n++;
+    return true;
+}
+
+int wsk__run_send(wsk_peer *p, wsk_prepared *m)
+{
+    const uint8_t *frame;
+    size_t len;
+
+    if (WSK__LIKELY(follow(p, m)))
+        return WSK_OK;
+    if (p->conn.follows)
+        wsk__run_settle(p);
+    if (!p->conn.ended && !p->conn.deferred && wsk__prepared_direct(&p->conn, m, &frame, &len) &&
+        send_shared(p, m, frame, len, 1))
+        return WSK_OK;
+    int r = wsk_conn_send_prepared(&p->conn, m);
+
+    if (!p->conn.running && !p->conn.ended)
+        wsk__peer_update(p);
+    return r;
+}

@@ -38,10 +38,7 @@ static void give_staged(wsk__coder *c, wsk_ext_io *io, size_t hold)
 /* Always, by what a flush is; but to cut off anything else would be a silent loss of data. */
 static bool ends_in_tail(const uint8_t *p, size_t n)
 {
-    bool ok = n >= sizeof(tail) && memcmp(p + n - sizeof(tail), tail, sizeof(tail)) == 0;
-
-    assert(ok);
-    return ok;
+    return n >= sizeof(tail) && memcmp(p + n - sizeof(tail), tail, sizeof(tail)) == 0;
 }
 
 /* Runs into the caller's room, less the four octets that may turn out to be the tail. */
@@ -142,7 +139,8 @@ static int decode_all(wsk__coder *c, wsk_ext_io *io)
 {
     int r = c->codec->run(c, io, false);
 
-    if (r == WSK_EXT_MORE && io->out_len == 0) {
+    if (r == WSK_EXT_MORE) {
+        assert(io->out_len == 0);
         wsk_ext_io sub = {io->in, io->in_len, c->stage, 1};
         r = c->codec->run(c, &sub, false);
         if (r < 0)

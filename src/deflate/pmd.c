@@ -237,7 +237,9 @@ bool wsk__pmd_is_empty(const void *state)
 {
     const wsk__pmd_state *s = state;
 
-    return s->out.kept == NULL && s->in.kept == NULL && !s->encoding && !s->decoding && !s->dead;
+    /* While a message is under way its half holds a coder. */
+    assert(!(s->encoding && s->out.kept == NULL) && !(s->decoding && s->in.kept == NULL));
+    return s->out.kept == NULL && s->in.kept == NULL && !s->dead;
 }
 
 /* ---------------------------------------------------------------------------- prepared -- */

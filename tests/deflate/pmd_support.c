@@ -85,6 +85,16 @@ void pmd_pair_close(pmd_pair *p)
     p->server = p->client = NULL;
 }
 
+wsk__coder *pmd_coder(const wsk__half *half)
+{
+    return wsk__half_coder(half);
+}
+
+wsk__history *pmd_history(const wsk__half *half)
+{
+    return wsk__half_history(half);
+}
+
 #define GUARD 16
 
 typedef int transform(void *state, wsk_ext_io *io, bool fin);

@@ -4,7 +4,7 @@
 #ifndef TESTS_DEFLATE_PMD_SUPPORT_H
 #define TESTS_DEFLATE_PMD_SUPPORT_H
 
-#include "deflate/pmd.h"
+#include "deflate/coder.h"
 #include "support.h"
 
 typedef struct octets {
@@ -46,6 +46,10 @@ int pmd_encode_all(const wsk_extension *ext, void *state, const void *data, size
                    size_t room, octets *ret);
 int pmd_decode_all(const wsk_extension *ext, void *state, const void *data, size_t len, size_t cut,
                    size_t room, size_t limit, octets *ret);
+
+/* What one direction of a connection holds: a coder, or a history, or (NULL for both) nothing. */
+wsk__coder *pmd_coder(const wsk__half *half);
+wsk__history *pmd_history(const wsk__half *half);
 
 /* Deterministic samples of n octets. */
 void sample_json(uint8_t *buf, size_t n, unsigned seed);

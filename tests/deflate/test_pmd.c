@@ -365,6 +365,8 @@ static void play(const stream *s, size_t cut, size_t room)
         assert_true(p.ext->decode(p.server, &io, true) < 0);
         p.ext->trim(p.server);
         assert_true(p.ext->decode_begin(p.server, WSK_OP_TEXT, WSK_RSV1) < 0);
+        assert_int_equal(p.ext->encode_begin(p.server, WSK_OP_TEXT, 100, WSK_SEND_COMPRESS), 0);
+        assert_int_equal(p.ext->encode(p.server, &io, true), WSK_ERR_STATE);
     }
     pmd_pair_close(&p);
     free(hex);
@@ -450,37 +452,52 @@ static void put_code(bit_writer *w, unsigned code, unsigned n)
         put(w, code >> n & 1, 1);
 }
 
+/* Up to 65,535 octets as they are. */
+static void put_stored(bit_writer *w, bool final, const uint8_t *data, unsigned len)
+{
+    put(w, final, 3);
+    put(w, 0, (8 - w->n) % 8);
+    put(w, len, 16);
+    put(w, len ^ 0xFFFF, 16);
+    octets_add(&w->out, data, len);
+}
+
+/* A fixed block with a match of length 3. */
+static void put_match(bit_writer *w, size_t distance)
+{
+    put(w, 2, 3);
+    put_code(w, 1, 7); /* length 3 */
+    for (unsigned symbol = 29;; symbol--) {
+        unsigned extra = symbol < 4 ? 0 : symbol / 2 - 1;
+        size_t base = symbol < 4 ? symbol + 1 : ((2 + symbol % 2) << extra) + 1;
+        if (base <= distance) {
+            put_code(w, symbol, 5);
+            put(w, (unsigned)(distance - base), extra);
+            break;
+        }
+    }
+    put_code(w, 0, 7);
+}
+
+/* The end of a message: an empty stored block without its last four octets. */
+static void put_end(bit_writer *w)
+{
+    put(w, 0, 3);
+    put(w, 0, (8 - w->n) % 8);
+}
+
 /* Stored octets, then a match of length 3 at a distance, as one message. */
 static void match_message(bit_writer *w, const uint8_t *data, size_t n, size_t distance)
 {
     for (size_t pos = 0; pos < n;) {
         unsigned len = n - pos < 65535 ? (unsigned)(n - pos) : 65535;
 
-        put(w, 0, 3);
-        put(w, 0, (8 - w->n) % 8);
-        put(w, len, 16);
-        put(w, len ^ 0xFFFF, 16);
-        octets_add(&w->out, data + pos, len);
+        put_stored(w, false, data + pos, len);
         pos += len;
     }
-    if (distance > 0) {
-        unsigned symbol = 0, extra = 0;
-
-        put(w, 2, 3);      /* a fixed block */
-        put_code(w, 1, 7); /* length 3 */
-        for (symbol = 29;; symbol--) {
-            extra = symbol < 4 ? 0 : symbol / 2 - 1;
-            size_t base = symbol < 4 ? symbol + 1 : ((2 + symbol % 2) << extra) + 1;
-            if (base <= distance) {
-                put_code(w, symbol, 5);
-                put(w, (unsigned)(distance - base), extra);
-                break;
-            }
-        }
-        put_code(w, 0, 7);
-    }
-    put(w, 0, 3);
-    put(w, 0, (8 - w->n) % 8);
+    if (distance > 0)
+        put_match(w, distance);
+    put_end(w);
 }
 
 /* How far beyond the window a decompressor may let a distance pass, see codec_zlib.c. */
@@ -533,6 +550,87 @@ static void window_enforced(void **state)
                 octets_free(&second.out);
                 octets_free(&out);
             }
+        }
+    }
+    free(data);
+}
+
+/* RFC 7692 7.2.3.4, 7.2.3.5: streams that end, each after more than a window, and then refer as
+ * far back as they may: what was before the end is still there, in the same message or another. */
+static void final_blocks_far(void **state)
+{
+    static const size_t pieces[][2] = {/* cut, room */
+                                       {SIZE_MAX, SIZE_MAX},
+                                       {SIZE_MAX, 1},
+                                       {1, 7},
+                                       {1000, 32768},
+                                       {32768, 1000}};
+    enum { STREAMS = 4, EACH = 40000, WINDOW = 32768 };
+    size_t n = STREAMS * EACH;
+    uint8_t *data = malloc(n);
+
+    (void)state;
+    sample_random(data, n, 3);
+    for (unsigned i = 0; i < 2 * 5; i++) {
+        bool apart = i % 2 != 0;
+        size_t cut = pieces[i / 2][0], room = pieces[i / 2][1];
+        bit_writer w = {0};
+        octets want = {0}, out = {0};
+        pmd_pair p;
+
+        assert_int_equal(pmd_pair_open(&p, &plain, NULL, NULL, NULL), 0);
+        for (unsigned k = 0; k < STREAMS; k++) {
+            put_stored(&w, true, data + k * EACH, EACH);
+            octets_add(&want, data + k * EACH, EACH);
+            if (apart) {
+                assert_int_equal(pmd_decode_all(p.ext, p.server, w.out.ptr, w.out.len, cut, room,
+                                                SIZE_MAX, &out),
+                                 0);
+                w.out.len = 0;
+            }
+            put_match(&w, WINDOW);
+            uint8_t three[3];
+            memcpy(three, want.ptr + want.len - WINDOW, 3);
+            octets_add(&want, three, 3);
+            /* The block behind a final one may begin at the next octet only. */
+            put_end(&w);
+            octets_add(&w.out, "\x00\x00\xff\xff", 4);
+        }
+        w.out.len -= 4;
+        assert_int_equal(
+            pmd_decode_all(p.ext, p.server, w.out.ptr, w.out.len, cut, room, SIZE_MAX, &out), 0);
+        assert_octets(&out, want.ptr, want.len);
+        pmd_pair_close(&p);
+        octets_free(&w.out);
+        octets_free(&want);
+        octets_free(&out);
+    }
+    free(data);
+}
+
+/* Octet by octet out of what stands for far more than any codec keeps ready. */
+static void long_and_narrow(void **state)
+{
+    size_t n = 200000;
+    uint8_t *data = malloc(n);
+
+    (void)state;
+    for (unsigned kind = 0; kind < 4; kind++) {
+        for (size_t room = 1; room < 100; room += 60) {
+            pmd_pair p;
+            octets wire = {0}, back = {0};
+
+            fill(data, n, kind, 1);
+            assert_int_equal(pmd_pair_open(&p, &plain, NULL, NULL, NULL), 0);
+            assert_int_equal(pmd_encode_all(p.ext, p.server, data, n, SIZE_MAX, SIZE_MAX, &wire),
+                             0);
+            assert_int_equal(pmd_decode_all(p.ext, p.client, wire.ptr, wire.len, SIZE_MAX, room,
+                                            SIZE_MAX, &back),
+                             0);
+            assert_octets(&back, data, n);
+            pmd_pair_close(&p);
+            octets_free(&wire);
+            octets_free(&back);
         }
     }
     free(data);
@@ -753,6 +851,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(which_messages),
         cmocka_unit_test(uncompressed_pass),
         cmocka_unit_test(window_enforced),
+        cmocka_unit_test(final_blocks_far),
+        cmocka_unit_test(long_and_narrow),
         cmocka_unit_test(exact_room),
         cmocka_unit_test(bomb),
         cmocka_unit_test(end_alone),

@@ -200,6 +200,85 @@ static void no_compressor(void **state)
     octets_free(&back);
 }
 
+/* A decompressor is made, and the history that was saved is loaded into it, or there is no memory
+ * for either: the message fails, since the peer may refer to that history. */
+static void history_without_memory(void **state)
+{
+    test_alloc a;
+    uint8_t data[MESSAGE];
+    bool done = false;
+
+    (void)state;
+    sample_json(data, sizeof(data), 1);
+    for (long i = 1; !done; i++) {
+        pmd_pair p;
+        octets wire = {0}, back = {0};
+
+        test_alloc_init(&a);
+        assert_int_equal(pmd_pair_open(&p, &(pmd_want){0}, &a.hooks, NULL, NULL), 0);
+        for (unsigned k = 0; k < 2; k++) {
+            wire.len = back.len = 0;
+            assert_int_equal(
+                pmd_encode_all(p.ext, p.server, data, sizeof(data), SIZE_MAX, SIZE_MAX, &wire), 0);
+            if (k == 1) {
+                p.ext->trim(p.client);
+                a.fail_at = a.calls + i;
+            }
+            int r = pmd_decode_all(p.ext, p.client, wire.ptr, wire.len, SIZE_MAX, SIZE_MAX,
+                                   SIZE_MAX, &back);
+            assert_int_equal(r, a.failed ? WSK_ERR_NOMEM : 0);
+            if (r == 0)
+                assert_memory_equal(back.ptr, data, sizeof(data));
+            else
+                assert_int_equal(p.ext->decode_begin(p.client, WSK_OP_TEXT, WSK_RSV1),
+                                 WSK_ERR_STATE);
+        }
+        /* The decompressor itself at least is one. */
+        done = !a.failed;
+        assert_true(!done || i > 1);
+        pmd_pair_close(&p);
+        assert_int_equal(a.live, 0);
+        octets_free(&wire);
+        octets_free(&back);
+    }
+}
+
+/* A prepared message that grows by being compressed needs its room twice. */
+static void prepared_without_memory(void **state)
+{
+    test_alloc a;
+    pmd_pair p;
+    uint8_t data[MESSAGE];
+    bool done = false;
+
+    (void)state;
+    sample_random(data, sizeof(data), 1);
+    for (long i = 1; !done; i++) {
+        uint8_t *once = data;
+        size_t len = 7;
+
+        test_alloc_init(&a);
+        assert_int_equal(pmd_pair_open(&p, &(pmd_want){0}, &a.hooks, NULL, NULL), 0);
+        long before = a.live;
+        a.fail_at = a.calls + i;
+        int r = wsk__pmd_compress_once(&p.server_cfg, data, sizeof(data), 15, &once, &len);
+        if (a.failed) {
+            assert_int_equal(r, WSK_ERR_NOMEM);
+            assert_ptr_equal(once, data);
+            assert_int_equal(len, 7);
+        } else {
+            assert_int_equal(r, 0);
+            assert_true(len > sizeof(data));
+            assert_int_equal(a.live, before + 1);
+            a.hooks.realloc(a.hooks.ud, once, 0);
+            done = true;
+        }
+        assert_true(!done || i > 3); /* coder, room, more room */
+        assert_int_equal(a.live, before);
+        pmd_pair_close(&p);
+    }
+}
+
 /* -------------------------------------------------------------------------------- pool -- */
 
 typedef struct talk {
@@ -384,8 +463,8 @@ static void idle_octets(void **state)
         const wsk__pmd_state *client = pairs[i].client, *server = pairs[i].server;
 
         assert_null(server->out.kept);
-        assert_non_null(wsk__half_history(&client->in));
-        assert_int_equal(wsk__half_history(&client->in)->len, 1000);
+        assert_non_null(pmd_history(&client->in));
+        assert_int_equal(pmd_history(&client->in)->len, 1000);
     }
     /* And go on from there. */
     for (unsigned i = 0; i < 200; i++)
@@ -421,10 +500,16 @@ static void nothing_stays(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(allocations_fail), cmocka_unit_test(evictions_fail),
-        cmocka_unit_test(hooks_of_two),     cmocka_unit_test(no_compressor),
-        cmocka_unit_test(interleaved),      cmocka_unit_test(released_early),
-        cmocka_unit_test(idle_octets),      cmocka_unit_test(nothing_stays),
+        cmocka_unit_test(allocations_fail),
+        cmocka_unit_test(evictions_fail),
+        cmocka_unit_test(hooks_of_two),
+        cmocka_unit_test(no_compressor),
+        cmocka_unit_test(history_without_memory),
+        cmocka_unit_test(prepared_without_memory),
+        cmocka_unit_test(interleaved),
+        cmocka_unit_test(released_early),
+        cmocka_unit_test(idle_octets),
+        cmocka_unit_test(nothing_stays),
     };
 
     pmd_codecs_from(argc, argv);

@@ -131,6 +131,8 @@ static const accept_case accepts[] = {
     {"server_max_window_bits=08", {0}, NULL, {0}},
     {"server_max_window_bits=015", {0}, NULL, {0}},
     {"server_max_window_bits=+9", {0}, NULL, {0}},
+    {"server_max_window_bits=1-", {0}, NULL, {0}},
+    {"server_max_window_bits=1:", {0}, NULL, {0}},
     {"server_max_window_bits= 9", {0}, NULL, {0}},
     {"server_max_window_bits=9 ", {0}, NULL, {0}},
     {"server_max_window_bits=15x", {0}, NULL, {0}},
@@ -360,12 +362,59 @@ static void accept_without_memory(void **state)
     assert_int_equal(a.live, 0);
 }
 
+/* Octets that a writer may still take. */
+static void leave(wsk_ext_writer *w, const char *name, size_t room)
+{
+    memset(w, 0, sizeof(*w));
+    wsk__ext_writer_begin(w, name);
+    memset(w->text + w->len, 'x', sizeof(w->text) - w->len);
+    w->len = sizeof(w->text) - 1 - room;
+    w->text[w->len] = 0;
+}
+
+/* What does not fit into the header is an error and no offer or answer with less in it: the sides
+ * would take different things for agreed. */
+static void no_room(void **state)
+{
+    static const char longest[] = "; server_no_context_takeover; client_no_context_takeover; "
+                                  "server_max_window_bits=10; client_max_window_bits=11";
+    test_alloc a;
+    wsk__pmd_config cfg;
+    wsk_ext_param params[16];
+    char offer[] = "client_max_window_bits";
+    size_t n = params_of(offer, params), enough = strlen(longest);
+
+    (void)state;
+    test_alloc_init(&a);
+    config(&cfg, &(opts){true, true, 10, 11}, &a.hooks);
+    for (size_t room = 0; room <= enough; room++) {
+        wsk_ext_writer w;
+        void *s = &w;
+
+        leave(&w, cfg.extension.name, room);
+        int r = cfg.extension.offer(cfg.extension.ud, &w);
+        assert_int_equal(r, room < enough ? WSK_ERR_LIMIT : 0);
+        leave(&w, cfg.extension.name, room);
+        r = cfg.extension.accept(cfg.extension.ud, params, n, &w, &s);
+        if (room < enough) {
+            assert_int_equal(r, WSK_ERR_LIMIT);
+            assert_ptr_equal(s, &w);
+            assert_int_equal(a.live, 0);
+        } else {
+            assert_int_equal(r, 0);
+            assert_string_equal(w.text + w.len - enough, longest);
+            cfg.extension.release(s);
+        }
+    }
+    assert_int_equal(a.live, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(server_side),           cmocka_unit_test(client_offers),
         cmocka_unit_test(client_confirms),       cmocka_unit_test(both_sides),
-        cmocka_unit_test(accept_without_memory),
+        cmocka_unit_test(accept_without_memory), cmocka_unit_test(no_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

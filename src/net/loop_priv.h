@@ -115,6 +115,8 @@ typedef struct wsk__io_ops {
     bool (*send)(wsk__stream *s, const struct iovec *iov, size_t n, size_t total);
     /* Queues octets for which `shared` will be called. NULL: sends go out at once. */
     bool (*send_shared)(wsk__stream *s, const uint8_t *p, size_t n, void *token);
+    /* n shared sends are to follow: what would be in their way is settled. NULL: nothing is. */
+    void (*clear)(wsk_loop *loop, size_t n);
     /* Settles the send of this stream, which is SENDING. */
     void (*settle)(wsk__stream *s);
     /* Room for output until its send is settled. NULL: loop->scratch, loop->cipher will do. */

@@ -551,6 +551,7 @@ const wsk__io_ops wsk__io_uring = {
     .room = wsk__uring_room,
     .send = wsk__uring_send_queue,
     .send_shared = wsk__uring_send_shared,
+    .clear = wsk__uring_clear,
     .settle = wsk__uring_settle,
     .scratch = wsk__uring_scratch,
     .listen = io_listen,

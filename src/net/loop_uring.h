@@ -169,6 +169,7 @@ void wsk__uring_close_fd(wsk__uring *u, int fd);
 /* ---- uring_send.c: see wsk__io_ops ---- */
 bool wsk__uring_room(wsk_loop *loop);
 bool wsk__uring_send_queue(wsk__stream *s, const struct iovec *iov, size_t n, size_t total);
+void wsk__uring_clear(wsk_loop *loop, size_t n);
 bool wsk__uring_send_shared(wsk__stream *s, const uint8_t *p, size_t n, void *token);
 void wsk__uring_settle(wsk__stream *s);
 void *wsk__uring_scratch(wsk_loop *loop, size_t *ret_n);

@@ -245,6 +245,12 @@ size_t wsk__stream_send_shared(wsk__stream *s, const uint8_t *p, size_t n, void 
     return sent > 0 ? (size_t)sent : 0;
 }
 
+void wsk__loop_clear(wsk_loop *loop, size_t n)
+{
+    if (loop->io->clear != NULL)
+        loop->io->clear(loop, n);
+}
+
 bool wsk__stream_asks(const wsk__stream *s)
 {
     return s->tls == NULL && !(s->state & WSK__S_NO_OUTPUT) && s->loop->receiving == s;

@@ -95,6 +95,8 @@ void wsk__stream_want_output(wsk__stream *s);
  */
 size_t wsk__stream_send_shared(wsk__stream *s, const uint8_t *p, size_t n, void *token,
                                bool *ret_later);
+/* So many of these are to follow. May call back anybody. */
+void wsk__loop_clear(wsk_loop *loop, size_t n);
 /* Sends now, not at the end of the turn: for octets that are only borrowed. Calls output and
  * sent before it returns. */
 void wsk__stream_flush(wsk__stream *s);

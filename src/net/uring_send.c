@@ -214,6 +214,17 @@ static void pop_shared(wsk__uring *u)
     }
 }
 
+/* Shared sends make room for each other, but not behind an owner's output. */
+void wsk__uring_clear(wsk_loop *loop, size_t n)
+{
+    wsk__uring *u = loop->io_data;
+
+    if (u->head == u->tail || WSK__URING_SENDS - (u->tail - u->head) >= n)
+        return;
+    wsk__uring_submit(u);
+    wsk__uring_settle_all(loop);
+}
+
 bool wsk__uring_send_shared(wsk__stream *s, const uint8_t *p, size_t n, void *token)
 {
     wsk_loop *loop = s->loop;

@@ -185,7 +185,10 @@ void wsk__run_flush(wsk_server *s)
 
 static void at_turn_end(wsk__turn_end *t)
 {
-    wsk__run_flush(WSK__CONTAINER(t, wsk_server, turn_end));
+    wsk_server *s = WSK__CONTAINER(t, wsk_server, turn_end);
+
+    wsk__loop_clear(s->loop, s->runs[0].n_followers + s->runs[1].n_followers);
+    wsk__run_flush(s);
 }
 
 void wsk__run_init(wsk_server *s)

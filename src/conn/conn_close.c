@@ -136,12 +136,12 @@ void wsk__refuse(wsk_conn *c, unsigned status, const char *text)
     wsk__text t = {.hooks = c->env->cfg->hooks};
     wsk__http_write_refusal(&t, &refusal, c->env->cfg->server_header,
                             c->w->opening != NULL && c->w->opening->is_head_method);
-    c->status = (uint16_t)status;
     if (t.failed || wsk__output_add(c, t.ptr, t.len) < 0) {
         wsk__text_deinit(&t);
-        wsk__fail_silently(c, text);
+        wsk__fail_silently(c, text); /* without a status: none was sent */
         return;
     }
+    c->status = (uint16_t)status;
     wsk__text_deinit(&t);
     c->failed = c->fail_pending = true;
     wsk__set_text(c, text);

@@ -164,7 +164,9 @@ int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options)
     WSK_TRY(choose_subprotocol(c, op, o->subprotocol));
     r = wsk__ext_set_accept(c, &op->head);
     if (r < 0) {
-        wsk__refuse(c, 500, "an extension failed to negotiate");
+        wsk__refuse(c, 500,
+                    r == WSK_ERR_NOMEM ? wsk__rule_text(WSK__RULE_NOMEM)
+                                       : "an extension failed to negotiate");
         return r;
     }
     wsk__text t = {.hooks = c->env->cfg->hooks};
@@ -178,7 +180,9 @@ int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options)
     }
     wsk__text_deinit(&t);
     if (r < 0) {
-        wsk__refuse(c, 500, "the handshake could not be answered");
+        wsk__refuse(c, 500,
+                    r == WSK_ERR_NOMEM ? wsk__rule_text(WSK__RULE_NOMEM)
+                                       : "the handshake could not be answered");
         return r;
     }
     op->pending = false;

@@ -79,7 +79,8 @@ typedef struct wsk_extension {
                   void **ret_state);
     /*
      * Client: the server has accepted. Return 0 and set *ret_state, or negative if the answer
-     * does not fit any offer: the connection then fails (RFC 6455 section 9.1).
+     * does not fit any offer: the connection then fails (RFC 6455 section 9.1). WSK_ERR_NOMEM is
+     * told as want of memory, not as the server's fault.
      */
     int (*confirm)(void *ud, const wsk_ext_param *params, size_t n, void **ret_state);
 

@@ -252,8 +252,13 @@ bool wsk__ext_set_confirm(wsk_conn *c, const wsk__head *head, const char **why)
             *why = "the server chose two extensions that use the same reserved bit";
             goto failed;
         }
-        if (ext->confirm(ext->ud, item.params, item.n_params, &state) < 0) {
-            *why = "the server answered an extension with parameters that do not fit the offer";
+        r = ext->confirm(ext->ud, item.params, item.n_params, &state);
+        if (r < 0) {
+            /* For want of memory nobody has broken a rule: the client may try again. */
+            *why =
+                r == WSK_ERR_NOMEM
+                    ? wsk__rule_text(WSK__RULE_NOMEM)
+                    : "the server answered an extension with parameters that do not fit the offer";
             goto failed;
         }
         left &= ~(1u << i);
@@ -279,7 +284,7 @@ bool wsk__ext_set_confirm(wsk_conn *c, const wsk__head *head, const char **why)
         r = text.failed ? WSK_ERR_NOMEM : establish(c, &a, text.ptr, text.len);
         wsk__text_deinit(&text);
         if (r < 0) {
-            *why = wsk_strerror(r);
+            *why = r == WSK_ERR_NOMEM ? wsk__rule_text(WSK__RULE_NOMEM) : wsk_strerror(r);
             return false;
         }
     }

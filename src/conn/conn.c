@@ -252,7 +252,11 @@ static void tick_open(wsk_conn *c, uint64_t now, uint64_t *next)
         if (due(c, now, c->t_in, o->ping_interval, next)) {
             c->ping_waiting = true;
             c->t_in = c->env->t_now;
-            (void)wsk__send_control(c, WSK_OP_PING, "", 0);
+            /* The peer cannot answer what was never sent: it is not to blame. */
+            if (wsk__send_control(c, WSK_OP_PING, "", 0) < 0) {
+                wsk__fail(c, WSK__RULE_NOMEM);
+                return;
+            }
         }
     }
     if (c->ping_waiting && due(c, now, c->t_in, o->ping_timeout, next)) {

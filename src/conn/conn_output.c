@@ -180,8 +180,9 @@ static void drained(wsk_conn *c)
     if (c->w->late_ping != NULL) {
         uint8_t *late = c->w->late_ping;
         c->w->late_ping = NULL;
-        if (!c->close_sent) /* nothing may follow a close frame (RFC 6455 5.5.1) */
-            (void)wsk__send_control(c, WSK_OP_PONG, late + 1, late[0]);
+        /* Nothing may follow a close frame (RFC 6455 5.5.1). */
+        if (!c->close_sent && wsk__send_control(c, WSK_OP_PONG, late + 1, late[0]) < 0)
+            wsk__fail(c, WSK__RULE_NOMEM);
         wsk__free(c->env->cfg->hooks, late);
     }
 }

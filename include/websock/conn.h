@@ -370,7 +370,8 @@ WSK_API size_t wsk_conn_extensions(const wsk_conn *c, char *buf, size_t n);
 
 /*
  * Queues a message (op TEXT or BINARY). The data is copied. WSK_ERR_STATE unless OPEN,
- * WSK_ERR_FULL (nothing was queued), WSK_ERR_NOMEM, WSK_ERR_UTF8, WSK_ERR_INVAL.
+ * WSK_ERR_FULL (nothing was queued), WSK_ERR_NOMEM, WSK_ERR_UTF8, WSK_ERR_INVAL. WSK_ERR_SYS: a
+ * client has no random numbers for its masks, and the connection has failed.
  */
 WSK_API int wsk_conn_send(wsk_conn *c, wsk_opcode op, const void *data, size_t len, unsigned flags);
 /*

@@ -23,8 +23,10 @@ int wsk__mask_key(wsk_conn *c, uint32_t *ret)
     }
     if (k->left == 0) {
         /* RFC 6455 10.3: keys that can be guessed let a script choose what stands on the wire. */
-        if (wsk__random(c->env->cfg->hooks, k->key, sizeof(k->key)) < 0)
+        if (wsk__random(c->env->cfg->hooks, k->key, sizeof(k->key)) < 0) {
+            wsk__fail_silently(c, "no random numbers for the masks");
             return WSK_ERR_SYS;
+        }
         k->left = WSK__COUNT(k->key);
     }
     *ret = k->key[--k->left];

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every case of the suite, in both roles, on a kernel that fails: each allocation once, each
+ * system call once with each of its errors, short reads and writes everywhere. After each run
+ * everything is given back, the program has heard of the fault as the headers say, once, and
+ * another connection of the same endpoint still has its echo. The kernel and a run are
+ * torture_kernel.h and torture_scene.h.
+ *
+ * test_torture server|client [whole] [CASE...]: "server" and "client" is who is judged. Without
+ * "whole" a part of the faults is tried, for the ordinary tests.
+ */
+#include <errno.h>
+#include <netdb.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "support.h"
+#include "torture_scene.h"
+#include "util/attr.h"
+
+/* The whole: what a case may cost until some of its calls are passed over, in units of about ten
+ * microseconds. Its first calls are never passed over. */
+#define BUDGET 300000
+#define ALL_OF 100
+/* The ordinary tests: one in so many. */
+#define PART 80
+/* Octets from which on a case is not played with an octet at a time. */
+#define MANY_OCTETS 300000
+
+/* Once each; -1 is an octet. */
+static const struct {
+    tk_call call;
+    int err;
+} errors[] = {
+    {TK_RECV, EINTR},      {TK_RECV, EAGAIN},         {TK_RECV, TK_SHORT},
+    {TK_RECV, ECONNRESET}, {TK_RECV, ETIMEDOUT},      {TK_RECV, ENOMEM},
+    {TK_SEND, EINTR},      {TK_SEND, EAGAIN},         {TK_SEND, TK_SHORT},
+    {TK_SEND, EPIPE},      {TK_SEND, ECONNRESET},     {TK_SEND, ENOBUFS},
+    {TK_ACCEPT, EINTR},    {TK_ACCEPT, EAGAIN},       {TK_ACCEPT, ECONNABORTED},
+    {TK_ACCEPT, EMFILE},   {TK_ACCEPT, ENOMEM},       {TK_CTL, ENOMEM},
+    {TK_CTL, ENOSPC},      {TK_WAIT, EINTR},          {TK_SOCKET, EMFILE},
+    {TK_SOCKET, ENOMEM},   {TK_CONNECT, EINTR},       {TK_CONNECT, ECONNREFUSED},
+    {TK_CONNECT, EAGAIN},  {TK_CONNECT, ENETUNREACH}, {TK_LOOKUP, EAI_MEMORY},
+    {TK_LOOKUP, EAI_FAIL}, {TK_MALLOC, ENOMEM},       {TK_RANDOM, EIO},
+    {TK_EPOLL, EMFILE},    {TK_EPOLL, ENOMEM},        {TK_EVENTFD, EMFILE},
+    {TK_BIND, EADDRINUSE}, {TK_LISTEN, EADDRINUSE},
+};
+
+/* Of a whole run. */
+static const tk_fault habits[] = {
+    {.call = TK_RECV, .err = TK_SHORT, .at = 1, .often = true},
+    {.call = TK_SEND, .err = TK_SHORT, .at = 1, .often = true},
+    {.call = TK_RECV, .err = EINTR, .at = 1, .often = true},
+    {.call = TK_RECV, .err = EAGAIN, .at = 1, .often = true},
+    {.call = TK_SEND, .err = EINTR, .at = 1, .often = true},
+    {.call = TK_SEND, .err = EAGAIN, .at = 1, .often = true},
+    {.call = TK_WAIT, .err = EINTR, .at = 1, .often = true},
+};
+
+static struct {
+    judge_role role;
+    wsk_io io;
+    bool whole;
+    char **only; /* ids of cases, or beginnings of them */
+    int n_only;
+    judge_table *table, *limited;
+    judge_streams *streams;
+    uint8_t *trace;
+    char usual[160];
+    /* what it came to */
+    unsigned cases, unfit, thinned;
+    uint64_t runs, faults, bad;
+} t;
+
+/* --------------------------------------------------------------------------------- a run -- */
+
+static const char *name_of_error(int err, tk_call call)
+{
+    if (err == TK_SHORT)
+        return "one octet";
+    if (call == TK_ALLOC || call == TK_MALLOC)
+        return "no memory";
+    return call == TK_LOOKUP ? gai_strerror(err) : strerrorname_np(err);
+}
+
+/* Plays it, and says what is wrong. */
+static void play(const judge_case *c, const tk_fault *f, bool set_up, torture_result *ret)
+{
+    const torture_params params = {.role = t.role,
+                                   .io = t.io,
+                                   .streams = t.streams,
+                                   .fault = f,
+                                   .set_up = set_up,
+                                   .usual = t.usual};
+
+    torture_play(c, &params, ret);
+    t.runs++;
+    t.faults += ret->fired;
+    /* Up to the fault everything goes as it did without one. */
+    if (f != NULL && f->at > 0 && !f->often && f->call != TK_ALLOC && ret->fired == 0 &&
+        ret->wrong[0] == 0)
+        snprintf(ret->wrong, sizeof(ret->wrong), "the call never came");
+    if (ret->wrong[0] == 0)
+        return;
+    t.bad++;
+    if (t.bad > 30)
+        return;
+    if (f == NULL)
+        print_error("%s: %s\n", c->id, ret->wrong);
+    else
+        print_error("%s, %s %u fails%s (%s): %s\n", c->id, tk_call_name(f->call), f->at,
+                    f->for_ever ? " as all behind it"
+                    : f->often  ? " now and then"
+                                : "",
+                    name_of_error(f->err, f->call), ret->wrong);
+}
+
+/* -------------------------------------------------------------------------------- all faults -- */
+
+/* Which of its calls are to fail. */
+typedef struct steps {
+    uint32_t first, dense, by;
+} steps;
+
+static steps steps_of(const judge_case *c, const torture_result *base, uint64_t n)
+{
+    const uint64_t cost = 10 + base->octets / 8192 + (base->calls + base->allocs) / 20;
+    const uint64_t by = (n * cost + BUDGET - 1) / BUDGET;
+    steps s = {.first = 1, .by = by > 1 ? (uint32_t)by : 1};
+
+    s.dense = ALL_OF * cost < BUDGET / 100 ? ALL_OF : (uint32_t)(BUDGET / 100 / cost);
+    t.thinned += by > 1;
+    if (!t.whole)
+        s = (steps){.first = 1 + (uint32_t)c->index * 7 % PART, .by = PART * s.by * s.by};
+    return s;
+}
+
+static uint32_t behind(const steps *s, uint32_t at)
+{
+    return at < s->dense ? at + 1 : at + s->by;
+}
+
+static void fail_memory(const judge_case *c, const torture_result *base)
+{
+    const steps s = steps_of(c, base, (uint64_t)base->allocs * 2);
+
+    for (int for_ever = 0; for_ever < 2; for_ever++) {
+        torture_result r = {.fired = 1};
+
+        /* A run that failed may ask for more than the one without a fault did. */
+        for (uint32_t at = s.first; r.fired > 0; at = behind(&s, at)) {
+            const tk_fault f = {
+                .call = TK_ALLOC, .err = ENOMEM, .at = at, .for_ever = for_ever != 0};
+            play(c, &f, false, &r);
+        }
+    }
+}
+
+static void fail_calls(const judge_case *c, const torture_result *base, bool set_up)
+{
+    const uint32_t n = base->calls < TK_TRACE ? base->calls : TK_TRACE;
+    const steps s = steps_of(c, base, (uint64_t)n * 5);
+    torture_result r;
+
+    memcpy(t.trace, tk_trace, n);
+    for (uint32_t at = s.first; at <= n; at = behind(&s, at)) {
+        for (size_t e = 0; e < WSK__COUNT(errors); e++) {
+            const tk_fault f = {.call = errors[e].call, .err = errors[e].err, .at = at};
+
+            if (errors[e].call == t.trace[at - 1])
+                play(c, &f, set_up, &r);
+        }
+    }
+}
+
+static void fail_often(const judge_case *c, const torture_result *base)
+{
+    torture_result r;
+
+    for (size_t i = 0; i < WSK__COUNT(habits); i++) {
+        if (habits[i].err == TK_SHORT && base->octets > MANY_OCTETS)
+            continue;
+        if (t.whole || ((size_t)c->index + i) % (PART / 4) == 0)
+            play(c, &habits[i], false, &r);
+    }
+}
+
+/* --------------------------------------------------------------------------------- the cases -- */
+
+static bool is_chosen(const judge_case *c)
+{
+    for (int i = 0; i < t.n_only; i++) {
+        if (strncmp(c->id, t.only[i], strlen(t.only[i])) == 0)
+            return true;
+    }
+    return t.n_only == 0;
+}
+
+/* With the endpoint's limit, where the cases are about it. 18.7 is about the default one. */
+static const judge_case *case_at(size_t i)
+{
+    const judge_case *c = judge_table_at(t.table, i);
+
+    if (torture_is_limited(c))
+        c = judge_table_find(t.limited, c->id);
+    return c;
+}
+
+static void show_progress(const judge_case *c)
+{
+    static time_t shown;
+
+    if (!isatty(STDERR_FILENO) || shown == time(NULL))
+        return;
+    shown = time(NULL);
+    fprintf(stderr, "\r\033[K%s: case %s, %llu runs, %llu faults, %llu bad",
+            t.role == JUDGE_ROLE_CLIENT ? "server" : "client", c->id, (unsigned long long)t.runs,
+            (unsigned long long)t.faults, (unsigned long long)t.bad);
+}
+
+static void every_case_survives(void **state)
+{
+    const time_t begun = time(NULL);
+
+    (void)state;
+    for (size_t i = 0; i < judge_table_count(t.table); i++) {
+        const judge_case *c = case_at(i);
+        torture_result base;
+
+        if (!is_chosen(c) || !judge_case_has_role(c, t.role))
+            continue;
+        if (!torture_fits(c)) {
+            t.unfit++;
+            continue;
+        }
+        t.cases++;
+        show_progress(c);
+        play(c, NULL, false, &base);
+        if (base.wrong[0] != 0)
+            continue;
+        snprintf(t.usual, sizeof(t.usual), "%s", base.text);
+        fail_calls(c, &base, false);
+        fail_memory(c, &base);
+        fail_often(c, &base);
+    }
+    if (isatty(STDERR_FILENO))
+        fputs("\r\033[K", stderr);
+    print_message("%u cases (%u do not fit), %llu runs, %llu faults, %u times calls were passed "
+                  "over, %lld s\n",
+                  t.cases, t.unfit, (unsigned long long)t.runs, (unsigned long long)t.faults,
+                  t.thinned, (long long)(time(NULL) - begun));
+    assert_int_equal(t.bad, 0);
+    assert_true(t.cases > 0);
+}
+
+static void the_set_up_survives(void **state)
+{
+    const judge_case *c = judge_table_at(t.table, 0);
+    torture_result base, r;
+
+    (void)state;
+    play(c, NULL, true, &base);
+    assert_string_equal(base.wrong, "");
+    assert_true(base.allocs > 0 && base.calls > 0);
+    for (uint32_t at = 1; at <= base.allocs; at++) {
+        const tk_fault f = {.call = TK_ALLOC, .err = ENOMEM, .at = at};
+        play(c, &f, true, &r);
+    }
+    bool whole = t.whole;
+    t.whole = true;
+    play(c, NULL, true, &base);
+    fail_calls(c, &base, true);
+    t.whole = whole;
+    assert_int_equal(t.bad, 0);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    t.table = judge_table_new();
+    t.limited = judge_table_new_limited(TORTURE_LIMIT);
+    t.streams = judge_streams_new();
+    t.trace = malloc(TK_TRACE);
+    /* Large buffers stay in the heap: made and freed with each run. */
+    mallopt(M_MMAP_THRESHOLD, 64 << 20);
+    mallopt(M_TRIM_THRESHOLD, 256 << 20);
+    return t.table == NULL || t.limited == NULL || t.streams == NULL || t.trace == NULL;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    judge_table_free(t.table);
+    judge_table_free(t.limited);
+    judge_streams_free(t.streams);
+    free(t.trace);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_set_up_survives),
+        cmocka_unit_test(every_case_survives),
+    };
+    int i = 2;
+
+    if (argc < 2)
+        return 2;
+    t.role = strcmp(argv[1], "client") == 0 ? JUDGE_ROLE_SERVER : JUDGE_ROLE_CLIENT;
+    t.io = WSK_IO_EPOLL;
+    t.whole = argc > i && strcmp(argv[i], "whole") == 0;
+    i += t.whole;
+    t.only = argv + i;
+    t.n_only = argc - i;
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,788 @@
+/* SPDX-License-Identifier: MIT */
+/* See torture_scene.h. */
+#include "torture_scene.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include <websock/client.h>
+#include <websock/server.h>
+
+#define URL      "ws://127.0.0.1:9001/"
+#define HOST     "127.0.0.1:9001"
+#define LAST     "still here?"
+#define MESSAGES 2 /* of the judge's echo loops */
+/* Of virtual time, for the end of a connection once the judge has nothing more to say to it. */
+#define END_US ((uint64_t)300 * 1000000)
+#define ALL_US ((uint64_t)3600 * 1000000)
+/* Turns in which nothing moves and no time passes. */
+#define IDLE_TURNS 1000
+#define STALL      3.0
+
+/* What the endpoint said of a connection. */
+typedef struct told {
+    void *who; /* while it lives */
+    bool opened;
+    unsigned ends;
+    unsigned code, status;
+    wsk_fail kind;
+    char text[160];
+} told;
+
+static struct {
+    const torture_params *params;
+    const judge_case *test;
+    wsk_loop *loop;
+    wsk_server *server;
+    wsk_client *client, *other_client;
+    told subject, other;
+    int refused;     /* calls that told the program of it */
+    wsk_state state; /* of the subject when the fault came */
+    bool dead;       /* it had broken before that */
+    bool sent_close; /* by the program, for want of memory */
+    /* the other end of the resting connection */
+    wsk_config *far_config;
+    wsk_conn *far;
+    int far_file;
+    bool far_open, far_echoed, far_ended, far_clean;
+    /* the judge */
+    judge_peer *peer;
+    judge_result result;
+    bool judged, deaf, lingering, gone;
+    uint64_t until;
+    int file; /* of the subject; -1: not yet */
+    uint64_t octets;
+} s;
+
+static uint64_t now_ms(void)
+{
+    return tk.now_us / 1000;
+}
+
+/* ----------------------------------------------------------------------------- the program -- */
+
+static void alive(const told *t, const char *what)
+{
+    if (t->ends > 0)
+        tk_wrong("%s came behind the end", what);
+}
+
+static void over(told *t, unsigned code, unsigned status, wsk_fail kind, const char *text)
+{
+    alive(t, "an end");
+    t->ends++;
+    t->who = NULL;
+    t->code = code;
+    t->status = status;
+    t->kind = kind;
+    snprintf(t->text, sizeof(t->text), "%s", text);
+}
+
+static void answered(int r)
+{
+    if (r == WSK_ERR_NOMEM || (r == WSK_ERR_SYS && tk.fired > 0))
+        s.refused++;
+    else if (r < 0 && r != WSK_ERR_STATE && r != WSK_ERR_FAILED && tk.fired == 0)
+        tk_wrong("an echo was refused: %s", wsk_strerror(r));
+}
+
+static told *told_of(const void *who)
+{
+    return who == s.other.who ? &s.other : &s.subject;
+}
+
+static void on_open(wsk_peer *p)
+{
+    told *t = s.other.opened ? &s.subject : &s.other;
+
+    alive(t, "on_open");
+    if (t->opened)
+        tk_wrong("on_open came twice");
+    t->opened = true;
+    t->who = p;
+}
+
+static void on_message(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
+{
+    alive(told_of(p), "on_message");
+    int r = wsk_peer_send(p, op, data, len, WSK_SEND_SKIP_UTF8);
+    answered(r);
+    if (r == WSK_ERR_NOMEM || r == WSK_ERR_SYS)
+        answered(wsk_peer_close(p, WSK_CLOSE_INTERNAL_ERROR, wsk_strerror(r)));
+}
+
+static void on_control(wsk_peer *p, const uint8_t *data, size_t len)
+{
+    (void)data;
+    (void)len;
+    alive(told_of(p), "a control frame");
+}
+
+static void on_close(wsk_peer *p, unsigned code, const char *text)
+{
+    over(told_of(p), code, 0, WSK_FAIL_NONE, text);
+}
+
+static void on_refused(wsk_peer *p, unsigned status, const char *text)
+{
+    over(told_of(p), 0, status, WSK_FAIL_NONE, text);
+}
+
+static void c_on_open(wsk_client *c)
+{
+    told *t = told_of(c);
+
+    alive(t, "on_open");
+    if (t->opened)
+        tk_wrong("on_open came twice");
+    t->opened = true;
+}
+
+static void c_on_message(wsk_client *c, wsk_opcode op, uint8_t *data, size_t len)
+{
+    alive(told_of(c), "on_message");
+    int r = wsk_client_send(c, op, data, len, WSK_SEND_SKIP_UTF8);
+    answered(r);
+    if (r == WSK_ERR_NOMEM || r == WSK_ERR_SYS)
+        answered(wsk_client_close(c, WSK_CLOSE_INTERNAL_ERROR, wsk_strerror(r)));
+}
+
+static void c_on_control(wsk_client *c, const uint8_t *data, size_t len)
+{
+    (void)data;
+    (void)len;
+    alive(told_of(c), "a control frame");
+}
+
+static void c_on_close(wsk_client *c, unsigned code, const char *reason, const char *text)
+{
+    (void)reason;
+    if (!told_of(c)->opened)
+        tk_wrong("on_close without on_open");
+    over(told_of(c), code, 0, WSK_FAIL_NONE, text);
+}
+
+static void c_on_fail(wsk_client *c, wsk_fail kind, unsigned status, const char *text)
+{
+    if (told_of(c)->opened)
+        tk_wrong("on_fail behind on_open");
+    over(told_of(c), 0, status, kind, text);
+}
+
+/* Just before a call fails. */
+static void on_fault(void)
+{
+    const wsk_conn *c = NULL;
+
+    if (s.server != NULL && s.subject.who != NULL)
+        c = wsk_peer_conn(s.subject.who);
+    else if (s.client != NULL)
+        c = wsk_client_conn(s.client);
+    s.state = c != NULL            ? wsk_conn_state(c)
+              : s.subject.ends > 0 ? WSK_STATE_CLOSED
+                                   : WSK_STATE_CONNECTING;
+    s.dead = s.file >= 0 && tk.file[s.file].dead;
+}
+
+/* ------------------------------------------------------------------------ the resting one -- */
+
+static void far_begin(void)
+{
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+    wsk_request_options request = WSK_REQUEST_OPTIONS_INIT;
+    const bool client = s.params->role == JUDGE_ROLE_CLIENT;
+
+    o.role = client ? WSK_ROLE_CLIENT : WSK_ROLE_SERVER;
+    o.ping_interval = WSK_NEVER;
+    request.host = HOST;
+    if (wsk_config_new(&s.far_config, &o) < 0 || wsk_conn_new(&s.far, s.far_config, now_ms()) < 0 ||
+        (client && wsk_conn_request(s.far, &request) < 0))
+        abort();
+}
+
+static void far_events(void)
+{
+    wsk_event ev;
+
+    while (!s.far_ended && wsk_conn_next(s.far, &ev) == WSK_OK && ev.type != WSK_EV_NONE) {
+        if (ev.type == WSK_EV_REQUEST && wsk_conn_accept(s.far, NULL) < 0)
+            abort();
+        if (ev.type == WSK_EV_OPEN)
+            s.far_open = true;
+        if (ev.type == WSK_EV_MESSAGE)
+            s.far_echoed = ev.len == strlen(LAST) && memcmp(ev.data, LAST, ev.len) == 0;
+        if (ev.type == WSK_EV_END) {
+            s.far_ended = true;
+            s.far_clean = wsk_conn_was_clean(s.far) && wsk_conn_code(s.far) == 1000;
+        }
+    }
+    (void)wsk_conn_unlend(s.far);
+}
+
+/* Returns true if an octet moved. */
+static bool far_pump(void)
+{
+    static uint8_t buf[4096];
+    struct iovec iov[4];
+    bool moved = false;
+    size_t k;
+    long n;
+
+    if (s.far == NULL || s.far_file < 0 || s.far_ended)
+        return false;
+    while ((k = wsk_conn_output(s.far, iov, 1)) > 0) {
+        n = tk_write(s.far_file, iov[0].iov_base, iov[0].iov_len);
+        if (n <= 0)
+            break;
+        wsk_conn_sent(s.far, (size_t)n, now_ms());
+        moved = true;
+    }
+    n = tk_read(s.far_file, buf, sizeof(buf));
+    if (n > 0)
+        (void)wsk_conn_feed(s.far, buf, (size_t)n, now_ms());
+    else if (n < 0)
+        (void)wsk_conn_feed(s.far, NULL, 0, now_ms());
+    far_events();
+    if (!s.far_ended && (wsk_conn_wants(s.far) & (WSK_WANT_SHUTDOWN | WSK_WANT_DROP)) &&
+        wsk_conn_queued(s.far) == 0)
+        tk_fin(s.far_file);
+    return moved || n > 0;
+}
+
+/* ------------------------------------------------------------------------------- the judge -- */
+
+static void judge_begin(void)
+{
+    static judge_options options;
+    judge_peer_setup setup = {
+        .test = s.test,
+        .role = s.params->role,
+        .agent = "torture",
+        .options = &options,
+        .host = HOST,
+        .resource = "/",
+        .streams = s.params->streams,
+        .messages = MESSAGES,
+        .most_log = 64,
+        .stall_seconds = STALL,
+    };
+
+    judge_options_init(&options);
+    options.checks_origin = false;
+    s.peer = judge_peer_new(&setup, (int64_t)tk.now_us);
+    if (s.peer == NULL)
+        abort();
+}
+
+static void judge_end(void)
+{
+    const judge_drop drop = judge_peer_drop(s.peer);
+
+    judge_peer_result(s.peer, (int64_t)tk.now_us, &s.result);
+    judge_peer_free(s.peer);
+    s.peer = NULL;
+    s.judged = true;
+    s.until = tk.now_us + 1000000;
+    if (s.file < 0 || drop == JUDGE_DROP_NONE) {
+        s.gone = true;
+    } else if (drop == JUDGE_DROP_RESET) {
+        tk_reset(s.file);
+        s.gone = true;
+    } else {
+        if (!tk.file[s.file].fin)
+            tk_fin(s.file);
+        s.lingering = true;
+    }
+}
+
+static bool judge_writes(void)
+{
+    const uint8_t *data;
+    bool moved = false;
+    size_t n;
+
+    judge_peer_clock(s.peer, (int64_t)tk.now_us);
+    if (judge_peer_paused(s.peer)) {
+        judge_peer_turn(s.peer);
+        moved = true;
+    }
+    while (!judge_peer_paused(s.peer) && (n = judge_peer_output(s.peer, &data)) > 0) {
+        long sent = s.deaf ? (long)n : tk_write(s.file, data, n);
+
+        if (sent < 0) {
+            s.deaf = true;
+            judge_peer_cannot_write(s.peer);
+            continue;
+        }
+        if (sent == 0)
+            break;
+        judge_peer_wrote(s.peer, (size_t)sent);
+        s.octets += (size_t)sent;
+        moved = true;
+    }
+    if (judge_peer_wants_fin(s.peer) && !tk.file[s.file].fin)
+        tk_fin(s.file);
+    return moved;
+}
+
+static bool judge_pump(void)
+{
+    static uint8_t buf[65536];
+    bool moved = false;
+    long n = 0;
+
+    if (s.file < 0 && s.params->role == JUDGE_ROLE_SERVER && s.subject.ends == 0) {
+        s.file = tk_answer();
+        if (s.file >= 0)
+            judge_peer_begin(s.peer, (int64_t)tk.now_us);
+        moved = s.file >= 0;
+    }
+    if (s.file < 0)
+        return false;
+    if (s.lingering) {
+        while ((n = tk_read(s.file, buf, sizeof(buf))) > 0)
+            moved = true;
+        if (n < 0 || tk.now_us >= s.until) {
+            if (n == 0)
+                tk_reset(s.file);
+            s.lingering = false;
+            s.gone = true;
+        }
+    }
+    if (s.peer == NULL)
+        return moved;
+    size_t most = judge_peer_appetite(s.peer);
+    if (most > 0)
+        n = tk_read(s.file, buf, most < sizeof(buf) ? most : sizeof(buf));
+    if (n > 0) {
+        s.octets += (size_t)n;
+        moved = true;
+        judge_peer_feed(s.peer, (int64_t)tk.now_us, buf, (size_t)n);
+    } else if (n < 0) {
+        judge_peer_lost(s.peer, (int64_t)tk.now_us);
+    }
+    moved = judge_writes() || moved;
+    if (judge_peer_is_done(s.peer))
+        judge_end();
+    return moved;
+}
+
+/* --------------------------------------------------------------------------------- turning -- */
+
+/* The clock goes to what is due next. False: nothing ever is. */
+static bool let_time_pass(void)
+{
+    uint64_t next = UINT64_MAX;
+    int ms = wsk_loop_timeout(s.loop);
+
+    if (ms >= 0)
+        next = (now_ms() + (uint64_t)ms) * 1000;
+    if (s.peer != NULL && s.file >= 0) {
+        int64_t at = judge_peer_deadline(s.peer);
+        if (at != INT64_MAX && (uint64_t)at < next)
+            next = (uint64_t)at;
+    }
+    if (s.lingering && s.until < next)
+        next = s.until;
+    if (next == UINT64_MAX)
+        return false;
+    if (next > tk.now_us)
+        tk.now_us = next;
+    if (s.peer != NULL && s.file >= 0 && judge_peer_deadline(s.peer) <= (int64_t)tk.now_us)
+        judge_peer_tick(s.peer, (int64_t)tk.now_us);
+    return true;
+}
+
+static void turn_until(bool (*done)(void), const char *what)
+{
+    uint64_t end = 0;
+    unsigned idle = 0;
+
+    while (tk.wrong[0] == 0) {
+        const uint64_t before = tk.moved;
+
+        if (wsk_loop_turn(s.loop, 0) < 0)
+            tk_wrong("the loop failed: %s", strerror(errno));
+        bool moved = judge_pump();
+        moved = far_pump() || moved;
+        if (done())
+            return;
+        if (end == 0 && s.peer == NULL)
+            end = tk.now_us + END_US;
+        if ((end != 0 && tk.now_us > end) || tk.now_us > ALL_US)
+            tk_wrong("%s: it does not end", what);
+        if (moved || tk.moved != before) {
+            idle = 0;
+        } else if (tk_is_ready() || wsk_loop_timeout(s.loop) == 0) {
+            if (++idle > IDLE_TURNS)
+                tk_wrong("%s: it turns without end", what);
+        } else {
+            idle = 0;
+            if (!let_time_pass())
+                tk_wrong("%s: nothing will ever happen", what);
+        }
+    }
+}
+
+static bool far_is_open(void)
+{
+    return s.far_open && s.other.opened;
+}
+
+static bool subject_is_over(void)
+{
+    const bool closed = s.file < 0 || (!tk.file[s.file].open && !tk.file[s.file].waiting);
+
+    if (s.params->role == JUDGE_ROLE_SERVER && s.file < 0)
+        return s.subject.ends > 0;
+    return (s.judged || s.file < 0) && closed && !s.lingering;
+}
+
+static bool far_is_over(void)
+{
+    return s.far_ended && s.other.ends > 0 && !tk.file[s.far_file].open;
+}
+
+/* ----------------------------------------------------------------------------- the endpoint -- */
+
+bool torture_is_limited(const judge_case *c)
+{
+    return strncmp(c->id, "18.", 3) == 0 && strncmp(c->id, "18.7.", 5) != 0;
+}
+
+static void set_conn(wsk_config_options *o)
+{
+    o->hooks = &tk.hooks;
+    o->deflate.enabled = true;
+    o->max_queued = (size_t)1 << 27;
+    if (torture_is_limited(s.test))
+        o->max_message = TORTURE_LIMIT;
+    if (strncmp(s.test->id, "22.", 3) == 0) {
+        o->open_timeout = o->message_timeout = o->write_timeout = 1000;
+        o->close_timeout = o->linger_timeout = 500;
+    }
+}
+
+static int make_server(void)
+{
+    wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+    wsk_handlers h = WSK_HANDLERS_INIT;
+
+    set_conn(&o.conn);
+    h.on_open = on_open;
+    h.on_message = on_message;
+    h.on_ping = h.on_pong = on_control;
+    h.on_close = on_close;
+    h.on_refused = on_refused;
+    int r = wsk_server_new(&s.server, s.loop, &o, &h, NULL);
+    return r < 0 ? r : wsk_server_listen(s.server, URL, NULL);
+}
+
+static int make_clients(void)
+{
+    wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
+    wsk_client_handlers h = WSK_CLIENT_HANDLERS_INIT;
+
+    set_conn(&o.conn);
+    o.proxy = "";
+    h.on_open = c_on_open;
+    h.on_message = c_on_message;
+    h.on_ping = h.on_pong = c_on_control;
+    h.on_close = c_on_close;
+    h.on_fail = c_on_fail;
+    int r = wsk_client_new(&s.other_client, s.loop, &o, &h, NULL);
+    if (r == WSK_OK)
+        r = wsk_client_new(&s.client, s.loop, &o, &h, NULL);
+    s.other.who = s.other_client;
+    return r;
+}
+
+static int set_up(void)
+{
+    wsk_loop_options o = WSK_LOOP_OPTIONS_INIT;
+
+    o.hooks = &tk.hooks;
+    o.io = s.params->io;
+    o.recv_buffer = 16384;
+    int r = wsk__loop_new_on(&s.loop, &o, &tk.sys);
+    if (r == WSK_OK)
+        r = s.params->role == JUDGE_ROLE_CLIENT ? make_server() : make_clients();
+    return r;
+}
+
+/* The other connection opens, and rests. */
+static void open_other(void)
+{
+    far_begin();
+    if (s.params->role == JUDGE_ROLE_CLIENT) {
+        s.far_file = tk_knock();
+    } else {
+        if (wsk_client_connect(s.other_client, URL) < 0)
+            abort();
+        while (tk.wrong[0] == 0 && (s.far_file = tk_answer()) < 0)
+            (void)wsk_loop_turn(s.loop, 0);
+    }
+    turn_until(far_is_open, "the other connection opens");
+}
+
+static void run_case(void)
+{
+    s.file = -1;
+    judge_begin();
+    tk.on_fault = on_fault;
+    tk_arm(s.params->fault);
+    if (s.params->role == JUDGE_ROLE_CLIENT) {
+        s.file = tk_knock();
+        judge_peer_begin(s.peer, (int64_t)tk.now_us);
+    } else {
+        int r = wsk_client_connect(s.client, URL);
+        if (r == WSK_ERR_NOMEM) {
+            s.refused++;
+            s.subject.ends++;
+        } else if (r < 0) {
+            tk_wrong("connect: %s", wsk_strerror(r));
+        }
+    }
+    turn_until(subject_is_over, "the case");
+    /* What is left over comes in the turns behind it. */
+    for (int i = 0; i < 3; i++)
+        (void)wsk_loop_turn(s.loop, 0);
+    tk_disarm();
+}
+
+static void close_other(void)
+{
+    wsk_server_stats stats = {0};
+
+    if (wsk_conn_send(s.far, WSK_OP_TEXT, LAST, strlen(LAST), 0) < 0 ||
+        wsk_conn_close(s.far, WSK_CLOSE_NORMAL, NULL) < 0)
+        tk_wrong("the other connection was ended: %s %s", wsk_conn_end_text(s.far), s.other.text);
+    turn_until(far_is_over, "the other connection ends");
+    if (!s.far_echoed || !s.far_clean || s.other.code != 1000)
+        tk_wrong("the other connection: %s, code %u (%s)", s.far_echoed ? "echoed" : "not echoed",
+                 s.other.code, s.other.text);
+    if (s.server != NULL)
+        wsk_server_get_stats(s.server, &stats);
+    if (stats.connections != 0 || stats.open != 0)
+        tk_wrong("the server still counts %u connections", (unsigned)stats.connections);
+}
+
+static void tear_down(void)
+{
+    wsk_server_free(s.server);
+    wsk_client_free(s.client);
+    wsk_client_free(s.other_client);
+    wsk_loop_free(s.loop);
+    wsk_conn_free(s.far);
+    wsk_config_unref(s.far_config);
+    judge_peer_free(s.peer);
+}
+
+/* ------------------------------------------------------------------------------ the errors -- */
+
+/* What a broken connection is called. */
+static const char *words_for(int err)
+{
+    switch (err) {
+    case ECONNRESET:
+        return "connection reset by peer";
+    case EPIPE:
+        return "connection closed by peer";
+    case ETIMEDOUT:
+        return "connection timed out";
+    case ENOSPC:
+        return "connection broken";
+    default:
+        return "out of memory";
+    }
+}
+
+static bool says_memory(const char *text)
+{
+    return strstr(text, "memory") != NULL;
+}
+
+/* Faults of a call that is made again: nothing is to be seen of them. */
+static bool is_harmless(const tk_fault *f)
+{
+    return f->err == TK_SHORT || f->err == EINTR || f->call == TK_ACCEPT ||
+           (f->err == EAGAIN && f->call != TK_CONNECT);
+}
+
+/* The connection broke in a state in which the program must hear of it in these words. */
+static void check_broken(const char *words)
+{
+    const told *t = &s.subject;
+
+    if (s.dead)
+        return;
+    if (s.state == WSK_STATE_OPEN) {
+        /* What came before the break is read first, and may be a close frame. */
+        if (tk.fault.call != TK_RECV && t->code == (unsigned)s.result.local_code)
+            return;
+        if (t->code != WSK_CLOSE_ABNORMAL || strcmp(t->text, words) != 0)
+            tk_wrong("told as code %u (%s), not as 1006 (%s)", t->code, t->text, words);
+    } else if (s.state == WSK_STATE_CONNECTING && t->status == 0) {
+        if (strcmp(t->text, words) != 0 ||
+            (s.client != NULL && t->kind != WSK_FAIL_LOST && t->kind != WSK_FAIL_INTERNAL))
+            tk_wrong("told as \"%s\", failure %d, not as \"%s\"", t->text, (int)t->kind, words);
+    }
+}
+
+/* A connection that was to be failed or refused for another reason could not even be told so: then
+ * that reason counts, and nothing was sent. */
+static bool is_first_cause(void)
+{
+    const told *t = &s.subject;
+
+    return (t->opened ? t->code == WSK_CLOSE_ABNORMAL : t->status == 0) &&
+           strcmp(t->text, s.params->usual) == 0;
+}
+
+static void check_memory(void)
+{
+    const told *t = &s.subject;
+    const bool silent = s.refused == 0;
+
+    if (is_first_cause())
+        return;
+    if (silent && !says_memory(t->text) && !says_memory(tk.log))
+        tk_wrong("no word of memory: code %u, status %u, \"%s\"; the judge: %s", t->code, t->status,
+                 t->text, s.result.why);
+    /* A program that is told by a call closes with 1011, and hears what the peer says to that. */
+    if (t->opened && t->ends > 0 && s.state == WSK_STATE_OPEN && t->code != 1011 &&
+        t->code != 1006 && (silent || s.result.remote_code != 1011))
+        tk_wrong("for want of memory told as code %u (%s)", t->code, t->text);
+    if (s.client != NULL && !t->opened && silent && t->kind != WSK_FAIL_INTERNAL)
+        tk_wrong("for want of memory told as failure %d (%s)", (int)t->kind, t->text);
+}
+
+/* Before there is a connection, of a client. */
+static void check_connecting(void)
+{
+    const told *t = &s.subject;
+    const tk_fault *f = &tk.fault;
+    wsk_fail wanted = WSK_FAIL_INTERNAL;
+
+    if (f->call == TK_SOCKET || f->call == TK_CONNECT)
+        wanted = WSK_FAIL_CONNECT;
+    else if (f->call == TK_LOOKUP)
+        wanted = WSK_FAIL_RESOLVE;
+    if (t->opened || t->kind != wanted)
+        tk_wrong("told as failure %d (%s), not as %d", (int)t->kind, t->text, (int)wanted);
+    if (wanted == WSK_FAIL_CONNECT && wsk_client_errno(s.client) != f->err)
+        tk_wrong("errno %d, not %d", wsk_client_errno(s.client), f->err);
+}
+
+/* The error that the program heard of is that of the fault. */
+static void check_error(bool good)
+{
+    const told *t = &s.subject;
+
+    if (t->ends != 1 && !(t->ends == 0 && tk.fired > 0 && says_memory(tk.log)))
+        tk_wrong("%u ends were told", t->ends);
+    if (tk.fired == 0 || is_harmless(&tk.fault)) {
+        /* Accepting rests for a second when descriptors or memory have run out. */
+        if (!good &&
+            !(tk.fired > 0 && tk.fault.call == TK_ACCEPT && s.result.behavior == JUDGE_NON_STRICT))
+            tk_wrong("the judge: %s (code %u, status %u, \"%s\")", s.result.why, t->code, t->status,
+                     t->text);
+        return;
+    }
+    if (s.state == WSK_STATE_CLOSED)
+        return;
+    switch (tk.fault.call) {
+    case TK_ALLOC:
+    case TK_MALLOC:
+        if (!good) /* else it could do without */
+            check_memory();
+        break;
+    case TK_RECV:
+    case TK_SEND:
+        check_broken(words_for(tk.fault.err));
+        break;
+    case TK_CTL:
+        if (t->opened)
+            check_broken(words_for(tk.fault.err));
+        else if (t->ends > 0 && t->kind != WSK_FAIL_CONNECT && t->kind != WSK_FAIL_INTERNAL &&
+                 !says_memory(t->text))
+            tk_wrong("told as failure %d (%s)", (int)t->kind, t->text);
+        break;
+    case TK_RANDOM:
+        if (is_first_cause())
+            break;
+        if (t->opened ? t->code != 1006 && t->code != 1011 : t->kind != WSK_FAIL_INTERNAL)
+            tk_wrong("told as code %u, failure %d (%s)", t->code, (int)t->kind, t->text);
+        break;
+    default:
+        check_connecting();
+        break;
+    }
+}
+
+static bool is_good(judge_behavior b)
+{
+    return b == JUDGE_OK || b == JUDGE_INFORMATIONAL;
+}
+
+static void check_set_up(int r)
+{
+    const int wanted = tk.fault.call == TK_ALLOC ? WSK_ERR_NOMEM : WSK_ERR_SYS;
+
+    if (r == WSK_OK && tk.fired > 0)
+        tk_wrong("a fault in the set-up was swallowed");
+    if (r < 0 && (r != wanted || (r == WSK_ERR_SYS && errno != tk.fault.err)))
+        tk_wrong("the set-up failed with \"%s\" (errno %d)", wsk_strerror(r), errno);
+}
+
+bool torture_fits(const judge_case *c)
+{
+    return c->crowd.count == 0;
+}
+
+void torture_play(const judge_case *c, const torture_params *params, torture_result *ret)
+{
+    int r;
+
+    memset(&s, 0, sizeof(s));
+    memset(ret, 0, sizeof(*ret));
+    s.params = params;
+    s.test = c;
+    s.file = s.far_file = -1;
+    tk_begin();
+    if (params->set_up)
+        tk_arm(params->fault);
+    r = set_up();
+    if (params->set_up) {
+        check_set_up(r);
+        ret->allocs = tk.allocs;
+        ret->calls = tk.calls;
+        ret->fired = tk.fired;
+        tk_disarm();
+    } else if (r < 0) {
+        tk_wrong("cannot be set up: %s", wsk_strerror(r));
+    }
+    if (r == WSK_OK && !params->set_up) {
+        open_other();
+        run_case();
+        ret->good = s.judged && is_good(s.result.behavior) && is_good(s.result.behavior_close);
+        ret->allocs = tk.allocs;
+        ret->calls = tk.calls;
+        ret->fired = tk.fired;
+        ret->octets = s.octets;
+        if (!ret->good && s.result.why != NULL)
+            snprintf(ret->why, sizeof(ret->why), "%s", s.result.why);
+        snprintf(ret->text, sizeof(ret->text), "%s", s.subject.text);
+        if (tk.wrong[0] == 0)
+            check_error(ret->good);
+        if (tk.wrong[0] == 0)
+            close_other();
+    }
+    tear_down();
+    judge_result_deinit(&s.result);
+    tk_end();
+    snprintf(ret->wrong, sizeof(ret->wrong), "%s", tk.wrong);
+}

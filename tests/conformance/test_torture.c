@@ -249,7 +249,7 @@ static void every_case_survives(void **state)
     }
     if (isatty(STDERR_FILENO))
         fputs("\r\033[K", stderr);
-    print_message("%u cases (%u do not fit), %llu runs, %llu faults, %u times calls were passed "
+    print_message("# %u cases (%u do not fit), %llu runs, %llu faults, %u times calls were passed "
                   "over, %lld s\n",
                   t.cases, t.unfit, (unsigned long long)t.runs, (unsigned long long)t.faults,
                   t.thinned, (long long)(time(NULL) - begun));

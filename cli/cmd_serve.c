@@ -27,6 +27,8 @@ enum {
     EXIT_DROPPED = 3, /* connections were left when the server ended */
     MOST_WORKERS = 1024,
     MOST_URLS = 64,
+    OTHER_FILES = 64, /* than connections: of the process, and of each worker */
+    OTHER_FILES_OF_WORKER = 16,
 };
 
 /* ----------------------------------------------------------------------------- options -- */
@@ -515,16 +517,29 @@ static int watch(serve *s, int signal_fd)
 /* ----------------------------------------------------------------------------- running -- */
 
 /* Each connection is a file descriptor; the soft limit is often 1,024. */
-static void raise_open_files(const serve_log *log)
+static void raise_open_files(const serve *s)
 {
-    struct rlimit limit;
+    struct rlimit limit, more;
+    rlim_t asked = (rlim_t)s->settings->server.max_connections * s->n_workers;
+    rlim_t wanted = asked > 0 ? asked + OTHER_FILES + OTHER_FILES_OF_WORKER * s->n_workers : 0;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        serve_log_line(log, WSK_LOG_WARN, "cannot raise the limit of open files: %s",
-                       strerror(errno));
+    /* Who asks for so many connections wants them; the hard limit is root's to raise. */
+    more.rlim_cur = more.rlim_max = limit.rlim_max < wanted ? wanted : limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+        return;
+    more.rlim_cur = more.rlim_max = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &more) != 0) {
+        serve_log_line(&s->log, WSK_LOG_WARN, "cannot raise the limit of open files, %llu: %s",
+                       (unsigned long long)limit.rlim_cur, strerror(errno));
+        return;
+    }
+    if (limit.rlim_max < wanted)
+        serve_log_line(&s->log, WSK_LOG_WARN,
+                       "%llu connections need %llu open files; the limit is %llu (ulimit -Hn)",
+                       (unsigned long long)asked, (unsigned long long)wanted,
+                       (unsigned long long)limit.rlim_max);
 }
 
 /* Returns how many connections were left. */
@@ -596,7 +611,7 @@ static int serve_urls(serve_settings *settings, const opt_list *urls)
     settings_finish(settings, &s.log);
     if (!config_is_valid(settings, &s.log))
         return CLI_EXIT_USAGE;
-    raise_open_files(&s.log);
+    raise_open_files(&s);
     if ((settings->certificates.n > 0 || settings->self_signed) && !tls_new(&s))
         goto out;
     s.workers = calloc(s.n_workers, sizeof(*s.workers));

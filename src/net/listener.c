@@ -11,6 +11,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -77,11 +78,19 @@ static void listen_again(void *ud)
 void wsk__listener_rest(wsk__lsock *sock, int err)
 {
     wsk__listener *l = sock->listener;
+    struct rlimit files;
 
     /* Once until a connection is accepted again: an attacker must not fill the log. */
-    if (!l->rest_logged)
+    if (l->rest_logged) {
+        /* nothing new */
+    } else if (err == EMFILE && getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        wsk__log(l->loop->hooks, WSK_LOG_WARN,
+                 "cannot accept connections (%s, the limit is %llu), trying again each second",
+                 strerror(err), (unsigned long long)files.rlim_cur);
+    } else {
         wsk__log(l->loop->hooks, WSK_LOG_WARN,
                  "cannot accept connections (%s), trying again each second", strerror(err));
+    }
     l->rest_logged = true;
     wsk_timer_set(l->rest, REST_MS);
 }

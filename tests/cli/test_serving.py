@@ -3,11 +3,12 @@
 """websock serve at work: echo, broadcast, several addresses and workers, full queues."""
 import os
 import re
+import subprocess
 import tempfile
 import threading
 
-from cli_harness import (Client, Server, Skip, check, get, http, run_tests, same, test, wait_until,
-                     websock)
+from cli_harness import (PATIENCE, PROGRAM, Client, Server, Skip, check, get, http, run_tests, same,
+                         test, wait_until, websock)
 
 
 @test
@@ -124,6 +125,36 @@ def workers_share_an_address():
                 c.send(f"{i}")
                 same(c.message(), f"{i}", "echo")
         same(server.stop(), 0, "exit code")
+
+
+@test
+def connections_get_the_open_files_that_they_need():
+    def limits(*args):
+        """Of open files, once it listens; and what it said."""
+        with subprocess.Popen(
+                ["sh", "-c", 'ulimit -Sn 64; ulimit -Hn 200; exec "$@"', "sh", PROGRAM, "serve",
+                 "ws://127.0.0.1:0/ws", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                text=True) as p:
+            try:
+                while "listens on" not in p.stdout.readline():
+                    same(p.poll(), None, "it runs")
+                with open(f"/proc/{p.pid}/limits", encoding="ascii") as f:
+                    found = re.search(r"Max open files +(\d+) +(\d+)", f.read())
+            finally:
+                p.terminate()
+            log = p.communicate(timeout=PATIENCE)[1]
+            same(p.returncode, 0, log)
+            return tuple(map(int, found.groups())), log
+
+    for args in ((), ("--max-connections", "50")):
+        found, log = limits(*args)
+        same(found, (200, 200), args)
+        check("open files" not in log, log)
+    found, log = limits("--max-connections", "999", "--workers", "2")
+    says = "1000 connections need 1096 open files; the limit is 200 (ulimit -Hn)"
+    # Root may have as many as are asked for, unless it is confined.
+    same((found, says in log), ((200, 200), True) if "open files" in log else
+         ((1096, 1096), False), log)
 
 
 @test

@@ -379,6 +379,9 @@ static void test_descriptor_limit(void **state)
     assert_int_equal(a->n, 1);
     assert_int_equal(lines(t.log), 1);
     assert_non_null(strstr(t.log, strerror(EMFILE)));
+    char limit[64];
+    snprintf(limit, sizeof(limit), "the limit is %d)", next + 1);
+    assert_non_null(strstr(t.log, limit));
     /* Still none: the log has heard of it. */
     turn_for(t.loop, 1200);
     assert_int_equal(a->n, 1);

@@ -50,7 +50,8 @@ typedef struct bench_settings {
     uint64_t size;                                    /* UINT64_MAX: not given */
     uint32_t duration, warmup, timeout, open_timeout; /* ms */
     uint32_t opening;
-    uint32_t rate;   /* messages per second, 0: closed loop */
+    uint32_t rate;     /* messages per second, 0: closed loop */
+    uint32_t messages; /* of a broadcast, 0: as many as there is time for */
     uint32_t verify; /* contents on each connection of that many; 0: none; UINT32_MAX: not given */
     uint32_t pid;
     int io; /* index into the choices: auto, uring, epoll */
@@ -58,7 +59,7 @@ typedef struct bench_settings {
     const char *source;
     const char *ca_file;
     const char *plot_file;
-    bool text, binary, deflate, insecure, spin, json, quiet;
+    bool text, binary, deflate, insecure, spin, wait, json, quiet;
 } bench_settings;
 
 /* ------------------------------------------------------------------------- connections -- */
@@ -194,11 +195,13 @@ typedef struct bench {
     uint32_t *copies;
     uint64_t broadcast_sent, broadcast_done;
     uint32_t n_receivers;
+    bench_histogram *last_copy; /* times until the last connection had its copy */
 
     bench_counts counts;
     bench_moment begin, end;
     uint64_t last_due_answer; /* when the last message that was due in time was answered */
     uint32_t n_held;          /* connections while it was measured */
+    uint32_t n_answered;      /* of them that ended with a close frame from both sides */
     uint64_t opened, open_began, open_ended, failed_in_a_row;
     uint64_t unsolicited, unanswered, unanswered_gone;
     bool server_known, interrupted, rode_ring;
@@ -230,6 +233,8 @@ void bench_load_gone(bench *b, bench_conn *c);
 /* Seconds that count, and messages within them. */
 double bench_report_seconds(const bench *b);
 uint64_t bench_report_messages(const bench *b);
+/* Connections that got a copy of each message that was broadcast. */
+uint32_t bench_report_complete(const bench *b);
 bool bench_report_text(const bench *b);
 bool bench_report_json(const bench *b);
 

@@ -3,6 +3,7 @@
  * The course of a run: opening, warming up, measuring, waiting for the last answers, closing; what
  * is sent when; and what counts. Every phase ends by the clock, whatever the server does.
  */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "bench.h"
 #include "bench_line.h"
@@ -19,8 +21,11 @@
 enum {
     SCAN = 50 * 1000000,         /* ns between two looks at the deadlines of connections */
     LONGEST_WAIT = 50 * 1000000, /* ns: signals and the live line want to be seen */
+    WORD_WAIT = 10 * 1000000,    /* ns between two looks at stdin */
     MOST_FAILURES = 200,         /* in a row, until a series of handshakes is given up */
 };
+
+#define LONGEST_STANDSTILL 2000000000u /* ns in which none of the connections to be closed ends */
 
 uint64_t bench_clock(void)
 {
@@ -153,6 +158,11 @@ static void send_broadcast(bench *b)
     sender->owed++;
 }
 
+static bool has_more_broadcasts(const bench *b)
+{
+    return b->set->messages == 0 || b->broadcast_sent < b->set->messages;
+}
+
 /* Messages that all have got make room for others. */
 static void next_broadcasts(bench *b)
 {
@@ -163,14 +173,19 @@ static void next_broadcasts(bench *b)
         return;
     while (b->broadcast_done < b->broadcast_sent &&
            b->copies[b->broadcast_done % pipeline] >= b->n_receivers) {
+        uint64_t since = b->stamps[b->broadcast_done % pipeline];
+        if (is_counting(b) && b->now > since)
+            bench_histogram_record(b->last_copy, b->now - since, 1);
         b->broadcast_done++;
-        if (is_sending(b)) {
+        if (is_sending(b) && has_more_broadcasts(b)) {
             send_broadcast(b);
             any = true;
         }
     }
     if (any)
         bench_stream_flush(b, &b->conns[b->slots[0]]);
+    if (b->broadcast_done == b->broadcast_sent && !has_more_broadcasts(b))
+        b->phase_end = b->now;
 }
 
 static bool is_receiver(const bench *b, const bench_conn *c)
@@ -332,7 +347,7 @@ static void begin_sending(bench *b)
     if (set->rate != 0)
         return;
     if (set->mode == BENCH_BROADCAST) {
-        for (uint32_t i = 0; i < set->pipeline; i++)
+        for (uint32_t i = 0; i < set->pipeline && has_more_broadcasts(b); i++)
             send_broadcast(b);
         bench_stream_flush(b, &b->conns[b->slots[0]]);
         return;
@@ -366,8 +381,13 @@ static void tick(bench *b)
             b->interrupted = b->stop = true;
         bench_line_show(b);
     }
-    if (b->phase == BENCH_PHASE_WARMUP && b->now >= b->phase_end && !b->stop)
+    if (b->phase == BENCH_PHASE_WARMUP && b->now >= b->phase_end && !b->stop) {
         begin_measure(b);
+        if (b->set->messages > 0) {
+            b->now = bench_clock();
+            begin_sending(b);
+        }
+    }
     if (b->set->rate != 0 && is_sending(b) && !b->stop)
         send_due(b);
     if (b->phase == BENCH_PHASE_MEASURE) {
@@ -418,8 +438,10 @@ static void course(bench *b)
 {
     b->now = bench_clock();
     b->phase = BENCH_PHASE_WARMUP;
-    b->phase_end = b->now + (uint64_t)b->set->warmup * 1000000u;
-    begin_sending(b);
+    /* A given number of messages all count, so none is for warming up. */
+    b->phase_end = b->now + (b->set->messages > 0 ? 0 : (uint64_t)b->set->warmup * 1000000u);
+    if (b->set->messages == 0)
+        begin_sending(b);
     while (b->phase != BENCH_PHASE_END) {
         tick(b);
         if (b->phase == BENCH_PHASE_END)
@@ -466,10 +488,11 @@ static bool allocate(bench *b)
     b->latency = malloc(sizeof(*b->latency));
     b->interval = malloc(sizeof(*b->interval));
     b->opening_time = malloc(sizeof(*b->opening_time));
+    b->last_copy = malloc(sizeof(*b->last_copy));
     b->samples = calloc(BENCH_SAMPLES, sizeof(*b->samples));
     if (b->conns == NULL || b->readers == NULL || b->slots == NULL || b->stamps == NULL ||
         b->copies == NULL || b->latency == NULL || b->interval == NULL || b->opening_time == NULL ||
-        b->samples == NULL || !bench_stream_init(b)) {
+        b->last_copy == NULL || b->samples == NULL || !bench_stream_init(b)) {
         cli_error("bench", "out of memory");
         return false;
     }
@@ -478,6 +501,7 @@ static bool allocate(bench *b)
     bench_histogram_clear(b->latency);
     bench_histogram_clear(b->interval);
     bench_histogram_clear(b->opening_time);
+    bench_histogram_clear(b->last_copy);
     return true;
 }
 
@@ -554,6 +578,21 @@ static void open_all(bench *b)
     b->n_receivers = b->n_slots > 1 ? b->n_slots - 1 : b->n_slots;
 }
 
+/* So that somebody can look at the server while it has all connections and no work. */
+static void await_word(bench *b)
+{
+    struct pollfd word = {.fd = STDIN_FILENO, .events = POLLIN};
+    char ignored[256];
+
+    fprintf(stderr, "%u open\n", b->n_open);
+    while (!b->interrupted && poll(&word, 1, 0) <= 0) {
+        bench_stream_turn(b, WORD_WAIT);
+        b->interrupted = bench_is_interrupted();
+    }
+    if (!b->interrupted)
+        (void)!read(STDIN_FILENO, ignored, sizeof(ignored));
+}
+
 /* io_uring, where it is wanted and of use. */
 static bool begin_ring(bench *b)
 {
@@ -594,9 +633,15 @@ static void close_all(bench *b)
         if (i % 64 == 63)
             bench_stream_turn(b, 0);
     }
-    uint64_t until = b->now + 2000000000u;
+    /* Many take long, even from a server that closes them as fast as it can. */
+    uint64_t until = b->now + LONGEST_STANDSTILL;
+    uint32_t left = b->n_closing;
     while (b->n_closing > 0 && b->now < until) {
         bench_stream_turn(b, LONGEST_WAIT);
+        if (b->n_closing < left) {
+            left = b->n_closing;
+            until = b->now + LONGEST_STANDSTILL;
+        }
         if (b->now < b->next_scan)
             continue;
         b->next_scan = b->now + SCAN;
@@ -606,8 +651,10 @@ static void close_all(bench *b)
                 bench_drop(b, c, true);
         }
     }
-    for (uint32_t i = 0; i < b->next_conn; i++)
+    for (uint32_t i = 0; i < b->next_conn; i++) {
         bench_drop(b, &b->conns[i], true);
+        b->n_answered += b->conns[i].answered;
+    }
 }
 
 int bench_load_run(bench *b)
@@ -632,6 +679,8 @@ int bench_load_run(bench *b)
         open_series(b);
     else
         open_all(b);
+    if (set->wait && b->n_slots > 0 && !b->interrupted)
+        await_word(b);
     if ((set->mode == BENCH_HANDSHAKE || b->n_slots > 0) && !begin_ring(b))
         return BENCH_EXIT_NOTHING;
     if (set->mode == BENCH_HANDSHAKE || b->n_slots > 0)
@@ -660,5 +709,6 @@ void bench_load_deinit(bench *b)
     free(b->latency);
     free(b->interval);
     free(b->opening_time);
+    free(b->last_copy);
     free(b->samples);
 }

@@ -33,6 +33,15 @@ uint64_t bench_report_messages(const bench *b)
     return all > wrong ? all - wrong : 0;
 }
 
+uint32_t bench_report_complete(const bench *b)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < b->n_slots; i++)
+        n += b->conns[b->slots[i]].done == b->broadcast_sent;
+    return n;
+}
+
 static double per(double a, double n)
 {
     return n > 0 ? a / n : 0;
@@ -73,6 +82,15 @@ static json_t *json_server(const bench *b)
         "pss_kib_load", (json_int_t)load->pss_kib, "pss_kib_after",
         (json_int_t)b->server_after.pss_kib, "rss_octets_per_connection", per(grown, b->n_held),
         "pss_octets_per_connection", per(grown_pss, b->n_held));
+}
+
+static json_t *json_broadcast(const bench *b)
+{
+    if (b->set->mode != BENCH_BROADCAST)
+        return json_null();
+    return json_pack("{s:I, s:i, s:o}", "messages", (json_int_t)b->broadcast_sent,
+                     "connections_with_all", (int)bench_report_complete(b), "last_copy_us",
+                     json_latency(b->last_copy));
 }
 
 static json_t *json_settings(const bench *b)
@@ -121,7 +139,7 @@ bool bench_report_json(const bench *b)
     double opening = (double)(b->open_ended - b->open_began) / 1e9;
     json_t *o = json_pack(
         "{s:s, s:s, s:s, s:o, s:I, s:f, s:f, s:f, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, "
-        "s:o, s:o, s:o, s:b, s:o}",
+        "s:o, s:o, s:o, s:i, s:o, s:b, s:o}",
         "version", WSK_VERSION_STRING, "url", b->set->url, "mode", modes[b->set->mode], "settings",
         json_settings(b), "messages", (json_int_t)bench_report_messages(b), "seconds", seconds,
         "messages_per_second", per(n, seconds), "octets_per_second",
@@ -140,7 +158,8 @@ bool bench_report_json(const bench *b)
         json_pack("{s:I, s:f, s:f, s:o}", "connections", (json_int_t)b->opened, "seconds", opening,
                   "connections_per_second", per((double)b->opening_time->n, opening), "latency_us",
                   json_latency(b->opening_time)),
-        "interrupted", b->interrupted, "samples", json_samples(b));
+        "closed_in_order", (int)b->n_answered, "broadcast", json_broadcast(b), "interrupted",
+        b->interrupted, "samples", json_samples(b));
     bool good = o != NULL && json_dumpf(o, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0;
 
     json_decref(o);
@@ -201,6 +220,16 @@ static void print_server(const bench *b)
     putchar('\n');
 }
 
+static void print_broadcast(const bench *b)
+{
+    char v[64], w[64];
+
+    print_latency("last copy", b->last_copy);
+    printf("complete       %s connections got each of %s messages\n",
+           grouped(v, sizeof(v), bench_report_complete(b)),
+           grouped(w, sizeof(w), (double)b->broadcast_sent));
+}
+
 bool bench_report_text(const bench *b)
 {
     static const char *const what[] = {"messages", "deliveries", "handshakes", "messages"};
@@ -225,6 +254,8 @@ bool bench_report_text(const bench *b)
                    grouped(v, sizeof(v), per(n * (double)b->plan.size, seconds)));
         putchar('\n');
         print_latency("latency", b->latency);
+        if (b->set->mode == BENCH_BROADCAST)
+            print_broadcast(b);
         printf("on the wire    %s octets sent",
                grouped(v, sizeof(v), (double)(b->end.counts.sent - b->begin.counts.sent)));
         printf(", %s received\n",

@@ -227,6 +227,12 @@ static void odd_octets(bench *b, bench_conn *c, const uint8_t *p, size_t n)
         bench_reader_skip(r, &b->plan, n, &in);
     else
         bench_reader_parse(r, &b->plan, p, n, &in);
+    if (c->state == BENCH_CLOSING && b->set->mode == BENCH_BROADCAST) {
+        /* What comes late has come, but nothing may come twice. */
+        uint64_t due = b->broadcast_sent - c->done, late = in.done < due ? in.done : due;
+        c->done += late;
+        b->unsolicited += in.done - late;
+    }
     if (c->state == BENCH_OPEN && in.done > 0) {
         uint64_t due = b->set->mode == BENCH_BROADCAST ? b->broadcast_sent - c->done : c->in_flight;
         uint32_t greetings = in.done > due ? in.done - (uint32_t)due : 0;

@@ -44,6 +44,10 @@ static const opt_spec specs[] = {
  .max = 100000000,
  .help = "Send so many messages per second in all, whether answers come or not; the latency of "
          "each counts from when it should have been sent."},
+{.name = "messages", .letter = 'n', .value = "N", .type = OPT_UINT, FIELD(messages), .min = 1,
+ .max = 1000000000,
+ .help = "Broadcast so many, without any before to warm up, then end, at the latest after "
+         "--duration."},
 {.name = "duration", .letter = 'd', .value = "TIME", .type = OPT_TIME, FIELD(duration), .min = 1,
  .max = 86400000, .preset = "5s", .help = "How long to measure."},
 {.name = "warmup", .letter = 'w', .value = "TIME", .type = OPT_TIME, FIELD(warmup),
@@ -74,6 +78,8 @@ static const opt_spec specs[] = {
 {.name = "source", .value = "ADDRESSES", .type = OPT_STRING, FIELD(source),
  .help = "Connect from these in turn, such as 127.0.0.2,127.0.1.0/24: each has about 28,000 "
          "ports."},
+{.name = "wait", .type = OPT_FLAG, FIELD(wait),
+ .help = "When all are open, say so on stderr and wait for a line or the end of stdin."},
 {.name = "insecure", .letter = 'k', .type = OPT_FLAG, FIELD(insecure),
  .help = "Do not verify the server's certificate."},
 {.name = "ca", .value = "FILE", .type = OPT_STRING, FIELD(ca_file), .preset = "the system's",
@@ -135,10 +141,15 @@ static bool settings_fit(const bench_settings *s, const opt_list *urls)
     }
     if (excludes("--text", s->text, "--binary", s->binary) ||
         excludes("--rate", s->rate > 0, "--pipeline", s->pipeline > 1) ||
-        excludes("--mode broadcast", s->mode == BENCH_BROADCAST, "--deflate", s->deflate) ||
+        excludes("--rate", s->rate > 0, "--messages", s->messages > 0) ||
         excludes("--mode handshake", s->mode == BENCH_HANDSHAKE, "--rate", s->rate > 0) ||
+        excludes("--mode handshake", s->mode == BENCH_HANDSHAKE, "--wait", s->wait) ||
         excludes("--mode idle", s->mode == BENCH_IDLE, "--rate", s->rate > 0))
         return false;
+    if (s->messages > 0 && s->mode != BENCH_BROADCAST) {
+        cli_error("bench", "--messages goes with --mode broadcast alone");
+        return false;
+    }
     bool raw = strncmp(urls->at[0], "tcp://", 6) == 0;
     if (excludes("A tcp URL", raw, "--mode broadcast", s->mode == BENCH_BROADCAST) ||
         excludes("A tcp URL", raw, "--mode handshake", s->mode == BENCH_HANDSHAKE) ||

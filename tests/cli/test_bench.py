@@ -98,6 +98,42 @@ def broadcasts_are_measured():
 
 
 @test
+def so_many_messages_are_broadcast_and_no_more():
+    with Server("--broadcast") as s:
+        for args in (("-n", "1"), ("-n", "7", "-p", "3", "--io", "epoll"), ("-n", "2", "-p", "5"),
+                     ("-n", "4", "--deflate", "--verify", "1")):
+            # No time is needed, and what there is to warm up does not send any.
+            d = bench(s.urls[0], "-m", "broadcast", "-c", "9", *args, quick=(
+                "--duration", "60", "--warmup", "60", "--timeout", "20"))
+            n = int(args[1])
+            same((d["errors"], d["wrong"], d["unsolicited"]), (0, 0, 0), "what went wrong")
+            same((d["connections"], d["closed_in_order"]), (9, 9), "connections")
+            same((d["broadcast"]["messages"], d["broadcast"]["connections_with_all"]), (n, 9), args)
+            check(8 * n <= d["messages"] <= 9 * n, d["messages"])
+            p = d["broadcast"]["last_copy_us"]
+            check(0 < p["min"] <= p["p50"] <= p["max"], p)
+            same(p["max"], d["latency_us"]["max"], "the last copy is that of the longest way")
+        r = websock("bench", s.urls[0], "-m", "broadcast", "-c", "3", "-n", "5")
+        check("last copy " in r.stdout and "3 connections got each of 5 messages" in r.stdout,
+              r.stdout)
+
+
+@test
+def somebody_may_look_before_it_begins():
+    with Server("--broadcast") as s:
+        for word in ("go on\n", ""):
+            with subprocess.Popen(
+                    [PROGRAM, "bench", s.urls[0], "-m", "broadcast", "-c", "20", "-n", "1",
+                     "--wait", "--json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE, text=True) as p:
+                same(p.stderr.readline(), "20 open\n", "the word")
+                same(p.poll(), None, "it waits")
+                out, err = p.communicate(word, timeout=PATIENCE)
+                same((p.returncode, err), (0, ""), "the end")
+                same(json.loads(out)["broadcast"]["connections_with_all"], 20, "connections")
+
+
+@test
 def handshakes_are_measured():
     with Server() as s:
         d = bench(s.urls[0], "-m", "handshake", "-c", "4")
@@ -215,6 +251,9 @@ def wrong_usage_is_refused():
                        ((url, "--text", "--binary"), "exclude"),
                        ((url, "--rate", "5", "--pipeline", "5"), "exclude"),
                        ((url, "--mode", "fast"), "one of"), ((url, "--insecure"), "wss"),
+                       ((url, "--messages", "5"), "--mode broadcast"),
+                       ((url, "-m", "broadcast", "-n", "5", "--rate", "5"), "exclude"),
+                       ((url, "-m", "handshake", "--wait"), "exclude"),
                        ((url, "--source", "here"), "--source"),
                        ((url, "--source", "::1"), "--source"),
                        ((url, "--payload", "/nowhere/at/all"), "/nowhere"),
@@ -424,6 +463,38 @@ def a_broadcast_goes_on_without_who_left():
             same((d["errors"], d["wrong"], d["unsolicited"], d["unanswered"]), (1, 0, 4, 0), r.stderr)
             check("closed by the server with 1011" in r.stderr, r.stderr)
             check(odd.messages > 20, f"it stops after {odd.messages} messages")
+
+
+@test
+def copies_too_many_and_too_few_are_counted():
+    def behave(server, s):
+        shake(s)
+        server.here.append(s)
+        while True:
+            opcode, payload = receive(s)
+            if opcode == 8:
+                # Behind the client's close frame, so that it has stopped waiting for messages.
+                if server.twice and s is server.here[1]:
+                    s.sendall(frame(0x82, server.last))
+                s.sendall(frame(0x88, payload))
+                s.shutdown(socket.SHUT_RDWR)
+                return
+            server.last = payload
+            for other in server.here:
+                if server.twice or other is not server.here[2]:
+                    other.sendall(frame(0x82, payload))
+    for io in ("epoll", "uring"):
+        for twice in (True, False):
+            with Odd(behave) as odd:
+                odd.here, odd.twice = [], twice
+                r = websock("bench", odd.url, "-m", "broadcast", "-c", "4", "-n", "1", "--opening",
+                            "1", "-d", "60" if twice else "0.1", "--timeout",
+                            "20" if twice else "0.2", "--json", "--io", io)
+                d = json.loads(r.stdout)
+                same(r.returncode, 0 if twice else 1, r.stderr)
+                same((d["unsolicited"], d["unanswered"], d["closed_in_order"]),
+                     (1, 0, 4) if twice else (0, 1, 4), r.stderr)
+                same(d["broadcast"]["connections_with_all"], 4 if twice else 3, "connections")
 
 
 @test

@@ -16,6 +16,8 @@
 #   make coverage      tests with coverage: build-coverage/report/index.html
 #   make valgrind      tests under memcheck
 #   make soak          2,000 clients of mixed manners for SECONDS=60, on each backend
+#   make scale         50,000 connections at once, on each backend, with and without TLS and
+#                      compression: memory of each, and a broadcast to all (COUNT=50000)
 #   make fuzz          each fuzz target for SECONDS=60
 #   make clean         removes all build directories
 
@@ -25,12 +27,13 @@ DESTDIR  ?=
 # Meson knows Debian's place for libraries only by dpkg-dev, which need not be there.
 LIBDIR   ?= $(shell test -e /etc/debian_version && cc -print-multiarch | sed 's,^.,lib/&,')
 SECONDS  ?= 60
+COUNT    ?= 50000
 ARGS     ?=
 MESON    ?= meson
 TESTARGS ?=
 
 .PHONY: all run test bench bench-quick bench-ready bench-parts \
-    conformance install format check-format coverage valgrind soak fuzz clean
+    conformance install format check-format coverage valgrind soak scale fuzz clean
 .SILENT:
 
 all: $(BUILD)/build.ninja
@@ -123,6 +126,12 @@ valgrind:
 soak: all
 	for io in epoll uring; do \
 	    python3 tests/server/crowd.py soak $(BUILD)/websock $$io $(SECONDS) 2000 || exit; done
+
+scale: all build-test/build.ninja
+	ninja -C build-test tests/memory/libcount_heap.so
+	for io in epoll uring; do \
+	    python3 tests/server/scale.py $(BUILD)/websock $$io $(COUNT) \
+	        ws,ws-deflate,wss,wss-deflate build-test/tests/memory/libcount_heap.so || exit; done
 
 build-fuzz/build.ninja:
 	CC=clang $(MESON) setup build-fuzz --buildtype debugoptimized -Db_ndebug=false \

@@ -52,6 +52,16 @@ static const char *read_static(reader *in, const char *key)
     return s;
 }
 
+/* A case's id goes into pages and names of files as it stands. */
+static const char *read_id(reader *in, const char *key)
+{
+    const char *s = read_static(in, key);
+
+    if (!s || s[0] < '0' || s[0] > '9' || strlen(s) > 15 || s[strspn(s, "0123456789.")] != 0)
+        in->bad = true;
+    return s;
+}
+
 /* A copy, or NULL for null. */
 static char *read_string(reader *in, const char *key)
 {
@@ -384,7 +394,7 @@ bool judge_result_read(judge_result *ret, const json_t *object, const json_t *ex
     reader in = {object, !json_is_object(object)};
     judge_result r = {0};
     r.agent = read_string(&in, "agent");
-    r.id = read_static(&in, "id");
+    r.id = read_id(&in, "id");
     r.index = (int)read_integer(&in, "case");
     r.is_server = read_bool(&in, "isServer");
     r.description = read_static(&in, "description");

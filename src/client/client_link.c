@@ -80,6 +80,10 @@ static void dispatch(wsk__link *l, wsk_event *ev)
 {
     wsk_client *c = l->client;
 
+    /* Given up by the program before it was open: the timer is about to end it, and what came in
+     * the same read as the answer is nobody's. */
+    if (c->timer_for == WSK__TIMER_CANCEL && ev->type != WSK_EV_END)
+        return;
     switch (ev->type) {
     case WSK_EV_MESSAGE:
         WSK__CLIENT_CALL(c, on_message, c, ev->opcode, ev->data, ev->len);
@@ -88,9 +92,7 @@ static void dispatch(wsk__link *l, wsk_event *ev)
         WSK__CLIENT_CALL(c, on_data, c, ev->opcode, ev->data, ev->len, ev->first, ev->last);
         break;
     case WSK_EV_OPEN:
-        /* Given up by the program meanwhile: the timer is about to end it. */
-        if (c->timer_for != WSK__TIMER_CANCEL)
-            opened(l);
+        opened(l);
         break;
     case WSK_EV_PING:
         WSK__CLIENT_CALL(c, on_ping, c, ev->data, ev->len);

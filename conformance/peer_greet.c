@@ -378,6 +378,9 @@ void peer_greet_verdict(judge_peer *p)
             peer_judge_events(p);
             r->behavior = r->behavior == JUDGE_OK ? opened : r->behavior;
         }
+        /* Or what came behind it. */
+        if (p->violated)
+            r->behavior = JUDGE_FAILED;
         peer_judge_close(p);
         if (opened == JUDGE_INFORMATIONAL && r->behavior != JUDGE_FAILED)
             r->behavior = r->behavior_close = JUDGE_INFORMATIONAL;

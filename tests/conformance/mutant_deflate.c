@@ -15,6 +15,8 @@
 #define LIMIT ((size_t)16 << 20)
 /* So much waits to be sent before it reads no more. */
 #define MOST_QUEUED ((size_t)4 << 20)
+/* So long without an octet is a silence. */
+#define SILENCE_US 500000
 
 typedef struct terms {
     bool server_forgets, client_forgets, has_client_bits;
@@ -34,6 +36,8 @@ typedef struct dm {
     bool greeted, in_message, binary, packed, had_packed, had_plain, boundary, bad;
     unsigned utf8_left;
     size_t empties;
+    int64_t last; /* when something came; 0: nothing has */
+    bool early, spoken;
 } dm;
 
 /* ------------------------------------------------------------------------------ sending -- */
@@ -81,7 +85,7 @@ static void pack(dm *m, const uint8_t *data, size_t len, octets *ret)
 {
     uint8_t buf[16384];
 
-    if (m->own_forgets && m->fault != DM_keeps_own)
+    if (m->own_forgets && m->fault != DM_keeps_own && m->fault != DM_keeps_wide)
         deflateReset(&m->zout);
     m->zout.next_in = data;
     m->zout.avail_in = (uInt)len;
@@ -106,6 +110,8 @@ static void echo(dm *m)
         return;
     if (!m->deflate || m->fault == DM_legal_plain || m->message.len == 0) {
         send_frame(m, first, m->message.at, m->message.len);
+        if (m->fault == DM_large_more && m->message.len > (size_t)4 << 20)
+            mutant_add(&m->out.o, m->message.at, 1000);
         return;
     }
     pack(m, m->message.at, m->message.len, &packed);
@@ -156,6 +162,7 @@ static bool refused_block(const dm *m, const uint8_t *data, size_t len)
     return (m->fault == DM_no_final && final && type != 3) ||
            (m->fault == DM_no_stored && type == 0 && len > 1) ||
            (m->fault == DM_no_dynamic && type == 2) ||
+           (m->fault == DM_no_fixed && type == 1 && len > 1) ||
            (m->fault == DM_small_stored && type == 0 && len > 32767) ||
            (m->fault == DM_no_empty_blocks && len > 4 && memcmp(data, "\0\0\0\xff\xff", 5) == 0);
 }
@@ -239,6 +246,7 @@ static void data_frame(dm *m, uint8_t b0, const uint8_t *data, size_t len)
 {
     const size_t had = (b0 & 15) == 0 ? m->message.len : 0;
     const bool fin = (b0 & 0x80) != 0;
+    const uint8_t *stored = len > 5 ? memmem(data + 1, len - 1, "\0\0\xff\xff", 4) : NULL;
 
     if ((b0 & 15) != 0) {
         m->in_message = true;
@@ -262,9 +270,21 @@ static void data_frame(dm *m, uint8_t b0, const uint8_t *data, size_t len)
                                                                                           : 0;
     if (m->packed && m->fault == DM_one_frame && (b0 & 15) == 0)
         inflateReset(&m->zin);
+    if (m->packed && m->fault == DM_no_empty_frames && len == 0) {
+        fail(m, 1007);
+        return;
+    }
+    if (m->packed && m->fault == DM_one_block && stored != NULL)
+        len = (size_t)(stored - data);
     if (!m->packed)
         mutant_add(&m->message, data, len);
     else if (!unpack(m, data, len) && m->fault != DM_takes_broken)
+        fail(m, 1007);
+    if (m->packed && m->fault == DM_tail_twice && len > 4 &&
+        memcmp(data + len - 4, "\0\0\xff\xff", 4) == 0)
+        mutant_add(&m->message, "..", 2);
+    if (m->packed && m->fault == DM_no_empty_codes && len > 4 &&
+        memcmp(data, "\x02\x08\x20\x80", 4) == 0)
         fail(m, 1007);
     if (m->failed)
         return;
@@ -292,7 +312,8 @@ static bool header_ok(const dm *m, uint8_t b0, uint8_t b1)
 
     if (opcode > 0 && opcode < 3 && m->deflate)
         rsv &= m->fault == DM_rsv_other ? 0 : ~0x40u;
-    if ((opcode == 0 && m->fault == DM_rsv1_cont) || (opcode > 7 && m->fault == DM_rsv1_control))
+    if ((opcode == 0 && m->fault == DM_rsv1_cont) || (opcode > 7 && m->fault == DM_rsv1_control) ||
+        (opcode == 8 && m->fault == DM_rsv1_close))
         rsv &= ~0x40u;
     if (rsv != 0 || m->client == ((b1 & 0x80) != 0))
         return false;
@@ -301,8 +322,12 @@ static bool header_ok(const dm *m, uint8_t b0, uint8_t b1)
     return opcode < 3 && (opcode == 0) == m->in_message;
 }
 
-static void control_frame(dm *m, unsigned opcode, const uint8_t *data, size_t len)
+static void control_frame(dm *m, uint8_t b0, const uint8_t *data, size_t len)
 {
+    const unsigned opcode = b0 & 15;
+
+    if (m->fault == DM_rsv1_close && (b0 & 0x40) != 0)
+        return;
     if (opcode == 9) {
         if (m->fault == DM_ping_ends && m->in_message && m->packed)
             m->in_message = false;
@@ -324,6 +349,8 @@ static bool next_frame(dm *m)
     size_t n;
     uint64_t len;
 
+    if (have == 1 && m->fault == DM_echo_octet)
+        send_frame(m, 0x81, at, 0);
     if (have < 2)
         return false;
     if (!header_ok(m, at[0], at[1])) {
@@ -349,7 +376,7 @@ static bool next_frame(dm *m)
         at[n + i] ^= at[n - 4 + (i & 3)];
     m->in_head += n + (size_t)len;
     if ((at[0] & 15) > 7)
-        control_frame(m, at[0] & 15, at + n, (size_t)len);
+        control_frame(m, at[0], at + n, (size_t)len);
     else
         data_frame(m, at[0], at + n, (size_t)len);
     return true;
@@ -435,6 +462,10 @@ static bool read_terms(const dm *m, const char *s, size_t len, terms *ret)
             return false;
         if (which >= 2 && equals)
             bits = bits_of(m, equals + 1, n - n_name - 1);
+        if (which == 3 && !m->client &&
+            ((m->fault == DM_no_bare_bits && !equals) ||
+             (m->fault == DM_no_client_15 && bits == 15)))
+            return false;
         if (which >= 2 && !bits && !(which == 3 && !equals && !m->client) &&
             !(m->fault == DM_take_none && !equals))
             return false;
@@ -463,7 +494,7 @@ static void begin_deflate(dm *m, const terms *t)
     m->peer_bits = m->client ? server : client;
     if (m->fault == DM_small_window && m->peer_bits > 8)
         m->peer_bits--;
-    out = m->fault == DM_wide_window ? 15 : m->own_bits;
+    out = m->fault == DM_wide_window || m->fault == DM_keeps_wide ? 15 : m->own_bits;
     deflateInit2(&m->zout, 9, Z_DEFLATED, out < 9 ? -9 : -(int)out, 8,
                  out < 9 ? Z_HUFFMAN_ONLY : Z_DEFAULT_STRATEGY);
     inflateInit2(&m->zin, m->fault == DM_wide_inflate ? -15 : -(int)m->peer_bits);
@@ -494,6 +525,8 @@ static int read_extensions(dm *m, const char *head, terms *ret, bool *found)
                 quoted = quoted != (*comma == '"');
             if (++n > 1 && m->fault == DM_first_offer)
                 return n;
+            if (m->fault == DM_last_offer)
+                *found = false;
             if (!*found && read_terms(m, s, (size_t)(comma - s), &t)) {
                 *ret = t;
                 *found = true;
@@ -614,14 +647,37 @@ static void release(void *of)
     free(m);
 }
 
+/* What it says to a head whose end is not there yet. */
+static void speak_early(dm *m)
+{
+    const octets *in = &m->in;
+    const bool whole = memmem(in->at, in->len, "\r\n\r\n", 4) != NULL;
+    const bool late = memmem(in->at, in->len, "\r\nX-More:", 9) != NULL;
+
+    if (whole || (m->fault == DM_early_fields || m->fault == DM_open_fields ? !late : late))
+        return;
+    if (m->fault == DM_early_fields || (m->fault == DM_early_line && in->len >= 3)) {
+        put_accept(m, "");
+        put(m, "\r\n");
+        m->early = true;
+    } else if (m->fault == DM_open_fields || m->fault == DM_open_line) {
+        send_frame(m, 0x81, (const uint8_t *)"hello", 5);
+        m->early = true;
+    }
+}
+
 static void feed(void *of, int64_t now, const uint8_t *data, size_t len)
 {
     dm *m = of;
 
-    (void)now;
-    if (m->over || m->closed)
+    const bool slept = m->open && m->last != 0 && now - m->last >= SILENCE_US;
+
+    m->last = now;
+    if (m->over || m->closed || (slept && m->fault == DM_sleeps))
         return;
     mutant_add(&m->in, data, len);
+    if (!m->open && !m->early)
+        speak_early(m);
     if (!m->open) {
         char *end;
 
@@ -657,15 +713,39 @@ static void end(void *of)
     m->over = true;
 }
 
+static bool may_speak(const dm *m)
+{
+    return m->fault == DM_speaks_idle && m->open && !m->spoken && !m->over &&
+           queue_len(&m->out) == 0;
+}
+
 static const uint8_t *output(const void *of, int64_t now, size_t *ret_len)
 {
-    (void)now;
-    return queue_at(&((const dm *)of)->out, ret_len);
+    static const uint8_t hello[2][11] = {"\x81\x05hello", "\x81\x85\0\0\0\0hello"};
+    const dm *m = of;
+
+    if (may_speak(m) && now >= m->last + SILENCE_US) {
+        *ret_len = m->client ? 11 : 7;
+        return hello[m->client];
+    }
+    return queue_at(&m->out, ret_len);
 }
 
 static void taken(void *of, size_t n)
 {
-    queue_taken(&((dm *)of)->out, n);
+    dm *m = of;
+
+    if (may_speak(m))
+        m->spoken = true;
+    else
+        queue_taken(&m->out, n);
+}
+
+static int64_t deadline(const void *of)
+{
+    const dm *m = of;
+
+    return may_speak(m) ? m->last + SILENCE_US : INT64_MAX;
 }
 
 static bool is_full(const void *of)
@@ -694,5 +774,6 @@ const mutant_kind deflate_kind = {
     .output = output,
     .taken = taken,
     .is_full = is_full,
+    .deadline = deadline,
     .is_over = is_over,
 };

@@ -28,6 +28,9 @@
     X(no_quotes, "takes no quoted values")                                                         \
     X(first_offer, "looks at the first offer alone")                                               \
     X(first_field, "looks at the first field alone")                                               \
+    X(last_offer, "looks at the last offer alone")                                                 \
+    X(no_bare_bits, "declines client_max_window_bits without a value")                             \
+    X(no_client_15, "declines client_max_window_bits=15")                                          \
     X(adds_client_bits, "answers with client_max_window_bits, offered or not")                     \
     X(drops_server_bits, "does not answer with server_max_window_bits")                            \
     X(drops_forgets, "does not answer with server_no_context_takeover")                            \
@@ -41,6 +44,11 @@
     X(no_empty, "loses empty messages")                                                            \
     X(no_empty_payload, "takes no compressed message without payload")                             \
     X(no_empty_blocks, "takes no empty blocks")                                                    \
+    X(no_fixed, "takes no fixed codes")                                                            \
+    X(one_block, "loses what is behind the first block of a frame")                                \
+    X(no_empty_frames, "takes no empty frames within a compressed message")                        \
+    X(no_empty_codes, "takes no empty blocks with codes")                                          \
+    X(tail_twice, "puts the tail of a compressed message into the message")                        \
     X(one_frame, "inflates each frame for itself")                                                 \
     X(ping_ends, "a ping ends the compressed message")                                             \
     X(plain_packed, "inflates plain messages behind a compressed one")                             \
@@ -48,6 +56,7 @@
     X(small_stored, "takes no stored block of more than 32,767 octets")                            \
     X(rsv1_cont, "ignores RSV1 of continuations")                                                  \
     X(rsv1_control, "ignores RSV1 of control frames")                                              \
+    X(rsv1_close, "ignores close frames with RSV1")                                                \
     X(rsv_other, "ignores RSV2 and RSV3 of compressed messages")                                   \
     X(takes_broken, "takes what it has where data cannot be decoded")                              \
     X(takes_cut, "takes messages that end within a block")                                         \
@@ -57,6 +66,7 @@
     /* windows and contexts */                                                                     \
     X(wide_window, "compresses with a window that was not agreed on")                              \
     X(keeps_own, "keeps its context although it has agreed to forget it")                          \
+    X(keeps_wide, "does so, with a window that was not agreed on")                                 \
     X(forgets_peer, "forgets the peer's context")                                                  \
     X(small_window, "inflates with a window of half the size")                                     \
     X(wide_inflate, "inflates with a window of 32,768 octets whatever was agreed")                 \
@@ -67,6 +77,14 @@
     /* time */                                                                                     \
     X(early_answer, "answers requests that are not complete")                                      \
     X(early_open, "a client that goes on without an answer")                                       \
+    X(early_line, "answers a request of which only the beginning is there")                        \
+    X(early_fields, "answers a request that does not end")                                         \
+    X(open_line, "a client that goes on at half a status line")                                    \
+    X(open_fields, "a client that goes on at an answer that does not end")                         \
+    X(echo_octet, "answers the first octet of a frame")                                            \
+    X(large_more, "sends more than the header says where an echo is large")                        \
+    X(sleeps, "ignores what comes after half a second of silence")                                 \
+    X(speaks_idle, "sends a message after half a second of silence")                               \
     X(early_echo, "echoes what is not complete")                                                   \
     X(masked, "masks where it should not, or does not where it should")                            \
     X(loses_unread, "drops echoes while others wait to be sent")                                   \

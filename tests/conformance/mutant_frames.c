@@ -14,6 +14,8 @@
 
 /* Frames of a message that are taken. */
 #define MOST_FRAMES 20000
+/* So long close_half takes to answer. */
+#define HOLD_US 1000
 
 typedef struct fm {
     fm_fault fault;
@@ -30,7 +32,11 @@ typedef struct fm {
     unsigned frames, controls;
     uint64_t random;
     uint32_t counter;
-    bool failed; /* the close was ours */
+    bool failed;        /* the close was ours */
+    int octet;          /* of FM_OCTET; -1: none */
+    size_t cut;         /* of FM_CUT; 0: none */
+    size_t had;         /* octets of frames */
+    int64_t held_until; /* of close_half: what is to be written waits; 0: it does not */
 } fm;
 
 /* ------------------------------------------------------------------------------ output -- */
@@ -314,6 +320,8 @@ static uint64_t limit_of(const fm *m)
 {
     if (m->fault == FM_limit_low)
         return FM_LIMIT - 1;
+    if (m->fault == FM_limit_lower)
+        return FM_LIMIT - 2;
     if (m->fault == FM_limit_high)
         return FM_LIMIT + 1;
     return m->fault == FM_no_limit || m->fault == FM_top_bit ? UINT64_MAX : FM_LIMIT;
@@ -521,7 +529,7 @@ static bool next_frame(fm *m)
     uint8_t *at = m->in.at + m->in_head;
     const size_t have = m->in.len - m->in_head;
     const uint8_t *key = NULL;
-    bool masked;
+    bool masked, ignored = false;
     uint64_t len;
     size_t n;
 
@@ -534,9 +542,12 @@ static bool next_frame(fm *m)
     /* A key of zeros can only be seen when it is there. */
     if (!m->closed && m->fault == FM_take_zero_masked && masked && key == NULL)
         return false;
-    if (!m->closed && !start_ok(m, at[0], at[1], key)) {
-        violation(m, 1002);
-        return false;
+    if (!m->closed && start_ok(m, at[0], at[1], key) == (at[0] == m->octet)) {
+        if (at[0] != m->octet || start_ok(m, at[0], at[1], key)) {
+            violation(m, 1002);
+            return false;
+        }
+        ignored = true;
     }
     if (n == 0)
         return false;
@@ -556,14 +567,16 @@ static bool next_frame(fm *m)
     if (have < n || have - n < len)
         return false;
     if (masked && ((m->fault == FM_refuse_zero_key && memcmp(key, "\0\0\0\0", 4) == 0) ||
-                   (m->fault == FM_refuse_letters && key[0] == '0' && key[1] == '1'))) {
+                   (m->fault == FM_refuse_letters && key[0] == '0' && key[1] == '1') ||
+                   (m->fault == FM_refuse_small_key && memcmp(key, "\0\0\0", 3) == 0 && key[3]))) {
         violation(m, 1002);
         return false;
     }
     if (masked)
         unmask(m, at + n, (size_t)len, key, at[0] & 15u, m->in_head + n);
     m->in_head += n + (size_t)len;
-    frame(m, at[0], at + n, (size_t)len);
+    if (!ignored)
+        frame(m, at[0], at + n, (size_t)len);
     return true;
 }
 
@@ -655,7 +668,9 @@ static void *begin(unsigned fault, bool client)
 
     if (m == NULL)
         mutant_die();
-    m->fault = (fm_fault)fault;
+    m->fault = fault < FM_COUNT ? (fm_fault)fault : FM_none;
+    m->octet = fault >= FM_OCTET(0) && fault < FM_CUT(0) ? (int)(fault - FM_OCTET(0)) : -1;
+    m->cut = fault > FM_CUT(0) ? fault - FM_CUT(0) : 0;
     m->client = client;
     m->random = 12345;
     if (client)
@@ -701,18 +716,25 @@ static bool cut_is_fatal(const fm *m)
 static void feed(void *of, int64_t now, const uint8_t *data, size_t len)
 {
     fm *m = of;
+    const bool was_open = m->open;
 
-    (void)now;
     if (m->over)
         return;
     m->read_from = m->in.len;
     mutant_add(&m->in, data, len);
     if (!m->open && !hello(m))
         return;
+    m->had = was_open ? m->had + len : m->in.len - m->in_head;
+    if (m->cut > 0 && m->had == m->cut) {
+        m->over = m->closed = true;
+        return;
+    }
     while (!m->over && next_frame(m)) {
     }
     if (m->fault == FM_pong_last)
         late_pongs(m);
+    if (m->fault == FM_close_half && m->closed)
+        m->held_until = now + HOLD_US;
     if (m->in_head == m->in.len || m->in_head > 65536) {
         mutant_cut(&m->in, m->in_head);
         m->in_head = 0;
@@ -727,6 +749,8 @@ static void end(void *of)
 
     if (m->fault == FM_half_open)
         return;
+    if (m->held_until > 0)
+        m->out.o.len = m->out.head = 0;
     if (m->fault == FM_cut_counts && !m->closed && m->in.len > m->in_head)
         send_frame(m, 0x81, (const uint8_t *)"cut", 3);
     m->over = m->closed = true;
@@ -734,13 +758,22 @@ static void end(void *of)
 
 static const uint8_t *output(const void *of, int64_t now, size_t *ret_len)
 {
-    (void)now;
-    return queue_at(&((const fm *)of)->out, ret_len);
+    const fm *m = of;
+
+    *ret_len = 0;
+    return now < m->held_until ? NULL : queue_at(&m->out, ret_len);
 }
 
 static void taken(void *of, size_t n)
 {
     queue_taken(&((fm *)of)->out, n);
+}
+
+static int64_t deadline(const void *of)
+{
+    const fm *m = of;
+
+    return m->held_until > 0 && queue_len(&m->out) > 0 ? m->held_until : INT64_MAX;
 }
 
 static bool is_over(const void *of)
@@ -761,5 +794,6 @@ const mutant_kind frames_kind = {
     .end = end,
     .output = output,
     .taken = taken,
+    .deadline = deadline,
     .is_over = is_over,
 };

@@ -27,6 +27,7 @@
     X(take_zero_masked, "a client that takes frames masked with zeros")                            \
     X(refuse_zero_key, "refuses masks of zeros")                                                   \
     X(refuse_letters, "refuses masks of digits")                                                   \
+    X(refuse_small_key, "refuses masks that begin with three zeros")                               \
     X(key_signed, "treats octets of the key above 127 as if they were shifted")                    \
     X(mask_reads, "unmasks each read from the first octet of the key on")                          \
     X(mask_goes_on, "goes on in the mask where the frame before ended")                            \
@@ -73,6 +74,7 @@
     X(again_behind, "answers what comes behind a close with another one")                          \
     /* limits */                                                                                   \
     X(limit_low, "takes one octet less than its limit")                                            \
+    X(limit_lower, "takes two octets less than its limit")                                         \
     X(limit_high, "takes one octet more than its limit")                                           \
     X(limit_frame, "limits frames only")                                                           \
     X(limit_packed, "limits what comes, not what it inflates to")                                  \
@@ -104,6 +106,7 @@
     X(close_old, "refuses codes below 3000 but 1000")                                              \
     X(close_private, "refuses codes from 3000")                                                    \
     X(close_never_blocked, "answers no close while 100,000 octets wait to be sent")                \
+    X(close_half, "forgets its answer to a close when TCP is half-closed")                         \
     /* pings */                                                                                    \
     X(pong_empty, "answers pings with empty pongs")                                                \
     X(pong_64, "cuts pongs to 64 octets")                                                          \
@@ -124,6 +127,11 @@ typedef enum fm_fault {
 #undef FM_ENUM_
         FM_COUNT
 } fm_fault;
+
+/* Further faults: the verdict on frames with this first octet is the wrong one; a read that ends
+ * with the n-th octet behind the handshake is the last one. */
+#define FM_OCTET(octet) ((unsigned)FM_COUNT + (octet))
+#define FM_CUT(n)       ((unsigned)FM_COUNT + 256 + (n))
 
 extern const mutant_kind frames_kind;
 

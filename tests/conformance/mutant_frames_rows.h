@@ -18,6 +18,7 @@ static const mutant_row rows[] = {
     {FM_take_masked, CLIENT, "16.*", "16.2.*"},
     {FM_take_zero_masked, CLIENT, "16.*", "16.2.16 16.2.17"},
     {FM_refuse_zero_key, SERVER, "16.3.* 16.4.* 16.5.* 16.6.*", "16.3.1 16.6.1"},
+    {FM_refuse_small_key, SERVER, "16.3.* 16.4.* 16.5.* 16.6.*", "16.3.5"},
     {FM_refuse_letters, SERVER, "16.3.* 16.4.* 16.5.* 16.6.*", "16.3.9"},
     {FM_key_signed, SERVER, "16.3.* 16.4.* 16.5.* 16.6.*",
      "16.3.2-4 16.3.8 16.4.* 16.5.* 16.6.1 16.6.4"},
@@ -121,6 +122,8 @@ static const mutant_row rows[] = {
      "18.1.2 18.1.5 18.2.2 18.2.5 18.3.2 18.3.5 18.7.3"},
     {FM_limit_low, CLIENT, "18.1.* 18.2.* 18.3.* 18.4.*",
      "18.1.2 18.1.5 18.2.2 18.2.5 18.3.2 18.3.5"},
+    {FM_limit_lower, SERVER, "18.1.* 18.2.* 18.3.* 18.4.* 18.7.*",
+     "18.1.1 18.1.2 18.1.4 18.1.5 18.2.1 18.2.2 18.2.4 18.2.5 18.3.1 18.3.2 18.3.4 18.3.5 18.7.3"},
     {FM_limit_high, SERVER, "18.1.* 18.2.* 18.3.* 18.4.*",
      "18.1.3 18.1.6 18.2.3 18.2.6 18.3.3 18.3.6 18.4.*"},
     {FM_limit_high, CLIENT, "18.1.* 18.2.* 18.3.* 18.4.*",
@@ -160,6 +163,7 @@ static const mutant_row rows[] = {
     {FM_close_old, SERVER, "19.14.*", "19.14.6 19.14.8 19.14.12-19"},
     {FM_close_private, SERVER, "19.14.*", "19.14.26-31"},
     {FM_close_never_blocked, SERVER, "19.15.*", "19.*"},
+    {FM_close_half, SERVER, "19.8.*", "19.8.7"},
     {FM_pong_empty, SERVER, "20.*", "20.1.2-126 20.2.* 20.3.6 20.4.* 20.5.3"},
     {FM_pong_64, SERVER, "20.1.*", "20.1.66-126"},
     {FM_pong_string, SERVER, "20.1.* 20.2.*", "20.2.5"},
@@ -175,5 +179,5 @@ static const mutant_row rows[] = {
 };
 
 static const unsigned broad[] = {
-    FM_none,
+    FM_none, FM_fail_silent, FM_fail_code, FM_echo_none, FM_no_pong, FM_close_none, FM_no_deflate,
 };

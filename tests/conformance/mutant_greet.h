@@ -72,6 +72,46 @@
     X(s_any_extension, "agrees to an extension whatever its parameters are, and says them again")  \
     X(s_no_grammar, "does not look at the form of extensions")                                     \
     X(s_drops_origin, "goes silent where there is an Origin")                                      \
+    X(s_at_http09, "goes silent at a request line without a version")                              \
+    X(s_at_blanks, "goes silent at two blanks in the request line")                                \
+    X(s_at_octets, "goes silent at octets above 0x7f in a target")                                 \
+    X(s_at_other, "goes silent at an absolute target with another host")                           \
+    X(s_at_empty_host, "goes silent at an empty Host")                                             \
+    X(s_at_upgrades, "goes silent where Upgrade has two elements")                                 \
+    X(s_at_version, "goes silent at a version behind the word of Upgrade")                         \
+    X(s_at_close, "goes silent at Connection: close, Upgrade")                                     \
+    X(s_at_order, "goes silent where the key comes before Host")                                   \
+    X(s_at_cookie, "goes silent at a cookie")                                                      \
+    X(s_at_twice, "goes silent where the version comes twice")                                     \
+    X(s_at_bits, "goes silent at a key with bits behind the last octet")                           \
+    X(s_at_long_key, "goes silent at a long key")                                                  \
+    X(s_at_blank_line, "goes silent where a blank begins the first field")                         \
+    X(s_at_lf, "goes silent where lines end with LF")                                              \
+    X(s_at_one_lf, "goes silent where one field ends with LF")                                     \
+    X(s_at_cr, "goes silent at CR in a value")                                                     \
+    X(s_at_nul, "goes silent at NUL in a value")                                                   \
+    X(s_at_control, "goes silent at a control character in a value")                               \
+    X(s_at_tls, "goes silent where it is asked in TLS")                                            \
+    X(s_at_frames, "goes silent where frames come at once")                                        \
+    X(s_at_long, "goes silent at a long value")                                                    \
+    X(s_at_long_name, "goes silent at a long name")                                                \
+    X(s_at_many, "goes silent at many fields")                                                     \
+    X(s_at_protocol_blanks, "goes silent at blanks in a subprotocol")                              \
+    X(s_at_protocol_many, "goes silent at many subprotocols")                                      \
+    X(s_at_commas, "goes silent at an extension of commas")                                        \
+    X(s_at_backslashes, "goes silent at an extension of backslashes")                              \
+    X(s_at_semicolons, "goes silent at an extension of semicolons")                                \
+    X(s_at_offers, "goes silent at many offers")                                                   \
+    X(s_at_same, "goes silent where a subprotocol is offered twice")                               \
+    X(s_at_no_protocol, "goes silent at an empty list of subprotocols")                            \
+    X(s_at_protocol_gaps, "goes silent at empty elements of subprotocols")                         \
+    X(s_at_no_tokens, "goes silent at subprotocols that are no tokens")                            \
+    X(s_at_extension_gaps, "goes silent at empty elements of extensions")                          \
+    X(s_at_no_extension, "goes silent at an empty list of extensions")                             \
+    X(s_at_long_target, "goes silent at a long target")                                            \
+    X(s_no_upgrade_at_all, "goes silent where neither field asks for an upgrade")                  \
+    X(s_lone_origin, "goes silent where there is no Origin")                                       \
+    X(s_half_speaks, "sends a reserved frame once TCP is half-closed")                             \
     X(c_none, "nothing is wrong")                                                                  \
     X(c_stays, "says nothing and stays when the answer is wrong")                                  \
     X(c_trusts, "takes whatever comes for an answer that opens the connection")                    \
@@ -109,7 +149,29 @@
     X(c_skips_http, "passes over octets that are no frame")                                        \
     X(c_whole_reads, "takes a read for an answer: gives up if it is not whole")                    \
     X(c_keeps_half, "does not see that TCP was half-closed")                                       \
-    X(c_answers_early, "sends a frame right behind its request")
+    X(c_answers_early, "sends a frame right behind its request")                                   \
+    X(c_trusts_100, "takes status 100 for an answer that opens")                                   \
+    X(c_trusts_102, "takes status 102 for an answer that opens")                                   \
+    X(c_trusts_2xx, "takes an answer of class 2 for one that opens")                               \
+    X(c_trusts_3xx, "takes an answer of class 3 for one that opens")                               \
+    X(c_trusts_4xx, "takes an answer of class 4 for one that opens")                               \
+    X(c_trusts_5xx, "takes an answer of class 5 for one that opens")                               \
+    X(c_trusts_smtp, "takes a greeting of mail for an answer")                                     \
+    X(c_trusts_frames, "takes a frame for an answer")                                              \
+    X(c_trusts_zeros, "takes zeros for an answer")                                                 \
+    X(c_trusts_bare, "takes an answer with neither Upgrade nor Connection")                        \
+    X(c_trusts_folded, "joins the folded value of Accept")                                         \
+    X(c_at_empty_line, "stays at an empty line before the answer")                                 \
+    X(c_at_upgrades, "stays where Upgrade has two elements")                                       \
+    X(c_at_no_protocol, "stays at an empty subprotocol")                                           \
+    X(c_at_lf, "speaks where lines end with LF")                                                   \
+    X(c_at_one_lf, "stays where one field ends with LF")                                           \
+    X(c_at_cr, "stays at CR in a value")                                                           \
+    X(c_at_nul, "stays at NUL in a value")                                                         \
+    X(c_at_blank, "stays at a blank before a colon")                                               \
+    X(c_at_long, "stays at a long value")                                                          \
+    X(c_at_many, "stays at many fields")                                                           \
+    X(c_at_cut, "speaks when half a word is there")
 
 typedef enum greet_fault {
 #define GREET_ENUM_(name, text) GREET_##name,

@@ -40,7 +40,8 @@ typedef struct mutant_suite {
      * little about what the case is for. */
     const unsigned *broad;
     size_t n_broad;
-    const char *elsewhere; /* cases that other tests show to fail, as in `run` */
+    const char *elsewhere;  /* cases that other tests show to fail, as in `run` */
+    const char *only_broad; /* cases that can fail on broad faults alone */
 } mutant_suite;
 
 /* Before everything else. */

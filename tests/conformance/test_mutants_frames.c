@@ -19,8 +19,8 @@ static const mutant_suite suite = {
     .n_rows = sizeof(rows) / sizeof(rows[0]),
     .broad = broad,
     .n_broad = sizeof(broad) / sizeof(broad[0]),
-    /* What only the next connection shows: test_mutants_life. */
-    .elsewhere = "19.9.*",
+    /* What only the next connection shows: test_mutants_life; tables: below. */
+    .elsewhere = "19.9.* 17.8.* 17.9.* 17.10.* 17.11.* 17.12.* 17.14.*",
 };
 
 /* Without compression nothing is said of it. */
@@ -62,12 +62,72 @@ static void unknown_limits_inform(void **state)
     judge_table_free(t);
 }
 
+static bool fails_on(const judge_case *c, unsigned fault)
+{
+    judge_result r;
+    bool bad;
+
+    mutants_run(c, fault, SERVER, &r);
+    bad = r.why != NULL;
+    judge_result_deinit(&r);
+    return bad;
+}
+
+/* 17.8 to 17.12 have a row for each first octet: where the verdict on that octet is the wrong one,
+ * its row fails and no other of them, but for those that have such a frame themselves. */
+static void each_first_octet_has_its_row(void **state)
+{
+    size_t n = 0;
+
+    (void)state;
+    for (size_t i = 0; i < mutants_n_cases(); i++) {
+        const judge_case *c = mutants_case(i);
+        unsigned octet;
+        int group;
+
+        if (sscanf(c->id, "17.%d.%u", &group, &octet) != 2 || group < 8 || group > 12)
+            continue;
+        octet--;
+        n++;
+        if (!fails_on(c, FM_OCTET(octet)))
+            fail_msg("%s does not fail where 0x%02x is taken for the opposite", c->id, octet);
+        if (octet > 1 && octet != 0x41 && octet != 0x88 && octet != 0x89 && octet != 0x80 &&
+            octet < 0xff && fails_on(mutants_case(i + 1), FM_OCTET(octet)))
+            fail_msg("%s fails for what is wrong with 0x%02x", mutants_case(i + 1)->id, octet);
+    }
+    assert_int_equal(n, 5 * 256);
+}
+
+/* 17.14 has a row for each place where a write may end. */
+static void each_cut_has_its_row(void **state)
+{
+    size_t n = 0;
+
+    (void)state;
+    for (size_t i = 0; i < mutants_n_cases(); i++) {
+        const judge_case *c = mutants_case(i);
+        unsigned cut;
+
+        if (sscanf(c->id, "17.14.%u", &cut) != 1)
+            continue;
+        n++;
+        if (!fails_on(c, FM_CUT(cut)))
+            fail_msg("%s does not fail where TCP is dropped at octet %u", c->id, cut);
+        /* All end where the last one does. */
+        if (cut < 180 && fails_on(c, FM_CUT(cut + 1)))
+            fail_msg("%s fails where TCP is dropped at octet %u", c->id, cut + 1);
+    }
+    assert_int_equal(n, 180);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         MUTANT_TESTS,
         cmocka_unit_test(compression_is_optional),
         cmocka_unit_test(unknown_limits_inform),
+        cmocka_unit_test(each_first_octet_has_its_row),
+        cmocka_unit_test(each_cut_has_its_row),
     };
 
     mutants_use(&suite);

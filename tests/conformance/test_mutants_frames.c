@@ -89,6 +89,9 @@ static void each_first_octet_has_its_row(void **state)
             continue;
         octet--;
         n++;
+        /* Frames that begin the message themselves; see take_nested. */
+        if (strstr(c->title, "inside") != NULL && (octet == 0x01 || octet == 0x41))
+            continue;
         if (!fails_on(c, FM_OCTET(octet)))
             fail_msg("%s does not fail where 0x%02x is taken for the opposite", c->id, octet);
         if (octet > 1 && octet != 0x41 && octet != 0x88 && octet != 0x89 && octet != 0x80 &&

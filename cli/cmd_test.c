@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "conformance/vitality.h"
 #include "test.h"
 
 enum { MOST_URLS = 64 };
@@ -532,6 +533,10 @@ static int run_with(const test_settings *settings, const judge_spec *spec, const
                    .strict = settings->strict},
         .hooks = {&v, NULL, on_done, NULL, on_unreachable, test_warn},
     };
+    if (settings->pid != 0 && !judge_vitality_exists((int)settings->pid)) {
+        cli_error("test", "--pid %u: there is no such process", settings->pid);
+        return CLI_EXIT_USAGE;
+    }
     judge_options_init(&p.options);
     if (settings->serve && spec)
         p.options = spec->options;

@@ -451,7 +451,7 @@ static void add_pair(judge_builder *b, const judge_case *row, const deflate_writ
 #define UNNOTICED                                                                                  \
     .expectation = "The first message comes back, then the peer fails the connection (1002, "      \
                    "1007): it has agreed to keep no more. One that has kept it all the same, and " \
-                   "echoes both, is non-strict."
+                   "echoes both, is non-strict, and so is failing before the echo."
 
 /* What the judge sends: as far back as the window reaches, and one octet further. */
 static void own_windows(judge_builder *b)
@@ -494,9 +494,11 @@ static void own_windows(judge_builder *b)
             if (over) {
                 row.ending[1] = (judge_ending){JUDGE_NON_STRICT, 2, {one, two}, .lives = true};
                 row.ending[1].event[1].blob.total = 100;
+                row.ending[2] = (judge_ending){JUDGE_NON_STRICT, 0};
                 row.expectation = "The first message comes back, then the peer fails the "
                                   "connection (1002, 1007): it has agreed to keep no more. One "
-                                  "that has kept more, and echoes both, is non-strict.";
+                                  "that has kept more, and echoes both, is non-strict, and so is "
+                                  "failing before the echo.";
             } else {
                 row.expectation = "Both messages come back. A peer that does not agree to this "
                                   "window is UNIMPLEMENTED.";
@@ -536,7 +538,7 @@ static const judge_case context_rows[] = {
      ASKED({.own_forgets = true}), UNNOTICED,
      .ending = {{JUDGE_OK, 1, {GOT_TEXT(S("Hello"))}},
                 {JUDGE_NON_STRICT, 2, {GOT_TEXT(S("Hello")), GOT_TEXT(S("Hello"))}, .lives = true},
-                {JUDGE_OK, 0}},
+                {JUDGE_NON_STRICT, 0}},
      .close = {.codes = {1007, 1002}, .n_codes = 2}},
     {CONTEXT("16", "the context of the peer is given up",
              "Three times the same plain text message; what comes back must not refer to what "

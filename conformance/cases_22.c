@@ -195,14 +195,14 @@ static const judge_case close_rows[] = {
                      .count = 4096,
                      .seconds = OF_PATIENCE(1),
                      .blob = REP("*", 16384)},
-                    OUTLAST(0.2)),
+                    OUTLAST(1)),
      .rule = JUDGE_RULE_ENDS,
      OK_NOTHING,
      .weight = 1,
      .close = {.mute = true},
      .survival = {.after = true, .during = 0.02, .kib = 65536},
      .expectation = "The peer drops TCP at some octet, or after some time. If --patience is over "
-                    "first, that is for information; reading on to the end is non-strict.",
+                    "first, that is for information, and non-strict if it has read all of it.",
      .reference = "RFC 6455 7.1.7, 10; CVE-2017-2670"},
 };
 

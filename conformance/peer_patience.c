@@ -53,7 +53,9 @@ void peer_judge_ends(judge_peer *p)
         r->result = peer_text(p, "The peer ended the connection after %.1f s.", took);
     }
     r->result_close = peer_text(p, "%s", r->result ? r->result : "");
-    if (p->drowned && r->behavior != JUDGE_FAILED) {
+    /* Behind its own close a peer only has to end: how fast octets go until it does says nothing.
+     */
+    if (p->drowned && r->behavior != JUDGE_FAILED && (p->outlasted || !p->test->close.mute)) {
         r->behavior = r->behavior == JUDGE_INFORMATIONAL ? JUDGE_OK : r->behavior;
         peer_degrade(p, JUDGE_NON_STRICT,
                      peer_text(p, "the peer took a whole flood, though nothing of its answers was "

@@ -22,6 +22,14 @@ static bool is_shown(const judge_store *s, int category)
     return category < 14 && !any;
 }
 
+/* What was not there for any of those that were tested is not missing. */
+static bool is_for(const judge_store *s, const judge_case *c)
+{
+    return (!s->servers && !s->clients) ||
+           (s->servers && judge_case_has_role(c, JUDGE_ROLE_CLIENT)) ||
+           (s->clients && judge_case_has_role(c, JUDGE_ROLE_SERVER));
+}
+
 /* The verdict of a case as a whole, for counts and filters: a close that failed fails it. */
 static judge_behavior verdict(const judge_entry *e)
 {
@@ -311,7 +319,7 @@ static void put_cases(judge_buf *b, const judge_store *s, const judge_table *t)
             shown = is_shown(s, (int)number);
             last_number = number;
         }
-        if (!shown)
+        if (!shown || !is_for(s, c))
             continue;
         if (strncmp(category, c->id, (size_t)first_len + 1) != 0) {
             snprintf(category, sizeof category, "%.*s.", first_len, c->id);
@@ -376,7 +384,8 @@ void judge_html_index(judge_buf *b, const judge_store *s, const judge_table *t, 
     for (int category = 0; category < 100; category++)
         shown[category] = is_shown(s, category);
     for (size_t i = 0; i < judge_table_count(t); i++)
-        n_cases += shown[strtol(judge_table_at(t, i)->id, NULL, 10) % 100];
+        n_cases += shown[strtol(judge_table_at(t, i)->id, NULL, 10) % 100] &&
+                   is_for(s, judge_table_at(t, i));
     for (size_t k = 0; k < s->n; k++)
         for (size_t i = 0; i < s->at[k].n; i++)
             scaled = scaled || s->at[k].at[i].scaled;

@@ -98,6 +98,8 @@ judge_agent *judge_store_add(judge_store *s, const judge_result *r, judge_entry 
     judge_agent *a = judge_store_agent(s, r->agent);
     if (!a)
         return NULL;
+    s->clients = s->clients || r->is_server;
+    s->servers = s->servers || !r->is_server;
     judge_entry e = {
         .index = r->index,
         .behavior = r->behavior,

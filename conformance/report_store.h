@@ -35,6 +35,7 @@ typedef struct judge_agent {
 typedef struct judge_store {
     judge_agent *at; /* in the order in which they came */
     size_t n;
+    bool servers, clients; /* were tested */
 } judge_store;
 
 void judge_store_deinit(judge_store *s);

@@ -419,6 +419,7 @@ static int slot_start(judge_run *r, size_t test, bool counted, bool probe)
                         r->params.tls.verify, &r->cancelled, &setup.crowd))
         return -1;
     now = now_us(); /* a crowd takes its time */
+    r->host.reached = r->host.reached || setup.crowd.good > 0;
     if (r->n_slots == r->room) {
         const size_t room = r->room ? r->room * 2 : 16;
         slot **grown = realloc(r->slots, room * sizeof(*grown));

@@ -36,6 +36,14 @@ static uint64_t resident_kib(judge_vitality *v)
     return v->gone ? 0 : resident * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
 }
 
+bool judge_vitality_exists(int pid)
+{
+    judge_vitality v = {.pid = pid};
+
+    (void)resident_kib(&v);
+    return !v.gone;
+}
+
 static uint64_t ticks_now(judge_vitality *v)
 {
     unsigned long long user, system;

@@ -18,6 +18,8 @@ typedef struct judge_vitality {
     int64_t looked; /* when that was, microseconds */
 } judge_vitality;
 
+/* False: there is no such process, or it is not to be looked at. */
+bool judge_vitality_exists(int pid);
 /* Notes what there is now. */
 void judge_vitality_begin(judge_vitality *v, int pid, int64_t now);
 /* Memory again: what is freed in the end counts, too. */

@@ -17,6 +17,8 @@
 #define MOST_QUEUED ((size_t)4 << 20)
 /* So long without an octet is a silence. */
 #define SILENCE_US 500000
+/* So long fail_overtakes takes to answer. */
+#define HOLD_US 1000
 
 typedef struct terms {
     bool server_forgets, client_forgets, has_client_bits;
@@ -38,6 +40,7 @@ typedef struct dm {
     size_t empties;
     int64_t last; /* when something came; 0: nothing has */
     bool early, spoken;
+    int64_t held_until; /* of fail_overtakes: what is to be written waits */
 } dm;
 
 /* ------------------------------------------------------------------------------ sending -- */
@@ -76,6 +79,8 @@ static void send_close(dm *m, unsigned code)
 static void fail(dm *m, unsigned code)
 {
     m->failed = true;
+    if (m->fault == DM_fail_overtakes)
+        m->out.o.len = m->out.head = 0;
     send_close(m, code);
     if (m->fault == DM_after_failure)
         send_frame(m, 0x81, (const uint8_t *)"and", 3);
@@ -670,6 +675,7 @@ static void feed(void *of, int64_t now, const uint8_t *data, size_t len)
 {
     dm *m = of;
 
+    const bool was_open = m->open;
     const bool slept = m->open && m->last != 0 && now - m->last >= SILENCE_US;
 
     m->last = now;
@@ -698,6 +704,8 @@ static void feed(void *of, int64_t now, const uint8_t *data, size_t len)
     }
     while (!m->over && !m->closed && next_frame(m))
         ;
+    if (m->fault == DM_fail_overtakes && was_open && !m->closed)
+        m->held_until = now + HOLD_US;
     if (m->in_head > 0) {
         mutant_cut(&m->in, m->in_head);
         m->in_head = 0;
@@ -728,7 +736,8 @@ static const uint8_t *output(const void *of, int64_t now, size_t *ret_len)
         *ret_len = m->client ? 11 : 7;
         return hello[m->client];
     }
-    return queue_at(&m->out, ret_len);
+    *ret_len = 0;
+    return now < m->held_until ? NULL : queue_at(&m->out, ret_len);
 }
 
 static void taken(void *of, size_t n)
@@ -745,6 +754,8 @@ static int64_t deadline(const void *of)
 {
     const dm *m = of;
 
+    if (m->held_until > m->last && queue_len(&m->out) > 0)
+        return m->held_until;
     return may_speak(m) ? m->last + SILENCE_US : INT64_MAX;
 }
 

@@ -90,6 +90,7 @@
     X(loses_unread, "drops echoes while others wait to be sent")                                   \
     X(loses_pong, "answers no ping while others wait to be sent")                                  \
     X(greets, "sends a message before it is asked for anything")                                   \
+    X(fail_overtakes, "forgets echoes that wait to be sent when it fails the connection")          \
     X(after_failure, "echoes behind a failure")                                                    \
     /* what is not its own */                                                                      \
     X(leaks, "ends the reasons of its close frames with an old message")                           \

@@ -14,7 +14,7 @@
 
 /* Frames of a message that are taken. */
 #define MOST_FRAMES 20000
-/* So long close_half takes to answer. */
+/* So long close_half and fail_overtakes take to answer. */
 #define HOLD_US 1000
 
 typedef struct fm {
@@ -36,7 +36,7 @@ typedef struct fm {
     int octet;          /* of FM_OCTET; -1: none */
     size_t cut;         /* of FM_CUT; 0: none */
     size_t had;         /* octets of frames */
-    int64_t held_until; /* of close_half: what is to be written waits; 0: it does not */
+    int64_t held_until; /* what is to be written waits until then; 0: it does not */
 } fm;
 
 /* ------------------------------------------------------------------------------ output -- */
@@ -127,6 +127,8 @@ static void violation(fm *m, unsigned code)
         code = 1000;
     if (m->fault == FM_fail_1005)
         code = 1005;
+    if (m->fault == FM_fail_overtakes)
+        m->out.o.len = m->out.head = 0;
     if (m->fault != FM_legal_drop)
         send_close(m, code);
     if (m->fault == FM_fail_echoes)
@@ -733,7 +735,8 @@ static void feed(void *of, int64_t now, const uint8_t *data, size_t len)
     }
     if (m->fault == FM_pong_last)
         late_pongs(m);
-    if (m->fault == FM_close_half && m->closed)
+    if ((m->fault == FM_close_half && m->closed) ||
+        (m->fault == FM_fail_overtakes && was_open && !m->closed))
         m->held_until = now + HOLD_US;
     if (m->in_head == m->in.len || m->in_head > 65536) {
         mutant_cut(&m->in, m->in_head);
@@ -749,7 +752,7 @@ static void end(void *of)
 
     if (m->fault == FM_half_open)
         return;
-    if (m->held_until > 0)
+    if (m->fault == FM_close_half && m->held_until > 0)
         m->out.o.len = m->out.head = 0;
     if (m->fault == FM_cut_counts && !m->closed && m->in.len > m->in_head)
         send_frame(m, 0x81, (const uint8_t *)"cut", 3);

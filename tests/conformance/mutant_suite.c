@@ -294,6 +294,15 @@ static void describe(const bool *hit, const bool *ran, char *out, size_t room)
     }
 }
 
+bool mutants_tries(unsigned fault, const char *id)
+{
+    for (size_t i = 0; i < suite->n_rows; i++) {
+        if (suite->rows[i].fault == fault && in_set(suite->rows[i].run, id))
+            return true;
+    }
+    return false;
+}
+
 static void run_row(const mutant_row *r, bool *hit, bool *ran)
 {
     const judge_role role = r->side == SERVER ? JUDGE_ROLE_CLIENT : JUDGE_ROLE_SERVER;

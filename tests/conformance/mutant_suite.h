@@ -62,6 +62,8 @@ void every_case_has_a_narrow_fault(void **state);
 
 size_t mutants_n_cases(void);
 const judge_case *mutants_case(size_t i);
+/* Whether a row of the fault tries the case. */
+bool mutants_tries(unsigned fault, const char *id);
 void mutants_run(const judge_case *c, unsigned fault, mutant_side s, judge_result *ret);
 
 #endif

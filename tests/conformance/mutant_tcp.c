@@ -68,13 +68,17 @@ static bool flush(connection *c)
     return false;
 }
 
-static bool serve_one(connection *c, const mutant_habits *habits)
+static bool serve_one(connection *c, const mutant_habits *habits, unsigned *deaths)
 {
     static uint8_t buf[65536];
     const ssize_t n = recv(c->fd, buf, sizeof(buf), 0);
 
-    if (n < 0)
+    if (n < 0) {
+        *deaths += errno != EAGAIN && habits->death == MUTANT_DIES_OF_RESET;
         return errno == EAGAIN;
+    }
+    *deaths += habits->death == MUTANT_DIES_OF_END && n == 0;
+    *deaths += habits->death == MUTANT_DIES_OF_OCTETS ? (unsigned)n : 0;
     if (n == 0)
         return false;
     if (habits->slow_us > 0)
@@ -98,10 +102,11 @@ void mutant_serve(int fd, const mutant_habits *habits, atomic_bool *stop)
 {
     connection at[MAX_CONNECTIONS];
     struct pollfd p[MAX_CONNECTIONS + 1];
-    unsigned n = 0, seen = 0;
+    unsigned n = 0, seen = 0, deaths = 0;
 
     while ((stop == NULL || !atomic_load(stop)) &&
-           !(habits->dies_after > 0 && seen > habits->dies_after)) {
+           !(habits->dies_after > 0 && seen > habits->dies_after) &&
+           !(habits->death != MUTANT_LIVES && deaths >= habits->after)) {
         const bool full = n == MAX_CONNECTIONS || (habits->one_by_one && n > 0);
         int ready;
 
@@ -117,7 +122,7 @@ void mutant_serve(int fd, const mutant_habits *habits, atomic_bool *stop)
             bool alive = true;
 
             if (p[i + 1].revents & (POLLIN | POLLHUP | POLLERR))
-                alive = serve_one(&at[i], habits);
+                alive = serve_one(&at[i], habits, &deaths);
             else if (p[i + 1].revents & POLLOUT)
                 alive = flush(&at[i]);
             else if (ready == 0) {
@@ -134,6 +139,7 @@ void mutant_serve(int fd, const mutant_habits *habits, atomic_bool *stop)
             if (at[n].fd < 0)
                 break;
             n++;
+            deaths += habits->death == MUTANT_DIES_OF_VISITS;
             if (++seen > habits->dies_after && habits->dies_after > 0)
                 break;
         }
@@ -172,7 +178,7 @@ bool mutant_visit(uint16_t port, mutant_fault fault, const char *resource)
             mutant_idle(c.m);
             alive = flush(&c);
         } else if (p.revents & (POLLIN | POLLHUP | POLLERR)) {
-            alive = serve_one(&c, &(mutant_habits){.fault = fault});
+            alive = serve_one(&c, &(mutant_habits){.fault = fault}, &(unsigned){0});
         } else {
             alive = flush(&c);
         }

@@ -7,12 +7,23 @@
 
 #include "mutant.h"
 
+/* What a server does not survive. */
+typedef enum mutant_death {
+    MUTANT_LIVES = 0,
+    MUTANT_DIES_OF_RESET,  /* TCP is reset */
+    MUTANT_DIES_OF_END,    /* TCP is half-closed before the WebSocket is closed */
+    MUTANT_DIES_OF_VISITS, /* so many connections, one after the other or not */
+    MUTANT_DIES_OF_OCTETS, /* so many octets in all */
+} mutant_death;
+
 /* How the server as a whole behaves. */
 typedef struct mutant_habits {
     mutant_fault fault;
     unsigned slow_us;    /* works so long on every read, and on nothing else meanwhile */
     unsigned one_by_one; /* serves one connection at a time */
     unsigned dies_after; /* connections, then it is gone; 0: never */
+    mutant_death death;  /* what else ends it ... */
+    unsigned after;      /* ... when there were so many of them */
 } mutant_habits;
 
 /* A socket on 127.0.0.1; *port 0 takes a free one and says which. -1: errno. */

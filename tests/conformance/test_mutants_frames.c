@@ -123,10 +123,29 @@ static void each_cut_has_its_row(void **state)
     assert_int_equal(n, 180);
 }
 
+/* Whatever the case: an echo that a failure overtakes is lax, as it is in Autobahn's 3.* and 4.*.
+ */
+static void overtaken_echoes_are_lax(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < mutants_n_cases(); i++) {
+        const judge_case *c = mutants_case(i);
+        judge_result r;
+
+        if (!judge_case_has_role(c, JUDGE_ROLE_CLIENT) || !mutants_tries(FM_fail_overtakes, c->id))
+            continue;
+        mutants_run(c, FM_fail_overtakes, SERVER, &r);
+        if (r.behavior == JUDGE_FAILED)
+            fail_msg("%s: %s", c->id, r.why);
+        judge_result_deinit(&r);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         MUTANT_TESTS,
+        cmocka_unit_test(overtaken_echoes_are_lax),
         cmocka_unit_test(compression_is_optional),
         cmocka_unit_test(unknown_limits_inform),
         cmocka_unit_test(each_first_octet_has_its_row),

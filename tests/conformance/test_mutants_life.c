@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What only the next connection shows, over TCP: a server that dies with its connection fails
- * the cases of 19.9 and 14.14.7, one that goes on passes them.
+ * the cases of 19.9 and 14.14.7, one that goes on passes them; and crowds end those that
+ * cannot bear them.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -24,6 +26,8 @@
 
 /* Patience of the test, not of the judge: a loaded machine is no dead peer. */
 #define PATIENCE 20
+/* Of the connections of a crowd: 150, 60, 300 and 300. */
+#define CROWD 0.03
 
 static judge_table *table;
 
@@ -143,6 +147,7 @@ static void run(size_t i, uint16_t port, double seconds, outcome *ret)
     judge_options_init(&target.options);
     target.options.vitality_seconds = seconds;
     target.options.open_handshake_timeout = PATIENCE;
+    target.options.crowd = CROWD;
     selected[i] = true;
     r = judge_run_new(&params, why);
     assert_non_null(r);
@@ -185,11 +190,76 @@ static void a_server_that_dies_fails(void **state)
     resets(true);
 }
 
+/* ------------------------------------------------------------------------------ crowds -- */
+
+typedef struct crowd_server {
+    int fd;
+    uint16_t port;
+    mutant_habits habits;
+    atomic_bool stop;
+    pthread_t thread;
+} crowd_server;
+
+static void *serve_crowd(void *ud)
+{
+    crowd_server *s = ud;
+
+    mutant_serve(s->fd, &s->habits, &s->stop);
+    return NULL;
+}
+
+/* The case of a crowd, with a small one; false: it failed, or came to nothing. */
+static bool crowd_passes(const char *id, mutant_habits habits)
+{
+    const judge_case *c = judge_table_find(table, id);
+    outcome o = {0, 0};
+    crowd_server s = {.habits = habits};
+
+    assert_non_null(c);
+    s.fd = mutant_listen(&s.port);
+    assert_true(s.fd >= 0);
+    assert_int_equal(pthread_create(&s.thread, NULL, serve_crowd, &s), 0);
+    run((size_t)c->index - 1, s.port, habits.death == MUTANT_LIVES ? PATIENCE : 1, &o);
+    atomic_store(&s.stop, true);
+    pthread_join(s.thread, NULL);
+    assert_int_equal(o.results, 1);
+    return o.good == 1;
+}
+
+/* Each crowd ends a server that cannot take what the crowd does. */
+static void crowds_fail_who_cannot_bear_them(void **state)
+{
+    static const struct {
+        const char *id;
+        mutant_death death;
+        unsigned after;
+        const char *other; /* this crowd does nothing of the kind */
+    } rows[] = {
+        {"23.2.1", MUTANT_DIES_OF_RESET, 20, "23.2.4"},
+        {"23.2.2", MUTANT_DIES_OF_END, 10, "23.2.4"},
+        {"23.2.3", MUTANT_DIES_OF_VISITS, 200, "23.2.1"},
+        {"23.2.4", MUTANT_DIES_OF_OCTETS, 60000, "23.2.2"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const mutant_habits habits = {.death = rows[i].death, .after = rows[i].after};
+
+        if (!crowd_passes(rows[i].id, (mutant_habits){0}))
+            fail_msg("%s fails for a good server", rows[i].id);
+        if (crowd_passes(rows[i].id, habits))
+            fail_msg("%s does not fail for a server that it ends", rows[i].id);
+        if (!crowd_passes(rows[i].other, habits))
+            fail_msg("%s fails for what %s is about", rows[i].other, rows[i].id);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_that_goes_on_passes),
         cmocka_unit_test(a_server_that_dies_fails),
+        cmocka_unit_test(crowds_fail_who_cannot_bear_them),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -246,6 +246,16 @@ def suites():
 
 
 @test
+def process_that_is_not_there():
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for more in ((f"ws://127.0.0.1:{free_port()}",), ("--serve", "ws://127.0.0.1:0")):
+        r = judge(*more, "--pid", str(gone.pid))
+        assert (r.returncode, r.stdout) == (2, ""), r
+        assert r.stderr == f"websock test: --pid {gone.pid}: there is no such process\n", r
+
+
+@test
 def nothing_to_run():
     r = judge(f"ws://127.0.0.1:{free_port()}/", "--cases", "1.1.*", "--out", "dead")
     assert r.returncode == 3, r

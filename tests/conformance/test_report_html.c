@@ -197,6 +197,44 @@ static void test_index(void **state)
     judge_table_free(t);
 }
 
+/* Cases that are for the other side alone are not missing. */
+static void test_roles(void **state)
+{
+    static const struct {
+        bool servers, clients;
+        size_t
+            n; /* cases of category 21, of which 21.3 is for clients and others are for servers */
+    } rows[] = {{true, false, 144}, {false, true, 91}, {true, true, 167}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        judge_table *t = judge_table_new();
+        judge_store s = {0};
+        judge_entry *e;
+        judge_result r = {.agent = TEXT("one"),
+                          .id = "21.4.1",
+                          .behavior = JUDGE_OK,
+                          .behavior_close = JUDGE_OK,
+                          .why_log = -1};
+        char wanted[64];
+        for (int role = 0; role < 2; role++) {
+            r.is_server = role;
+            if (role ? rows[i].clients : rows[i].servers)
+                judge_store_add(&s, &r, &e);
+        }
+        judge_buf b = {0};
+        judge_html_index(&b, &s, t, 0);
+        snprintf(wanted, sizeof wanted, "<p class=\"facts\">%zu cases", rows[i].n);
+        assert_non_null(strstr(b.at, wanted));
+        assert_int_equal(count(b.at, "<tr class=\"case\""), rows[i].n);
+        assert_int_equal(strstr(b.at, "data-id=\"21.3.1\"") != NULL, rows[i].clients);
+        assert_int_equal(strstr(b.at, "data-id=\"21.1.1\"") != NULL, rows[i].servers);
+        judge_buf_deinit(&b);
+        judge_store_deinit(&s);
+        judge_table_free(t);
+    }
+}
+
 /* A log of ten thousands of entries is cut, its ends are there. */
 static void test_long_log(void **state)
 {
@@ -254,7 +292,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_evil_case), cmocka_unit_test(test_evil_index),
         cmocka_unit_test(test_sections),  cmocka_unit_test(test_index),
-        cmocka_unit_test(test_long_log),  cmocka_unit_test(test_log_lines),
+        cmocka_unit_test(test_roles),     cmocka_unit_test(test_long_log),
+        cmocka_unit_test(test_log_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,6 +57,14 @@ test("it leads to the report", async () => {
   const text = await page.locator("body").innerText();
   ok(text.includes("<b>Chromium</b>"), "the agent's name is in the report, as text");
   equal(Object.keys(readReport()["<b>Chromium</b>"]).length, 5, "cases in index.json");
+  // Whatever a case is called, its verdict is seen without moving the table sideways.
+  const [wide, room, table, part] = await page.evaluate(() => {
+    document.querySelector("#cases tr.case td:nth-child(2)").textContent = "permessage-deflate".repeat(5);
+    const cases = document.querySelector("#cases .scroll");
+    return [document.documentElement.scrollWidth, innerWidth, cases.scrollWidth, cases.clientWidth];
+  });
+  equal(wide, room, "width of the report");
+  equal(table, part, "width of the table of cases");
 });
 
 test("a case that must fail the connection fails it", async () => {

@@ -3,6 +3,7 @@
  * The life of a connection: making, ending, the clock, what it wants from its transport, and what
  * can be asked of it. The work is done in the other files of this folder.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "conn/conn_internal.h"
@@ -78,14 +79,16 @@ void wsk__conn_rest(wsk_conn *c)
 {
     const wsk__work *w = c->w;
 
-    if (c->state != WSK_STATE_OPEN || c->undrained || w == &wsk__no_work || c->env->alone)
+    assert(!c->env->alone);
+    if (c->state != WSK_STATE_OPEN || c->undrained || w == &wsk__no_work)
         return;
-    if (w->queued > 0 || w->in != NULL || w->pass > 0 || w->left > 0 || w->rx != NULL ||
-        w->kept != NULL || w->out_head != NULL || w->lent_out != NULL || w->opening != NULL)
+    if (w->queued > 0 || w->in != NULL || w->kept != NULL || w->rx != NULL || w->rx_opcode != 0 ||
+        w->tx_opcode != 0 || w->lent_out != NULL || w->opening != NULL || w->mask_keys != NULL ||
+        w->subprotocol != NULL)
         return;
-    if (w->rx_opcode != 0 || w->tx_opcode != 0 || w->late_ping != NULL || w->mask_keys != NULL ||
-        w->text != NULL || w->subprotocol != NULL || c->phase != WSK__PHASE_FRAME)
-        return;
+    /* Nothing else can be there without one of those. */
+    assert(w->pass == 0 && w->left == 0 && c->phase == WSK__PHASE_FRAME && w->text == NULL);
+    assert(w->out_head == NULL && w->late_ping == NULL);
     wsk__ext_set_rest(c);
     give_work(c);
 }
@@ -168,7 +171,7 @@ unsigned wsk_conn_wants(const wsk_conn *c)
 {
     unsigned wants = 0;
 
-    if (c->drop || c->state == WSK_STATE_CLOSED)
+    if (c->drop)
         return WSK_WANT_DROP;
     if (c->w->queued > 0)
         wants |= WSK_WANT_WRITE;
@@ -316,8 +319,7 @@ void wsk_conn_tick(wsk_conn *c, uint64_t now, uint64_t *ret_next)
     /* A deadline that was met may have begun another one. */
     if (c->fail_pending || c->drop)
         next = now;
-    else if (next == UINT64_MAX && c->state != WSK_STATE_CLOSED &&
-             (c->w->queued > 0 || c->undrained))
+    else if (next == UINT64_MAX && (c->w->queued > 0 || c->undrained))
         next = now + 1000;
     if (ret_next != NULL)
         *ret_next = next;

@@ -130,30 +130,40 @@ static bool take_chunked(wsk__body *b, const uint8_t *p, size_t n)
     return true;
 }
 
+/* False: the end. */
+static bool take(wsk__body *b, const uint8_t *p, size_t n)
+{
+    b->octets += n;
+    if (b->chunked) {
+        if (!take_chunked(b, p, n))
+            return false;
+    } else if (b->to_the_end || n < b->left) {
+        (void)keep(b, p, n);
+        b->left -= b->to_the_end ? 0 : n;
+    } else {
+        (void)keep(b, p, (size_t)b->left);
+        return false;
+    }
+    return b->len < WSK__BODY_MAX && b->octets < OCTETS_MAX;
+}
+
 void wsk__body_next(wsk_conn *c)
 {
     wsk__body *b = c->w->opening->body;
-    bool more = true;
     size_t n;
-    const uint8_t *p = wsk__input(c, &n);
 
-    if (n == 0) {
-        if (c->eof)
+    for (;;) {
+        const uint8_t *p = wsk__input(c, &n);
+        if (n == 0)
+            break;
+        bool more = take(b, p, n);
+        wsk__input_used(c, n);
+        if (!more) {
             wsk__body_end(c);
-        return;
+            return;
+        }
     }
-    b->octets += n;
-    if (b->chunked) {
-        more = take_chunked(b, p, n);
-    } else {
-        size_t k = !b->to_the_end && b->left < n ? (size_t)b->left : n;
-        more = keep(b, p, k) == k;
-        b->left -= b->to_the_end ? 0 : k;
-        if (!b->to_the_end && b->left == 0)
-            more = false;
-    }
-    wsk__input_used(c, n);
-    if (!more || b->len == WSK__BODY_MAX || b->octets >= OCTETS_MAX)
+    if (c->eof)
         wsk__body_end(c);
 }
 

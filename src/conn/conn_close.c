@@ -62,7 +62,7 @@ void wsk__fail_code(wsk_conn *c, unsigned code, const char *text)
     if (c->failed || c->state == WSK_STATE_CLOSED)
         return;
     if (!c->was_open) {
-        wsk__refuse(c, code == WSK_CLOSE_INTERNAL_ERROR ? 500 : 400, text);
+        wsk__refuse(c, 500, text); /* before frames come only memory can be what fails */
         return;
     }
     if (!c->close_sent && send_close(c, code, text) < 0) {
@@ -162,8 +162,7 @@ int wsk_conn_close(wsk_conn *c, unsigned code, const char *reason)
     if (strlen(reason) > WSK__CONTROL_MAX - 2 || (code == 0 && *reason != 0) ||
         !wsk__utf8_is_valid(reason, strlen(reason)))
         return WSK_ERR_INVAL;
-    if (c->close_sent || c->failed || c->state == WSK_STATE_CLOSED ||
-        (c->state == WSK_STATE_CLOSING && !c->was_open))
+    if (c->state >= WSK_STATE_CLOSING)
         return WSK_OK;
     if (c->state == WSK_STATE_CONNECTING) {
         wsk__refuse(c, 503, "the connection was closed before the opening handshake was done");

@@ -91,7 +91,6 @@ typedef struct wsk__opening {
     size_t len, cap, seen;
     wsk__head head; /* points into buf */
     bool complete;  /* head is parsed */
-    bool pending;   /* WSK_EV_REQUEST was given, no answer yet */
     bool is_upgrade;
     bool is_head_method;
     uint8_t interim;            /* client: answers passed over so far */
@@ -320,8 +319,8 @@ int wsk__prepared_put_back(wsk_conn *c, const uint8_t *rest, size_t n, wsk_prepa
 /* ---- conn_output.c ---- */
 
 /* n octets of room at the end of the queue, contiguous, to be written and then committed; NULL:
- * no memory. *ret_room (may be NULL) is how much there really is. */
-uint8_t *wsk__output_reserve(wsk_conn *c, size_t n, size_t *ret_room);
+ * no memory. */
+uint8_t *wsk__output_reserve(wsk_conn *c, size_t n);
 void wsk__output_commit(wsk_conn *c, size_t n);
 int wsk__output_add(wsk_conn *c, const void *p, size_t n);
 /* In front of the whole queue. */
@@ -373,7 +372,8 @@ void wsk__receive_reset(wsk_conn *c); /* gives message buffers back */
 /* A buffer with room for at least n octets, from env or new. */
 wsk__assembly *wsk__assembly_take(wsk_conn *c, size_t n);
 void wsk__assembly_give(wsk_conn *c, wsk__assembly *a);
-/* Makes room for n more octets behind what *a holds, never more than `limit` in all. */
+/* Makes room for n more octets behind what *a holds, never more than `limit` in all, of which
+ * n <= limit <= SIZE_MAX / 2. */
 int wsk__assembly_grow(wsk_conn *c, wsk__assembly **a, size_t n, size_t limit);
 
 /* ---- ext_set.c ---- */

@@ -4,6 +4,7 @@
  * the request to the program, writes the answer. From then on nothing of it is kept, unless the
  * config asks for it.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "conn/conn_internal.h"
@@ -22,13 +23,11 @@ void wsk__opening_free(wsk_conn *c)
     c->w->opening = NULL;
 }
 
-static wsk__opening *opening(wsk_conn *c)
+static wsk__opening *begin(wsk_conn *c)
 {
     const wsk_config_options *o = &c->env->cfg->o;
-    wsk__opening *op = c->w->opening;
+    wsk__opening *op;
 
-    if (op != NULL)
-        return op;
     if (wsk__work_take(c) < 0)
         return NULL;
     op = wsk__alloc0(c->env->cfg->hooks, sizeof(*op) + o->max_fields * sizeof(wsk__field));
@@ -113,14 +112,12 @@ static bool take_request(wsk_conn *c, wsk__opening *op, wsk_event *ret)
         }
         const char *chosen = wsk__subprotocol_select(
             h, (const char *const *)c->env->cfg->subprotocols, &refusal);
-        if (refusal.status == 0 && set_subprotocol(c, chosen) < 0)
-            refusal = (wsk__refusal){500, wsk__rule_text(WSK__RULE_NOMEM)};
-        if (refusal.status != 0) {
-            wsk__refuse(c, refusal.status, refusal.text);
+        assert(refusal.status == 0); /* what is offered was judged with the request */
+        if (set_subprotocol(c, chosen) < 0) {
+            wsk__refuse(c, 500, wsk__rule_text(WSK__RULE_NOMEM));
             return false;
         }
     }
-    op->pending = true;
     c->phase = WSK__PHASE_WAIT;
     ret->type = WSK_EV_REQUEST;
     ret->is_upgrade = op->is_upgrade;
@@ -155,7 +152,7 @@ int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options)
     char accept[WSK__ACCEPT_LEN + 1];
     int r;
 
-    if (c->phase != WSK__PHASE_WAIT || op == NULL || !op->pending || !op->is_upgrade)
+    if (c->phase != WSK__PHASE_WAIT || !op->is_upgrade)
         return WSK_ERR_STATE;
     for (size_t i = 0; i < o->n_headers; i++) {
         if (!wsk__header_is_allowed(&o->headers[i], WSK_ROLE_SERVER))
@@ -185,7 +182,6 @@ int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options)
                                        : "the handshake could not be answered");
         return r;
     }
-    op->pending = false;
     c->status = 101;
     opened(c);
     return WSK_OK;
@@ -196,7 +192,7 @@ int wsk_conn_respond(wsk_conn *c, const wsk_response *response)
     wsk__opening *op = c->w->opening;
     int r;
 
-    if (c->phase != WSK__PHASE_WAIT || op == NULL || !op->pending)
+    if (c->phase != WSK__PHASE_WAIT)
         return WSK_ERR_STATE;
     if (response == NULL || !wsk__response_is_allowed(response))
         return WSK_ERR_INVAL;
@@ -208,7 +204,6 @@ int wsk_conn_respond(wsk_conn *c, const wsk_response *response)
         wsk__fail_silently(c, wsk__rule_text(WSK__RULE_NOMEM));
         return r;
     }
-    op->pending = false;
     c->status = (uint16_t)response->status;
     wsk__set_text(c, "answered with plain HTTP");
     wsk__ignore_input(c);
@@ -223,6 +218,7 @@ int wsk_conn_request(wsk_conn *c, const wsk_request_options *options)
     wsk_request_options o;
     wsk_ext_writer w;
     wsk__opening *op;
+    int r;
 
     if (wsk__is_server(c) || c->w->opening != NULL || c->phase != WSK__PHASE_HEAD ||
         c->state != WSK_STATE_CONNECTING)
@@ -234,18 +230,23 @@ int wsk_conn_request(wsk_conn *c, const wsk_request_options *options)
         o.target = "/";
     if (!wsk__request_is_allowed(&o))
         return WSK_ERR_INVAL;
-    op = opening(c);
+    op = begin(c);
     if (op == NULL)
         return WSK_ERR_NOMEM;
-    WSK_TRY(wsk__handshake_key(c->env->cfg->hooks, op->key));
     memset(&w, 0, sizeof(w));
-    WSK_TRY(wsk__ext_set_offer(c, &w));
-    wsk__text t = {.hooks = c->env->cfg->hooks};
-    wsk__handshake_write_request(&t, &o, op->key, c->env->cfg->server_header,
-                                 (const char *const *)c->env->cfg->subprotocols,
-                                 w.len > 0 ? w.text : NULL);
-    int r = t.failed ? WSK_ERR_NOMEM : wsk__output_add(c, t.ptr, t.len);
-    wsk__text_deinit(&t);
+    r = wsk__handshake_key(c->env->cfg->hooks, op->key);
+    if (r >= 0)
+        r = wsk__ext_set_offer(c, &w);
+    if (r >= 0) {
+        wsk__text t = {.hooks = c->env->cfg->hooks};
+        wsk__handshake_write_request(&t, &o, op->key, c->env->cfg->server_header,
+                                     (const char *const *)c->env->cfg->subprotocols,
+                                     w.len > 0 ? w.text : NULL);
+        r = t.failed ? WSK_ERR_NOMEM : wsk__output_add(c, t.ptr, t.len);
+        wsk__text_deinit(&t);
+    }
+    if (r < 0)
+        wsk__opening_free(c); /* nothing was begun: the program may try again */
     return r;
 }
 
@@ -273,21 +274,23 @@ static void take_response(wsk_conn *c, wsk__opening *op)
 
     c->status = (uint16_t)op->head.status;
     if (!wsk__handshake_judge_response(
-            &op->head, op->key, (const char *const *)c->env->cfg->subprotocols, &chosen, &why) ||
-        (set_subprotocol(c, chosen) < 0 && (why = wsk__rule_text(WSK__RULE_NOMEM)) != NULL) ||
-        !wsk__ext_set_confirm(c, &op->head, &why)) {
-        if (c->status != 101 && why != NULL)
+            &op->head, op->key, (const char *const *)c->env->cfg->subprotocols, &chosen, &why)) {
+        if (c->status != 101)
             wsk__body_begin(c, why);
         else
-            wsk__fail_silently(c, why != NULL ? why : "the handshake failed");
-        return;
+            wsk__fail_silently(c, why);
+    } else if (set_subprotocol(c, chosen) < 0) {
+        wsk__fail_silently(c, wsk__rule_text(WSK__RULE_NOMEM));
+    } else if (!wsk__ext_set_confirm(c, &op->head, &why)) {
+        wsk__fail_silently(c, why);
+    } else {
+        opened(c);
     }
-    opened(c);
 }
 
 /* ------------------------------------------------------------------------------------ both -- */
 
-/* Takes one head, as far as it is here. True when *ret was set; *ret_again: another one follows. */
+/* Takes one head, as far as it is here. True when *ret was set; *ret_again: there may be more. */
 static bool take_head(wsk_conn *c, wsk_event *ret, bool *ret_again)
 {
     wsk__opening *op = c->w->opening;
@@ -300,7 +303,7 @@ static bool take_head(wsk_conn *c, wsk_event *ret, bool *ret_again)
     if (n == 0)
         return false;
     if (op == NULL)
-        op = opening(c);
+        op = begin(c);
     took = op == NULL ? WSK_ERR_NOMEM : gather(c, op, p, n);
     if (took < 0) {
         wsk__fail_silently(c, wsk__rule_text(WSK__RULE_NOMEM));
@@ -310,9 +313,11 @@ static bool take_head(wsk_conn *c, wsk_event *ret, bool *ret_again)
     head = wsk__head_parse(&op->head, op->buf, op->len, before, c->env->cfg->o.max_head, &refusal);
     if (head <= 0) {
         wsk__input_used(c, (size_t)took);
-        if (head < 0 && wsk__is_server(c))
+        if (head == 0)
+            *ret_again = true; /* what is lent, behind what was kept */
+        else if (wsk__is_server(c))
             wsk__refuse(c, refusal.status, refusal.text);
-        else if (head < 0)
+        else
             wsk__fail_silently(c, refusal.text);
         return false;
     }

@@ -5,6 +5,7 @@
  * allocation), then chunks: octets of our own, octets of a prepared message that many
  * connections share, octets of the caller for as long as he promised.
  */
+#include <assert.h>
 #include <string.h>
 #include <sys/uio.h>
 
@@ -48,23 +49,18 @@ static wsk__chunk *add_chunk(wsk_conn *c, size_t room)
     return k;
 }
 
-uint8_t *wsk__output_reserve(wsk_conn *c, size_t n, size_t *ret_room)
+uint8_t *wsk__output_reserve(wsk_conn *c, size_t n)
 {
     wsk__chunk *k = c->w->out_tail;
 
-    if (k == NULL && c->w->lent_out != NULL && c->w->lent_cap - c->w->lent_len >= n) {
-        if (ret_room != NULL)
-            *ret_room = c->w->lent_cap - c->w->lent_len;
+    if (k == NULL && c->w->lent_out != NULL && c->w->lent_cap - c->w->lent_len >= n)
         return c->w->lent_out + c->w->lent_len;
-    }
     if (k == NULL || k->kind != WSK__CHUNK_OWN || k->room < n) {
         size_t least = k == NULL ? 256 : CHUNK_SIZE - sizeof(*k);
         k = add_chunk(c, n < least ? least : n);
         if (k == NULL)
             return NULL;
     }
-    if (ret_room != NULL)
-        *ret_room = k->room;
     return (uint8_t *)(uintptr_t)k->ptr + k->len;
 }
 
@@ -87,7 +83,7 @@ void wsk__output_commit(wsk_conn *c, size_t n)
 
 int wsk__output_add(wsk_conn *c, const void *p, size_t n)
 {
-    uint8_t *to = wsk__output_reserve(c, n, NULL);
+    uint8_t *to = wsk__output_reserve(c, n);
 
     if (to == NULL)
         return WSK_ERR_NOMEM;
@@ -165,8 +161,6 @@ size_t wsk_conn_output(wsk_conn *c, struct iovec *iov, size_t max)
         iov[n++].iov_len = c->w->lent_len - c->w->lent_off;
     }
     for (const wsk__chunk *k = c->w->out_head; k != NULL && n < max; k = k->next) {
-        if (k->len == 0)
-            continue;
         iov[n].iov_base = (void *)(uintptr_t)k->ptr;
         iov[n++].iov_len = k->len;
     }
@@ -238,11 +232,10 @@ void wsk_conn_sent(wsk_conn *c, size_t n, uint64_t now)
         n -= k->len;
         free_head(c);
     }
-    if (c->w->queued < c->env->cfg->o.low_water || c->w->queued == 0)
+    if (c->w->queued < c->env->cfg->o.low_water)
         c->choked = false;
     if (c->w->queued == 0) {
-        while (c->w->out_head != NULL)
-            free_head(c);
+        assert(c->w->out_head == NULL);
         drained(c);
     }
 }

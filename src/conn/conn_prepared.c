@@ -77,7 +77,7 @@ int wsk_conn_send_prepared(wsk_conn *c, wsk_prepared *p)
 
     if (!wsk__is_server(c))
         return WSK_ERR_INVAL;
-    if (c->state != WSK_STATE_OPEN || c->close_sent || c->w->tx_opcode != 0)
+    if (c->state != WSK_STATE_OPEN || c->w->tx_opcode != 0)
         return c->failed ? WSK_ERR_FAILED : WSK_ERR_STATE;
     if (c->w->queued >= c->env->cfg->o.max_queued)
         return WSK_ERR_FULL;
@@ -109,7 +109,7 @@ bool wsk__prepared_direct(const wsk_conn *c, const wsk_prepared *p, const uint8_
 {
     size_t most = c->env->cfg->o.fragment_size;
 
-    if (c->w != &wsk__no_work || c->state != WSK_STATE_OPEN || c->close_sent ||
+    if (c->w != &wsk__no_work || c->state != WSK_STATE_OPEN ||
         (most != 0 && p->plain_len - p->head_len > most))
         return false;
     if (c->ext == NULL || (c->ext->is_model && p->packed_len == 0)) {

@@ -7,6 +7,7 @@
  * is lent now. A header or a control frame that is cut in two is completed in `kept`; payloads of
  * data frames are taken from wherever they are.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "conn/conn_quick.h"
@@ -72,15 +73,14 @@ int wsk__assembly_grow(wsk_conn *c, wsk__assembly **a, size_t n, size_t limit)
     wsk__assembly *old = *a, *fresh;
     size_t cap;
 
+    assert(n <= limit && limit <= SIZE_MAX / 2);
     if (old->cap - old->len >= n)
         return WSK_OK;
-    if (n > limit || old->len > limit - n)
+    if (old->len > limit - n)
         return WSK_ERR_LIMIT;
     cap = old->cap > limit / 2 ? limit : old->cap * 2;
     if (cap < old->len + n)
         cap = old->len + n;
-    if (cap > SIZE_MAX - sizeof(*old))
-        return WSK_ERR_LIMIT;
     fresh = wsk__realloc(c->env->cfg->hooks, old, sizeof(*old) + cap);
     if (fresh == NULL)
         return WSK_ERR_NOMEM;
@@ -203,6 +203,12 @@ static bool top_up(wsk_conn *c, size_t need)
     return true;
 }
 
+/* Input of a connection that is closed or has failed. */
+static void count_ignored(wsk_conn *c, size_t n)
+{
+    c->w->ignored = n > UINT32_MAX - c->w->ignored ? UINT32_MAX : c->w->ignored + (uint32_t)n;
+}
+
 int wsk__conn_unlend_input(wsk_conn *c)
 {
     int r = WSK_OK;
@@ -213,8 +219,7 @@ int wsk__conn_unlend_input(wsk_conn *c)
     }
     if (c->w->in_len > 0) {
         if (c->phase == WSK__PHASE_IGNORE)
-            c->w->ignored += (uint32_t)(c->w->in_len < UINT32_MAX / 2 ? c->w->in_len
-                                                                      : UINT32_MAX / 2);
+            count_ignored(c, c->w->in_len);
         else
             r = keep(c, c->w->in, c->w->in_len);
         c->w->in_len = 0;
@@ -241,7 +246,8 @@ static size_t message_limit(const wsk_conn *c)
 {
     uint64_t max = c->env->cfg->o.max_message;
 
-    return max > SIZE_MAX / 2 ? SIZE_MAX / 2 : (size_t)max;
+    /* One less than there can be: decoded_room() adds one. */
+    return max > SIZE_MAX / 2 - 1 ? SIZE_MAX / 2 - 1 : (size_t)max;
 }
 
 static void begin_message(wsk_conn *c, const wsk__frame *f)
@@ -314,8 +320,7 @@ static int decoded_room(void *ud, uint8_t **ret, size_t *ret_n)
      * limit holds while it decodes: a bomb is stopped when it has swollen this far. */
     size_t limit = message_limit(c) + 1, used = (size_t)(c->w->total - c->w->rx->len);
 
-    if (used >= limit)
-        return WSK_ERR_LIMIT;
+    assert(used < limit); /* or the message would have failed before this piece */
     if (c->w->rx->len == c->w->rx->cap)
         WSK_TRY(wsk__assembly_grow(c, &c->w->rx, 1, limit - used));
     *ret = c->w->rx->data + c->w->rx->len;
@@ -442,10 +447,12 @@ uint8_t *wsk__conn_place(wsk_conn *c, size_t *ret_n)
     wsk__work *w = c->w;
     size_t n;
 
-    if (c->phase != WSK__PHASE_PAYLOAD || w->rx == NULL || w->rx_done || w->in_len > 0 ||
-        w->kept != NULL || w->left < PLACE_MIN || w->rx->len < PLACE_MIN || c->paused ||
-        (c->ext != NULL && c->ext->decoding) || (c->env->cfg->o.flags & WSK_CONN_STREAM))
+    if (c->phase != WSK__PHASE_PAYLOAD || w->rx == NULL || w->in_len > 0 || w->kept != NULL ||
+        w->left < PLACE_MIN || w->rx->len < PLACE_MIN || c->paused ||
+        (c->ext != NULL && c->ext->decoding))
         return NULL;
+    /* Of pieces only decoded ones are put together. */
+    assert(!w->rx_done && !(c->env->cfg->o.flags & WSK_CONN_STREAM));
     n = w->left < w->rx->len ? (size_t)w->left : w->rx->len;
     if (n > PLACE_MAX)
         n = PLACE_MAX;
@@ -605,7 +612,7 @@ static bool take_frame(wsk_conn *c, wsk_event *ret, bool *ret_wait)
         uint64_t most = max > UINT64_MAX - ENCODE_SLACK(max) ? max : max + ENCODE_SLACK(max);
         uint64_t used = c->w->rx_opcode != 0 ? c->w->wire : 0;
         ctx.rsv = c->ext->rsv;
-        ctx.budget = used < most ? most - used : 0;
+        ctx.budget = most - used; /* every frame was within it */
         if (ctx.max_len == max)
             ctx.max_len = most;
     }
@@ -642,7 +649,7 @@ static void ignore_input(wsk_conn *c)
     size_t n;
 
     while ((void)source(c, &n), n > 0) {
-        c->w->ignored = n > UINT32_MAX - c->w->ignored ? UINT32_MAX : c->w->ignored + (uint32_t)n;
+        count_ignored(c, n);
         consume(c, n);
     }
     /* A peer that goes on sending to a closed connection is not listened to for ever. */
@@ -765,8 +772,8 @@ int wsk_conn_next(wsk_conn *c, wsk_event *ret)
             wait = true;
             break;
         }
-        if (wait && !c->fail_pending)
-            break;
+        if (wait)
+            break; /* none waits that has just failed */
     }
     if (WSK__UNLIKELY(c->over_high) && c->w->queued < c->env->cfg->o.low_water &&
         c->state == WSK_STATE_OPEN) {

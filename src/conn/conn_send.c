@@ -43,7 +43,7 @@ static int add_frame(wsk_conn *c, uint8_t first, const uint8_t *data, size_t len
 
     if (masked)
         WSK_TRY(wsk__mask_key(c, &key));
-    p = wsk__output_reserve(c, head + len, NULL);
+    p = wsk__output_reserve(c, head + len);
     if (WSK__UNLIKELY(p == NULL))
         return WSK_ERR_NOMEM;
     wsk__frame_write(p, first, len, masked, key);
@@ -101,7 +101,7 @@ static int encoded_room(void *ud, uint8_t **ret, size_t *ret_n)
     struct encoded *e = ud;
 
     if (e->a->len == e->a->cap)
-        WSK_TRY(wsk__assembly_grow(e->c, &e->a, 1, SIZE_MAX));
+        WSK_TRY(wsk__assembly_grow(e->c, &e->a, 1, SIZE_MAX / 2));
     *ret = e->a->data + e->a->len;
     *ret_n = e->a->cap - e->a->len;
     return WSK_OK;
@@ -139,7 +139,7 @@ static int send_encoded(wsk_conn *c, uint8_t first, const uint8_t *data, size_t 
 
 static int may_send(const wsk_conn *c)
 {
-    if (c->state != WSK_STATE_OPEN || c->close_sent)
+    if (c->state != WSK_STATE_OPEN)
         return c->failed ? WSK_ERR_FAILED : WSK_ERR_STATE;
     /* A peer that does not read must not make us hold more than this. */
     if (c->w->queued >= c->env->cfg->o.max_queued)
@@ -175,7 +175,7 @@ static int send_message(wsk_conn *c, wsk_opcode op, const uint8_t *data, size_t 
     }
     if (borrow && len >= BORROW_MIN && wsk__is_server(c) && c->env->cfg->o.fragment_size == 0) {
         size_t head = wsk__frame_head_len(len, false);
-        uint8_t *p = wsk__output_reserve(c, head, NULL);
+        uint8_t *p = wsk__output_reserve(c, head);
         if (p == NULL)
             return WSK_ERR_NOMEM;
         wsk__frame_write(p, (uint8_t)(WSK__FIN | op), len, false, 0);

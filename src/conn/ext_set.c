@@ -397,7 +397,7 @@ static int run_chain(wsk_conn *c, bool decode, const uint8_t *in, size_t n, bool
 {
     const wsk__ext_use *chain[MAX_EXTENSIONS];
     uint64_t max = c->env->cfg->o.max_message;
-    struct between b = {c, NULL, max > SIZE_MAX / 4 ? SIZE_MAX / 4 : (size_t)max * 2 + 1024};
+    struct between b = {c, NULL, max > SIZE_MAX / 8 ? SIZE_MAX / 4 : (size_t)max * 2 + 1024};
     const wsk__ext_sink mid = {&b, between_room, between_put};
     wsk__assembly *last = NULL;
     size_t count = 0;

@@ -284,7 +284,7 @@ bool wsk__ext_set_confirm(wsk_conn *c, const wsk__head *head, const char **why)
         r = text.failed ? WSK_ERR_NOMEM : establish(c, &a, text.ptr, text.len);
         wsk__text_deinit(&text);
         if (r < 0) {
-            *why = r == WSK_ERR_NOMEM ? wsk__rule_text(WSK__RULE_NOMEM) : wsk_strerror(r);
+            *why = wsk__rule_text(WSK__RULE_NOMEM);
             return false;
         }
     }

@@ -233,6 +233,24 @@ static void test_output_that_is_not_on_its_way(void **state)
     solo_end(&s);
 }
 
+/* The peer cannot answer a ping that found no memory. */
+static void test_no_memory_for_a_ping(void **state)
+{
+    (void)state;
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+    solo s;
+
+    o.ping_interval = 700;
+    wsk_conn *c = open_one(&s, WSK_ROLE_SERVER, &o);
+    assert_int_equal(tick(&s, c, 699), 1);
+    solo_starve(&s, 1);
+    assert_int_equal(tick(&s, c, 1), 0);
+    solo_want(&s, c, WSK_EV_FAIL);
+    assert_int_equal(s.ev.code, 1011);
+    assert_string_equal(s.ev.text, NOMEM);
+    solo_end(&s);
+}
+
 static void test_lingering(void **state)
 {
     (void)state;
@@ -577,6 +595,7 @@ int main(void)
         cmocka_unit_test(test_spare_work),
         cmocka_unit_test(test_trim),
         cmocka_unit_test(test_output_that_is_not_on_its_way),
+        cmocka_unit_test(test_no_memory_for_a_ping),
         cmocka_unit_test(test_lingering),
         cmocka_unit_test(test_server_that_does_not_end_tcp),
         cmocka_unit_test(test_answer_that_is_not_taken),

@@ -501,6 +501,26 @@ static void test_no_memory_for_pongs(void **state)
     }
 }
 
+/* The queue is empty at last, but the pong that had to wait finds no memory. */
+static void test_no_memory_for_the_late_pong(void **state)
+{
+    (void)state;
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+    solo s;
+
+    o.max_pongs = 1;
+    wsk_conn *c = open_one(&s, &o, false);
+    for (int i = 0; i < 3; i++) {
+        solo_frame(&s, c, WSK__FIN | WSK_OP_PING, i < 2 ? "a" : "b", 1);
+        solo_want(&s, c, WSK_EV_PING);
+    }
+    assert_int_equal(wsk_conn_queued(c), 3);
+    solo_starve(&s, 1);
+    wsk_conn_sent(c, 3, s.now);
+    failed(&s, c, 1011);
+    solo_end(&s);
+}
+
 /* ---------------------------------------------------------------------------------- places -- */
 
 #define BIG ((size_t)64 * 1024)
@@ -667,6 +687,7 @@ int main(void)
         cmocka_unit_test(test_limits_with_an_extension),
         cmocka_unit_test(test_pings_are_left_to_the_program),
         cmocka_unit_test(test_no_memory_for_pongs),
+        cmocka_unit_test(test_no_memory_for_the_late_pong),
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_no_memory_for_a_message),
         cmocka_unit_test(test_kept_and_encoded),

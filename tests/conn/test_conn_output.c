@@ -467,7 +467,7 @@ static void test_direct(void **state)
         assert_true(wsk__prepared_direct(c, p, &frame, &n));
         assert_ptr_equal(frame, deflate == 1 ? p->data + p->plain_len : p->data);
         assert_int_equal(n, deflate == 1 ? p->packed_len : p->plain_len);
-        wsk__prepared_taken(c, n);
+        wsk__prepared_taken(c, 1, n);
         wsk_conn_stats stats;
         wsk_conn_get_stats(c, &stats);
         assert_int_equal(stats.messages_out, 1);
@@ -479,7 +479,7 @@ static void test_direct(void **state)
                 wsk_conn_lend_output(c, room, sizeof(room));
                 assert_int_equal(wsk_conn_send(c, WSK_OP_BINARY, "b", 1, WSK_SEND_NO_COMPRESS),
                                  WSK_OK);
-                wsk__prepared_taken(c, n);
+                wsk__prepared_taken(c, 1, n);
             }
             assert_int_equal(wsk__prepared_put_back(c, frame + 3, n - 3, p), WSK_OK);
             assert_int_equal(wsk_conn_queued(c), n - 3 + (queued ? 3 : 0));
@@ -538,7 +538,7 @@ static void test_put_back(void **state)
     wsk_conn *c = open_shell(&s, WSK_ROLE_SERVER, NULL);
     wsk_prepared *p = prepared(&s, WSK_OP_TEXT, "abc", 3);
     wsk__conn_rest(c);
-    wsk__prepared_taken(c, p->plain_len);
+    wsk__prepared_taken(c, 1, p->plain_len);
     wsk_conn_lost(c, "reset");
     assert_int_equal(wsk__prepared_put_back(c, p->data, p->plain_len, p), WSK_OK);
     assert_int_equal(wsk_conn_queued(c), 0);
@@ -549,7 +549,7 @@ static void test_put_back(void **state)
         c = open_shell(&s, WSK_ROLE_SERVER, NULL);
         p = prepared(&s, WSK_OP_TEXT, "abc", 3);
         wsk__conn_rest(c);
-        wsk__prepared_taken(c, p->plain_len);
+        wsk__prepared_taken(c, 1, p->plain_len);
         if (i == 1) {
             wsk__free(s.env.hooks, s.env.work);
             s.env.work = NULL;
@@ -664,20 +664,58 @@ static int no_random(void *ud, void *buf, size_t n)
     return -1;
 }
 
-/* RFC 6455 10.3: rather no frame than one with a mask that could be guessed. */
+/* RFC 6455 10.3: rather no connection than one with masks that could be guessed. */
 static void test_no_random(void **state)
 {
     (void)state;
-    solo s;
-    wsk_conn *c = open_shell(&s, WSK_ROLE_CLIENT, NULL);
+    for (int how = 0; how < 3; how++) {
+        solo s;
+        wsk_conn *c = open_shell(&s, WSK_ROLE_CLIENT, NULL);
+        s.alloc.hooks.random = no_random;
+        int r = how == 0   ? wsk_conn_send(c, WSK_OP_TEXT, "x", 1, 0)
+                : how == 1 ? wsk_conn_ping(c, "x", 1)
+                           : wsk_conn_close(c, 1000, NULL);
+        assert_int_equal(r, WSK_ERR_SYS);
+        assert_int_equal(wsk_conn_queued(c), 0);
+        solo_want(&s, c, WSK_EV_FAIL);
+        assert_int_equal(s.ev.code, 1006);
+        assert_string_equal(s.ev.text, "no random numbers for the masks");
+        assert_int_equal(wsk_conn_wants(c), WSK_WANT_DROP);
+        solo_end(&s);
+    }
+}
 
-    s.alloc.hooks.random = no_random;
-    assert_int_equal(wsk_conn_send(c, WSK_OP_TEXT, "x", 1, 0), WSK_ERR_SYS);
-    assert_int_equal(wsk_conn_ping(c, "x", 1), WSK_ERR_SYS);
-    assert_int_equal(wsk_conn_queued(c), 0);
-    /* Nor can it be closed with a close frame. */
-    assert_int_equal(wsk_conn_close(c, 1000, NULL), WSK_ERR_SYS);
-    assert_int_equal(wsk_conn_wants(c), WSK_WANT_DROP);
+/* Messages behind each other, as one piece to send from. */
+static void test_joined(void **state)
+{
+    (void)state;
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+    char text[300];
+    solo s;
+
+    memset(text, 'a', sizeof(text));
+    o.deflate.enabled = true;
+    solo_begin(&s, WSK_ROLE_SERVER, &o);
+    wsk_prepared *m[2] = {prepared(&s, WSK_OP_TEXT, text, 300),
+                          prepared(&s, WSK_OP_TEXT, text, 200)};
+    for (int packed = 0; packed < 2; packed++) {
+        size_t at[2], n = 0;
+        for (int i = 0; i < 2; i++) {
+            at[i] = n;
+            n += packed ? m[i]->packed_len : m[i]->plain_len;
+        }
+        solo_starve(&s, 1);
+        assert_null(wsk__prepared_join(m, 2, packed));
+        wsk_prepared *p = wsk__prepared_join(m, 2, packed);
+        assert_non_null(p);
+        assert_int_equal(p->plain_len, n);
+        for (int i = 0; i < 2; i++)
+            assert_memory_equal(p->data + at[i], m[i]->data + (packed ? m[i]->plain_len : 0),
+                                packed ? m[i]->packed_len : m[i]->plain_len);
+        wsk_prepared_unref(p);
+    }
+    wsk_prepared_unref(m[0]);
+    wsk_prepared_unref(m[1]);
     solo_end(&s);
 }
 
@@ -739,6 +777,7 @@ int main(void)
         cmocka_unit_test(test_parts),
         cmocka_unit_test(test_no_memory_to_send),
         cmocka_unit_test(test_no_random),
+        cmocka_unit_test(test_joined),
         cmocka_unit_test(test_pongs),
         cmocka_unit_test(test_sent_too_much),
     };

@@ -406,6 +406,7 @@ static void test_client_judges(void **state)
         {"Sec-WebSocket-Extensions: x-g\r\n", 0, "not offered"},
         {"Sec-WebSocket-Extensions: x-e, x-e\r\n", 0, "one twice"},
         {OFFER, WSK_ERR_INVAL, "parameters"},
+        {OFFER, WSK_ERR_NOMEM, NOMEM},
         {"Sec-WebSocket-Extensions: x-e;\r\n", 0, ""},
         {"Sec-WebSocket-Extensions: x-e,=\r\n", 0, ""},
     };

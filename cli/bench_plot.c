@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "escape.h"
 
 enum {
     WIDTH = 400,
@@ -61,10 +62,9 @@ typedef struct plot {
 static void put_text(plot *p, const char *s)
 {
     for (; *s != 0; s++) {
-        if (*s == '<')
-            fputs("&lt;", p->f);
-        else if (*s == '&')
-            fputs("&amp;", p->f);
+        const char *entity = escape_entity(*s);
+        if (entity != NULL)
+            fputs(entity, p->f);
         else
             fputc(*s, p->f);
     }

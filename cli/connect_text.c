@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "escape.h"
+
 static char *reserve(text_buf *b, size_t n)
 {
     if (b->failed)
@@ -83,36 +85,6 @@ void text_deinit(text_buf *b)
 
 /* ------------------------------------------------------------------------- characters -- */
 
-size_t text_decode(const uint8_t *s, size_t n, uint32_t *ret_code)
-{
-    uint32_t c = s[0];
-    size_t len = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-
-    if (c < 0x80) {
-        *ret_code = c;
-        return 1;
-    }
-    if (c < 0xc2 || c > 0xf4 || len > n)
-        return 0;
-    c &= 0x7fu >> len;
-    for (size_t i = 1; i < len; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (s[i] & 0x3fu);
-    }
-    if ((len == 3 && c < 0x800) || (len == 4 && c < 0x10000) || c > 0x10ffff ||
-        (c >= 0xd800 && c <= 0xdfff))
-        return 0;
-    *ret_code = c;
-    return len;
-}
-
-static bool is_printable(uint32_t c)
-{
-    return c >= 0x20 && !(c >= 0x7f && c < 0xa0) && c != 0x61c && c != 0x200e && c != 0x200f &&
-           !(c >= 0x2028 && c <= 0x202e) && !(c >= 0x2066 && c <= 0x2069);
-}
-
 void text_put_safe(text_buf *b, const void *s, size_t n, const char *indent)
 {
     const uint8_t *p = n > 0 ? s : (const void *)"";
@@ -120,8 +92,8 @@ void text_put_safe(text_buf *b, const void *s, size_t n, const char *indent)
 
     for (size_t i = 0; i < n;) {
         uint32_t c = p[i];
-        size_t len = text_decode(p + i, n - i, &c);
-        bool stays = len > 0 && (is_printable(c) || (indent != NULL && c == '\t'));
+        size_t len = escape_decode(p + i, n - i, &c);
+        bool stays = len > 0 && (escape_is_printable(c) || (indent != NULL && c == '\t'));
         if (!stays) {
             text_put_n(b, p + plain, i - plain);
             if (indent != NULL && c == '\n' && len > 0) {
@@ -148,8 +120,8 @@ void text_put_json(text_buf *b, const void *s, size_t n)
     text_put(b, "\"");
     for (size_t i = 0; i < n;) {
         uint32_t c = p[i];
-        size_t len = text_decode(p + i, n - i, &c);
-        bool stays = len > 0 && is_printable(c) && c != '"' && c != '\\';
+        size_t len = escape_decode(p + i, n - i, &c);
+        bool stays = len > 0 && escape_is_printable(c) && c != '"' && c != '\\';
         if (!stays) {
             text_put_n(b, p + plain, i - plain);
             if (c == '"' || c == '\\')

@@ -42,9 +42,6 @@ void text_drop(text_buf *b, size_t n);
 void text_clear(text_buf *b);
 void text_deinit(text_buf *b);
 
-/* The length of the valid UTF-8 sequence at s and its code point, or 0. n is at least 1. */
-size_t text_decode(const uint8_t *s, size_t n, uint32_t *ret_code);
-
 /*
  * Hexadecimal digits to octets, in pairs; white space is skipped, "0x" at the beginning of a word
  * too. *carry is the digit that waits for its other half, or -1; it lets text come in pieces.

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "connect.h"
+#include "escape.h"
 
 enum {
     PREFIX = 48,           /* octets of a payload that are shown */
@@ -144,7 +145,7 @@ static void put_payload(text_buf *b, const direction *d, unsigned opcode, bool p
     size_t i = skip;
     while (plain && i < n) {
         uint32_t code;
-        size_t len = text_decode(d->prefix + i, n - i, &code);
+        size_t len = escape_decode(d->prefix + i, n - i, &code);
         if (len == 0 && n - i < 4 && d->len > PREFIX)
             break;
         plain = len > 0 && (code >= 0x20 || code == '\n' || code == '\r' || code == '\t');

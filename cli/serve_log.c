@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "escape.h"
+
 /* A line in the making. What does not fit is left out, piece by piece, so that quotes and braces
  * stay in pairs: `room` is kept back for them. */
 typedef struct line {
@@ -33,33 +35,6 @@ static void put(line *l, const char *s)
     put_raw(l, s, strlen(s));
 }
 
-/* The length of the UTF-8 sequence at s if it is valid and no control character, else 0. Slow and
- * simple; C1 controls and the marks that turn the direction of text count as controls here,
- * because a terminal obeys them. */
-static size_t printable_sequence(const uint8_t *s, size_t n)
-{
-    uint32_t c = s[0];
-    size_t len = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-
-    if (c >= 0x20 && c < 0x7f)
-        return 1;
-    if (c < 0xc2 || c > 0xf4 || len > n)
-        return 0;
-    c &= 0x7fu >> len;
-    for (size_t i = 1; i < len; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (s[i] & 0x3fu);
-    }
-    if ((len == 3 && c < 0x800) || (len == 4 && c < 0x10000) || c > 0x10ffff ||
-        (c >= 0xd800 && c <= 0xdfff))
-        return 0;
-    if (c < 0xa0 || (c >= 0x200e && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-        (c >= 0x2066 && c <= 0x2069))
-        return 0;
-    return len;
-}
-
 static void put_quoted(line *l, wsk_str text, bool json)
 {
     const uint8_t *s = (const uint8_t *)text.ptr;
@@ -67,8 +42,9 @@ static void put_quoted(line *l, wsk_str text, bool json)
 
     put(l, "\"");
     for (size_t i = 0; i < n && l->len < sizeof(l->text) - ROOM_FOR_END;) {
-        size_t len = printable_sequence(s + i, text.len - i);
-        if (len == 0) {
+        uint32_t code;
+        size_t len = escape_decode(s + i, text.len - i, &code);
+        if (len == 0 || !escape_is_printable(code)) {
             char escape[8];
             /* JSON has no octets: what is not text shows as the code point of that number. */
             snprintf(escape, sizeof(escape), json ? "\\u%04x" : "\\x%02x", s[i]);
@@ -88,8 +64,8 @@ static void put_quoted(line *l, wsk_str text, bool json)
 static bool is_plain(wsk_str text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        if (c <= 0x20 || c == 0x7f || c == '"' || c == '\\' || c == '=')
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (c <= 0x20 || c >= 0x7f || c == '"' || c == '\\' || c == '=')
             return false;
     }
     return text.len > 0 && text.len < LONGEST_VALUE;

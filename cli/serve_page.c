@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "escape.h"
 #include "serve_page_data.h"
 
 struct serve_page {
@@ -45,22 +46,11 @@ static void add(text *t, const char *s, size_t n)
 static void add_escaped(text *t, const char *s)
 {
     for (; *s != 0; s++) {
-        switch (*s) {
-        case '&':
-            add(t, "&amp;", 5);
-            break;
-        case '<':
-            add(t, "&lt;", 4);
-            break;
-        case '>':
-            add(t, "&gt;", 4);
-            break;
-        case '"':
-            add(t, "&quot;", 6);
-            break;
-        default:
+        const char *entity = escape_entity(*s);
+        if (entity != NULL)
+            add(t, entity, strlen(entity));
+        else
             add(t, s, 1);
-        }
     }
 }
 

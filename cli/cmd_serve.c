@@ -435,13 +435,29 @@ static bool any_broken(const serve *s)
     return false;
 }
 
-static bool all_drained(const serve *s)
+/* What is known of a drain. */
+typedef enum drain_state {
+    DRAIN_UNKNOWN, /* a worker has not yet looked whether anybody is connected */
+    DRAIN_GOES_ON,
+    DRAIN_IN_TIME, /* all connections were gone before the deadline */
+    DRAIN_LATE,
+} drain_state;
+
+static drain_state look_at_drain(const serve *s, uint64_t deadline)
 {
+    drain_state state = DRAIN_IN_TIME;
+
     for (size_t i = 0; i < s->n_workers; i++) {
-        if (!atomic_load(&s->workers[i].drained))
-            return false;
+        const serve_worker *w = &s->workers[i];
+
+        if (!atomic_load(&w->looked))
+            return DRAIN_UNKNOWN;
+        if (!atomic_load(&w->drained))
+            state = DRAIN_GOES_ON;
+        else if (w->late && state == DRAIN_IN_TIME)
+            state = DRAIN_LATE;
     }
-    return true;
+    return state == DRAIN_GOES_ON && now_ms() >= deadline ? DRAIN_LATE : state;
 }
 
 static bool start_drain(serve *s, const char *signal_name)
@@ -466,17 +482,22 @@ static int watch(serve *s, int signal_fd)
     for (;;) {
         struct pollfd fds[] = {{signal_fd, POLLIN, 0}, {s->event_fd, POLLIN, 0}};
         struct signalfd_siginfo info;
-        uint64_t now = now_ms(), ignored;
+        uint64_t ignored;
+        int timeout = -1;
 
         if (any_broken(s))
             return CLI_EXIT_FAILURE;
-        if (draining && all_drained(s))
+        const drain_state state = draining ? look_at_drain(s, deadline) : DRAIN_UNKNOWN;
+        if (state == DRAIN_IN_TIME)
             return EXIT_SUCCESS;
-        if (draining && now >= deadline) {
+        if (state == DRAIN_LATE) {
             serve_log_line(&s->log, WSK_LOG_WARN, "the time to close is over");
             return EXIT_DROPPED;
         }
-        int timeout = !draining ? -1 : deadline - now > 60000 ? 60000 : (int)(deadline - now);
+        if (state == DRAIN_GOES_ON) {
+            const uint64_t now = now_ms();
+            timeout = now >= deadline ? 0 : deadline - now > 60000 ? 60000 : (int)(deadline - now);
+        }
         if (poll(fds, 2, timeout) < 0 && errno != EINTR) {
             serve_log_line(&s->log, WSK_LOG_ERROR, "poll: %s", strerror(errno));
             return CLI_EXIT_FAILURE;

@@ -33,7 +33,10 @@ struct serve_worker {
     bool abandoned;       /* one of them has not: do not run */
     sem_t left;           /* posted when its loop has ended */
     sem_t may_free;       /* the others no longer post to it */
+    atomic_bool looked;   /* whether anybody is connected, since it was told to drain */
     atomic_bool drained;  /* nobody is connected any more */
+    bool late;            /* only when the time was over; before `drained` */
+    uint64_t drain_began; /* in ms of the loop's clock */
     atomic_bool broken;   /* its loop failed */
     atomic_size_t inbox;  /* octets of broadcasts that others posted and it has not yet sent */
     uint64_t skipped;     /* deliveries that a full queue prevented */

@@ -72,6 +72,29 @@ def deadline_of_the_drain():
 
 
 @test
+def close_timeout_does_not_outrun_the_drain():
+    # As long as each other, as by default: who does not answer was not closed in time.
+    for workers in ["1", "2"]:
+        with Server("--drain", "300ms", "--close-timeout", "300ms", "--workers",
+                    workers) as server:
+            with Client(server.urls[0]) as c:
+                server.signal(signal.SIGTERM)
+                same(c.close_code(), 1001, "close code")
+                same(server.wait(), 3, "exit code")
+
+
+@test
+def no_time_to_drain():
+    for clients, code in [(0, 0), (1, 3)]:
+        with Server("--drain", "0", "--workers", "2") as server:
+            connected = [Client(server.urls[0]) for _ in range(clients)]
+            server.signal(signal.SIGTERM)
+            same(server.wait(), code, f"exit code with {clients} connected")
+            for c in connected:
+                c.socket.close()
+
+
+@test
 def a_second_signal_ends_at_once():
     with Server("--drain", "1h", "--close-timeout", "1h") as server:
         with Client(server.urls[0]) as c:

@@ -33,7 +33,7 @@ static const opt_spec specs[] = {
 {.group = "What it does",
  .name = "mode", .letter = 'm', .value = "MODE", .type = OPT_CHOICE, FIELD(mode),
  .choices = mode_names, .preset = "echo",
- .help = "echo: send, and wait for the same to come back. broadcast: one sends, all others receive. "
+ .help = "echo: send, and wait for the same to come back. broadcast: one sends, all others receive (one that is alone, its own). "
          "handshake: connect, shake hands, close, again. idle: connect and do nothing."},
 {.name = "connections", .letter = 'c', .value = "N", .type = OPT_UINT, FIELD(connections), .min = 1,
  .max = MOST_CONNECTIONS, .preset = "100", .help = "How many at a time."},
@@ -155,7 +155,7 @@ static bool settings_fit(const bench_settings *s, const opt_list *urls)
         excludes("A tcp URL", raw, "--mode handshake", s->mode == BENCH_HANDSHAKE) ||
         excludes("A tcp URL", raw, "--deflate", s->deflate))
         return false;
-    return true;
+    return s->plot_file == NULL || cli_can_write("bench", s->plot_file);
 }
 
 /* ----------------------------------------------------------------------------- signals -- */

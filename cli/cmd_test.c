@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -299,32 +298,9 @@ int test_count_failed(const judge_store *s, bool strict)
     return EXIT_SUCCESS;
 }
 
-static bool cannot_write(const char *path)
-{
-    cli_error("test", "cannot write %s: %s", path, strerror(errno));
-    return false;
-}
-
-/* Before a run of minutes, whether the file at its end can be written. What it holds stays. */
-static bool can_write(const char *path)
-{
-    struct stat st;
-    bool is_new = lstat(path, &st) < 0;
-    /* Opening a pipe and closing it again would be its end. */
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-        return access(path, W_OK) == 0 || cannot_write(path);
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return cannot_write(path);
-    close(fd);
-    if (is_new)
-        unlink(path);
-    return true;
-}
-
 static int rebuild(const test_settings *settings)
 {
-    if (settings->junit && !can_write(settings->junit))
+    if (settings->junit && !cli_can_write("test", settings->junit))
         return TEST_EXIT_NOTHING_RUN;
     judge_table *t = judge_table_new();
     test_view v = {.out = stdout, .quiet = settings->quiet, .strict = settings->strict};
@@ -574,7 +550,7 @@ static FILE *open_lines(const char *path)
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (!out) {
-        cannot_write(path);
+        cli_error("test", "cannot write %s: %s", path, strerror(errno));
         if (fd >= 0)
             close(fd);
     }
@@ -617,7 +593,7 @@ static int with_spec(const test_settings *settings, const opt_list *urls)
         code = CLI_EXIT_USAGE;
     } else if (!add_suites(&cases, &settings->suites)) {
         code = CLI_EXIT_USAGE;
-    } else if ((settings->junit && !can_write(settings->junit)) ||
+    } else if ((settings->junit && !cli_can_write("test", settings->junit)) ||
                (settings->json && strcmp(settings->json, "-") != 0 &&
                 !(lines = open_lines(settings->json))))
         code = TEST_EXIT_NOTHING_RUN;

@@ -6,6 +6,8 @@
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
+#include <stdbool.h>
+
 #include <websock/base.h>
 
 typedef struct cli_command {
@@ -27,5 +29,9 @@ extern const cli_command cmd_test;
 /* One line to stderr: "websock NAME: ...". name NULL: "websock: ...". Control characters of
  * arguments are shown as '?'. */
 void cli_error(const char *name, const char *fmt, ...) WSK_PRINTF(2, 3);
+
+/* Before a run of minutes, whether the file at its end can be written; false after a message. What
+ * the file holds stays, and none is left where there was none. */
+bool cli_can_write(const char *name, const char *path);
 
 #endif

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The program: finds the command and runs it. To add a command, add a row to the table. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "conformance/wstest.h"
@@ -32,6 +36,27 @@ void cli_error(const char *name, const char *fmt, ...)
             *p = '?';
     }
     fprintf(stderr, "websock%s%s: %s\n", name != NULL ? " " : "", name != NULL ? name : "", line);
+}
+
+bool cli_can_write(const char *name, const char *path)
+{
+    struct stat st;
+    const bool is_new = lstat(path, &st) < 0;
+    bool good;
+
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        good = access(path, W_OK) == 0; /* opening a pipe and closing it again would be its end */
+    } else {
+        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        good = fd >= 0;
+        if (good)
+            close(fd);
+        if (good && is_new)
+            unlink(path);
+    }
+    if (!good)
+        cli_error(name, "cannot write %s: %s", path, strerror(errno));
+    return good;
 }
 
 static const cli_command *find_command(const char *name)

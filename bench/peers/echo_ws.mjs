@@ -10,10 +10,16 @@ const deflate = {
   threshold: 0,
   zlibDeflateOptions: { level: mode === 'deflate' ? 1 : 6 },
 };
+// What asks for no WebSocket, too, gets an answer: without one it would wait for ever.
+const refuse = (request, response) => {
+  request.resume();
+  response.writeHead(426, { 'Content-Type': 'text/plain', Upgrade: 'websocket' });
+  response.end('this is a WebSocket: connect to it with a WebSocket client\n');
+};
 const server =
   mode === 'tls'
-    ? createSecureServer({ cert: readFileSync(cert), key: readFileSync(key) })
-    : createServer();
+    ? createSecureServer({ cert: readFileSync(cert), key: readFileSync(key) }, refuse)
+    : createServer(refuse);
 const wss = new WebSocketServer({
   server,
   perMessageDeflate: mode === undefined || mode === 'deflate' || mode === 'dense' ? deflate : false,

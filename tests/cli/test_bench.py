@@ -203,6 +203,18 @@ def a_run_can_be_drawn():
         check(not re.search(r"[ \"HV]-?(nan|inf)", text) and "http://www" not in text, "the page")
         same(websock("bench", s.urls[0], "--plot", os.path.join(folder, "a.png")).returncode, 2,
              "a picture of another kind")
+        # Known before the run, not at its end.
+        for path in [os.path.join(folder, "missing", "a.svg"), folder + "/dir.svg"]:
+            if path.endswith("dir.svg"):
+                os.mkdir(path)
+            p = websock("bench", s.urls[0], "--duration", "1h", "--plot", path)
+            same((p.returncode, p.stdout), (2, ""), "exit code and output")
+            check(p.stderr.startswith(f"websock bench: cannot write {path}: ") and
+                  p.stderr.count("\n") == 1, p.stderr)
+        # Where nothing comes of the run, nothing is left.
+        new = os.path.join(folder, "new.svg")
+        same(websock("bench", "ws://127.0.0.1:1/", "--plot", new).returncode, 3, "no server")
+        check(not os.path.exists(new), "an empty picture")
 
 
 @test

@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/cpu.h"
@@ -86,6 +87,14 @@ static bool kernel_says(const char *flag)
     return found;
 }
 
+/* The processor that memcheck simulates lacks some of what the real one has, never the reverse. */
+static void check_feature(bool ours, bool kernels)
+{
+    if (getenv("WSK_TEST_VALGRIND") != NULL && !ours)
+        return;
+    assert_int_equal(ours, kernels);
+}
+
 static void test_cpu(void **state)
 {
     (void)state;
@@ -93,11 +102,10 @@ static void test_cpu(void **state)
     if (!kernel_says("sse2"))
         return;
 #endif
-    assert_int_equal(wsk__cpu_has_sse41(), kernel_says("ssse3") && kernel_says("sse4_1"));
-    assert_int_equal(wsk__cpu_has_avx2(), kernel_says("avx2"));
-    assert_int_equal(wsk__cpu_has_avx512(), kernel_says("avx512f") && kernel_says("avx512bw") &&
-                                                kernel_says("avx512vl") &&
-                                                kernel_says("avx512vbmi"));
+    check_feature(wsk__cpu_has_sse41(), kernel_says("ssse3") && kernel_says("sse4_1"));
+    check_feature(wsk__cpu_has_avx2(), kernel_says("avx2"));
+    check_feature(wsk__cpu_has_avx512(), kernel_says("avx512f") && kernel_says("avx512bw") &&
+                                             kernel_says("avx512vl") && kernel_says("avx512vbmi"));
 }
 
 int main(void)

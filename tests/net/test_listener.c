@@ -357,9 +357,14 @@ static void test_descriptor_limit(void **state)
     wsk__listen_options o = {.host = "127.0.0.1"};
     struct sockaddr_in to = {.sin_family = AF_INET};
     struct rlimit old, low;
+
+    /* Memcheck keeps the limit itself: it takes the connection from the kernel and closes it. */
+    if (getenv("WSK_TEST_VALGRIND") != NULL) {
+        free(a);
+        return;
+    }
     const int fds[3] = {socket(AF_INET, SOCK_STREAM, 0), socket(AF_INET, SOCK_STREAM, 0),
                         socket(AF_INET, SOCK_STREAM, 0)};
-
     net_test_init(&t, state);
     net_test_loop(&t);
     assert_int_equal(acceptor_listen(a, t.loop, &o), WSK_OK);

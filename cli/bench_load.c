@@ -679,11 +679,11 @@ int bench_load_run(bench *b)
         open_series(b);
     else
         open_all(b);
+    bool load = set->mode == BENCH_HANDSHAKE || b->n_slots > 0;
     if (set->wait && b->n_slots > 0 && !b->interrupted)
         await_word(b);
-    if ((set->mode == BENCH_HANDSHAKE || b->n_slots > 0) && !begin_ring(b))
-        return BENCH_EXIT_NOTHING;
-    if (set->mode == BENCH_HANDSHAKE || b->n_slots > 0)
+    bool refused = load && !begin_ring(b);
+    if (load && !refused)
         course(b);
     bench_ring_end(b);
     if (b->begin.time != 0 && b->end.time == 0)
@@ -691,7 +691,7 @@ int bench_load_run(bench *b)
     close_all(b);
     bench_line_end(b);
     b->server_known = set->pid != 0 && bench_process_read(set->pid, &b->server_after);
-    if (b->opened == 0)
+    if (refused || b->opened == 0)
         return BENCH_EXIT_NOTHING;
     if (b->begin.time == 0)
         bench_error(b, 1, "it ended before anything was measured");

@@ -91,8 +91,8 @@ static const opt_spec specs[] = {
          "beyond."},
 {.name = "pid", .value = "PID", .type = OPT_UINT, FIELD(pid), .min = 1, .max = INT32_MAX,
  .preset = "none",
- .help = "The process of the server under test on this machine: the cases that ask for it look at "
-         "its memory and its processor time."},
+ .help = "The process of the peer under test on this machine: the cases that ask for it look at "
+         "its memory and, of servers, its processor time."},
 {.name = "patience", .value = "TIME", .type = OPT_TIME, FIELD(patience), .min = 1,
  .max = 86400000, .preset = "3s",
  .help = "How long a time limit of the peer is waited for (22.*); what it bears longer is for "

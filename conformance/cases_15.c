@@ -84,6 +84,7 @@
     "end: "                                                                                        \
     "both are informational."
 #define EXPECT_GIVES_FRAMES "The client fails the connection: close with 1002, or TCP dropped."
+#define EXPECT_BACK         "The client closes TCP, and comes back for the next case."
 #define EXPECT_ENDS         "The client closes TCP. Keeping it is non-strict."
 
 static const judge_case group_1[] = {
@@ -694,12 +695,12 @@ static const judge_case group_10[] = {
          EXPECT_ENDS, "RFC 9112 8", HTTP(S(STATUS FIELDS "\r")), HALF_CLOSE),
      .steps = STEPS(KILL_AFTER(3)), .hello.ok = {JUDGE_HELLO_DROPPED},
      .hello.lax = {JUDGE_HELLO_SILENT}},
-    {ROW(10.9, "a reset at once", "TCP is reset without an answer.", EXPECT_ENDS, "RFC 9112 8",
+    {ROW(10.9, "a reset at once", "TCP is reset without an answer.", EXPECT_BACK, "RFC 9112 8",
          RESET),
-     .steps = STEPS(KILL_AFTER(3)), .hello.ok = {JUDGE_HELLO_DROPPED}},
-    {ROW(10.10, "a reset in the head", "TCP is reset in the middle of a field.", EXPECT_ENDS,
+     .steps = STEPS(KILL_AFTER(3)), .hello.ok = {JUDGE_HELLO_DROPPED}, .survival.after = true},
+    {ROW(10.10, "a reset in the head", "TCP is reset in the middle of a field.", EXPECT_BACK,
          "RFC 9112 8", HTTP(S(STATUS "Upgr")), WAIT(0.05), RESET),
-     .steps = STEPS(KILL_AFTER(3)), .hello.ok = {JUDGE_HELLO_DROPPED}},
+     .steps = STEPS(KILL_AFTER(3)), .hello.ok = {JUDGE_HELLO_DROPPED}, .survival.after = true},
     {ROW(10.11, "the end behind the answer",
          "A good answer, and TCP is half-closed without a close frame.", EXPECT_ENDS,
          "RFC 6455 7.1.5, CVE-2025-5399", HTTP(S(STATUS FIELDS END)), HALF_CLOSE),

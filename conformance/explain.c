@@ -366,7 +366,7 @@ static void put_hello(FILE *out, const judge_hello *h, judge_role role)
 }
 
 /* What is asked of the close, and of the peer afterwards, beyond Autobahn's rules. */
-static void put_limits(FILE *out, const judge_case *c)
+static void put_limits(FILE *out, const judge_case *c, judge_role role)
 {
     for (size_t i = 0; i < WSK__COUNT(c->close.lax) && c->close.lax[i] != 0; i++)
         fprintf(out, "; code %d is NON-STRICT", c->close.lax[i]);
@@ -381,6 +381,13 @@ static void put_limits(FILE *out, const judge_case *c)
         fprintf(out, "; later than %g s is NON-STRICT", c->close.soon);
     if (c->close.late > 0)
         fprintf(out, "; later than %g s fails the case", c->close.late);
+    if (role == JUDGE_ROLE_SERVER) {
+        if (c->survival.after)
+            fputs("\n  Afterwards the client comes back", out);
+        if (c->survival.after && c->survival.kib > 0)
+            fprintf(out, "\n  With --pid: memory grows by no more than %u KiB", c->survival.kib);
+        return;
+    }
     if (c->survival.during > 0)
         fprintf(out, "\n  Meanwhile, after %g s, an ordinary connection is answered",
                 c->survival.during);
@@ -536,7 +543,7 @@ void judge_explain(FILE *out, const judge_case *c, judge_role role)
     if (c->rule == JUDGE_RULE_FRAMES_SENT)
         fputs("  and the judge itself has sent exactly the frames above\n", out);
     if (c->rule == JUDGE_RULE_HELLO && (c->close.n_codes == 0 || !opens)) {
-        put_limits(out, c);
+        put_limits(out, c, role);
         fprintf(out, "\nWhy: %s\n%s\n", c->reference, c->expectation);
         return;
     }
@@ -555,6 +562,6 @@ void judge_explain(FILE *out, const judge_case *c, judge_role role)
         fputs(role == JUDGE_ROLE_SERVER ? "; then the judge drops TCP"
                                         : "; then the server drops TCP",
               out);
-    put_limits(out, c);
+    put_limits(out, c, role);
     fprintf(out, "\n\nWhy: %s\n%s\n", c->reference, c->expectation);
 }

@@ -197,6 +197,7 @@ static void begin_peer(judge_fuzz *f, conn *c, int64_t now)
     if (is_case)
         fuzz_say(f, "Running test case ID %s for agent %s from peer %s", c->query.test->id,
                  c->query.agent, c->from);
+    fuzz_care_begin(f, c, now);
     judge_peer_begin(c->peer, now);
     judge_peer_feed(c->peer, now, (const uint8_t *)c->in.at, c->in.len);
     judge_buf_deinit(&c->in);
@@ -256,6 +257,28 @@ static void begin_case(judge_fuzz *f, conn *c, int64_t now)
     watch(f, c);
 }
 
+static void deliver(judge_fuzz *f, const judge_case *test, const char *agent, judge_result *r,
+                    int64_t now)
+{
+    r->index = fuzz_case_number(f->p.table, f->p.selected, test);
+    judge_report_add(f->p.report, r);
+    f->done++;
+    if (f->p.hooks.on_done)
+        f->p.hooks.on_done(f->p.hooks.ud, test, r);
+    judge_result_deinit(r);
+    tell_status(f, agent, test->id, now);
+}
+
+/* Those that are back, or (agent NULL) have not come back in time. */
+static void deliver_held(judge_fuzz *f, const char *agent, int64_t now)
+{
+    fuzz_held h;
+    while (f->n_held > 0 && fuzz_care_take(f, agent, now, &h)) {
+        deliver(f, h.test, h.agent, &h.result, now);
+        free(h.agent);
+    }
+}
+
 /* The head of a request is there. */
 static void on_head(judge_fuzz *f, conn *c, size_t len, int64_t now)
 {
@@ -278,10 +301,12 @@ static void on_head(judge_fuzz *f, conn *c, size_t len, int64_t now)
         refuse(f, c, 500, why, now);
     } else if (c->query.act == FUZZ_RUN && !knows_agent(f, c->query.agent)) {
         refuse(f, c, 500, "there are too many agents", now);
-    } else if (c->query.act == FUZZ_RUN) {
-        begin_case(f, c, now);
     } else {
-        begin_peer(f, c, now);
+        deliver_held(f, c->query.agent, now);
+        if (c->query.act == FUZZ_RUN)
+            begin_case(f, c, now);
+        else
+            begin_peer(f, c, now);
     }
 }
 
@@ -308,17 +333,12 @@ static void finish_peer(judge_fuzz *f, conn *c, int64_t now)
 {
     judge_drop how = judge_peer_drop(c->peer);
     /* Autobahn knows nothing of a client whose handshake it refused. */
+    judge_result r;
     bool counts = c->query.act == FUZZ_RUN && !judge_peer_was_skipped(c->peer) &&
                   (judge_peer_is_open(c->peer) || !f->p.compat);
     if (counts) {
-        judge_result r;
         judge_peer_result(c->peer, now, &r);
-        r.index = fuzz_case_number(f->p.table, f->p.selected, c->query.test);
-        judge_report_add(f->p.report, &r);
-        f->done++;
-        if (f->p.hooks.on_done)
-            f->p.hooks.on_done(f->p.hooks.ud, c->query.test, &r);
-        judge_result_deinit(&r);
+        counts = !fuzz_care_hold(f, c, &r, now);
     }
     judge_peer_free(c->peer);
     c->peer = NULL;
@@ -331,7 +351,7 @@ static void finish_peer(judge_fuzz *f, conn *c, int64_t now)
     else
         drop(f, c);
     if (counts)
-        tell_status(f, c->query.agent, c->query.test->id, now);
+        deliver(f, c->query.test, c->query.agent, &r, now);
 }
 
 /* Octets that the next command may queue. */
@@ -612,9 +632,10 @@ static void each_turn(judge_fuzz *f, int64_t now)
     f->n_conns = n;
 }
 
-static int wait_time(const judge_fuzz *f, int64_t now)
+static int wait_time(judge_fuzz *f, int64_t now)
 {
-    int64_t next = now + (f->full ? RETRY_US : 1000000);
+    int64_t next = now + (f->full ? RETRY_US : 1000000), look = fuzz_care_turn(f, now);
+    next = look < next ? look : next;
     for (size_t i = 0; i < f->n_conns; i++) {
         const conn *c = f->conns[i];
         int64_t at = c->until;
@@ -653,6 +674,9 @@ bool judge_fuzz_run(judge_fuzz *f)
                 on_writable(f, c, now);
         }
         each_turn(f, now_us());
+        deliver_held(f, NULL, now_us());
     }
+    for (fuzz_held h; fuzz_care_last(f, &h); free(h.agent))
+        deliver(f, h.test, h.agent, &h.result, now_us());
     return true;
 }

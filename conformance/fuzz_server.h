@@ -37,6 +37,7 @@ typedef struct judge_fuzz_params {
     bool
         check_host_port; /* a Host field with another port than ours is refused, as Autobahn does */
     uint32_t messages;   /* as in judge_run_params */
+    int pid;             /* of the client under test, for judge_survival; 0: not known */
     bool compat;
     bool then_exit; /* ends when an agent has asked for its report */
     judge_fuzz_hooks hooks;

@@ -59,6 +59,8 @@ void judge_fuzz_free(judge_fuzz *f)
         close(f->listeners[i].fd);
     for (size_t i = 0; i < f->n_places; i++)
         free(f->urls[i]);
+    for (fuzz_held h; fuzz_care_last(f, &h); free(h.agent))
+        judge_result_deinit(&h.result);
     judge_streams_free(f->streams);
     SSL_CTX_free(f->tls);
     if (f->epoll >= 0)

@@ -4,6 +4,7 @@
 #define CONFORMANCE_FUZZ_STATE_H
 
 #include "conformance/fuzz_internal.h"
+#include "conformance/vitality.h"
 #include "util/attr.h"
 
 enum {
@@ -19,6 +20,8 @@ enum {
     /* With more connections than these, each has fewer entries in its wire log. */
     MANY = 64,
     SHORT_LOG = 4000,
+    /* Results that wait for their clients to come back. */
+    MAX_HELD = 256,
     READ_SIZE = 65536,
     MAX_EVENTS = 64,
 };
@@ -64,10 +67,11 @@ typedef struct conn {
     size_t sent;
     judge_peer *peer;
     fuzz_query query;
-    bool waits;      /* for a result */
-    bool is_last;    /* the server ends when this does */
-    bool deaf;       /* writing has failed */
-    judge_case made; /* the case of an answer of the API */
+    judge_vitality process; /* of the client, while it runs a case that tries it */
+    bool waits;             /* for a result */
+    bool is_last;           /* the server ends when this does */
+    bool deaf;              /* writing has failed */
+    judge_case made;        /* the case of an answer of the API */
     judge_step steps[3];
     char text[2048];
 } conn;
@@ -77,6 +81,15 @@ typedef struct listener {
     int fd;
     unsigned place;
 } listener;
+
+/* The result of a case, until the client comes back. */
+typedef struct fuzz_held {
+    const judge_case *test;
+    char *agent;
+    judge_result result;
+    int64_t since;
+    judge_vitality process;
+} fuzz_held;
 
 struct judge_fuzz {
     judge_fuzz_params p;
@@ -95,6 +108,8 @@ struct judge_fuzz {
     size_t n_open, n_heavy; /* of those that are not gone */
     bool full;              /* listeners are not watched */
     int64_t full_since;
+    fuzz_held held[MAX_HELD];
+    size_t n_held;
     size_t done, reported; /* reported: of these, when reports were last written */
     int64_t reported_at;
     uint8_t buf[READ_SIZE];
@@ -112,5 +127,19 @@ void fuzz_answer_prepare(judge_fuzz *f, conn *c);
 void fuzz_answer_begin(judge_fuzz *f, conn *c);
 /* The result that the connection waits for is there. */
 void fuzz_answer_status(conn *c, const judge_entry *e);
+
+/* ------ fuzz_care.c: clients that must get over a case ------ */
+
+/* The case of a connection begins. */
+void fuzz_care_begin(const judge_fuzz *f, conn *c, int64_t now);
+/* True: the result was taken, and waits for the client to come back. */
+bool fuzz_care_hold(judge_fuzz *f, const conn *c, judge_result *r, int64_t now);
+/* The next result that need not wait any longer: of an agent that is back, or (NULL) of those whose
+ * time is up. The caller frees the agent and the result. */
+bool fuzz_care_take(judge_fuzz *f, const char *agent, int64_t now, fuzz_held *ret);
+/* The same of any that waits, as it is: the server ends. */
+bool fuzz_care_last(judge_fuzz *f, fuzz_held *ret);
+/* Looks at processes. When it is to be called again. */
+int64_t fuzz_care_turn(judge_fuzz *f, int64_t now);
 
 #endif

@@ -308,6 +308,7 @@ judge_fuzz *judge_session_serve(judge_session *s, const judge_fuzz_params *p, ch
     params.outdir = s->p.report.outdir;
     params.options = s->p.options;
     params.messages = s->p.messages;
+    params.pid = s->p.pid;
     params.compat = s->p.compat;
     params.protocols = s->p.protocols;
     params.n_protocols = s->p.n_protocols;

@@ -42,7 +42,7 @@ typedef struct judge_session_params {
     judge_tls tls;
     unsigned jobs;
     uint32_t messages;
-    int pid;        /* of the server under test; 0: not known */
+    int pid;        /* of the peer under test; 0: not known */
     uint64_t limit; /* of the peers' messages, in octets; 0: not known */
     bool compat;
     const char *user_agent;

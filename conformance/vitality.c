@@ -32,7 +32,7 @@ static uint64_t resident_kib(judge_vitality *v)
     if (v->pid == 0 || v->gone)
         return 0;
     v->gone = !read_proc(v->pid, "statm", text, sizeof(text)) ||
-              sscanf(text, "%llu %llu", &all, &resident) != 2;
+              sscanf(text, "%llu %llu", &all, &resident) != 2 || all == 0; /* a zombie has none */
     return v->gone ? 0 : resident * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
 }
 

@@ -18,7 +18,7 @@ static const mutant_suite suite = {
     .n_rows = sizeof(rows) / sizeof(rows[0]),
     .broad = broad,
     .n_broad = sizeof(broad) / sizeof(broad[0]),
-    /* What only the next connection shows: test_mutants_life. */
+    /* What only the next connection shows: test_mutants_life, and test_judge_serve.py. */
     .elsewhere = "14.14.7 15.10.9",
     /* No answer at all: what goes on all the same does so whatever the answer is. */
     .only_broad = "15.10.5",

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whether a client gets over a case that tries its vitality: it comes back for the next one in
+ * time, and its process, where it can be seen, is there and has not grown too much. Until then the
+ * result is held. Knows no sockets.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conformance/fuzz_state.h"
+
+/* A client may have to be started anew for each case: it gets more time than a server that only has
+ * to answer. */
+#define COME_BACK 5
+/* How often the process is looked at. */
+#define LOOK_US INT64_C(20000)
+
+static int64_t come_back_us(const judge_fuzz *f)
+{
+    return (int64_t)(COME_BACK * f->p.options.vitality_seconds * 1e6);
+}
+
+static bool is_watched(const judge_fuzz *f, const conn *c)
+{
+    return c->state == CONN_PEER && c->query.act == FUZZ_RUN && f->p.pid != 0 &&
+           (c->query.test->survival.kib > 0 || c->query.test->survival.after);
+}
+
+void fuzz_care_begin(const judge_fuzz *f, conn *c, int64_t now)
+{
+    if (is_watched(f, c))
+        judge_vitality_begin(&c->process, f->p.pid, now);
+}
+
+bool fuzz_care_hold(judge_fuzz *f, const conn *c, judge_result *r, int64_t now)
+{
+    fuzz_held *h;
+    if (f->p.compat || !c->query.test->survival.after || f->n_held == MAX_HELD)
+        return false;
+    h = &f->held[f->n_held];
+    *h = (fuzz_held){c->query.test, strdup(c->query.agent), *r, now, c->process};
+    if (!h->agent)
+        return false;
+    f->n_held++;
+    *r = (judge_result){0};
+    return true;
+}
+
+static bool has_others(const judge_fuzz *f, const char *agent)
+{
+    for (size_t i = 0; i < f->n_conns; i++)
+        if ((f->conns[i]->state == CONN_PEER || f->conns[i]->state == CONN_QUEUED) &&
+            strcmp(f->conns[i]->query.agent, agent) == 0)
+            return true;
+    return false;
+}
+
+static void degrade(judge_result *r, judge_behavior to, const char *why)
+{
+    if (r->behavior == JUDGE_FAILED || (to != JUDGE_FAILED && r->behavior == JUDGE_NON_STRICT))
+        return;
+    r->behavior = to;
+    free(r->why);
+    r->why = strdup(why);
+}
+
+/* What was seen goes into the result. */
+static void conclude(fuzz_held *h, bool is_back, int64_t now)
+{
+    judge_result *r = &h->result;
+    judge_vitality *v = &h->process;
+    const uint32_t most = h->test->survival.kib;
+    const double took = (double)(now - h->since) / 1e3;
+    char text[300];
+    int n;
+    judge_vitality_look(v);
+    n = snprintf(text, sizeof text,
+                 is_back ? "The client came back after %.1f ms."
+                         : "The client had not come back after %.1f ms.",
+                 took);
+    if (v->gone)
+        n += snprintf(text + n, sizeof text - (size_t)n, " The process is gone.");
+    else if (v->pid != 0 && most > 0)
+        snprintf(text + n, sizeof text - (size_t)n, " Memory grew by %llu KiB, of %u allowed.",
+                 (unsigned long long)judge_vitality_grown_kib(v), most);
+    free(r->vitality);
+    r->vitality = strdup(text);
+    if (v->gone)
+        degrade(r, JUDGE_FAILED, "the process is gone");
+    else if (v->pid != 0 && most > 0 && judge_vitality_grown_kib(v) > most)
+        degrade(r, JUDGE_FAILED, "its memory grew by more than it may");
+    else if (!is_back)
+        degrade(r, JUDGE_NON_STRICT, "the client did not come back in time");
+}
+
+bool fuzz_care_take(judge_fuzz *f, const char *agent, int64_t now, fuzz_held *ret)
+{
+    for (size_t i = 0; i < f->n_held; i++) {
+        fuzz_held *h = &f->held[i];
+        const bool is_back = agent && strcmp(agent, h->agent) == 0;
+        const bool busy = !agent && has_others(f, h->agent);
+        /* Whoever is at another case has not gone. */
+        if (busy)
+            h->since = now;
+        if (!is_back && (agent || (now - h->since < come_back_us(f) && !h->process.gone)))
+            continue;
+        conclude(h, is_back, now);
+        *ret = *h;
+        *h = f->held[--f->n_held];
+        return true;
+    }
+    return false;
+}
+
+bool fuzz_care_last(judge_fuzz *f, fuzz_held *ret)
+{
+    if (f->n_held == 0)
+        return false;
+    *ret = f->held[--f->n_held];
+    return true;
+}
+
+int64_t fuzz_care_turn(judge_fuzz *f, int64_t now)
+{
+    int64_t next = INT64_MAX;
+    for (size_t i = 0; i < f->n_conns; i++) {
+        if (!is_watched(f, f->conns[i]))
+            continue;
+        judge_vitality_look(&f->conns[i]->process);
+        next = now + LOOK_US;
+    }
+    for (size_t i = 0; i < f->n_held; i++) {
+        int64_t at = f->held[i].since + come_back_us(f);
+        if (f->held[i].process.pid != 0) {
+            judge_vitality_look(&f->held[i].process);
+            at = now + LOOK_US;
+        }
+        next = at < next ? at : next;
+    }
+    return next;
+}

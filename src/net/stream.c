@@ -141,14 +141,16 @@ void *wsk__loop_scratch(wsk_loop *loop, size_t *ret_n)
 ssize_t wsk__stream_write(wsk__stream *s, const struct iovec *iov, size_t n)
 {
     const wsk__sys *sys = s->loop->sys;
+    /* The kernel holds the last octets back until the end comes, and sends both at once. */
+    const int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (s->is_last ? MSG_MORE : 0);
     ssize_t r;
 
     do {
         if (n == 1) {
-            r = sys->send(s->fd, iov->iov_base, iov->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+            r = sys->send(s->fd, iov->iov_base, iov->iov_len, flags);
         } else {
             struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = n};
-            r = sys->sendmsg(s->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+            r = sys->sendmsg(s->fd, &msg, flags);
         }
     } while (r < 0 && errno == EINTR);
     return r;
@@ -179,7 +181,7 @@ static void pump(wsk__stream *s, bool now)
             wsk__loop_later(s);
             return;
         }
-        s->can_wait = false;
+        s->can_wait = s->is_last = false;
         size_t k = wsk__ops(s)->output(s, iov, WSK__IOV_MAX);
         if (k == 0 && s->loop->loan == s)
             s->loop->loan = NULL;
@@ -191,7 +193,7 @@ static void pump(wsk__stream *s, bool now)
         size_t total = 0;
         for (size_t i = 0; i < k; i++)
             total += iov[i].iov_len;
-        bool queued = !now && io->send != NULL && io->send(s, iov, k, total);
+        bool queued = !now && !s->is_last && io->send != NULL && io->send(s, iov, k, total);
         if (s->loop->loan == s)
             s->loop->loan = NULL;
         if (queued)

@@ -65,6 +65,7 @@ struct wsk__stream {
     uint32_t state;    /* bits, private to src/net */
     uint8_t kind;      /* number of its ops in the loop */
     bool can_wait : 1; /* what the last `output` gave is all: its `sent` may come late */
+    bool is_last : 1;  /* ... is the last: the end of the output follows its `sent` */
     bool wanted : 1;   /* output was wanted while a send was under way */
     bool to_end : 1;   /* io_uring: read to the end, no further event will come */
     uint16_t mark;     /* the owner's own */
@@ -83,6 +84,12 @@ wsk__tls_session *wsk__stream_session(const wsk__stream *s);
 static inline void wsk__stream_can_wait(wsk__stream *s)
 {
     s->can_wait = true;
+}
+/* Within `output`: this is the last, and within its `sent` comes wsk__stream_shutdown(), or the
+ * stream is closed. Both go out in one segment then. */
+static inline void wsk__stream_is_last(wsk__stream *s)
+{
+    s->is_last = s->tls == NULL; /* with TLS a close_notify is to follow first */
 }
 /* Within `received`: `output` is asked for right behind it. */
 bool wsk__stream_asks(const wsk__stream *s);

@@ -432,6 +432,8 @@ static size_t on_output(wsk__stream *stream, struct iovec *iov, size_t max)
         p->conn.w->lent_cap = p->conn.w->lent_len;
         if (k < max && is_calm(p))
             wsk__stream_can_wait(&p->stream);
+        else if (k < max && p->conn.shutdown && !p->conn.shut)
+            wsk__stream_is_last(&p->stream);
     }
     return k;
 }

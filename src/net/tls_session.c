@@ -177,6 +177,14 @@ BIO_METHOD *wsk__tls_bio_new(void)
 
 /* --------------------------------------------------------------------------------- failure -- */
 
+/* OpenSSL judges a failed call by its queue of errors too, so what others left there has to go. To
+ * look whether there is anything costs a tenth of clearing it. */
+static void forget_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 static void set_why(wsk__tls_session *t, const char *words)
 {
     t->why = words;
@@ -301,12 +309,12 @@ int wsk__tls_on_new_session(SSL *ssl, SSL_SESSION *session)
 void wsk__tls_on_message(int write, int version, int type, const void *buf, size_t len, SSL *ssl,
                          void *arg)
 {
-    wsk__tls_session *t = SSL_get_app_data(ssl);
+    wsk__tls_session *t = arg;
 
     (void)version;
     (void)buf;
     (void)len;
-    (void)arg;
+    (void)ssl;
     /* Records that came (also such as hold many messages), and alerts that they made us send. */
     if (t != NULL && t->ready && t->idle_records <= MAX_IDLE_RECORDS &&
         (write ? type == SSL3_RT_ALERT : type == SSL3_RT_HEADER || type == SSL3_RT_HANDSHAKE))
@@ -383,6 +391,7 @@ int wsk__tls_session_new(wsk__tls_session **ret, wsk_tls *tls, const char *host,
         BIO_free(bio);
         result = WSK_ERR_NOMEM;
     } else {
+        SSL_set_msg_callback_arg(t->ssl, t);
         BIO_set_data(bio, t);
         BIO_set_init(bio, 1);
         SSL_set_bio(t->ssl, bio, bio);
@@ -490,7 +499,7 @@ wsk__tls_result wsk__tls_session_read(wsk__tls_session *t, const uint8_t *in, si
     t->in = in;
     t->in_len = n;
     t->out = out;
-    ERR_clear_error();
+    forget_errors();
     if (!t->ready)
         result = shake(t);
     if (result == WSK__TLS_OK && t->ready)
@@ -537,7 +546,7 @@ static wsk__tls_result encrypt(wsk__tls_session *t, const void *plain, size_t n,
 wsk__tls_result wsk__tls_session_write(wsk__tls_session *t, const void *plain, size_t n,
                                        wsk__tls_out *out)
 {
-    ERR_clear_error();
+    forget_errors();
     return encrypt(t, plain, n, out);
 }
 
@@ -547,7 +556,7 @@ void wsk__tls_session_shutdown(wsk__tls_session *t, wsk__tls_out *out)
         return;
     t->closing = true;
     t->out = out;
-    ERR_clear_error();
+    forget_errors();
     if (SSL_shutdown(t->ssl) < 0)
         (void)fail(t);
     t->out = NULL;

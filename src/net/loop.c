@@ -63,7 +63,7 @@ static void free_parts(wsk_loop *loop)
         close(loop->wake_fd);
     pthread_mutex_destroy(&loop->post_lock);
     wsk__free(loop->hooks, loop->scratch);
-    wsk__free(loop->hooks, loop->tls_room);
+    wsk__tls_room_free(loop);
     wsk__free(loop->hooks, loop->heap);
     wsk__free(loop->hooks, loop);
 }

@@ -76,6 +76,9 @@ struct wsk__stream_tls {
     wsk__tls_out out;   /* cipher text that the socket did not take; no memory when empty */
     uint8_t *kept;      /* what out.ptr points to unless the session owns it */
     wsk__tls_out *open; /* where cipher text goes while `received` runs */
+    uint16_t warm;  /* its place among those that keep their record buffers, + 1; 0: it does not */
+    uint8_t pieces; /* that were received while it did not */
+    bool recent;    /* something was received since the last look */
 };
 
 /* One listening socket of a listener. */
@@ -134,8 +137,18 @@ extern const wsk__io_ops wsk__io_epoll;
 extern const wsk__io_ops wsk__io_uring;
 #endif
 
+/* TLS streams that keep their record buffers: 34 KiB each, so at most 4.3 MiB for a loop. */
+#define WSK__TLS_WARM 128
+
+typedef struct wsk__tls_warm {
+    wsk_timer *timer;
+    size_t n, next; /* how many; the place that is taken next */
+    wsk__stream_tls *streams[WSK__TLS_WARM];
+} wsk__tls_warm;
+
 /* Memory that all TLS streams of a loop share. */
 typedef struct wsk__tls_room {
+    wsk__tls_warm warm;
     uint8_t record[WSK__TLS_RECORD]; /* small pieces of output become one record */
     uint8_t cipher[WSK__TLS_GATHER + WSK__TLS_RECORD * 2]; /* cipher text on its way out */
     uint8_t plain[]; /* as large as what is received at once, so that one `received` empties it */
@@ -239,10 +252,19 @@ void wsk__stream_end_output(wsk__stream *s);
 /* ---- stream_tls.c ---- */
 int wsk__stream_tls_open(wsk__stream *s, wsk__tls_session *session);
 void wsk__stream_tls_free(wsk_loop *loop, wsk__stream_tls *t); /* NULL is fine */
+void wsk__tls_room_free(wsk_loop *loop);
 void wsk__stream_tls_take(wsk__stream *s, uint8_t *data, size_t n);
 /* now: not by way of a queue. */
 void wsk__stream_tls_pump(wsk__stream *s, bool now);
 void wsk__stream_tls_settled(wsk__stream *s, const uint8_t *base, size_t n, size_t total, int err);
+
+/* ---- stream_warm.c ---- */
+int wsk__tls_warm_init(wsk__tls_warm *w, wsk_loop *loop);
+void wsk__tls_warm_deinit(wsk__tls_warm *w);
+/* Data came. */
+void wsk__tls_warm_received(wsk__tls_warm *w, wsk__stream_tls *t);
+/* The stream ends. */
+void wsk__tls_warm_leave(wsk__tls_warm *w, wsk__stream_tls *t);
 
 /* ---- resolver.c ---- */
 /* The loop ends: look-ups that are still under way report to no one. NULL is fine. */

@@ -17,6 +17,30 @@
  * accord. A peer that asks for key updates without reading the answers is cut off here. */
 #define OUT_MAX (WSK__TLS_GATHER + (size_t)64 * 1024)
 
+static int make_room(wsk_loop *loop)
+{
+    wsk__tls_room *room = wsk__alloc(loop->hooks, sizeof(*room) + loop->recv_cap);
+
+    if (room == NULL)
+        return WSK_ERR_NOMEM;
+    int r = wsk__tls_warm_init(&room->warm, loop);
+    if (r < 0) {
+        wsk__free(loop->hooks, room);
+        return r;
+    }
+    loop->tls_room = room;
+    return WSK_OK;
+}
+
+void wsk__tls_room_free(wsk_loop *loop)
+{
+    if (loop->tls_room == NULL)
+        return;
+    wsk__tls_warm_deinit(&loop->tls_room->warm);
+    wsk__free(loop->hooks, loop->tls_room);
+    loop->tls_room = NULL;
+}
+
 int wsk__stream_tls_open(wsk__stream *s, wsk__tls_session *session)
 {
     wsk_loop *loop = s->loop;
@@ -27,9 +51,7 @@ int wsk__stream_tls_open(wsk__stream *s, wsk__tls_session *session)
         return WSK_ERR_NOMEM;
     }
     s->tls->session = session;
-    if (loop->tls_room == NULL)
-        loop->tls_room = wsk__alloc(loop->hooks, sizeof(*loop->tls_room) + loop->recv_cap);
-    if (loop->tls_room == NULL) {
+    if (loop->tls_room == NULL && make_room(loop) < 0) {
         wsk__stream_tls_free(loop, s->tls);
         return WSK_ERR_NOMEM;
     }
@@ -50,6 +72,8 @@ void wsk__stream_tls_free(wsk_loop *loop, wsk__stream_tls *t)
 {
     if (t == NULL)
         return;
+    if (loop->tls_room != NULL)
+        wsk__tls_warm_leave(&loop->tls_room->warm, t);
     wsk__tls_session_clear(t->session, &t->out);
     wsk__free(loop->hooks, t->kept);
     wsk__tls_session_free(t->session);
@@ -265,6 +289,7 @@ static void feed(wsk__stream *s, const uint8_t *data, size_t n, wsk__tls_out *ou
             wsk__ops(s)->secured(s);
         }
         if (got > 0 && !(s->state & WSK__S_DEAD)) {
+            wsk__tls_warm_received(&room->warm, s->tls);
             wsk__stream_received(s, room->plain, got);
             gather(s, out);
         }

@@ -35,6 +35,7 @@ struct wsk__tls_session {
     uint64_t sent;           /* under the current key, see wsk_tls.rekey_after */
     uint16_t idle_records;
     bool why_owned, ready, eof, outer_eof, closing, no_memory;
+    bool keeps_buffers, has_stale; /* see wsk__tls_session_keep_buffers() and release() */
 };
 
 /* ------------------------------------------------------------------------------------- out -- */
@@ -477,9 +478,23 @@ static wsk__tls_result end_outer(wsk__tls_session *t)
  * come and its body has not (CVE-2024-4741): hence the question where it stands. */
 static void release(wsk__tls_session *t)
 {
-    if (t->tls->role == WSK_ROLE_CLIENT && !SSL_has_pending(t->ssl) &&
-        strcmp(SSL_rstate_string(t->ssl), "RH") == 0)
-        (void)SSL_free_buffers(t->ssl);
+    if (!t->keeps_buffers && (t->tls->role == WSK_ROLE_CLIENT || t->has_stale) &&
+        !SSL_has_pending(t->ssl) && strcmp(SSL_rstate_string(t->ssl), "RH") == 0 &&
+        SSL_free_buffers(t->ssl) == 1)
+        t->has_stale = false;
+}
+
+void wsk__tls_session_keep_buffers(wsk__tls_session *t, bool on)
+{
+    t->keeps_buffers = on;
+    if (on) {
+        SSL_clear_mode(t->ssl, SSL_MODE_RELEASE_BUFFERS);
+        return;
+    }
+    SSL_set_mode(t->ssl, SSL_MODE_RELEASE_BUFFERS);
+    /* In the middle of a record they go when the rest of it has come. */
+    t->has_stale = true;
+    release(t);
 }
 
 wsk__tls_result wsk__tls_session_read(wsk__tls_session *t, const uint8_t *in, size_t n,

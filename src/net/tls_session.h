@@ -62,6 +62,9 @@ wsk__tls_result wsk__tls_session_read(wsk__tls_session *t, const uint8_t *in, si
  * WSK__TLS_FAILED) nothing more ever. */
 wsk__tls_result wsk__tls_session_write(wsk__tls_session *t, const void *plain, size_t n,
                                        wsk__tls_out *out);
+/* The record buffers, 34 KiB, stay from record to record (on), or as from the beginning are only
+ * there while a record is (off): for a connection on which much happens. */
+void wsk__tls_session_keep_buffers(wsk__tls_session *t, bool on);
 /* close_notify, once; nothing before the handshake is done or after a failure. No more may be
  * written then, but read. */
 void wsk__tls_session_shutdown(wsk__tls_session *t, wsk__tls_out *out);

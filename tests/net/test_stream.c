@@ -300,6 +300,74 @@ static void test_data_and_end_at_once(void **state)
     }
 }
 
+static int held_back; /* octets that were sent with MSG_MORE */
+
+static ssize_t noting_send(int fd, const void *buf, size_t n, int flags)
+{
+    ssize_t r = send(fd, buf, n, flags);
+
+    if (r > 0 && (flags & MSG_MORE))
+        held_back += (int)r;
+    return r;
+}
+
+static ssize_t noting_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+    ssize_t r = sendmsg(fd, msg, flags);
+
+    if (r > 0 && (flags & MSG_MORE))
+        held_back += (int)r;
+    return r;
+}
+
+static void say_last(endpoint *e, unsigned callback)
+{
+    if (callback == IN_OUTPUT && e->asked > 0 && e->ud != NULL)
+        wsk__stream_is_last(&e->stream);
+    if (callback == IN_SENT)
+        wsk__stream_shutdown(&e->stream);
+}
+
+/* What its owner says is the last waits for the end of the output, and for nothing else. */
+static void test_last_output(void **state)
+{
+    for (int last = 0; last < 2; last++) {
+        for (int kind = 0; kind < KINDS; kind++) {
+            endpoint e = {.then = say_last, .ud = last ? &e : NULL};
+            uint8_t back[200];
+            size_t got = 0;
+            net_test t;
+            int fd[2];
+
+            net_test_init(&t, state);
+            t.sys.send = noting_send;
+            t.sys.sendmsg = noting_sendmsg;
+            held_back = 0;
+            net_test_loop(&t);
+            if (socket_pair(fd, (socket_kind)kind)) {
+                endpoint_open(&e, t.loop, fd[1], NULL);
+                endpoint_make(&e, 100);
+                while (got < sizeof(back)) {
+                    wsk_loop_turn(t.loop, 0);
+                    ssize_t r = recv(fd[0], back + got, sizeof(back) - got, MSG_DONTWAIT);
+
+                    if (r == 0)
+                        break;
+                    got += r > 0 ? (size_t)r : 0;
+                }
+                assert_int_equal(got, 100);
+                for (size_t i = 0; i < got; i++)
+                    assert_int_equal(back[i], octet_at(i));
+                assert_int_equal(held_back, last ? 100 : 0);
+                close(fd[0]);
+                turn_until(t.loop, &e.closeds, 1);
+            }
+            net_test_end(&t);
+            endpoint_free(&e);
+        }
+    }
+}
+
 static void reset(int fd)
 {
     const struct linger now = {.l_onoff = 1, .l_linger = 0};
@@ -821,6 +889,7 @@ int main(void)
         BOTH(test_pausing_while_data_comes),
         BOTH(test_half_close),
         BOTH(test_data_and_end_at_once),
+        BOTH(test_last_output),
         BOTH(test_reset),
         BOTH(test_close_in_callbacks),
         BOTH(test_close_others),

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/loop_priv.h"
+
 typedef struct tls_test {
     net_test t; /* first */
     wsk_tls *server_tls, *client_tls;
@@ -151,6 +153,63 @@ static void test_backpressure_and_memory(void **state)
     turn_until_octets(x.t.loop, &x.server.checked, n);
     turn_for(x.t.loop, 10);
     assert_int_equal(x.t.alloc.octets, idle);
+    end(&x);
+}
+
+/* Streams that are busy keep their record buffers, at most so many of them, until they rest. */
+static void test_busy_streams(void **state)
+{
+    enum { MORE = WSK__TLS_WARM / 2 + 3 };
+    static endpoint more[MORE][2];
+    tls_test x;
+    int fd[2];
+
+    assert_true(begin(&x, state, TCP4, false));
+    open_both(&x);
+    turn_until(x.t.loop, &x.client.secureds, 1);
+    turn_until(x.t.loop, &x.server.secureds, 1);
+    const wsk__tls_warm *warm = &x.t.loop->tls_room->warm;
+    assert_int_equal(warm->n, 0);
+    for (uint64_t n = 1; n <= 8; n++) {
+        endpoint_make(&x.client, 100);
+        turn_until_octets(x.t.loop, &x.client.checked, n * 100);
+    }
+    assert_int_equal(warm->n, 2);
+    memset(more, 0, sizeof(more));
+    for (size_t i = 0; i < MORE; i++) {
+        assert_true(socket_pair(fd, UNIX));
+        more[i][0].verify = more[i][1].echo = true;
+        endpoint_open(&more[i][0], x.t.loop, fd[0], new_session(x.client_tls, "localhost"));
+        endpoint_open(&more[i][1], x.t.loop, fd[1], new_session(x.server_tls, NULL));
+    }
+    for (uint64_t n = 1; n <= 8; n++) {
+        for (size_t i = 0; i < MORE; i++)
+            endpoint_make(&more[i][0], 100);
+        for (size_t i = 0; i < MORE; i++)
+            turn_until_octets(x.t.loop, &more[i][0].checked, n * 100);
+    }
+    /* All were busy at some time. On a slow machine some rest again by now. */
+    assert_in_range(warm->n, 1, WSK__TLS_WARM);
+    for (size_t i = 0; i < MORE / 2; i++) {
+        close_endpoint(&more[i][0]);
+        turn_until(x.t.loop, &more[i][1].closeds, 1);
+    }
+    while (warm->n > 0)
+        wsk_loop_turn(x.t.loop, 1000);
+    for (size_t i = 0; i < MORE; i++) {
+        close_endpoint(&more[i][0]);
+        close_endpoint(&more[i][1]);
+        turn_until(x.t.loop, &more[i][0].closeds, 1);
+        turn_until(x.t.loop, &more[i][1].closeds, 1);
+        endpoint_free(&more[i][0]);
+        endpoint_free(&more[i][1]);
+    }
+    /* Who rested is as busy as before when more comes. */
+    for (uint64_t n = 9; n <= 16; n++) {
+        endpoint_make(&x.client, 100);
+        turn_until_octets(x.t.loop, &x.client.checked, n * 100);
+    }
+    assert_int_equal(warm->n, 2);
     end(&x);
 }
 
@@ -354,6 +413,7 @@ int main(void)
         BOTH(test_echo),
         BOTH(test_full_sockets),
         BOTH(test_backpressure_and_memory),
+        BOTH(test_busy_streams),
         BOTH(test_half_close),
         BOTH(test_transport_ends),
         BOTH(test_not_tls),

@@ -188,9 +188,72 @@ static void test_idle_memory(void **state)
         measure(&kinds[i]);
 }
 
+/* Buffers that are kept are there between records, and gone when they are no longer to be kept, be
+ * it between two records or in the middle of one. */
+static void test_kept_buffers(void **state)
+{
+    wsk_tls_options s = WSK_TLS_OPTIONS_INIT, c = WSK_TLS_OPTIONS_INIT;
+    uint8_t data[1000] = {0}, first[7];
+    tls_pair p;
+
+    (void)state;
+    s.role = WSK_ROLE_SERVER;
+    c.role = WSK_ROLE_CLIENT;
+    s.hooks = c.hooks = &hooks;
+    s.certificate_file = certs_path("a.pem");
+    s.key_file = certs_path("a.key");
+    c.ca_file = certs_path("ca.pem");
+    wsk_tls *server = tls_make(&s), *client = tls_make(&c);
+    assert_int_equal(pair_open(&p, server, client, "a.test", SIZE_MAX), 0);
+    assert_true(pair_run(&p));
+    tls_end *ends[] = {&p.server, &p.client};
+    for (int i = 0; i < 2; i++) {
+        tls_end *e = ends[i], *peer = ends[1 - i];
+
+        for (int how = 0; how < 3; how++) {
+            pair_send(&p, e, peer, data, sizeof(data));
+            pair_send(&p, peer, e, data, sizeof(data));
+            wsk__tls_out_clear(&p.server.out, server);
+            wsk__tls_out_clear(&p.client.out, client);
+            size_t idle = live;
+            wsk__tls_session_keep_buffers(e->session, true);
+            for (int k = 0; k < 3; k++) {
+                pair_send(&p, e, peer, data, sizeof(data));
+                pair_send(&p, peer, e, data, sizeof(data));
+                wsk__tls_out_clear(&p.server.out, server);
+                wsk__tls_out_clear(&p.client.out, client);
+                assert_in_range(live, idle + 32768, idle + 36864);
+            }
+            /* In the middle of the head, or of the body, of a record. */
+            size_t begun = how == 0 ? 0 : how == 1 ? 3 : sizeof(first);
+            wsk__tls_out_clear(&peer->out, peer->tls);
+            assert_int_equal(wsk__tls_session_write(peer->session, data, sizeof(data), &peer->out),
+                             WSK__TLS_OK);
+            assert_true(peer->out.len > sizeof(first));
+            memcpy(first, peer->out.ptr, sizeof(first));
+            size_t had = e->n_plain;
+            end_feed(&p, e, first, begun);
+            wsk__tls_session_keep_buffers(e->session, false);
+            peer->out.off = begun;
+            pair_move(&p, peer, e);
+            assert_int_equal(e->result, WSK__TLS_OK);
+            assert_int_equal(e->n_plain - had, sizeof(data));
+            wsk__tls_out_clear(&peer->out, peer->tls);
+            /* Plain text that the test gathers has its own memory: not of the hooks. */
+            assert_in_range(live, 1, idle);
+        }
+    }
+    pair_close(&p);
+    wsk_tls_unref(server);
+    wsk_tls_unref(client);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_idle_memory)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_idle_memory),
+        cmocka_unit_test(test_kept_buffers),
+    };
 
     /* Before OpenSSL allocates for the first time. */
     if (!CRYPTO_set_mem_functions(count_malloc, count_realloc, count_free))

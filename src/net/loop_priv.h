@@ -78,6 +78,7 @@ struct wsk__stream_tls {
     wsk__tls_out *open; /* where cipher text goes while `received` runs */
     uint16_t warm;  /* its place among those that keep their record buffers, + 1; 0: it does not */
     uint8_t pieces; /* that were received while it did not */
+    bool dry;       /* the owner had no output when last asked, and has not spoken since */
     bool recent;    /* something was received since the last look */
 };
 

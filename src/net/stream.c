@@ -260,6 +260,8 @@ bool wsk__stream_asks(const wsk__stream *s)
 
 void wsk__stream_want_output(wsk__stream *s)
 {
+    if (s->tls != NULL)
+        s->tls->dry = false;
     /* While a send is under way, what is to follow it waits for it no longer than it must. */
     if (s->state & WSK__S_SENDING)
         s->wanted = s->loop->prompt = true;

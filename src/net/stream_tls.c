@@ -234,6 +234,7 @@ static void gather(wsk__stream *s, wsk__tls_out *out)
     while ((s->state & WSK__S_SECURED) && !(s->state & not_now) &&
            out->len - out->off < WSK__TLS_GATHER) {
         s->can_wait = false;
+        s->tls->dry = true; /* unless it says otherwise while it is asked */
         size_t k = wsk__ops(s)->output(s, iov, WSK__IOV_MAX);
         size_t i = 0, off = 0, taken = 0, n = 1;
 
@@ -247,6 +248,7 @@ static void gather(wsk__stream *s, wsk__tls_out *out)
             return;
         }
         can_wait = s->can_wait;
+        s->tls->dry = false;
         while (i < k && n > 0 && out->len - out->off < WSK__TLS_GATHER) {
             if (iov[i].iov_len == 0) {
                 i++;
@@ -268,6 +270,12 @@ static void gather(wsk__stream *s, wsk__tls_out *out)
 
 /* --------------------------------------------------------------------------------- input -- */
 
+static void received(wsk__stream *s, uint8_t *data, size_t n)
+{
+    s->can_wait = s->tls->dry = false;
+    wsk__stream_received(s, data, n);
+}
+
 static void feed(wsk__stream *s, const uint8_t *data, size_t n, wsk__tls_out *out,
                  const char **ret_why, bool *ret_eof)
 {
@@ -286,11 +294,12 @@ static void feed(wsk__stream *s, const uint8_t *data, size_t n, wsk__tls_out *ou
         n -= used;
         if (!(s->state & WSK__S_SECURED) && wsk__tls_session_is_ready(session)) {
             s->state |= WSK__S_SECURED;
+            s->tls->dry = false;
             wsk__ops(s)->secured(s);
         }
         if (got > 0 && !(s->state & WSK__S_DEAD)) {
             wsk__tls_warm_received(&room->warm, s->tls);
-            wsk__stream_received(s, room->plain, got);
+            received(s, room->plain, got);
             gather(s, out);
         }
         if (r == WSK__TLS_OK && out->len - out->off > OUT_MAX) {
@@ -313,12 +322,14 @@ static void take(wsk__stream *s, uint8_t *data, size_t n)
     bool lent = open_out(s, &out), eof = false;
 
     s->state |= WSK__S_STARTED;
+    s->can_wait = false;
     feed(s, data, n, &out, &why, &eof);
-    gather(s, &out);
+    if (!s->tls->dry)
+        gather(s, &out);
     close_out(s, &out, lent, why != NULL || eof);
     /* What was owed for the octets before it is out, or at least on its way. */
     if (eof && why == NULL && !(s->state & WSK__S_DEAD))
-        wsk__stream_received(s, NULL, 0);
+        received(s, NULL, 0);
     /* Behind the alert, which says the same to the peer. */
     if (why != NULL)
         wsk__stream_lost_text(s, why);
@@ -333,7 +344,7 @@ void wsk__stream_tls_take(wsk__stream *s, uint8_t *data, size_t n)
     } else {
         /* Without close_notify: for a protocol that has a closing handshake of its own, the
          * same thing as with it. */
-        wsk__stream_received(s, NULL, 0);
+        received(s, NULL, 0);
     }
 }
 
@@ -358,6 +369,9 @@ void wsk__stream_tls_pump(wsk__stream *s, bool now)
             take(s, NULL, 0);
             continue;
         }
+        /* Right behind `received`, or `sent`, which asked to the end: nothing has come about. */
+        if (t->dry && s->can_wait && !now && t->out.ptr == NULL)
+            break;
         bool lent = open_out(s, &out);
         if (out.len == out.off)
             gather(s, &out);

@@ -76,10 +76,10 @@ struct wsk__stream_tls {
     wsk__tls_out out;   /* cipher text that the socket did not take; no memory when empty */
     uint8_t *kept;      /* what out.ptr points to unless the session owns it */
     wsk__tls_out *open; /* where cipher text goes while `received` runs */
-    uint16_t warm;  /* its place among those that keep their record buffers, + 1; 0: it does not */
-    uint8_t pieces; /* that were received while it did not */
-    bool dry;       /* the owner had no output when last asked, and has not spoken since */
-    bool recent;    /* something was received since the last look */
+    uint32_t last;      /* time at which something was received, in ms */
+    uint16_t warm; /* its place among those that keep their record buffers, + 1; 0: it does not */
+    uint8_t busy;  /* times, a ms apart or more, at which something came while it did not */
+    bool dry;      /* the owner had no output when last asked, and has not spoken since */
 };
 
 /* One listening socket of a listener. */
@@ -142,6 +142,7 @@ extern const wsk__io_ops wsk__io_uring;
 #define WSK__TLS_WARM 128
 
 typedef struct wsk__tls_warm {
+    wsk_loop *loop;
     wsk_timer *timer;
     size_t n, next; /* how many; the place that is taken next */
     wsk__stream_tls *streams[WSK__TLS_WARM];

@@ -10,17 +10,18 @@
  */
 #include "net/loop_priv.h"
 
-/* Received pieces until a stream counts as busy. Most connections send a few messages and rest. */
-#define BUSY_FROM 4
-/* Who brought nothing between two looks rests. */
-#define LOOK_AFTER_MS 500
+/* Times at which something came until a stream counts as busy. Most connections send a few messages
+ * and rest; a large one comes in many pieces, but at few times. */
+#define BUSY_FROM 16
+/* Who brought nothing for so long rests. */
+#define REST_AFTER_MS 500
 
 static void leave(wsk__tls_warm *w, wsk__stream_tls *t)
 {
     w->streams[t->warm - 1] = NULL;
     w->n--;
     t->warm = 0;
-    t->pieces = 0;
+    t->busy = 0;
 }
 
 static void cool(wsk__tls_warm *w, wsk__stream_tls *t)
@@ -36,18 +37,16 @@ static void look(void *ud)
     for (size_t i = 0; i < WSK__TLS_WARM; i++) {
         wsk__stream_tls *t = w->streams[i];
 
-        if (t != NULL && !t->recent)
+        if (t != NULL && (uint32_t)wsk_loop_now(w->loop) - t->last >= REST_AFTER_MS)
             cool(w, t);
-        else if (t != NULL)
-            t->recent = false;
     }
     if (w->n > 0)
-        wsk_timer_set(w->timer, LOOK_AFTER_MS);
+        wsk_timer_set(w->timer, REST_AFTER_MS);
 }
 
 int wsk__tls_warm_init(wsk__tls_warm *w, wsk_loop *loop)
 {
-    *w = (wsk__tls_warm){.n = 0};
+    *w = (wsk__tls_warm){.loop = loop};
     return wsk_timer_new(&w->timer, loop, look, w);
 }
 
@@ -58,8 +57,12 @@ void wsk__tls_warm_deinit(wsk__tls_warm *w)
 
 void wsk__tls_warm_received(wsk__tls_warm *w, wsk__stream_tls *t)
 {
-    t->recent = true;
-    if (t->warm != 0 || ++t->pieces < BUSY_FROM)
+    uint32_t now = (uint32_t)wsk_loop_now(w->loop);
+
+    if (t->last == now)
+        return;
+    t->last = now;
+    if (t->warm != 0 || ++t->busy < BUSY_FROM)
         return;
     /* The one that came first leaves, be it busy: it comes back when it has paid for that. */
     if (w->streams[w->next] != NULL)
@@ -68,7 +71,7 @@ void wsk__tls_warm_received(wsk__tls_warm *w, wsk__stream_tls *t)
     t->warm = (uint16_t)(w->next + 1);
     w->next = (w->next + 1) % WSK__TLS_WARM;
     if (w->n++ == 0)
-        wsk_timer_set(w->timer, LOOK_AFTER_MS);
+        wsk_timer_set(w->timer, REST_AFTER_MS);
     wsk__tls_session_keep_buffers(t->session, true);
 }
 

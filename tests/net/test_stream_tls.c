@@ -156,6 +156,21 @@ static void test_backpressure_and_memory(void **state)
     end(&x);
 }
 
+static void next_ms(tls_test *x)
+{
+    for (uint64_t now = wsk_loop_now(x->t.loop); wsk_loop_now(x->t.loop) == now;)
+        wsk_loop_turn(x->t.loop, 1);
+}
+
+static void make_busy(tls_test *x, unsigned times)
+{
+    for (uint64_t n = x->client.checked; times > 0; times--) {
+        endpoint_make(&x->client, 100);
+        turn_until_octets(x->t.loop, &x->client.checked, n += 100);
+        next_ms(x);
+    }
+}
+
 /* Streams that are busy keep their record buffers, at most so many of them, until they rest. */
 static void test_busy_streams(void **state)
 {
@@ -169,11 +184,10 @@ static void test_busy_streams(void **state)
     turn_until(x.t.loop, &x.client.secureds, 1);
     turn_until(x.t.loop, &x.server.secureds, 1);
     const wsk__tls_warm *warm = &x.t.loop->tls_room->warm;
+    endpoint_make(&x.client, 100);
+    turn_until_octets(x.t.loop, &x.client.checked, 100);
     assert_int_equal(warm->n, 0);
-    for (uint64_t n = 1; n <= 8; n++) {
-        endpoint_make(&x.client, 100);
-        turn_until_octets(x.t.loop, &x.client.checked, n * 100);
-    }
+    make_busy(&x, 20);
     assert_int_equal(warm->n, 2);
     memset(more, 0, sizeof(more));
     for (size_t i = 0; i < MORE; i++) {
@@ -182,11 +196,12 @@ static void test_busy_streams(void **state)
         endpoint_open(&more[i][0], x.t.loop, fd[0], new_session(x.client_tls, "localhost"));
         endpoint_open(&more[i][1], x.t.loop, fd[1], new_session(x.server_tls, NULL));
     }
-    for (uint64_t n = 1; n <= 8; n++) {
+    for (uint64_t n = 1; n <= 20; n++) {
         for (size_t i = 0; i < MORE; i++)
             endpoint_make(&more[i][0], 100);
         for (size_t i = 0; i < MORE; i++)
             turn_until_octets(x.t.loop, &more[i][0].checked, n * 100);
+        next_ms(&x);
     }
     /* All were busy at some time. On a slow machine some rest again by now. */
     assert_in_range(warm->n, 1, WSK__TLS_WARM);
@@ -205,10 +220,7 @@ static void test_busy_streams(void **state)
         endpoint_free(&more[i][1]);
     }
     /* Who rested is as busy as before when more comes. */
-    for (uint64_t n = 9; n <= 16; n++) {
-        endpoint_make(&x.client, 100);
-        turn_until_octets(x.t.loop, &x.client.checked, n * 100);
-    }
+    make_busy(&x, 20);
     assert_int_equal(warm->n, 2);
     end(&x);
 }

@@ -75,7 +75,6 @@ static int set_subprotocol(wsk_conn *c, const char *name)
         while (list != NULL && list[i] != NULL && strcmp(list[i], name) != 0)
             i++;
         if (list == NULL || list[i] == NULL || i + 1 >= UINT8_MAX) {
-            WSK_TRY(wsk__work_take(c));
             copy = wsk__strndup(c->env->cfg->hooks, name, strlen(name));
             if (copy == NULL)
                 return WSK_ERR_NOMEM;

@@ -430,6 +430,8 @@ static void test_request_that_failed_may_be_tried_again(void **state)
     s.alloc.hooks.random = no_random;
     assert_int_equal(wsk_conn_request(c, &ro), WSK_ERR_SYS);
     s.alloc.hooks.random = random;
+    assert_int_equal(wsk_conn_request(c, &ro), WSK_OK);
+    c = solo_shell(&s);
     do {
         solo_starve(&s, ++i);
         assert_int_equal(wsk_conn_queued(c), 0);
@@ -557,6 +559,25 @@ static void test_body_that_was_not_asked_for(void **state)
     solo_end(&s);
 }
 
+/* Chunks do not end where pieces of input do. */
+static void test_body_in_chunks_in_pieces(void **state)
+{
+    (void)state;
+    static const char wire[] = "5;x\r\nabcde\r\n3\r\nfgh\r\n0\r\n";
+    solo s;
+
+    solo_begin(&s, WSK_ROLE_CLIENT, NULL);
+    for (size_t cut = 1; cut < 4; cut++) {
+        wsk_conn *c = refused(&s, "Transfer-Encoding: chunked\r\n", "");
+        for (size_t i = 0; i < sizeof(wire) - 1; i += cut) {
+            solo_want(&s, c, WSK_EV_NONE);
+            solo_feed(&s, c, wire + i, sizeof(wire) - 1 - i < cut ? sizeof(wire) - 1 - i : cut);
+        }
+        failed_with(&s, c, "abcdefgh", 8);
+    }
+    solo_end(&s);
+}
+
 /* 1,024 octets of it are kept, and however it is dressed up no more than four times as much is
  * read for them. */
 static void test_body_limits(void **state)
@@ -626,6 +647,7 @@ int main(void)
         cmocka_unit_test(test_body_lengths),
         cmocka_unit_test(test_body_in_chunks),
         cmocka_unit_test(test_body_that_was_not_asked_for),
+        cmocka_unit_test(test_body_in_chunks_in_pieces),
         cmocka_unit_test(test_body_limits),
         cmocka_unit_test(test_no_memory_for_a_body),
     };

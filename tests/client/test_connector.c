@@ -343,12 +343,13 @@ static void test_black_hole_first(void **state)
 
     begin(&w, state, "2001:db8::b 192.0.2.1");
     place_begin(&p);
-    uint64_t took = connect_to(&o, &w, p.port, 40);
+    uint64_t took = connect_to(&o, &w, p.port, 200);
     assert_int_equal(o.r.outcome, WSK__CONNECT_OK);
     assert_string_equal(tried, " 2001:db8::b 192.0.2.1");
     assert_string_equal(o.peer, format("127.0.0.1:%u", p.port));
-    assert_in_range(tried_at[1] - tried_at[0], 38, 500);
-    assert_true(took < 1000);
+    /* The delay counts from the loop's clock, which a busy machine may have read well before. */
+    assert_in_range(tried_at[1] - tried_at[0], 100, 2000);
+    assert_true(took < 4000);
     place_end(&p);
     end(&w);
 }
@@ -380,9 +381,9 @@ static void test_refusal_in_a_race(void **state)
 
     begin(&w, state, "2001:db8::b 192.0.2.3 2001:db8::a");
     place_begin(&p);
-    connect_to(&o, &w, p.port, 40);
+    connect_to(&o, &w, p.port, 300);
     assert_string_equal(tried, " 2001:db8::b 192.0.2.3 2001:db8::a");
-    assert_true(tried_at[2] - tried_at[1] < 30);
+    assert_true(tried_at[2] - tried_at[1] < 200);
     assert_string_equal(o.peer, format("[::1]:%u", p.port));
     place_end(&p);
     end(&w);
@@ -676,5 +677,9 @@ int main(void)
         BOTH(test_no_memory),
     };
 
+    /* Names are looked up in threads, and memcheck lets none run while the loop waits for
+     * io_uring. */
+    if (getenv("WSK_TEST_VALGRIND") != NULL)
+        cmocka_set_skip_filter("*(io_uring)");
     return cmocka_run_group_tests_name("connector", tests, dig_holes, fill_holes);
 }

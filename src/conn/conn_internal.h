@@ -181,7 +181,8 @@ typedef enum wsk__phase {
  * begins something takes one first (wsk__work_take); wsk__conn_rest() gives it back.
  */
 typedef struct wsk__work {
-    uint8_t *in; /* lent */
+    uint8_t *in;  /* lent */
+    uint8_t *fed; /* where that began: what is in front of `in` is used up */
     size_t in_len;
     size_t pass; /* octets of the source that the last event points to */
     wsk__assembly *rx;

@@ -151,7 +151,7 @@ int wsk_conn_feed(wsk_conn *c, void *buf, size_t n, uint64_t now)
         return WSK_OK;
     }
     WSK_TRY(wsk__work_take(c));
-    c->w->in = buf;
+    c->w->in = c->w->fed = buf;
     c->w->in_len = n;
     c->t_in = c->env->t_now;
     c->ping_waiting = false;
@@ -227,7 +227,7 @@ int wsk__conn_unlend_input(wsk_conn *c)
             wsk__fail(c, WSK__RULE_NOMEM);
     }
     if (c->w->in != NULL)
-        c->w->in = NULL;
+        c->w->in = c->w->fed = NULL;
     return r;
 }
 

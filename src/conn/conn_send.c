@@ -147,6 +147,35 @@ static int may_send(const wsk_conn *c)
     return WSK_OK;
 }
 
+/*
+ * A server's frame of octets of the caller. What is echoed stands behind the header of the client's
+ * frame, which is longer and read: the answer's goes there, and one piece is sent instead of two.
+ */
+static int add_borrowed(wsk_conn *c, uint8_t first, const uint8_t *data, size_t len)
+{
+    const wsk__work *w = c->w;
+    size_t head = wsk__frame_head_len(len, false);
+    uint8_t *p;
+
+    if (w->kept == NULL && data == w->in && w->pass == len && (size_t)(w->in - w->fed) >= head &&
+        !(c->env->cfg->o.flags & WSK_CONN_STREAM)) {
+        p = w->in - head;
+        wsk__frame_write(p, first, len, false, 0);
+        return wsk__output_add_ref(c, p, head + len, NULL);
+    }
+    p = wsk__output_reserve(c, head);
+    if (p == NULL)
+        return WSK_ERR_NOMEM;
+    wsk__frame_write(p, first, len, false, 0);
+    wsk__output_commit(c, head);
+    if (wsk__output_add_ref(c, data, len, NULL) < 0) {
+        /* The header stands there already: nothing can make sense behind it. */
+        wsk__fail_silently(c, wsk__rule_text(WSK__RULE_NOMEM));
+        return WSK_ERR_NOMEM;
+    }
+    return WSK_OK;
+}
+
 static int send_message(wsk_conn *c, wsk_opcode op, const uint8_t *data, size_t len, unsigned flags,
                         bool borrow)
 {
@@ -173,21 +202,10 @@ static int send_message(wsk_conn *c, wsk_opcode op, const uint8_t *data, size_t 
             return WSK_OK;
         }
     }
-    if (borrow && len >= BORROW_MIN && wsk__is_server(c) && c->env->cfg->o.fragment_size == 0) {
-        size_t head = wsk__frame_head_len(len, false);
-        uint8_t *p = wsk__output_reserve(c, head);
-        if (p == NULL)
-            return WSK_ERR_NOMEM;
-        wsk__frame_write(p, (uint8_t)(WSK__FIN | op), len, false, 0);
-        wsk__output_commit(c, head);
-        if (wsk__output_add_ref(c, data, len, NULL) < 0) {
-            /* The header stands there already: nothing can make sense behind it. */
-            wsk__fail_silently(c, wsk__rule_text(WSK__RULE_NOMEM));
-            return WSK_ERR_NOMEM;
-        }
-    } else {
+    if (borrow && len >= BORROW_MIN && wsk__is_server(c) && c->env->cfg->o.fragment_size == 0)
+        WSK_TRY(add_borrowed(c, (uint8_t)(WSK__FIN | op), data, len));
+    else
         WSK_TRY(add_frames(c, (uint8_t)op, data, len, true));
-    }
     c->messages_out++;
     return WSK_OK;
 }

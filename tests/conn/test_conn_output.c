@@ -234,6 +234,53 @@ static void test_borrowed(void **state)
     free(copy);
 }
 
+/* An echo goes out in one piece, its header where the client's stood, unless that came before. */
+static void test_echo_in_place(void **state)
+{
+    (void)state;
+    const size_t frame = 8 + LONG;
+    uint8_t *in = malloc(2 * frame), *want = malloc(LONG);
+    struct iovec iov[8];
+    solo s;
+
+    memset(want, 'e', LONG);
+    for (size_t cut = 0; cut <= 9; cut++) {
+        wsk_conn *c = open_shell(&s, WSK_ROLE_SERVER, NULL);
+        for (int i = 0; i < 2; i++) {
+            memcpy(in + (size_t)i * frame, "\x82\xFE\x42\x68\0\0\0\0", 8);
+            memset(in + (size_t)i * frame + 8, 'e', LONG);
+        }
+        if (cut > 0) {
+            assert_int_equal(wsk_conn_feed(c, in, cut, s.now), WSK_OK);
+            assert_int_equal(wsk_conn_next(c, &s.ev), WSK_OK);
+            assert_int_equal(s.ev.type, WSK_EV_NONE);
+            assert_int_equal(wsk__conn_unlend_input(c), WSK_OK);
+        }
+        assert_int_equal(wsk_conn_feed(c, in + cut, 2 * frame - cut, s.now), WSK_OK);
+        for (int i = 0; i < 2; i++) {
+            bool whole = cut == 0 || i == 1;
+
+            assert_int_equal(wsk_conn_next(c, &s.ev), WSK_OK);
+            assert_int_equal(s.ev.type, WSK_EV_MESSAGE);
+            assert_int_equal(s.ev.len, LONG);
+            /* Twice, as a program may. */
+            for (int k = 0; k < 2; k++) {
+                assert_int_equal(wsk__conn_send_borrowed(c, WSK_OP_BINARY, s.ev.data, s.ev.len, 0),
+                                 WSK_OK);
+                size_t n = wsk_conn_output(c, iov, 8);
+                if (whole) {
+                    assert_int_equal(n, 1);
+                    assert_ptr_equal(iov[0].iov_base, s.ev.data - 4);
+                }
+                went_out(&s, c, "\x82\x7E\x42\x68", 4, want, LONG);
+            }
+        }
+        solo_end(&s);
+    }
+    free(in);
+    free(want);
+}
+
 static void test_no_memory_for_borrowed(void **state)
 {
     (void)state;
@@ -765,6 +812,7 @@ int main(void)
         cmocka_unit_test(test_no_memory_for_lent_room),
         cmocka_unit_test(test_short_way),
         cmocka_unit_test(test_borrowed),
+        cmocka_unit_test(test_echo_in_place),
         cmocka_unit_test(test_no_memory_for_borrowed),
         cmocka_unit_test(test_prepared_in_every_form),
         cmocka_unit_test(test_prepared_for_a_small_window),

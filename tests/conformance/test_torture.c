@@ -6,7 +6,8 @@
  * another connection of the same endpoint still has its echo. The kernel and a run are
  * torture_kernel.h and torture_scene.h.
  *
- * test_torture server|client [whole] [CASE...]: "server" and "client" is who is judged. Without
+ * test_torture server|client [epoll|uring] [whole] [CASE...]: "server" and "client" is who is judged;
+ * with epoll, unless "uring" is said, which is io_uring in memory (torture_uring.c). Without
  * "whole" a part of the faults is tried, for the ordinary tests.
  */
 #include <errno.h>
@@ -312,7 +313,8 @@ int main(int argc, char **argv)
     if (argc < 2)
         return 2;
     t.role = strcmp(argv[1], "client") == 0 ? JUDGE_ROLE_SERVER : JUDGE_ROLE_CLIENT;
-    t.io = WSK_IO_EPOLL;
+    t.io = argc > i && strcmp(argv[i], "uring") == 0 ? WSK_IO_URING : WSK_IO_EPOLL;
+    i += argc > i && (t.io == WSK_IO_URING || strcmp(argv[i], "epoll") == 0);
     t.whole = argc > i && strcmp(argv[i], "whole") == 0;
     i += t.whole;
     t.only = argv + i;

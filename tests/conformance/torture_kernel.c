@@ -11,7 +11,8 @@
 
 #include <sys/eventfd.h>
 
-#define FIRST_FD 100000
+/* Above all that are real. */
+#define FIRST_FD 512
 /* Of each direction of a socket. */
 #define ROOM ((size_t)256 * 1024)
 /* In front of each block, its size. */
@@ -44,7 +45,7 @@ void tk_wrong(const char *format, ...)
 /* --------------------------------------------------------------------------------- faults -- */
 
 /* Whether this call is to fail. */
-static bool fails(tk_call call)
+bool tk_fails(tk_call call)
 {
     const tk_fault *f = &tk.fault;
     uint32_t count;
@@ -124,12 +125,19 @@ static int new_file(tk_kind kind)
 /* A call that makes a descriptor. */
 static int make(tk_call call, tk_kind kind)
 {
-    if (fails(call)) {
+    if (tk_fails(call)) {
         errno = tk.fault.err;
         return -1;
     }
     int i = new_file(kind);
     return i < 0 ? -1 : FIRST_FD + i;
+}
+
+const tk_file *tk_file_at(int fd)
+{
+    const int i = fd - FIRST_FD;
+
+    return i >= 0 && i < tk.n_files && tk.file[i].open ? &tk.file[i] : NULL;
 }
 
 static size_t filled(const tk_stream_octets *o)
@@ -188,6 +196,7 @@ int tk_knock(void)
 static void edge(tk_file *f)
 {
     f->edge = true;
+    f->edges++;
 }
 
 int tk_answer(void)
@@ -258,7 +267,7 @@ void tk_reset(int file)
         kill_socket(&tk.file[file], ECONNRESET);
 }
 
-static uint32_t readiness(const tk_file *f)
+uint32_t tk_readiness(const tk_file *f)
 {
     uint32_t r = 0;
 
@@ -290,11 +299,13 @@ static uint32_t readiness(const tk_file *f)
 
 bool tk_is_ready(void)
 {
+    if (tk.ring_is_ready != NULL)
+        return tk.ring_is_ready();
     for (int i = 0; i < tk.n_files; i++) {
         const tk_file *f = &tk.file[i];
 
         if (f->open && f->watched && (f->edge || !(f->interest & EPOLLET)) &&
-            (readiness(f) & (f->interest | EPOLLERR | EPOLLHUP)) != 0)
+            (tk_readiness(f) & (f->interest | EPOLLERR | EPOLLHUP)) != 0)
             return true;
     }
     return false;
@@ -327,7 +338,7 @@ static bool passes(int err)
 static ssize_t tk_recv(int fd, void *buf, size_t n, int flags)
 {
     tk_file *f = file_of(fd);
-    bool fault = fails(TK_RECV);
+    bool fault = tk_fails(TK_RECV);
 
     if (f == NULL || f->kind != TK_IS_SOCKET || n == 0 || flags & MSG_PEEK) {
         tk_wrong("recv() of %zu octets, flags %d", n, flags);
@@ -355,7 +366,7 @@ static ssize_t tk_recv(int fd, void *buf, size_t n, int flags)
 
 static ssize_t begin_send(tk_file *f, size_t *n)
 {
-    bool fault = fails(TK_SEND);
+    bool fault = tk_fails(TK_SEND);
 
     if (f == NULL || f->kind != TK_IS_SOCKET || *n == 0) {
         tk_wrong("send() of %zu octets", *n);
@@ -425,7 +436,7 @@ static int tk_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
     (void)addr;
     (void)len;
     (void)flags;
-    if (fails(TK_ACCEPT)) {
+    if (tk_fails(TK_ACCEPT)) {
         errno = tk.fault.err;
         return -1;
     }
@@ -448,7 +459,7 @@ static int tk_connect(int fd, const struct sockaddr *addr, socklen_t len)
     (void)len;
     if (f == NULL)
         return -1;
-    bool fault = fails(TK_CONNECT);
+    bool fault = tk_fails(TK_CONNECT);
     /* Interrupted, it goes on by itself (POSIX.1-2017 connect()). */
     f->connecting = !fault || tk.fault.err == EINTR;
     errno = fault ? tk.fault.err : EINPROGRESS;
@@ -458,7 +469,7 @@ static int tk_connect(int fd, const struct sockaddr *addr, socklen_t len)
 static int tk_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
                           struct addrinfo **ret)
 {
-    if (fails(TK_LOOKUP)) {
+    if (tk_fails(TK_LOOKUP)) {
         errno = ENOMEM;
         return tk.fault.err;
     }
@@ -487,7 +498,7 @@ static int tk_epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
         f->watched = false;
         return 0;
     }
-    if (fails(TK_CTL)) {
+    if (tk_fails(TK_CTL)) {
         errno = tk.fault.err;
         return -1;
     }
@@ -503,7 +514,7 @@ static int tk_epoll_wait(int ep, struct epoll_event *events, int max, int timeou
 
     (void)file_of(ep);
     (void)timeout_ms;
-    if (fails(TK_WAIT)) {
+    if (tk_fails(TK_WAIT)) {
         errno = tk.fault.err;
         return -1;
     }
@@ -512,7 +523,7 @@ static int tk_epoll_wait(int ep, struct epoll_event *events, int max, int timeou
 
         if (!f->open || !f->watched || ((f->interest & EPOLLET) && !f->edge))
             continue;
-        uint32_t now = readiness(f) & (f->interest | EPOLLERR | EPOLLHUP);
+        uint32_t now = tk_readiness(f) & (f->interest | EPOLLERR | EPOLLHUP);
         f->edge = false;
         if (now == 0)
             continue;
@@ -526,11 +537,20 @@ static int tk_epoll_wait(int ep, struct epoll_event *events, int max, int timeou
 
 static int tk_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 {
-    (void)fds;
-    (void)n;
-    (void)timeout_ms;
-    tk_wrong("poll() was called");
-    return 0;
+    int found = 0;
+
+    if (timeout_ms != 0)
+        tk_wrong("poll() would block");
+    for (nfds_t i = 0; i < n; i++) {
+        const tk_file *f = file_of(fds[i].fd);
+
+        fds[i].revents = 0;
+        if (f != NULL)
+            fds[i].revents = (short)(tk_readiness(f) &
+                                     ((uint32_t)fds[i].events | POLLERR | POLLHUP));
+        found += fds[i].revents != 0;
+    }
+    return found;
 }
 
 static int tk_eventfd(unsigned value, int flags)
@@ -547,7 +567,7 @@ static uint64_t tk_clock_us(void)
 
 static void *tk_malloc(size_t n)
 {
-    return fails(TK_MALLOC) ? NULL : malloc(n);
+    return tk_fails(TK_MALLOC) ? NULL : malloc(n);
 }
 
 /* --------------------------------------------------------- calls that the linker takes over -- */
@@ -615,7 +635,7 @@ int __wrap_bind(int fd, const struct sockaddr *addr, socklen_t len)
     (void)file_of(fd);
     (void)addr;
     (void)len;
-    return fails(TK_BIND) ? (int)failed(tk.fault.err) : 0;
+    return tk_fails(TK_BIND) ? (int)failed(tk.fault.err) : 0;
 }
 
 int __wrap_listen(int fd, int backlog)
@@ -623,7 +643,7 @@ int __wrap_listen(int fd, int backlog)
     tk_file *f = file_of(fd);
 
     (void)backlog;
-    if (f == NULL || fails(TK_LISTEN))
+    if (f == NULL || tk_fails(TK_LISTEN))
         return (int)failed(f == NULL ? EBADF : tk.fault.err);
     f->kind = TK_IS_LISTENER;
     return 0;
@@ -688,6 +708,7 @@ int __wrap_eventfd_write(int fd, eventfd_t value)
     if (f == NULL)
         return -1;
     f->count += value;
+    edge(f);
     return 0;
 }
 
@@ -721,7 +742,7 @@ static void *hook_realloc(void *ud, void *p, size_t n)
         free(block);
         return NULL;
     }
-    if (fails(TK_ALLOC))
+    if (tk_fails(TK_ALLOC))
         return NULL;
     /* Always moved, so that an old address is seen by the sanitizer. */
     uint8_t *fresh = malloc(n + HEAD);
@@ -743,7 +764,7 @@ static int hook_random(void *ud, void *buf, size_t n)
     uint8_t *p = buf;
 
     (void)ud;
-    if (fails(TK_RANDOM))
+    if (tk_fails(TK_RANDOM))
         return -1;
     for (size_t i = 0; i < n; i++) {
         tk.seed = tk.seed * 6364136223846793005u + 1442695040888963407u;

@@ -56,6 +56,7 @@ typedef struct tk_file {
     bool open;
     /* epoll */
     bool watched, edge;
+    uint64_t edges; /* so many changes */
     uint64_t data;
     uint32_t interest;
     /* sockets, and what the other end did */
@@ -89,6 +90,7 @@ typedef struct tk_state {
     uint32_t fired;         /* times that something failed */
     tk_call fired_on;       /* the last of them */
     void (*on_fault)(void); /* before it fails */
+    bool (*ring_is_ready)(void);
     char wrong[200];        /* what must not have happened; "": nothing */
     char log[400];          /* warnings, joined */
 } tk_state;
@@ -118,5 +120,14 @@ void tk_fin(int file);
 /* There is something that epoll would tell now. */
 bool tk_is_ready(void);
 void tk_reset(int file);
+
+
+/* ---- for io_uring ---- */
+/* Counts the call. True if it is to fail with tk.fault.err. */
+bool tk_fails(tk_call call);
+/* NULL: there is none. */
+const tk_file *tk_file_at(int fd);
+/* As poll(2) would say. */
+uint32_t tk_readiness(const tk_file *f);
 
 #endif

@@ -19,6 +19,9 @@
 #   make soak          2,000 clients of mixed manners for SECONDS=60, on each backend
 #   make scale         50,000 connections at once, on each backend, with and without TLS and
 #                      compression: memory of each, and a broadcast to all (COUNT=50000)
+#   make torture       every case of the suite, in both roles, on a kernel in memory whose calls and
+#                      allocations fail one after the other, with epoll and with io_uring
+#                      (ARGS="6. 7.1.1" for cases whose number begins so)
 #   make fuzz          each fuzz target for SECONDS=60
 #   make clean         removes all build directories
 
@@ -34,7 +37,7 @@ MESON    ?= meson
 TESTARGS ?=
 
 .PHONY: all run test bench bench-quick bench-ready bench-parts \
-    conformance install format check-format coverage valgrind soak scale fuzz clean
+    conformance install format check-format coverage valgrind soak scale torture fuzz clean
 .SILENT:
 
 all: $(BUILD)/build.ninja
@@ -135,6 +138,12 @@ scale: all build-test/build.ninja
 	for io in epoll uring; do \
 	    python3 tests/server/scale.py $(BUILD)/websock $$io $(COUNT) \
 	        ws,ws-deflate,wss,wss-deflate build-test/tests/memory/libcount_heap.so || exit; done
+
+torture: build-test/build.ninja
+	ninja -C build-test tests/conformance/test_torture
+	for io in epoll uring; do for who in server client; do \
+	    build-test/tests/conformance/test_torture $$who $$io whole $(ARGS) || exit; \
+	done; done
 
 build-fuzz/build.ninja:
 	CC=clang $(MESON) setup build-fuzz --buildtype debugoptimized -Db_ndebug=false \

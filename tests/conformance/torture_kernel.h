@@ -91,8 +91,8 @@ typedef struct tk_state {
     tk_call fired_on;       /* the last of them */
     void (*on_fault)(void); /* before it fails */
     bool (*ring_is_ready)(void);
-    char wrong[200];        /* what must not have happened; "": nothing */
-    char log[400];          /* warnings, joined */
+    char wrong[200]; /* what must not have happened; "": nothing */
+    char log[400];   /* warnings, joined */
 } tk_state;
 
 extern tk_state tk;
@@ -120,7 +120,6 @@ void tk_fin(int file);
 /* There is something that epoll would tell now. */
 bool tk_is_ready(void);
 void tk_reset(int file);
-
 
 /* ---- for io_uring ---- */
 /* Counts the call. True if it is to fail with tk.fault.err. */

@@ -733,10 +733,9 @@ static bool is_good(judge_behavior b)
 
 static void check_set_up(int r)
 {
-    const int wanted = tk.fault.call == TK_ALLOC ? WSK_ERR_NOMEM
-                       : tk.fault.call == TK_EPOLL && s.params->io == WSK_IO_URING
-                           ? WSK_ERR_NOTSUP
-                           : WSK_ERR_SYS;
+    const int wanted = tk.fault.call == TK_ALLOC                                   ? WSK_ERR_NOMEM
+                       : tk.fault.call == TK_EPOLL && s.params->io == WSK_IO_URING ? WSK_ERR_NOTSUP
+                                                                                   : WSK_ERR_SYS;
 
     if (r == WSK_OK && tk.fired > 0)
         tk_wrong("a fault in the set-up was swallowed");

@@ -123,6 +123,8 @@ static const row rows[] = {
      LINE HOST UPGRADE CONN VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZTE=\r\n"},
     {"key of 24 octets in text", 400,
      LINE HOST UPGRADE CONN VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQAA\r\n"},
+    {"key with a digit behind its end", 400,
+     LINE HOST UPGRADE CONN VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=A\r\n"},
     {"key without its end", 400,
      LINE HOST UPGRADE CONN VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ\r\n"},
     {"key whose last digit has bits too many", 400,

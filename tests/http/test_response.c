@@ -68,6 +68,7 @@ static void test_others(void **state)
 {
     static const wsk_header location[] = {{"Location", "wss://example.org/"}};
     static const wsk_header own[] = {{"content-type", "a/b"}, {"allow", "X"}, {"SERVER", "mine"}};
+    static const wsk_header later[] = {{"retry-after", "9"}};
     static const struct {
         const char *why;
         wsk_response response;
@@ -137,6 +138,12 @@ static void test_others(void **state)
          false,
          "HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\ncontent-type: a/b\r\nallow: X\r\n"
          "SERVER: mine\r\nContent-Length: 0\r\n\r\n"},
+        {"the program knows when to come again",
+         {.status = 429, .headers = later, .n_headers = 1, .body = "", .body_len = 0},
+         NULL,
+         false,
+         "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nretry-after: 9\r\n"
+         "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 0\r\n\r\n"},
     };
 
     (void)state;

@@ -174,6 +174,7 @@ static const struct {
     {"ws://[v1.x]/", "IPv6"},
     {"ws://[fe80::1%25]/", "zone"},
     {"ws://[fe80::1%41x]/", "zone"},
+    {"ws://[fe80::1%24eth0]/", "zone"},
     {"ws://[fe80::1%25%0a]/", "zone"},
     {"ws://b\xC3\xBC"
      "cher.example/",

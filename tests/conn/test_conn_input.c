@@ -204,7 +204,7 @@ static void test_short_way(void **state)
         {"\x81\x82\0\0\0\0\xC3\xBC", 8, true, 0},   {"\x81\x82\0\0\0\0\xC3\xC3", 8, false, 1007},
         {"\x81\x82\0\0\0\0x\xC3", 8, false, 1007}, /* it ends inside a character */
         {"\x81\x02xy12", 6, false, 1002},           {"\x83\x80\0\0\0\0", 6, false, 1002},
-        {"\xC1\x80\0\0\0\0", 6, false, 1002},       {"\x81\xFE\0\x7E", 8, false, 1},
+        {"\xC1\x80\0\0\0\0", 6, false, 1002},       {"\x81\xFE\0\x7E\0\0\0\0", 8, false, 1},
         {"\x81\xFF\0\0\0\0\0\0", 8, false, 1002}, /* a length that is not minimal */
         {"\x81\x85\0\0\0\0hell", 10, false, 1},
     };

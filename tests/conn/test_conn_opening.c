@@ -28,7 +28,7 @@ static void test_long_head_in_pieces(void **state)
     wsk_conn *c = solo_alone(&s);
     const char *head = "GET / HTTP/1.1\r\nHost: a\r\n";
     solo_pass(&s, c, head, strlen(head));
-    for (size_t i = 0; more[i] != 0; i += 100) {
+    for (size_t i = 0; i < sizeof(more) - 1; i += 100) {
         solo_want(&s, c, WSK_EV_NONE);
         solo_pass(&s, c, more + i, strlen(more + i) < 100 ? strlen(more + i) : 100);
     }

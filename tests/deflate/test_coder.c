@@ -241,7 +241,7 @@ static void compressor_fails(void **state)
         assert_int_equal(pmd_pair_open(&p, &(pmd_want){0}, &a.hooks, NULL, NULL), 0);
         wsk__pmd_state *s = p.server;
         assert_int_equal(p.ext->encode_begin(s, WSK_OP_TEXT, 3, 0), WSK_RSV1);
-        wsk__coder *real = s->out.coder, *fake;
+        wsk__coder *real = s->out.coder, *fake = NULL;
         mould_is(fails, WSK_OK, 0);
         assert_int_equal(puppet_create(&fake, &a.hooks, &real->setup), 0);
         real->codec->destroy(real);

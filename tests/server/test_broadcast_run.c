@@ -238,7 +238,7 @@ static void test_one_send_for_all(void **state)
     assert_int_equal(room_open(&r, 5, 0, 0), WSK_OK);
     sends = 0;
     for (int i = 0; i < 8; i++)
-        broadcast(&r, "abcdefgh" + i, 1, SIZE_MAX);
+        broadcast(&r, &"abcdefgh"[i], 1, SIZE_MAX);
     assert_int_equal(sends, 0); /* not before the turn ends */
     assert_true(wsk_peer_queued(r.ends[2].peer) >= 8 * 3);
     expect_all(&r);

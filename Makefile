@@ -16,7 +16,7 @@
 #   make coverage      tests with coverage: build-coverage/report/index.html; fails where the
 #                      protocol's folders fall below 95 % of branches
 #   make valgrind      tests under memcheck
-#   make soak          2,000 clients of mixed manners for SECONDS=60, on each backend
+#   make soak          CLIENTS=2000 of mixed manners for SECONDS=60, on each backend
 #   make scale         50,000 connections at once, on each backend, with and without TLS and
 #                      compression: memory of each, and a broadcast to all (COUNT=50000)
 #   make torture       every case of the suite, in both roles, on a kernel in memory whose calls and
@@ -32,6 +32,7 @@ DESTDIR  ?=
 LIBDIR   ?= $(shell test -e /etc/debian_version && cc -print-multiarch | sed 's,^.,lib/&,')
 SECONDS  ?= 60
 COUNT    ?= 50000
+CLIENTS  ?= 2000
 ARGS     ?=
 MESON    ?= meson
 TESTARGS ?=
@@ -131,13 +132,13 @@ valgrind:
 
 soak: all
 	for io in epoll uring; do \
-	    python3 tests/server/crowd.py soak $(BUILD)/websock $$io $(SECONDS) 2000 || exit; done
+	    python3 tests/server/crowd.py soak $(BUILD)/websock $$io $(SECONDS) $(CLIENTS) || exit; done
 
 scale: all build-test/build.ninja
-	ninja -C build-test tests/memory/libcount_heap.so
+	ninja -C build-test tests/server/libcount_heap.so
 	for io in epoll uring; do \
 	    python3 tests/server/scale.py $(BUILD)/websock $$io $(COUNT) \
-	        ws,ws-deflate,wss,wss-deflate build-test/tests/memory/libcount_heap.so || exit; done
+	        ws,ws-deflate,wss,wss-deflate build-test/tests/server/libcount_heap.so || exit; done
 
 torture: build-test/build.ninja
 	ninja -C build-test tests/conformance/test_torture

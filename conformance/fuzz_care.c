@@ -33,20 +33,6 @@ void fuzz_care_begin(const judge_fuzz *f, conn *c, int64_t now)
         judge_vitality_begin(&c->process, f->p.pid, now);
 }
 
-bool fuzz_care_hold(judge_fuzz *f, const conn *c, judge_result *r, int64_t now)
-{
-    fuzz_held *h;
-    if (f->p.compat || !c->query.test->survival.after || f->n_held == MAX_HELD)
-        return false;
-    h = &f->held[f->n_held];
-    *h = (fuzz_held){c->query.test, strdup(c->query.agent), *r, now, c->process};
-    if (!h->agent)
-        return false;
-    f->n_held++;
-    *r = (judge_result){0};
-    return true;
-}
-
 static bool has_others(const judge_fuzz *f, const char *agent)
 {
     for (size_t i = 0; i < f->n_conns; i++)
@@ -92,6 +78,38 @@ static void conclude(fuzz_held *h, bool is_back, int64_t now)
         degrade(r, JUDGE_FAILED, "its memory grew by more than it may");
     else if (!is_back)
         degrade(r, JUDGE_NON_STRICT, "the client did not come back in time");
+}
+
+/* Somebody of the agent is here already, and waits for just this. */
+static bool is_waited_for(const judge_fuzz *f, const conn *c)
+{
+    for (size_t i = 0; i < f->n_conns; i++) {
+        const conn *o = f->conns[i];
+        if (o->state == CONN_PEER && o->waits && o->query.test == c->query.test &&
+            strcmp(o->query.agent, c->query.agent) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool fuzz_care_hold(judge_fuzz *f, const conn *c, judge_result *r, int64_t now)
+{
+    fuzz_held *h;
+    if (f->p.compat || !c->query.test->survival.after || f->n_held == MAX_HELD)
+        return false;
+    h = &f->held[f->n_held];
+    *h = (fuzz_held){c->query.test, strdup(c->query.agent), *r, now, c->process};
+    if (!h->agent)
+        return false;
+    if (is_waited_for(f, c)) {
+        conclude(h, true, now);
+        *r = h->result;
+        free(h->agent);
+        return false;
+    }
+    f->n_held++;
+    *r = (judge_result){0};
+    return true;
 }
 
 bool fuzz_care_take(judge_fuzz *f, const char *agent, int64_t now, fuzz_held *ret)

@@ -480,8 +480,9 @@ def a_broadcast_goes_on_without_who_left():
 @test
 def copies_too_many_and_too_few_are_counted():
     def behave(server, s):
-        shake(s)
+        # Before it is open: nothing is broadcast before all are.
         server.here.append(s)
+        shake(s)
         while True:
             opcode, payload = receive(s)
             if opcode == 8:
@@ -500,8 +501,8 @@ def copies_too_many_and_too_few_are_counted():
             with Odd(behave) as odd:
                 odd.here, odd.twice = [], twice
                 r = websock("bench", odd.url, "-m", "broadcast", "-c", "4", "-n", "1", "--opening",
-                            "1", "-d", "60" if twice else "0.1", "--timeout",
-                            "20" if twice else "0.2", "--json", "--io", io)
+                            "1", "-d", "60" if twice else "0.5", "--timeout",
+                            "20" if twice else "2", "--json", "--io", io)
                 d = json.loads(r.stdout)
                 same(r.returncode, 0 if twice else 1, r.stderr)
                 same((d["unsolicited"], d["unanswered"], d["closed_in_order"]),

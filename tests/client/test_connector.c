@@ -381,9 +381,9 @@ static void test_refusal_in_a_race(void **state)
 
     begin(&w, state, "2001:db8::b 192.0.2.3 2001:db8::a");
     place_begin(&p);
-    connect_to(&o, &w, p.port, 300);
+    connect_to(&o, &w, p.port, 1000);
     assert_string_equal(tried, " 2001:db8::b 192.0.2.3 2001:db8::a");
-    assert_true(tried_at[2] - tried_at[1] < 200);
+    assert_true(tried_at[2] - tried_at[1] < 700);
     assert_string_equal(o.peer, format("[::1]:%u", p.port));
     place_end(&p);
     end(&w);
@@ -502,7 +502,7 @@ static void test_lookups_cancelled(void **state)
 
     begin(&w, state, "192.0.2.3");
     lookups = 0;
-    lookup_ms = getenv("WSK_TEST_VALGRIND") != NULL ? 2000 : 40; /* so that eight meet */
+    lookup_ms = getenv("WSK_TEST_VALGRIND") != NULL ? 2000 : 300; /* so that eight meet */
     lookups_most = 0;
     for (int i = 0; i < N; i++)
         start(&o[i], &w, "host.test", 80, 250);

@@ -215,6 +215,10 @@ def clients_that_come_back():
     reset_case(s, "back")
     status = json.loads(Client(s.port, "/getCaseStatus?case=1&agent=back").answer())
     assert status == {"behavior": "OK"}, status
+    # Who asks before there is a result is there already.
+    early = Client(s.port, "/getCaseStatus?case=1&agent=early")
+    reset_case(s, "early")
+    assert json.loads(early.answer()) == {"behavior": "OK"}
     # The process of this one does not get over it.
     reset_case(s, "dead")
     alive.kill()
@@ -236,10 +240,12 @@ def clients_that_stay_away():
                "--json", lines)
     reset_case(s, "away")
     until = time.monotonic() + 20
-    while not os.path.getsize(lines) and time.monotonic() < until:
+    text = ""
+    while not text.endswith("\n") and time.monotonic() < until:
         time.sleep(0.02)
-    with open(lines, encoding="utf-8") as f:
-        line = json.loads(f.readline())
+        with open(lines, encoding="utf-8") as f:
+            text = f.read()
+    line = json.loads(text.splitlines()[0])
     assert line["behavior"] == "NON-STRICT", line
     assert "did not come back" in line["why"], line
     s.stop()

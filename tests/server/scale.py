@@ -35,6 +35,8 @@ SOURCES = "127.0.1.0/28"
 SIZE = 125
 # Loops and allocators keep something; what a connection has may not stay.
 RSS_KEPT, RSS_KEPT_PER_CONNECTION = 4 << 20, 48
+# Tables that loops have grown by descriptors, and servers by those to whom they broadcast.
+HEAP_KEPT, HEAP_KEPT_PER_CONNECTION = 64 << 10, 48
 # Of an idle connection.
 HEAP_MOST = {"ws": 230, "ws-deflate": 230, "wss": 17408, "wss-deflate": 17408}
 # Seconds for all to open, and for the message to reach all.
@@ -154,6 +156,8 @@ def check(scene, kind):
         expect(value == wanted, "%s: %r, not %r", what, value, wanted)
     each = (scene.held[2] - scene.before[2]) / n
     expect(each < HEAP_MOST[kind], "%.0f octets of heap per connection", each)
+    left = scene.after[2] - scene.before[2]
+    expect(left < HEAP_KEPT + n * HEAP_KEPT_PER_CONNECTION, "%d octets of heap more than before", left)
     kept = scene.after[1] - scene.before[1]
     expect(SANITIZED or kept < RSS_KEPT + n * RSS_KEPT_PER_CONNECTION,
            "%.1f MiB more are resident than before", kept / 2**20)

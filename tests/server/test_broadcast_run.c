@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Prepared messages to many peers in one turn: everything arrives once and in order, whatever else
- * is sent between, and what comes together costs one system call for a peer. Over socket pairs, on
- * both backends.
+ * is sent between, and over epoll what comes together costs one system call for a peer. Over socket
+ * pairs, on both backends.
  */
 #include "support.h"
 
@@ -25,7 +25,7 @@ static const wsk_io backend = WSK_IO_URING;
 static const wsk_io backend = WSK_IO_EPOLL;
 #endif
 
-enum { MOST = 12, MOST_MESSAGES = 400 };
+enum { MOST = 12 };
 
 typedef struct end {
     int fd;
@@ -43,8 +43,6 @@ typedef struct room {
     end ends[MOST];
     size_t n;
     wsk_peer *opened;
-    wsk_prepared *message[MOST_MESSAGES]; /* what a message says to the room, see on_message() */
-    size_t n_messages;
 } room;
 
 static size_t sends;

@@ -92,7 +92,9 @@ class Turmoil:
             figures = json.loads(out)
             print("# %s %s: %d messages, %d connections" % (
                 self.mode, " ".join(what), figures["messages"], figures["opening"]["connections"]))
-            expect(figures["messages"] > 0, "bench %s: nothing came: %s", what, err)
+            # Of nine that begin at once on a slow machine one may not have got to anything.
+            expect(figures["messages"] > 0 or "before anything was measured" in out + err,
+                   "bench %s: nothing came: %s", what, err)
             expect(figures["wrong"] == 0, "bench %s: wrong messages: %s", what, err)
             odd = [e for e in figures["error_reasons"] if not ENDS.search(e["reason"])]
             expect(not odd, "bench %s: %s", what, odd)
@@ -119,7 +121,8 @@ def turmoil(websock, io, seconds):
             end = time.monotonic() + seconds
             # Once each kind of file has been read, however slow they are.
             while time.monotonic() < end or not all(
-                    re.search("stay in use", one.server.words()) for one in all_of_them):
+                    "read again" in words and "stay in use" in words
+                    for words in [one.server.words() for one in all_of_them]):
                 expect(time.monotonic() < end + LATE, "no reload within %g s", LATE)
                 for one in all_of_them:
                     one.reload()

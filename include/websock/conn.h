@@ -219,7 +219,8 @@ WSK_API void *wsk_conn_data(const wsk_conn *c);
  * Lends n octets that came from the peer; n == 0 says that the peer will send no more. The
  * octets are changed in place (unmasked). The buffer is the connection's until wsk_conn_next()
  * has given WSK_EV_NONE, or until wsk_conn_unlend(). Feeding while octets are still lent is
- * WSK_ERR_STATE. In state CLOSED input is ignored.
+ * WSK_ERR_STATE. WSK_ERR_NOMEM: they were not taken, and are still the caller's. In state CLOSED
+ * input is ignored.
  */
 WSK_API int wsk_conn_feed(wsk_conn *c, void *buf, size_t n, uint64_t now);
 /*
@@ -371,7 +372,8 @@ WSK_API size_t wsk_conn_extensions(const wsk_conn *c, char *buf, size_t n);
 /*
  * Queues a message (op TEXT or BINARY). The data is copied. WSK_ERR_STATE unless OPEN,
  * WSK_ERR_FULL (nothing was queued), WSK_ERR_NOMEM, WSK_ERR_UTF8, WSK_ERR_INVAL. WSK_ERR_SYS: a
- * client has no random numbers for its masks, and the connection has failed.
+ * client has no random numbers for its masks, and the connection has failed; so with the other
+ * calls that send, below.
  */
 WSK_API int wsk_conn_send(wsk_conn *c, wsk_opcode op, const void *data, size_t len, unsigned flags);
 /*

@@ -106,7 +106,7 @@ typedef struct wsk_server_options {
 WSK_API int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *options,
                            const wsk_handlers *handlers, void *ud) WSK_WARN_UNUSED;
 /* Drops every connection without a word (on_close is called) and ends it. NULL is fine. Not
- * within a handler. */
+ * within a handler, of this server or of any other server or client of the loop. */
 WSK_API void wsk_server_free(wsk_server *s);
 WSK_API void *wsk_server_data(const wsk_server *s);
 WSK_API wsk_config *wsk_server_config(const wsk_server *s);
@@ -152,7 +152,9 @@ WSK_API wsk_peer *wsk_server_next_peer(const wsk_server *s, const wsk_peer *p);
  * with whatever else is sent to it. Peers that cannot take it now are skipped: their queue is full,
  * they are closing, they are in the middle of a message in parts (wsk_peer_send_part()), or there
  * is no memory for it. Returns to how many it was queued, or a negative error if it could not be
- * made. */
+ * made. wsk_peer_send_prepared() waits in the same way. What waits is lost with a connection that
+ * is dropped, or a server that is freed, in the same turn; outside of a turn it waits for the next.
+ */
 WSK_API long wsk_server_broadcast(wsk_server *s, wsk_opcode op, const void *data, size_t len,
                                   const wsk_peer *except);
 WSK_API long wsk_server_broadcast_prepared(wsk_server *s, wsk_prepared *m, const wsk_peer *except);

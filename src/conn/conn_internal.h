@@ -264,16 +264,16 @@ struct wsk_conn {
     bool end_given : 1;
     bool undrained : 1; /* said by the shell: what was taken as sent is not on its way yet */
     /* The shell's own, which find room here. */
-    bool reading : 1;   /* as the stream was told last */
-    bool running : 1;   /* events are being given right now */
-    bool deferred : 1;  /* events may wait: run before the turn ends */
-    bool shut : 1;      /* the stream's sending direction was ended */
-    bool ended : 1;     /* on_close was called */
-    bool seen : 1;      /* the program got to know this peer */
-    bool opened : 1;    /* counted in stats.open */
-    bool counted : 1;   /* stands in the address table */
-    bool follows : 1;   /* messages of a run of broadcasts wait for it */
-    uint8_t refuse : 2; /* beyond a limit: which */
+    bool reading : 1;    /* as the stream was told last */
+    bool running : 1;    /* events are being given right now */
+    bool deferred : 1;   /* events may wait: run before the turn ends */
+    bool shut : 1;       /* the stream's sending direction was ended */
+    bool ended : 1;      /* on_close was called */
+    bool seen : 1;       /* the program got to know this peer */
+    bool opened : 1;     /* counted in stats.open */
+    bool counted : 1;    /* stands in the address table */
+    uint8_t follows : 2; /* messages of a run of broadcasts wait for it: 1 + which; 0: none */
+    uint8_t refuse : 2;  /* beyond a limit: which */
     uint32_t t_begin;
 };
 
@@ -313,6 +313,8 @@ uint8_t *wsk__conn_place(wsk_conn *c, size_t *ret_n);
 bool wsk__prepared_direct(const wsk_conn *c, const wsk_prepared *p, const uint8_t **ret,
                           size_t *ret_n);
 void wsk__prepared_taken(wsk_conn *c, size_t messages, size_t n);
+/* As wsk_conn_send_prepared(), however full the queue is: it was promised. */
+int wsk__prepared_queue(wsk_conn *c, wsk_prepared *p);
 /* The frames of n messages behind each other, to send from; NULL: no memory. No message itself. */
 wsk_prepared *wsk__prepared_join(wsk_prepared *const *m, size_t n, bool packed);
 int wsk__prepared_put_back(wsk_conn *c, const uint8_t *rest, size_t n, wsk_prepared *p);

@@ -124,6 +124,8 @@ int wsk__output_put_front(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared 
         c->w->out_tail = k;
     c->w->t_out = c->env->t_now;
     c->w->queued += n;
+    if (c->w->queued > c->env->cfg->o.high_water)
+        c->over_high = c->choked = true;
     return WSK_OK;
 }
 

@@ -70,7 +70,7 @@ void wsk_prepared_unref(wsk_prepared *p)
     wsk_config_unref(cfg);
 }
 
-int wsk_conn_send_prepared(wsk_conn *c, wsk_prepared *p)
+int wsk__prepared_queue(wsk_conn *c, wsk_prepared *p)
 {
     const uint8_t *frame = p->data;
     size_t len = p->plain_len, most = c->env->cfg->o.fragment_size;
@@ -79,8 +79,6 @@ int wsk_conn_send_prepared(wsk_conn *c, wsk_prepared *p)
         return WSK_ERR_INVAL;
     if (c->state != WSK_STATE_OPEN || c->w->tx_opcode != 0)
         return c->failed ? WSK_ERR_FAILED : WSK_ERR_STATE;
-    if (c->w->queued >= c->env->cfg->o.max_queued)
-        return WSK_ERR_FULL;
     bool alone = c->ext != NULL && c->ext->n == 1 && c->ext->has_pmd;
     bool packed = alone && p->packed_len > 0 &&
                   wsk__pmd_send_window(c->ext->use[0].state) >= p->window;
@@ -102,6 +100,14 @@ int wsk_conn_send_prepared(wsk_conn *c, wsk_prepared *p)
         WSK_TRY(wsk__output_add_ref(c, frame, len, p));
     c->messages_out++;
     return WSK_OK;
+}
+
+int wsk_conn_send_prepared(wsk_conn *c, wsk_prepared *p)
+{
+    if (wsk__is_server(c) && c->state == WSK_STATE_OPEN && c->w->tx_opcode == 0 &&
+        c->w->queued >= c->env->cfg->o.max_queued)
+        return WSK_ERR_FULL;
+    return wsk__prepared_queue(c, p);
 }
 
 bool wsk__prepared_direct(const wsk_conn *c, const wsk_prepared *p, const uint8_t **ret,

@@ -19,6 +19,17 @@
 
 /* ----------------------------------------------------------------------------- followers -- */
 
+static bool is_packed(const wsk_server *s, const wsk__broadcast_run *run)
+{
+    return run == &s->runs[1];
+}
+
+/* That which p follows. */
+static wsk__broadcast_run *run_of(const wsk_peer *p)
+{
+    return &wsk__peer_server(p)->runs[p->conn.follows - 1];
+}
+
 static bool stands_at(const wsk__broadcast_run *run, size_t i, const wsk_peer *p)
 {
     return i < run->n_followers && run->followers[i].peer == p;
@@ -32,7 +43,10 @@ static wsk__follower *look_for(wsk__broadcast_run *run, const wsk_peer *p)
         return &run->followers[run->at++];
     if (run->at > 0 && stands_at(run, run->at - 1, p))
         return &run->followers[run->at - 1];
-    for (size_t i = 0; i < n && i < MOST_LOOKED_AT; i++) {
+    /* From where the one before it stood: who has settled has left a gap. */
+    for (size_t k = 0; k < n && k < MOST_LOOKED_AT; k++) {
+        size_t i = run->at + k < n ? run->at + k : run->at + k - n;
+
         if (run->followers[i].peer == p) {
             run->at = i + 1;
             return &run->followers[i];
@@ -55,17 +69,11 @@ static bool add_follower(wsk_server *s, wsk__broadcast_run *run, wsk_peer *p, si
     run->followers[run->n_followers++] = (wsk__follower){
         .peer = p, .first = (uint16_t)first, .n = 1};
     run->at = run->n_followers;
-    p->conn.follows = true;
-    wsk__loop_at_end(s->loop, &s->turn_end);
+    p->conn.follows = is_packed(s, run) ? 2 : 1;
     return true;
 }
 
 /* ------------------------------------------------------------------------------- messages -- */
-
-static bool is_packed(const wsk_server *s, const wsk__broadcast_run *run)
-{
-    return run == &s->runs[1];
-}
 
 /* Where m stands in the run, which had room made for it; n: nowhere yet. */
 static size_t position_of(const wsk__broadcast_run *run, const wsk_prepared *m)
@@ -77,8 +85,9 @@ static size_t position_of(const wsk__broadcast_run *run, const wsk_prepared *m)
     return run->n;
 }
 
-static void add_message(wsk__broadcast_run *run, wsk_prepared *m, size_t len)
+static void add_message(wsk_server *s, wsk__broadcast_run *run, wsk_prepared *m, size_t len)
 {
+    wsk__loop_at_end(s->loop, &s->turn_end);
     run->messages[run->n++] = wsk_prepared_ref(m);
     run->offset[run->n] = run->offset[run->n - 1] + len;
     run->at = 0;
@@ -87,10 +96,10 @@ static void add_message(wsk__broadcast_run *run, wsk_prepared *m, size_t len)
 static void queue(const wsk__broadcast_run *run, wsk_peer *p, size_t first, size_t n)
 {
     for (size_t i = first; i < first + n; i++) {
-        int r = wsk_conn_send_prepared(&p->conn, run->messages[i]);
+        int r = wsk__prepared_queue(&p->conn, run->messages[i]);
 
         /* It was promised to the program; nothing may come behind the hole. */
-        if (r == WSK_ERR_NOMEM || r == WSK_ERR_FULL)
+        if (r == WSK_ERR_NOMEM)
             wsk__fail_silently(&p->conn, wsk__rule_text(WSK__RULE_NOMEM));
         if (r < 0)
             break;
@@ -156,7 +165,7 @@ static void flush(wsk_server *s, wsk__broadcast_run *run)
 
         if (n == 0)
             continue;
-        p->conn.follows = false;
+        p->conn.follows = 0;
         if (p->conn.ended)
             continue;
         if (frames == NULL || !rests(p, run->messages[first]) ||
@@ -206,30 +215,33 @@ void wsk__run_deinit(wsk_server *s)
 
 void wsk__run_settle(wsk_peer *p)
 {
-    wsk_server *s = wsk__peer_server(p);
+    wsk__broadcast_run *run = run_of(p);
+    wsk__follower *f = look_for(run, p);
 
-    for (size_t i = 0; i < WSK__COUNT(s->runs); i++) {
-        wsk__follower *f = look_for(&s->runs[i], p);
-
-        if (f != NULL) {
-            size_t n = f->n;
-
-            f->n = 0;
-            f->peer = NULL;
-            p->conn.follows = false;
-            if (!p->conn.ended)
-                queue(&s->runs[i], p, f->first, n);
-            return;
-        }
+    if (f == NULL) {
+        wsk__run_flush(wsk__peer_server(p));
+        return;
     }
-    wsk__run_flush(s);
+    size_t n = f->n;
+    f->n = 0;
+    f->peer = NULL;
+    p->conn.follows = 0;
+    if (!p->conn.ended)
+        queue(run, p, f->first, n);
 }
 
 size_t wsk__run_waiting(const wsk_peer *p)
 {
-    const wsk_server *s = wsk__peer_server(p);
+    size_t most = wsk__peer_server(p)->cfg->o.high_water;
 
-    return p->conn.follows ? s->runs[0].offset[s->runs[0].n] + s->runs[1].offset[s->runs[1].n] : 0;
+    if (p->conn.follows == 0)
+        return 0;
+    wsk__broadcast_run *run = run_of(p);
+    const wsk__follower *f = look_for(run, p);
+    if (f != NULL)
+        return run->offset[f->first + f->n] - run->offset[f->first];
+    /* Among too many to be looked for: no more than this waits. */
+    return run->offset[run->n] < most ? run->offset[run->n] : most;
 }
 
 /* Has m wait for the end of the turn; false: it has to be sent now, behind what waits. */
@@ -240,9 +252,12 @@ static bool follow(wsk_peer *p, wsk_prepared *m)
     size_t len;
 
     if (p->stream.tls != NULL || p->conn.ended || p->conn.deferred ||
-        !wsk__prepared_direct(&p->conn, m, &frame, &len) || len > WSK__RUN_MESSAGE)
+        !wsk__prepared_direct(&p->conn, m, &frame, &len) || len > WSK__RUN_MESSAGE ||
+        len > s->cfg->o.high_water)
         return false;
     wsk__broadcast_run *run = &s->runs[frame != m->data];
+    if (p->conn.follows != 0 && run != run_of(p))
+        return false;
     size_t at = position_of(run, m);
     if (at == run->n) {
         if (run->n == WSK__RUN_MESSAGES || run->offset[run->n] + len > WSK__RUN_OCTETS) {
@@ -251,14 +266,15 @@ static bool follow(wsk_peer *p, wsk_prepared *m)
             if (!rests(p, m))
                 return false;
         }
-        add_message(run, m, len);
+        add_message(s, run, m, len);
     }
-    if (!p->conn.follows)
+    if (p->conn.follows == 0)
         return add_follower(s, run, p, at);
     wsk__follower *f = look_for(run, p);
-    /* What it would have refused in its queue is not taken here either. */
+    /* Beyond high_water it goes to the queue, which refuses what is too much, and has the program
+     * told when it is below the mark again. */
     if (f == NULL || (size_t)f->first + f->n != at ||
-        run->offset[at] - run->offset[f->first] >= s->cfg->o.max_queued)
+        run->offset[at + 1] - run->offset[f->first] > s->cfg->o.high_water)
         return false;
     f->n++;
     return true;

@@ -394,7 +394,14 @@ static void on_received(wsk__stream *stream, uint8_t *data, size_t n)
     if (WSK__UNLIKELY(s->octets.rate != 0) &&
         !wsk__bucket_take(&rates_of(p)->octets, &s->octets, n, wsk_loop_now(s->loop)))
         limited(p, WSK__RULE_OCTET_RATE);
-    if (wsk_conn_feed(&p->conn, data, n, wsk_loop_now(s->loop)) < 0)
+    int r = wsk_conn_feed(&p->conn, data, n, wsk_loop_now(s->loop));
+    if (WSK__UNLIKELY(r == WSK_ERR_NOMEM)) {
+        /* What came is lost: nothing behind it could be understood. */
+        wsk__fail(&p->conn, WSK__RULE_NOMEM);
+        run(p);
+        wsk__peer_update(p);
+    }
+    if (r < 0)
         return;
     if (p->conn.w->queued == 0 && n > 0) {
         void *scratch = wsk__loop_scratch(s->loop, &room);
@@ -479,6 +486,8 @@ static void on_expired(wsk__stream *stream)
         return;
     }
     look_at_stream(p);
+    if (p->conn.follows)
+        wsk__run_settle(p); /* in front of a ping, or of the close frame for idleness */
     wsk_conn_tick(&p->conn, wsk_loop_now(s->loop), &next);
     p->conn.deferred = false;
     run(p);

@@ -108,6 +108,14 @@ int wsk__output_add_ref(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared *s
     return WSK_OK;
 }
 
+static void push_front(wsk_conn *c, wsk__chunk *k)
+{
+    k->next = c->w->out_head;
+    c->w->out_head = k;
+    if (c->w->out_tail == NULL)
+        c->w->out_tail = k;
+}
+
 int wsk__output_put_front(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared *shared)
 {
     wsk__chunk *k;
@@ -117,11 +125,9 @@ int wsk__output_put_front(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared 
     k = wsk__alloc(c->env->cfg->hooks, sizeof(*k));
     if (k == NULL)
         return WSK_ERR_NOMEM;
-    *k = (wsk__chunk){.next = c->w->out_head, .ptr = p, .len = n, .kind = WSK__CHUNK_SHARED};
+    *k = (wsk__chunk){.ptr = p, .len = n, .kind = WSK__CHUNK_SHARED};
     k->shared = wsk_prepared_ref(shared);
-    c->w->out_head = k;
-    if (c->w->out_tail == NULL)
-        c->w->out_tail = k;
+    push_front(c, k);
     c->w->t_out = c->env->t_now;
     c->w->queued += n;
     if (c->w->queued > c->env->cfg->o.high_water)
@@ -260,10 +266,7 @@ static int copy_to_front(wsk_conn *c, const uint8_t *p, size_t n)
     k->room = 0;
     k->shared = NULL;
     k->kind = WSK__CHUNK_OWN;
-    k->next = c->w->out_head;
-    c->w->out_head = k;
-    if (c->w->out_tail == NULL)
-        c->w->out_tail = k;
+    push_front(c, k);
     return WSK_OK;
 }
 

@@ -136,13 +136,18 @@ void wsk__prepared_taken(wsk_conn *c, size_t messages, size_t n)
     c->octets_out += n;
 }
 
+static size_t frame_len(const wsk_prepared *p, bool packed)
+{
+    return packed ? p->packed_len : p->plain_len;
+}
+
 wsk_prepared *wsk__prepared_join(wsk_prepared *const *m, size_t n, bool packed)
 {
     wsk_prepared *p;
     size_t len = 0;
 
     for (size_t i = 0; i < n; i++)
-        len += packed ? m[i]->packed_len : m[i]->plain_len;
+        len += frame_len(m[i], packed);
     p = wsk__alloc(m[0]->cfg->hooks, sizeof(*p) + len);
     if (p == NULL)
         return NULL;
@@ -152,10 +157,8 @@ wsk_prepared *wsk__prepared_join(wsk_prepared *const *m, size_t n, bool packed)
     p->plain_len = len;
     len = 0;
     for (size_t i = 0; i < n; i++) {
-        size_t part = packed ? m[i]->packed_len : m[i]->plain_len;
-
-        memcpy(p->data + len, packed ? m[i]->data + m[i]->plain_len : m[i]->data, part);
-        len += part;
+        memcpy(p->data + len, m[i]->data + (packed ? m[i]->plain_len : 0), frame_len(m[i], packed));
+        len += frame_len(m[i], packed);
     }
     return p;
 }

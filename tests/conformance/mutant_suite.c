@@ -303,6 +303,21 @@ bool mutants_tries(unsigned fault, const char *id)
     return false;
 }
 
+void mutants_are_lax(unsigned fault)
+{
+    for (size_t i = 0; i < mutants_n_cases(); i++) {
+        const judge_case *c = mutants_case(i);
+        judge_result r;
+
+        if (!judge_case_has_role(c, JUDGE_ROLE_CLIENT) || !mutants_tries(fault, c->id))
+            continue;
+        mutants_run(c, fault, SERVER, &r);
+        if (r.behavior == JUDGE_FAILED)
+            fail_msg("%s: %s", c->id, r.why);
+        judge_result_deinit(&r);
+    }
+}
+
 static void run_row(const mutant_row *r, bool *hit, bool *ran)
 {
     const judge_role role = r->side == SERVER ? JUDGE_ROLE_CLIENT : JUDGE_ROLE_SERVER;

@@ -65,5 +65,7 @@ const judge_case *mutants_case(size_t i);
 /* Whether a row of the fault tries the case. */
 bool mutants_tries(unsigned fault, const char *id);
 void mutants_run(const judge_case *c, unsigned fault, mutant_side s, judge_result *ret);
+/* A server with the fault fails none of the cases that its rows try: at most it is lax. */
+void mutants_are_lax(unsigned fault);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -217,6 +218,18 @@ static int mock_connect(int fd, const struct sockaddr *addr, socklen_t len)
     return -1;
 }
 
+/* Runs on a thread of its own. To ask a name server would open descriptors whose numbers a socket
+ * had before, and the mock takes them for that socket. */
+static int mock_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
+                            struct addrinfo **ret)
+{
+    struct addrinfo numeric = {.ai_family = hints->ai_family,
+                               .ai_socktype = hints->ai_socktype,
+                               .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+
+    return getaddrinfo(host, port, &numeric, ret);
+}
+
 static uint64_t mock_clock_us(void)
 {
     return mock.clock_us;
@@ -281,6 +294,7 @@ static wsk_loop *mock_begin(void)
     mock_sys.epoll_ctl = mock_epoll_ctl;
     mock_sys.epoll_wait = mock_epoll_wait;
     mock_sys.connect = mock_connect;
+    mock_sys.getaddrinfo = mock_getaddrinfo;
     mock_sys.clock_us = mock_clock_us;
     o.hooks = &mock_hooks;
     o.io = WSK_IO_EPOLL;

@@ -130,19 +130,23 @@ valgrind:
 	ninja -C build-valgrind
 	$(MESON) test -C build-valgrind --no-rebuild --print-errorlogs --setup valgrind $(TESTARGS)
 
+# In a loop over $$io: what a build without io_uring cannot do is left out, and that is said.
+unless_without = if [ $$io = uring ] && ! grep -q DWSK_HAVE_URING $(1)/compile_commands.json; then \
+    echo '$@: io_uring is left out: $(1) is built without it (-Dio_uring=disabled)'; continue; fi
+
 soak: all
-	for io in epoll uring; do \
+	for io in epoll uring; do $(call unless_without,$(BUILD)); \
 	    python3 tests/server/crowd.py soak $(BUILD)/websock $$io $(SECONDS) $(CLIENTS) || exit; done
 
 scale: all build-test/build.ninja
 	ninja -C build-test tests/server/libcount_heap.so
-	for io in epoll uring; do \
+	for io in epoll uring; do $(call unless_without,$(BUILD)); \
 	    python3 tests/server/scale.py $(BUILD)/websock $$io $(COUNT) \
 	        ws,ws-deflate,wss,wss-deflate build-test/tests/server/libcount_heap.so || exit; done
 
 torture: build-test/build.ninja
 	ninja -C build-test tests/conformance/test_torture
-	for io in epoll uring; do for who in server client; do \
+	for io in epoll uring; do $(call unless_without,build-test); for who in server client; do \
 	    build-test/tests/conformance/test_torture $$who $$io whole $(ARGS) || exit; \
 	done; done
 

@@ -134,16 +134,19 @@ static int bind_inet(wsk__listener *l, const struct addrinfo *ai, const wsk__lis
     if (fd < 0)
         return WSK_ERR_SYS;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (ai->ai_family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));
+    /* Without this a server for all addresses might be one for IPv6 only, and not know it. */
+    if (ai->ai_family == AF_INET6 &&
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only)) < 0)
+        goto fail;
     /* Accepted sockets inherit it: one call for all of them. */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (o->reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0)
         goto fail;
-    if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || add_socket(l, fd, o->backlog) < 0)
+    /* A port that nobody can be told is of no use. */
+    if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 ||
+        getsockname(fd, (struct sockaddr *)&a, &len) < 0 || add_socket(l, fd, o->backlog) < 0)
         goto fail;
-    if (getsockname(fd, (struct sockaddr *)&a, &len) == 0)
-        l->port = port_of(&a);
+    l->port = port_of(&a);
     return WSK_OK;
 
 fail:;

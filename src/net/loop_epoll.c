@@ -174,7 +174,8 @@ static void stream_event(wsk__stream *s, uint32_t events)
             int err = 0;
             socklen_t len = sizeof(err);
 
-            getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len);
+            if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+                err = errno;
             wsk__stream_lost(s, err);
         }
         if (s->state & WSK__S_DEAD)

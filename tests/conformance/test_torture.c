@@ -32,23 +32,87 @@
 /* Octets from which on a case is not played with an octet at a time. */
 #define MANY_OCTETS 300000
 
-/* Once each; -1 is an octet. */
+/* Once each; TK_SHORT is an octet, or a request. */
 static const struct {
     tk_call call;
     int err;
+    bool late;
 } errors[] = {
-    {TK_RECV, EINTR},      {TK_RECV, EAGAIN},         {TK_RECV, TK_SHORT},
-    {TK_RECV, ECONNRESET}, {TK_RECV, ETIMEDOUT},      {TK_RECV, ENOMEM},
-    {TK_SEND, EINTR},      {TK_SEND, EAGAIN},         {TK_SEND, TK_SHORT},
-    {TK_SEND, EPIPE},      {TK_SEND, ECONNRESET},     {TK_SEND, ENOBUFS},
-    {TK_ACCEPT, EINTR},    {TK_ACCEPT, EAGAIN},       {TK_ACCEPT, ECONNABORTED},
-    {TK_ACCEPT, EMFILE},   {TK_ACCEPT, ENOMEM},       {TK_CTL, ENOMEM},
-    {TK_CTL, ENOSPC},      {TK_WAIT, EINTR},          {TK_SOCKET, EMFILE},
-    {TK_SOCKET, ENOMEM},   {TK_CONNECT, EINTR},       {TK_CONNECT, ECONNREFUSED},
-    {TK_CONNECT, EAGAIN},  {TK_CONNECT, ENETUNREACH}, {TK_LOOKUP, EAI_MEMORY},
-    {TK_LOOKUP, EAI_FAIL}, {TK_MALLOC, ENOMEM},       {TK_RANDOM, EIO},
-    {TK_EPOLL, EMFILE},    {TK_EPOLL, ENOMEM},        {TK_EVENTFD, EMFILE},
-    {TK_BIND, EADDRINUSE}, {TK_LISTEN, EADDRINUSE},
+    {TK_RECV, EINTR},
+    {TK_RECV, EAGAIN},
+    {TK_RECV, TK_SHORT},
+    {TK_RECV, ECONNRESET},
+    {TK_RECV, ETIMEDOUT},
+    {TK_RECV, ENOMEM},
+    {TK_SEND, EINTR},
+    {TK_SEND, EAGAIN},
+    {TK_SEND, TK_SHORT},
+    {TK_SEND, EPIPE},
+    {TK_SEND, ECONNRESET},
+    {TK_SEND, ENOBUFS},
+    {TK_ACCEPT, EINTR},
+    {TK_ACCEPT, EAGAIN},
+    {TK_ACCEPT, ECONNABORTED},
+    {TK_ACCEPT, EPERM},
+    {TK_ACCEPT, EPROTO},
+    {TK_ACCEPT, EMFILE},
+    {TK_ACCEPT, ENFILE},
+    {TK_ACCEPT, ENOBUFS},
+    {TK_ACCEPT, ENOMEM},
+    {TK_CTL, ENOMEM},
+    {TK_CTL, ENOSPC},
+    {TK_WAIT, EINTR},
+    {TK_SOCKET, EMFILE},
+    {TK_SOCKET, ENFILE},
+    {TK_SOCKET, ENOBUFS},
+    {TK_SOCKET, ENOMEM},
+    {TK_CONNECT, EINTR},
+    {TK_CONNECT, ECONNREFUSED},
+    {TK_CONNECT, EAGAIN},
+    {TK_CONNECT, ENETUNREACH},
+    {TK_CONNECT, ECONNREFUSED, .late = true},
+    {TK_CONNECT, ETIMEDOUT, .late = true},
+    {TK_CONNECT, EHOSTUNREACH, .late = true},
+    {TK_LOOKUP, EAI_MEMORY},
+    {TK_LOOKUP, EAI_FAIL},
+    {TK_MALLOC, ENOMEM},
+    {TK_RANDOM, EIO},
+    {TK_EPOLL, EMFILE},
+    {TK_EPOLL, ENOMEM},
+    {TK_EVENTFD, EMFILE},
+    {TK_EVENTFD, ENOMEM},
+    {TK_BIND, EADDRINUSE},
+    {TK_BIND, EACCES},
+    {TK_BIND, EADDRNOTAVAIL},
+    {TK_LISTEN, EADDRINUSE},
+    {TK_SETSOCKOPT, ENOBUFS},
+    {TK_SETSOCKOPT, ENOPROTOOPT},
+    {TK_GETSOCKOPT, ENOBUFS},
+    {TK_GETSOCKNAME, ENOBUFS},
+    {TK_GETPEERNAME, ENOBUFS},
+    {TK_GETPEERNAME, ENOTCONN},
+    {TK_SHUTDOWN, ENOTCONN},
+    {TK_CLOSE, EINTR},
+    {TK_CLOSE, EIO},
+    {TK_WOKEN, EAGAIN},
+    {TK_MMAP, ENOMEM},
+    {TK_RING, ENOSYS},
+    {TK_RING, EPERM},
+    {TK_RING, EINVAL},
+    {TK_RING, EMFILE},
+    {TK_RING, ENOMEM},
+    {TK_BUFFERS, EINVAL},
+    {TK_BUFFERS, ENOMEM},
+    {TK_ENABLE, EINVAL},
+    {TK_RING_FD, ENOMEM},
+    {TK_SUBMIT, EINTR},
+    {TK_SUBMIT, EAGAIN},
+    {TK_SUBMIT, EBUSY},
+    {TK_SUBMIT, TK_SHORT},
+    {TK_ENTER, EINTR},
+    {TK_ENTER, EAGAIN},
+    {TK_ENTER, EBUSY},
+    {TK_ENTER, TK_SHORT},
 };
 
 /* Of a whole run. */
@@ -60,6 +124,11 @@ static const tk_fault habits[] = {
     {.call = TK_SEND, .err = EINTR, .at = 1, .often = true},
     {.call = TK_SEND, .err = EAGAIN, .at = 1, .often = true},
     {.call = TK_WAIT, .err = EINTR, .at = 1, .often = true},
+    {.call = TK_ENTER, .err = EINTR, .at = 1, .often = true},
+    {.call = TK_ENTER, .err = EAGAIN, .at = 1, .often = true},
+    {.call = TK_ENTER, .err = TK_SHORT, .at = 1, .often = true},
+    {.call = TK_SUBMIT, .err = EAGAIN, .at = 1, .often = true},
+    {.call = TK_SUBMIT, .err = TK_SHORT, .at = 1, .often = true},
 };
 
 static struct {
@@ -72,6 +141,7 @@ static struct {
     judge_streams *streams;
     uint8_t *trace;
     char usual[160];
+    uint64_t tried[WSK__COUNT(errors)];
     /* what it came to */
     unsigned cases, unfit, thinned;
     uint64_t runs, faults, bad;
@@ -82,7 +152,7 @@ static struct {
 static const char *name_of_error(int err, tk_call call)
 {
     if (err == TK_SHORT)
-        return "one octet";
+        return call == TK_SUBMIT || call == TK_ENTER ? "one request" : "one octet";
     if (call == TK_ALLOC || call == TK_MALLOC)
         return "no memory";
     return call == TK_LOOKUP ? gai_strerror(err) : strerrorname_np(err);
@@ -116,6 +186,7 @@ static void play(const judge_case *c, const tk_fault *f, bool set_up, torture_re
         print_error("%s, %s %u fails%s (%s): %s\n", c->id, tk_call_name(f->call), f->at,
                     f->for_ever ? " as all behind it"
                     : f->often  ? " now and then"
+                    : f->late   ? " later"
                                 : "",
                     name_of_error(f->err, f->call), ret->wrong);
 }
@@ -176,10 +247,13 @@ static void fail_calls(const judge_case *c, const torture_result *base, bool set
     memcpy(t.trace, tk_trace, n);
     for (uint32_t at = s.first; at <= n; at = behind(&s, at)) {
         for (size_t e = 0; e < WSK__COUNT(errors); e++) {
-            const tk_fault f = {.call = errors[e].call, .err = errors[e].err, .at = at};
+            const tk_fault f = {
+                .call = errors[e].call, .err = errors[e].err, .late = errors[e].late, .at = at};
 
-            if (errors[e].call == t.trace[at - 1])
-                play(c, &f, set_up, &r);
+            if (errors[e].call != t.trace[at - 1])
+                continue;
+            play(c, &f, set_up, &r);
+            t.tried[e]++;
         }
     }
 }
@@ -189,7 +263,11 @@ static void fail_often(const judge_case *c, const torture_result *base)
     torture_result r;
 
     for (size_t i = 0; i < WSK__COUNT(habits); i++) {
-        if (habits[i].err == TK_SHORT && base->octets > MANY_OCTETS)
+        const bool ring = habits[i].call == TK_ENTER || habits[i].call == TK_SUBMIT;
+
+        if (ring ? t.io != WSK_IO_URING : habits[i].call == TK_WAIT && t.io == WSK_IO_URING)
+            continue;
+        if (habits[i].err == TK_SHORT && !ring && base->octets > MANY_OCTETS)
             continue;
         if (t.whole || ((size_t)c->index + i) % (PART / 4) == 0)
             play(c, &habits[i], false, &r);
@@ -265,6 +343,57 @@ static void every_case_survives(void **state)
     assert_true(t.cases > 0);
 }
 
+/* What comes in neither role, or on neither backend, would be a fault of this list. */
+static bool is_expected(tk_call call)
+{
+    switch (call) {
+    case TK_ACCEPT:
+    case TK_BIND:
+    case TK_LISTEN:
+        return t.role == JUDGE_ROLE_CLIENT;
+    case TK_SOCKET: /* of a server: its listener's */
+    case TK_SETSOCKOPT:
+    case TK_GETSOCKNAME:
+        return true;
+    case TK_CONNECT:
+    case TK_GETSOCKOPT:
+    case TK_LOOKUP:
+    case TK_MALLOC:
+    case TK_RANDOM: /* masks and keys */
+    case TK_WOKEN:
+        return t.role == JUDGE_ROLE_SERVER;
+    case TK_CTL:
+    case TK_WAIT:
+    case TK_EPOLL:
+        return t.io == WSK_IO_EPOLL;
+    case TK_MMAP:
+    case TK_RING:
+    case TK_BUFFERS:
+    case TK_ENABLE:
+    case TK_RING_FD:
+    case TK_SUBMIT:
+    case TK_ENTER:
+        return t.io == WSK_IO_URING;
+    default:
+        return true;
+    }
+}
+
+static void every_error_was_tried(void **state)
+{
+    unsigned wrong = 0;
+
+    (void)state;
+    for (size_t e = 0; e < WSK__COUNT(errors) && t.n_only == 0; e++) {
+        if (is_expected(errors[e].call) == (t.tried[e] > 0))
+            continue;
+        wrong++;
+        print_error("%s (%s): %llu times\n", tk_call_name(errors[e].call),
+                    name_of_error(errors[e].err, errors[e].call), (unsigned long long)t.tried[e]);
+    }
+    assert_int_equal(wrong, 0);
+}
+
 static void the_set_up_survives(void **state)
 {
     const judge_case *c = judge_table_at(t.table, 0);
@@ -314,10 +443,17 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_set_up_survives),
         cmocka_unit_test(every_case_survives),
+        cmocka_unit_test(every_error_was_tried),
     };
 
     if (argc < 3)
         return 2;
+#ifndef WSK_HAVE_URING
+    if (strcmp(argv[2], "uring") == 0) {
+        fputs("built without io_uring\n", stderr);
+        return 2;
+    }
+#endif
     t.role = strcmp(argv[1], "client") == 0 ? JUDGE_ROLE_SERVER : JUDGE_ROLE_CLIENT;
     t.io = strcmp(argv[2], "uring") == 0 ? WSK_IO_URING : WSK_IO_EPOLL;
     t.whole = argc > 3 && strcmp(argv[3], "whole") == 0;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 
 /* Above all that are real. */
 #define FIRST_FD 512
@@ -24,9 +25,11 @@ uint8_t tk_trace[TK_TRACE];
 const char *tk_call_name(tk_call call)
 {
     static const char *const names[TK_CALLS] = {
-        "allocation", "recv",         "send",    "accept",  "epoll_ctl",
-        "epoll_wait", "socket",       "connect", "look-up", "malloc",
-        "random",     "epoll_create", "eventfd", "bind",    "listen"};
+        "allocation",   "recv",        "send",    "accept",       "epoll_ctl",  "epoll_wait",
+        "socket",       "connect",     "look-up", "malloc",       "random",     "epoll_create",
+        "eventfd",      "bind",        "listen",  "setsockopt",   "getsockopt", "getsockname",
+        "getpeername",  "shutdown",    "close",   "eventfd_read", "mmap",       "ring set-up",
+        "ring buffers", "ring enable", "ring fd", "ring submit",  "ring wait"};
 
     return names[call];
 }
@@ -122,8 +125,7 @@ static int new_file(tk_kind kind)
     return tk.n_files++;
 }
 
-/* A call that makes a descriptor. */
-static int make(tk_call call, tk_kind kind)
+int tk_make(tk_call call, tk_kind kind)
 {
     if (tk_fails(call)) {
         errno = tk.fault.err;
@@ -400,6 +402,13 @@ static ssize_t begin_send(tk_file *f, size_t *n)
     return 0;
 }
 
+static void take(tk_file *f, const void *data, size_t n)
+{
+    if (tk.on_sent != NULL)
+        tk.on_sent(f, data, n);
+    put(&f->out, data, n);
+}
+
 static ssize_t tk_send(int fd, const void *buf, size_t n, int flags)
 {
     tk_file *f = file_of(fd);
@@ -407,7 +416,7 @@ static ssize_t tk_send(int fd, const void *buf, size_t n, int flags)
     (void)flags;
     if (begin_send(f, &n) < 0)
         return -1;
-    put(&f->out, buf, n);
+    take(f, buf, n);
     return (ssize_t)n;
 }
 
@@ -424,7 +433,7 @@ static ssize_t tk_sendmsg(int fd, const struct msghdr *msg, int flags)
     size_t left = n;
     for (size_t i = 0; left > 0; i++) {
         size_t k = msg->msg_iov[i].iov_len < left ? msg->msg_iov[i].iov_len : left;
-        put(&f->out, msg->msg_iov[i].iov_base, k);
+        take(f, msg->msg_iov[i].iov_base, k);
         left -= k;
     }
     return (ssize_t)n;
@@ -460,10 +469,13 @@ static int tk_connect(int fd, const struct sockaddr *addr, socklen_t len)
     if (f == NULL)
         return -1;
     bool fault = tk_fails(TK_CONNECT);
+    if (fault && tk.fault.late) {
+        kill_socket(f, tk.fault.err);
+        return (int)failed(EINPROGRESS);
+    }
     /* Interrupted, it goes on by itself (POSIX.1-2017 connect()). */
     f->connecting = !fault || tk.fault.err == EINTR;
-    errno = fault ? tk.fault.err : EINPROGRESS;
-    return -1;
+    return (int)failed(fault ? tk.fault.err : EINPROGRESS);
 }
 
 static int tk_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
@@ -481,7 +493,7 @@ static int tk_getaddrinfo(const char *host, const char *port, const struct addri
 static int tk_epoll_create1(int flags)
 {
     (void)flags;
-    return make(TK_EPOLL, TK_IS_EPOLL);
+    return tk_make(TK_EPOLL, TK_IS_EPOLL);
 }
 
 static int tk_epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
@@ -557,7 +569,7 @@ static int tk_eventfd(unsigned value, int flags)
 {
     (void)value;
     (void)flags;
-    return make(TK_EVENTFD, TK_IS_EVENT);
+    return tk_make(TK_EVENTFD, TK_IS_EVENT);
 }
 
 static uint64_t tk_clock_us(void)
@@ -583,6 +595,8 @@ int __real_getsockname(int fd, struct sockaddr *addr, socklen_t *len);
 int __real_getpeername(int fd, struct sockaddr *addr, socklen_t *len);
 int __real_eventfd_write(int fd, eventfd_t value);
 int __real_eventfd_read(int fd, eventfd_t *value);
+void *__real_mmap64(void *at, size_t n, int protection, int flags, int fd, off_t offset);
+int __real_munmap(void *at, size_t n);
 int __wrap_close(int fd);
 int __wrap_shutdown(int fd, int how);
 int __wrap_socket(int domain, int type, int protocol);
@@ -594,6 +608,14 @@ int __wrap_getsockname(int fd, struct sockaddr *addr, socklen_t *len);
 int __wrap_getpeername(int fd, struct sockaddr *addr, socklen_t *len);
 int __wrap_eventfd_write(int fd, eventfd_t value);
 int __wrap_eventfd_read(int fd, eventfd_t *value);
+void *__wrap_mmap64(void *at, size_t n, int protection, int flags, int fd, off_t offset);
+int __wrap_munmap(void *at, size_t n);
+
+/* What has nothing to do but to succeed. */
+static int call(tk_call which)
+{
+    return tk_fails(which) ? (int)failed(tk.fault.err) : 0;
+}
 
 int __wrap_close(int fd)
 {
@@ -605,7 +627,7 @@ int __wrap_close(int fd)
         return -1;
     }
     f->open = f->watched = false;
-    return 0;
+    return call(TK_CLOSE);
 }
 
 int __wrap_shutdown(int fd, int how)
@@ -618,6 +640,9 @@ int __wrap_shutdown(int fd, int how)
     if (f->shut)
         tk_wrong("shutdown() for the second time");
     f->shut = true;
+    /* That is how a reset is told which came before it. */
+    if (tk_fails(TK_SHUTDOWN))
+        return (int)break_down(f, tk.fault.err, false);
     edge(f);
     return 0;
 }
@@ -627,15 +652,19 @@ int __wrap_socket(int domain, int type, int protocol)
     (void)domain;
     (void)type;
     (void)protocol;
-    return make(TK_SOCKET, TK_IS_SOCKET);
+    return tk_make(TK_SOCKET, TK_IS_SOCKET);
 }
 
 int __wrap_bind(int fd, const struct sockaddr *addr, socklen_t len)
 {
-    (void)file_of(fd);
+    tk_file *f = file_of(fd);
+
     (void)addr;
     (void)len;
-    return tk_fails(TK_BIND) ? (int)failed(tk.fault.err) : 0;
+    if (f == NULL || call(TK_BIND) < 0)
+        return -1;
+    f->bound = true;
+    return 0;
 }
 
 int __wrap_listen(int fd, int backlog)
@@ -643,8 +672,8 @@ int __wrap_listen(int fd, int backlog)
     tk_file *f = file_of(fd);
 
     (void)backlog;
-    if (f == NULL || tk_fails(TK_LISTEN))
-        return (int)failed(f == NULL ? EBADF : tk.fault.err);
+    if (f == NULL || call(TK_LISTEN) < 0)
+        return -1;
     f->kind = TK_IS_LISTENER;
     return 0;
 }
@@ -653,7 +682,7 @@ int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t 
 {
     if (!is_ours(fd))
         return __real_setsockopt(fd, level, name, value, len);
-    return file_of(fd) != NULL ? 0 : -1;
+    return file_of(fd) != NULL ? call(TK_SETSOCKOPT) : -1;
 }
 
 int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
@@ -663,6 +692,8 @@ int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
     tk_file *f = file_of(fd);
     if (f == NULL || level != SOL_SOCKET || name != SO_ERROR || *len != sizeof(int))
         return (int)failed(EINVAL);
+    if (call(TK_GETSOCKOPT) < 0)
+        return -1;
     memcpy(value, &f->err, sizeof(int));
     f->err = 0;
     return 0;
@@ -684,10 +715,9 @@ int __wrap_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
     if (!is_ours(fd))
         return __real_getsockname(fd, addr, len);
     tk_file *f = file_of(fd);
-    return f == NULL
+    return f == NULL || call(TK_GETSOCKNAME) < 0
                ? -1
-               : give_name(addr, len,
-                           f->kind == TK_IS_LISTENER ? 9001u : 20000u + (unsigned)(fd - FIRST_FD));
+               : give_name(addr, len, f->bound ? 9001u : 20000u + (unsigned)(fd - FIRST_FD));
 }
 
 int __wrap_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
@@ -697,7 +727,7 @@ int __wrap_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
     tk_file *f = file_of(fd);
     if (f == NULL || !f->connected)
         return (int)failed(ENOTCONN);
-    return give_name(addr, len, 30000);
+    return call(TK_GETPEERNAME) < 0 ? -1 : give_name(addr, len, 30000);
 }
 
 int __wrap_eventfd_write(int fd, eventfd_t value)
@@ -719,9 +749,26 @@ int __wrap_eventfd_read(int fd, eventfd_t *value)
     tk_file *f = file_of(fd);
     if (f == NULL || f->count == 0)
         return (int)failed(EAGAIN);
+    if (call(TK_WOKEN) < 0)
+        return -1;
     *value = f->count;
     f->count = 0;
     return 0;
+}
+
+void *__wrap_mmap64(void *at, size_t n, int protection, int flags, int fd, off_t offset)
+{
+    if (call(TK_MMAP) < 0)
+        return MAP_FAILED;
+    void *p = __real_mmap64(at, n, protection, flags, fd, offset);
+    tk.mappings += p != MAP_FAILED;
+    return p;
+}
+
+int __wrap_munmap(void *at, size_t n)
+{
+    tk.mappings--;
+    return __real_munmap(at, n);
 }
 
 /* ---------------------------------------------------------------------------------- hooks -- */
@@ -815,6 +862,8 @@ void tk_end(void)
     tk_disarm();
     if (tk.blocks != 0 || tk.octets != 0)
         tk_wrong("%ld blocks, %zu octets were not given back", tk.blocks, tk.octets);
+    if (tk.mappings != 0)
+        tk_wrong("%ld mappings were not taken back", tk.mappings);
     for (int i = 0; i < tk.n_files; i++) {
         if (tk.file[i].open)
             tk_wrong("descriptor %d was not closed", i);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A kernel in memory, for a whole endpoint: sockets, a listening socket, epoll, an eventfd, a
- * clock that stands until it is moved, and the endpoint's memory. It counts the calls that can
- * fail, and has the one fail that it is told. No descriptor is real: what src/net calls by way of
- * its table comes by tk.sys, the few calls beside it are taken over by the linker (--wrap).
+ * clock that stands until it is moved, the endpoint's memory and its mappings. It counts the calls
+ * that can fail, and has the one fail that it is told. No descriptor is real: what src/net calls by
+ * way of its table comes by tk.sys, the few calls beside it are taken over by the linker (--wrap).
  * Descriptors are never used twice in a run, so that a second close, or a call behind it, is seen.
  */
 #ifndef TESTS_CONFORMANCE_TORTURE_KERNEL_H
@@ -28,12 +28,27 @@ typedef enum tk_call {
     TK_EVENTFD,
     TK_BIND,
     TK_LISTEN,
+    TK_SETSOCKOPT,
+    TK_GETSOCKOPT,
+    TK_GETSOCKNAME,
+    TK_GETPEERNAME,
+    TK_SHUTDOWN,
+    TK_CLOSE, /* the descriptor is gone all the same */
+    TK_WOKEN, /* eventfd_read() */
+    TK_MMAP,
+    /* of io_uring: making the ring, its buffers, enabling it, registering its descriptor */
+    TK_RING,
+    TK_BUFFERS,
+    TK_ENABLE,
+    TK_RING_FD,
+    TK_SUBMIT, /* io_uring_enter(2) that does not ask for events; TK_SHORT: one request is taken */
+    TK_ENTER,  /* ... that does */
     TK_CALLS
 } tk_call;
 
 const char *tk_call_name(tk_call call);
 
-/* Instead of an errno: one octet passes. */
+/* Instead of an errno: one octet passes, or one request. */
 #define TK_SHORT (-1)
 
 typedef struct tk_fault {
@@ -41,6 +56,7 @@ typedef struct tk_fault {
     int err;     /* an errno, TK_SHORT; of TK_LOOKUP a code of getaddrinfo */
     uint32_t at; /* the so manieth call from tk_arm() on (allocations and others apart); 0: none */
     bool for_ever; /* and all behind it, of this kind */
+    bool late;     /* TK_CONNECT: it is told as under way, and breaks then */
     bool often;    /* every other call of the kind, from the first on; TK_SHORT: every one */
 } tk_fault;
 
@@ -60,7 +76,7 @@ typedef struct tk_file {
     uint64_t data;
     uint32_t interest;
     /* sockets, and what the other end did */
-    bool connecting, connected;
+    bool bound, connecting, connected;
     bool waiting;             /* to be accepted */
     bool fin, shut;           /* the other end's, our own */
     bool dead;                /* reset: nothing passes any more */
@@ -83,13 +99,15 @@ typedef struct tk_state {
     uint64_t moved; /* octets in and out of buffers */
     long blocks;    /* of memory */
     size_t octets;
+    long mappings;
     uint64_t seed;
     bool armed, spared;
     tk_fault fault;
-    uint32_t allocs, calls; /* since armed */
-    uint32_t fired;         /* times that something failed */
-    tk_call fired_on;       /* the last of them */
-    void (*on_fault)(void); /* before it fails */
+    uint32_t allocs, calls;                                        /* since armed */
+    uint32_t fired;                                                /* times that something failed */
+    tk_call fired_on;                                              /* the last of them */
+    void (*on_fault)(void);                                        /* before it fails */
+    void (*on_sent)(const tk_file *f, const void *data, size_t n); /* by the endpoint */
     bool (*ring_is_ready)(void);
     char wrong[200]; /* what must not have happened; "": nothing */
     char log[400];   /* warnings, joined */
@@ -124,6 +142,8 @@ void tk_reset(int file);
 /* ---- for io_uring ---- */
 /* Counts the call. True if it is to fail with tk.fault.err. */
 bool tk_fails(tk_call call);
+/* A call that makes a descriptor; -1 with errno. */
+int tk_make(tk_call call, tk_kind kind);
 /* NULL: there is none. */
 const tk_file *tk_file_at(int fd);
 /* As poll(2) would say. */

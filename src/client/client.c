@@ -287,13 +287,13 @@ void wsk__client_closed(wsk_client *c, unsigned code, const char *reason, const 
 {
     bool invited = code == WSK_CLOSE_GOING_AWAY || code == WSK_CLOSE_ABNORMAL ||
                    (code >= WSK_CLOSE_INTERNAL_ERROR && code <= WSK_CLOSE_BAD_GATEWAY);
-    const wsk__link *l = c->link;
+    const wsk__client_link *l = c->current;
     uint32_t delay = 0;
 
     if (c->freed)
         return;
     /* What we failed for a rule that the server broke, it would break again. */
-    if (l->by_us || (l->conn.failed && code != WSK_CLOSE_ABNORMAL))
+    if (l->by_us || (l->link.conn.failed && code != WSK_CLOSE_ABNORMAL))
         invited = false;
     c->attempts = 0;
     wsk__client_say(c, "%s", text);
@@ -359,7 +359,7 @@ static void cancel(wsk_client *c, const char *text)
 int wsk_client_close(wsk_client *c, unsigned code, const char *reason)
 {
     if (c->stage == WSK_STAGE_OPEN)
-        return wsk__link_close(c->link, code, reason);
+        return wsk__client_link_close(c->current, code, reason);
     cancel(c, "closed by the program before it was open");
     return WSK_OK;
 }
@@ -367,7 +367,7 @@ int wsk_client_close(wsk_client *c, unsigned code, const char *reason)
 void wsk_client_drop(wsk_client *c)
 {
     if (c->stage == WSK_STAGE_OPEN)
-        wsk__link_drop(c->link);
+        wsk__client_link_drop(c->current);
     else
         cancel(c, "dropped by the program before it was open");
 }
@@ -376,7 +376,7 @@ void wsk_client_drop(wsk_client *c)
 
 wsk_stage wsk_client_stage(const wsk_client *c)
 {
-    if (c->stage == WSK_STAGE_OPEN && c->link->conn.state != WSK_STATE_OPEN)
+    if (c->stage == WSK_STAGE_OPEN && c->current->link.conn.state != WSK_STATE_OPEN)
         return WSK_STAGE_CLOSING;
     return c->stage;
 }
@@ -393,7 +393,7 @@ wsk_loop *wsk_client_loop(const wsk_client *c)
 
 wsk_conn *wsk_client_conn(const wsk_client *c)
 {
-    return c->link != NULL ? &c->link->conn : NULL;
+    return c->current != NULL ? &c->current->link.conn : NULL;
 }
 
 const char *wsk_client_text(const wsk_client *c)
@@ -413,7 +413,7 @@ int wsk_client_errno(const wsk_client *c)
 
 unsigned wsk_client_status(const wsk_client *c)
 {
-    return c->link != NULL ? c->link->conn.status : c->status;
+    return c->current != NULL ? c->current->link.conn.status : c->status;
 }
 
 wsk_str wsk_client_body(const wsk_client *c)
@@ -430,8 +430,8 @@ const char *wsk_client_url(const wsk_client *c)
 
 size_t wsk_client_address(const wsk_client *c, char *buf, size_t n)
 {
-    if (c->link != NULL && c->link->stream.fd >= 0)
-        return wsk__peer_name(c->link->stream.fd, buf, n);
+    if (c->current != NULL && c->current->link.stream.fd >= 0)
+        return wsk__peer_name(c->current->link.stream.fd, buf, n);
     if (n > 0)
         buf[0] = 0;
     return 0;
@@ -440,7 +440,7 @@ size_t wsk_client_address(const wsk_client *c, char *buf, size_t n)
 /* That with the server: with a ws URL there may still be one with a proxy. */
 static const wsk__tls_session *session_of(const wsk_client *c)
 {
-    return c->link != NULL && c->url.tls ? wsk__stream_session(&c->link->stream) : NULL;
+    return c->current != NULL && c->url.tls ? wsk__stream_session(&c->current->link.stream) : NULL;
 }
 
 const char *wsk_client_tls_version(const wsk_client *c)

@@ -5,7 +5,7 @@
  *   client.c          life, attempts, reconnecting, getters
  *   client_options.c  what the program asks for, checked and copied
  *   client_open.c     one attempt until its request is out; redirects
- *   client_link.c     a stream and a connection: events to handlers, calls to frames
+ *   client_link.c     one connection: events to handlers, calls to frames
  *   proxy_choice.c    which proxy
  *   redirect.c        URLs of redirects
  *   retry_after.c     when a server wants to be asked again
@@ -16,10 +16,9 @@
 
 #include <websock/client.h>
 
-#include "conn/conn_internal.h"
 #include "http/url.h"
+#include "link/link.h"
 #include "net/connector.h"
-#include "net/stream.h"
 #include "net/tls_session.h"
 
 #define WSK__PING_MAX 125
@@ -40,17 +39,11 @@ typedef struct wsk__client_options {
  * One connection of a client: it outlives the client's interest in it until the loop has closed
  * the stream, so it has memory of its own.
  */
-typedef struct wsk__link {
-    wsk__stream stream;
+typedef struct wsk__client_link {
+    wsk__link link; /* its conn.ended: nothing of it is told any more */
     wsk_client *client;
-    uint8_t armed;     /* which deadlines the stream's timer knows of */
-    bool reading : 1;  /* as the stream was told last */
-    bool running : 1;  /* events are being given right now */
-    bool deferred : 1; /* events may wait: run before the turn ends */
-    bool shut : 1;     /* the stream's sending direction was ended */
-    bool ended : 1;    /* nothing of it is told any more */
-    bool begun : 1;    /* the request is queued */
-    bool by_us : 1;    /* we began the closing handshake */
+    bool begun : 1; /* the request is queued */
+    bool by_us : 1; /* we began the closing handshake */
     bool tls_failed : 1;
     bool timed_out : 1; /* a deadline of the connection ended it */
     uint8_t ping_len;
@@ -58,8 +51,7 @@ typedef struct wsk__link {
     uint64_t ping_at;            /* 0: no ping is unanswered */
     uint8_t ping[WSK__PING_MAX]; /* its octets */
     char reason[WSK__PING_MAX];  /* of the peer's close frame, ended by NUL */
-    wsk_conn conn;
-} wsk__link;
+} wsk__client_link;
 
 /* What the client's timer is running for. */
 typedef enum wsk__client_timer {
@@ -86,9 +78,9 @@ struct wsk_client {
     wsk__client_timer timer_for;
     wsk_stage stage;
     wsk__connector *connector;
-    wsk__link *link; /* the one of which is told */
-    unsigned links;  /* with those that are being closed */
-    unsigned busy;   /* callbacks that run: the memory stays */
+    wsk__client_link *current; /* the one of which is told */
+    unsigned links;            /* with those that are being closed */
+    unsigned busy;             /* callbacks that run: the memory stays */
     uint32_t redirects, attempts;
     uint64_t rtt_us;
     bool freed;
@@ -130,18 +122,18 @@ int wsk__client_begin(wsk_client *c);
 /* Where an attempt stands is given up, without a word. */
 void wsk__client_abandon(wsk_client *c);
 /* TLS is done, or there is none: the request. */
-void wsk__client_request(wsk__link *l);
+void wsk__client_request(wsk__client_link *l);
 /* The server's answer, or the end of it, opened nothing. */
-void wsk__client_refused(wsk__link *l, const char *text);
+void wsk__client_refused(wsk__client_link *l, const char *text);
 
 /* ---- client_link.c ---- */
-int wsk__link_new(wsk_client *c, int fd, wsk__tls_session *tls);
+int wsk__client_link_new(wsk_client *c, int fd, wsk__tls_session *tls);
 /* Closes it; nothing is told of it any more. */
-void wsk__link_leave(wsk__link *l);
+void wsk__client_link_leave(wsk__client_link *l);
 /* Has the stream do what the connection wants. */
-void wsk__link_update(wsk__link *l);
-int wsk__link_close(wsk__link *l, unsigned code, const char *reason);
-void wsk__link_drop(wsk__link *l);
+void wsk__client_link_update(wsk__client_link *l);
+int wsk__client_link_close(wsk__client_link *l, unsigned code, const char *reason);
+void wsk__client_link_drop(wsk__client_link *l);
 
 /* Calls a handler, if there is one. */
 #define WSK__CLIENT_CALL(c, handler, ...)                                                          \

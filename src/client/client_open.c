@@ -19,8 +19,8 @@ void wsk__client_abandon(wsk_client *c)
     wsk__client_timer_set(c, WSK__TIMER_NONE, 0);
     wsk__connector_free(c->connector);
     c->connector = NULL;
-    if (c->link != NULL)
-        wsk__link_leave(c->link);
+    if (c->current != NULL)
+        wsk__client_link_leave(c->current);
     c->stage = WSK_STAGE_IDLE;
 }
 
@@ -102,7 +102,7 @@ static void connected(void *ud, const wsk__connect_result *result)
     if (r < 0) {
         close(result->fd);
     } else {
-        r = wsk__link_new(c, result->fd, session);
+        r = wsk__client_link_new(c, result->fd, session);
         if (r < 0)
             wsk__client_say(c, "%s", wsk_strerror(r));
     }
@@ -111,9 +111,9 @@ static void connected(void *ud, const wsk__connect_result *result)
         wsk__client_failed(c, r == WSK_ERR_TLS || r == WSK_ERR_INVAL ? WSK_FAIL_TLS
                                                                      : WSK_FAIL_INTERNAL);
     } else if (session == NULL) {
-        wsk__link *l = c->link;
+        wsk__client_link *l = c->current;
         wsk__client_request(l);
-        wsk__link_update(l);
+        wsk__client_link_update(l);
     }
     wsk__client_leave(c);
 }
@@ -235,7 +235,7 @@ static int request(wsk_client *c, wsk_conn *conn)
     return r;
 }
 
-void wsk__client_request(wsk__link *l)
+void wsk__client_request(wsk__client_link *l)
 {
     wsk_client *c = l->client;
     int r;
@@ -244,8 +244,9 @@ void wsk__client_request(wsk__link *l)
         wsk__client_timer_set(c, WSK__TIMER_NONE, 0);
     l->begun = true;
     /* From here on it is the connection's open_timeout that counts. */
-    l->conn.t_data = l->conn.t_in = l->conn.env->t_now = (uint32_t)wsk_loop_now(c->loop);
-    r = request(c, &l->conn);
+    l->link.conn.t_data = l->link.conn.t_in = l->link.conn.env->t_now = (uint32_t)wsk_loop_now(
+        c->loop);
+    r = request(c, &l->link.conn);
     if (r < 0) {
         wsk__client_say(c, "the request could not be made: %s", wsk_strerror(r));
         wsk__client_abandon(c);
@@ -267,16 +268,16 @@ static void keep_body(wsk_client *c, const wsk_conn *conn)
 }
 
 /* 1: it is followed; 0: this is no redirect to follow; negative: it failed, c->text says why. */
-static int follow(wsk__link *l)
+static int follow(wsk__client_link *l)
 {
     wsk_client *c = l->client;
-    wsk_str location = wsk_conn_header(&l->conn, "Location", 0);
+    wsk_str location = wsk_conn_header(&l->link.conn, "Location", 0);
     const char *why = NULL;
     bool foreign = false;
     wsk__url url;
     int r;
 
-    if (c->o.max_redirects == 0 || !wsk__is_redirect(l->conn.status) || location.ptr == NULL)
+    if (c->o.max_redirects == 0 || !wsk__is_redirect(l->link.conn.status) || location.ptr == NULL)
         return 0;
     if (c->redirects >= c->o.max_redirects) {
         wsk__client_say(c, "more than %u redirects", c->o.max_redirects);
@@ -284,7 +285,7 @@ static int follow(wsk__link *l)
     }
     r = wsk__redirect_resolve(c->hooks, &c->url, location, &url, &foreign, &why);
     if (r < 0) {
-        wsk__client_say(c, "redirect (status %u) not followed: %s", l->conn.status, why);
+        wsk__client_say(c, "redirect (status %u) not followed: %s", l->link.conn.status, why);
         return -1;
     }
     c->redirects++;
@@ -298,16 +299,16 @@ static int follow(wsk__link *l)
     }
     wsk__free(c->hooks, c->url_text);
     c->url_text = text;
-    if (c->h.on_redirect != NULL && c->h.on_redirect(c, l->conn.status, text) != 0) {
+    if (c->h.on_redirect != NULL && c->h.on_redirect(c, l->link.conn.status, text) != 0) {
         wsk__client_say(c, "the program does not follow the redirect to %s", text);
         return -1;
     }
     return 1;
 }
 
-static wsk_fail kind_of_refusal(const wsk__link *l)
+static wsk_fail kind_of_refusal(const wsk__client_link *l)
 {
-    const wsk_conn *conn = &l->conn;
+    const wsk_conn *conn = &l->link.conn;
 
     if (conn->status >= 200)
         return WSK_FAIL_STATUS;
@@ -320,17 +321,17 @@ static wsk_fail kind_of_refusal(const wsk__link *l)
     return l->timed_out ? WSK_FAIL_TIMEOUT : WSK_FAIL_HANDSHAKE;
 }
 
-void wsk__client_refused(wsk__link *l, const char *text)
+void wsk__client_refused(wsk__client_link *l, const char *text)
 {
     wsk_client *c = l->client;
     wsk_fail kind = kind_of_refusal(l);
     int r;
 
-    c->status = l->conn.status;
-    keep_body(c, &l->conn);
+    c->status = l->link.conn.status;
+    keep_body(c, &l->link.conn);
     if (kind == WSK_FAIL_STATUS)
-        c->retry_after = wsk__retry_after(wsk_conn_header(&l->conn, "Retry-After", 0), time(NULL),
-                                          c->o.retry_max);
+        c->retry_after = wsk__retry_after(wsk_conn_header(&l->link.conn, "Retry-After", 0),
+                                          time(NULL), c->o.retry_max);
     wsk__client_say(c, "%s", text);
     r = kind == WSK_FAIL_STATUS && !c->stopped ? follow(l) : 0;
     if (c->freed)

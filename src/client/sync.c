@@ -182,9 +182,9 @@ static uint64_t clock_ms(void)
 /* The system has all that was queued. */
 static bool is_sent(const wsk_sync *s)
 {
-    const wsk__link *l = s->client->link;
+    const wsk__client_link *l = s->client->current;
 
-    return l != NULL && l->conn.w->queued == 0 && wsk__stream_is_drained(&l->stream);
+    return l != NULL && l->link.conn.w->queued == 0 && wsk__stream_is_drained(&l->link.stream);
 }
 
 int wsk_sync_send(wsk_sync *s, wsk_opcode op, const void *data, size_t len, unsigned flags)
@@ -194,7 +194,7 @@ int wsk_sync_send(wsk_sync *s, wsk_opcode op, const void *data, size_t len, unsi
     if (s->client == NULL || s->over)
         return WSK_ERR_STATE;
     WSK_TRY(wsk_client_send(s->client, op, data, len, flags));
-    wsk__stream_flush(&s->client->link->stream);
+    wsk__stream_flush(&s->client->current->link.stream);
     if (is_sent(s))
         return WSK_OK;
     /* Both sides sending at once must not wait for each other: one message may come. */

@@ -27,7 +27,7 @@ static bool is_packed(const wsk_server *s, const wsk__broadcast_run *run)
 /* That which p follows. */
 static wsk__broadcast_run *run_of(const wsk_peer *p)
 {
-    return &wsk__peer_server(p)->runs[p->conn.follows - 1];
+    return &wsk__peer_server(p)->runs[p->link.conn.follows - 1];
 }
 
 static bool stands_at(const wsk__broadcast_run *run, size_t i, const wsk_peer *p)
@@ -69,7 +69,7 @@ static bool add_follower(wsk_server *s, wsk__broadcast_run *run, wsk_peer *p, si
     run->followers[run->n_followers++] = (wsk__follower){
         .peer = p, .first = (uint16_t)first, .n = 1};
     run->at = run->n_followers;
-    p->conn.follows = is_packed(s, run) ? 2 : 1;
+    p->link.conn.follows = is_packed(s, run) ? 2 : 1;
     return true;
 }
 
@@ -96,24 +96,24 @@ static void add_message(wsk_server *s, wsk__broadcast_run *run, wsk_prepared *m,
 static void queue(const wsk__broadcast_run *run, wsk_peer *p, size_t first, size_t n)
 {
     for (size_t i = first; i < first + n; i++) {
-        int r = wsk__prepared_queue(&p->conn, run->messages[i]);
+        int r = wsk__prepared_queue(&p->link.conn, run->messages[i]);
 
         /* It was promised to the program; nothing may come behind the hole. */
         if (r == WSK_ERR_NOMEM)
-            wsk__fail_silently(&p->conn, wsk__rule_text(WSK__RULE_NOMEM));
+            wsk__fail_silently(&p->link.conn, wsk__rule_text(WSK__RULE_NOMEM));
         if (r < 0)
             break;
     }
-    if (p->conn.drop || p->conn.fail_pending)
-        wsk__peer_defer(p);
-    else if (!p->conn.running)
+    if (p->link.conn.drop || p->link.conn.fail_pending)
+        wsk__link_defer(&p->link);
+    else if (!p->link.conn.running)
         wsk__peer_update(p);
 }
 
 void wsk__run_put_back(wsk_peer *p, const uint8_t *rest, size_t n, wsk_prepared *frames)
 {
-    if (wsk__prepared_put_back(&p->conn, rest, n, frames) < 0)
-        wsk__peer_defer(p);
+    if (wsk__prepared_put_back(&p->link.conn, rest, n, frames) < 0)
+        wsk__link_defer(&p->link);
     else
         wsk__peer_update(p);
 }
@@ -124,11 +124,11 @@ static bool send_shared(wsk_peer *p, wsk_prepared *frames, const uint8_t *at, si
                         size_t messages)
 {
     bool later;
-    size_t n = wsk__stream_send_shared(&p->stream, at, len, frames, &later);
+    size_t n = wsk__stream_send_shared(&p->link.stream, at, len, frames, &later);
 
     if (n == 0 && !later)
         return false;
-    wsk__prepared_taken(&p->conn, messages, len);
+    wsk__prepared_taken(&p->link.conn, messages, len);
     if (later)
         wsk_prepared_ref(frames);
     else if (n < len)
@@ -141,7 +141,8 @@ static bool rests(const wsk_peer *p, const wsk_prepared *m)
     const uint8_t *frame;
     size_t len;
 
-    return !p->conn.ended && !p->conn.deferred && wsk__prepared_direct(&p->conn, m, &frame, &len);
+    return !p->link.conn.ended && !p->link.conn.deferred &&
+           wsk__prepared_direct(&p->link.conn, m, &frame, &len);
 }
 
 /* ----------------------------------------------------------------------------------- runs -- */
@@ -165,8 +166,8 @@ static void flush(wsk_server *s, wsk__broadcast_run *run)
 
         if (n == 0)
             continue;
-        p->conn.follows = 0;
-        if (p->conn.ended)
+        p->link.conn.follows = 0;
+        if (p->link.conn.ended)
             continue;
         if (frames == NULL || !rests(p, run->messages[first]) ||
             !send_shared(p, frames, data + from, run->offset[first + n] - from, n))
@@ -225,8 +226,8 @@ void wsk__run_settle(wsk_peer *p)
     size_t n = f->n;
     f->n = 0;
     f->peer = NULL;
-    p->conn.follows = 0;
-    if (!p->conn.ended)
+    p->link.conn.follows = 0;
+    if (!p->link.conn.ended)
         queue(run, p, f->first, n);
 }
 
@@ -234,7 +235,7 @@ size_t wsk__run_waiting(const wsk_peer *p)
 {
     size_t most = wsk__peer_server(p)->cfg->o.high_water;
 
-    if (p->conn.follows == 0)
+    if (p->link.conn.follows == 0)
         return 0;
     wsk__broadcast_run *run = run_of(p);
     const wsk__follower *f = look_for(run, p);
@@ -251,12 +252,12 @@ static bool follow(wsk_peer *p, wsk_prepared *m)
     const uint8_t *frame;
     size_t len;
 
-    if (p->stream.tls != NULL || p->conn.ended || p->conn.deferred ||
-        !wsk__prepared_direct(&p->conn, m, &frame, &len) || len > WSK__RUN_MESSAGE ||
+    if (p->link.stream.tls != NULL || p->link.conn.ended || p->link.conn.deferred ||
+        !wsk__prepared_direct(&p->link.conn, m, &frame, &len) || len > WSK__RUN_MESSAGE ||
         len > s->cfg->o.high_water)
         return false;
     wsk__broadcast_run *run = &s->runs[frame != m->data];
-    if (p->conn.follows != 0 && run != run_of(p))
+    if (p->link.conn.follows != 0 && run != run_of(p))
         return false;
     size_t at = position_of(run, m);
     if (at == run->n) {
@@ -268,7 +269,7 @@ static bool follow(wsk_peer *p, wsk_prepared *m)
         }
         add_message(s, run, m, len);
     }
-    if (p->conn.follows == 0)
+    if (p->link.conn.follows == 0)
         return add_follower(s, run, p, at);
     wsk__follower *f = look_for(run, p);
     /* Beyond high_water it goes to the queue, which refuses what is too much, and has the program
@@ -287,14 +288,14 @@ int wsk__run_send(wsk_peer *p, wsk_prepared *m)
 
     if (WSK__LIKELY(follow(p, m)))
         return WSK_OK;
-    if (p->conn.follows)
+    if (p->link.conn.follows)
         wsk__run_settle(p);
-    if (!p->conn.ended && !p->conn.deferred && wsk__prepared_direct(&p->conn, m, &frame, &len) &&
-        send_shared(p, m, frame, len, 1))
+    if (!p->link.conn.ended && !p->link.conn.deferred &&
+        wsk__prepared_direct(&p->link.conn, m, &frame, &len) && send_shared(p, m, frame, len, 1))
         return WSK_OK;
-    int r = wsk_conn_send_prepared(&p->conn, m);
+    int r = wsk_conn_send_prepared(&p->link.conn, m);
 
-    if (!p->conn.running && !p->conn.ended)
+    if (!p->link.conn.running && !p->link.conn.ended)
         wsk__peer_update(p);
     return r;
 }

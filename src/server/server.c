@@ -278,7 +278,7 @@ void wsk_server_drain(wsk_server *s, unsigned code, const char *reason)
     wsk_server_stop_listening(s);
     s->draining = true;
     for (wsk_peer *p = s->peers; p != NULL; p = p->next) {
-        if (p->conn.ended)
+        if (p->link.conn.ended)
             continue;
         if (wsk__peer_shakes(p))
             wsk__peer_end(p, "the server is shutting down");
@@ -296,7 +296,7 @@ wsk_peer *wsk_server_next_peer(const wsk_server *s, const wsk_peer *p)
 {
     wsk_peer *next = p == NULL ? s->peers : p->next;
 
-    while (next != NULL && (!next->conn.opened || next->conn.state != WSK_STATE_OPEN))
+    while (next != NULL && (!next->link.conn.opened || next->link.conn.state != WSK_STATE_OPEN))
         next = next->next;
     return next;
 }

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The insides of the server: what server.c (listening, the set of peers) and server_peer.c (one
- * client: a stream and a connection) know of each other.
+ * client: a link of a stream and a connection) know of each other.
  */
 #ifndef WSK_SERVER_INTERNAL_H
 #define WSK_SERVER_INTERNAL_H
 
 #include <websock/server.h>
 
-#include "conn/conn_quick.h"
 #include "http/url.h"
+#include "link/link.h"
 #include "net/listener.h"
-#include "net/stream.h"
 #include "net/tls_session.h"
 #include "server/address_table.h"
 #include "server/rate.h"
@@ -95,20 +94,24 @@ typedef struct wsk__peer_about {
 /* All that the process holds for a connection that is open and rests; its flags stand in the
  * connection, where there is room for them. The server is found by the connection's env. */
 struct wsk_peer {
-    wsk__stream stream;
-    wsk_conn conn;
+    wsk__link link;
     wsk_peer *next, **prev;
     wsk__peer_about *about; /* NULL: not asked for */
 };
 
-static inline wsk_peer *wsk__peer_of(wsk__stream *s)
+static inline wsk_peer *wsk__peer_of(wsk__link *l)
 {
-    return WSK__CONTAINER(s, wsk_peer, stream);
+    return WSK__CONTAINER(l, wsk_peer, link);
+}
+
+static inline wsk_server *wsk__link_server(const wsk__link *l)
+{
+    return WSK__CONTAINER(l->conn.env, wsk_server, env);
 }
 
 static inline wsk_server *wsk__peer_server(const wsk_peer *p)
 {
-    return WSK__CONTAINER(p->conn.env, wsk_server, env);
+    return wsk__link_server(&p->link);
 }
 
 /* Takes a connected socket as a new peer. */
@@ -119,8 +122,6 @@ bool wsk__peer_shakes(const wsk_peer *p);
 void wsk__peer_end(wsk_peer *p, const char *text);
 /* Has the stream do what the connection wants. */
 void wsk__peer_update(wsk_peer *p);
-/* Something was changed from outside: its consequences come before the turn ends. */
-void wsk__peer_defer(wsk_peer *p);
 
 /* ---- broadcast_run.c ---- */
 void wsk__run_init(wsk_server *s);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One client: moves octets between its stream and its connection, and turns the connection's events
- * into calls of the program's handlers. Decides nothing about the protocol.
+ * One client: who may be one, what is counted and logged of it, and the connection's events as
+ * calls of the program's handlers. How octets move between its stream and its connection is
+ * link.h's; the protocol is the connection's.
  *
- * A handler may do anything to any peer. So events are only ever given from run(), which is never
- * entered twice for a peer; whatever a call changes from outside of it is put off to the end of the
- * turn (`deferred`, which has the loop ask for output). A peer's memory is freed by the stream's
- * last callback, when nobody holds it any more.
+ * A peer's memory is freed by the stream's last callback, when nobody holds it any more.
  */
 #include <string.h>
 #include <unistd.h>
@@ -21,9 +19,9 @@ static const wsk__site *site_of(const wsk_peer *p)
 {
     const wsk__site *site = wsk__peer_server(p)->sites;
 
-    if (p->stream.mark < WSK__COUNT(wsk__peer_server(p)->adopted))
-        return &wsk__peer_server(p)->adopted[p->stream.mark];
-    while (site->number != p->stream.mark)
+    if (p->link.stream.mark < WSK__COUNT(wsk__peer_server(p)->adopted))
+        return &wsk__peer_server(p)->adopted[p->link.stream.mark];
+    while (site->number != p->link.stream.mark)
         site = site->next;
     return site;
 }
@@ -32,8 +30,6 @@ static const char *name_of(const wsk_peer *p)
 {
     return p->about != NULL && p->about->name[0] != 0 ? p->about->name : "peer";
 }
-
-static void run(wsk_peer *p);
 
 /* ------------------------------------------------------------------------------------- log -- */
 
@@ -45,23 +41,23 @@ static bool logs_access(const wsk_server *s)
 static void log_open(wsk_peer *p)
 {
     wsk_server *s = wsk__peer_server(p);
-    wsk_str target = wsk_conn_target(&p->conn);
+    wsk_str target = wsk_conn_target(&p->link.conn);
     char ext[160];
 
     if (!logs_access(s))
         return;
-    size_t n = wsk_conn_extensions(&p->conn, ext, sizeof(ext));
-    const char *sub = wsk_conn_subprotocol(&p->conn);
+    size_t n = wsk_conn_extensions(&p->link.conn, ext, sizeof(ext));
+    const char *sub = wsk_conn_subprotocol(&p->link.conn);
     wsk__log(s->hooks, WSK_LOG_INFO, "%s open %.*s%s%s%s%s%s", name_of(p), (int)target.len,
-             target.ptr, p->stream.tls != NULL ? " TLS" : "", *sub ? " subprotocol " : "", sub,
+             target.ptr, p->link.stream.tls != NULL ? " TLS" : "", *sub ? " subprotocol " : "", sub,
              n > 0 ? " with " : "", n > 0 ? ext : "");
 }
 
 static void log_close(wsk_peer *p, unsigned code, const char *text)
 {
     wsk_server *s = wsk__peer_server(p);
-    const wsk_conn *c = &p->conn;
-    double seconds = (uint32_t)((uint32_t)wsk_loop_now(s->loop) - p->conn.t_begin) / 1000.0;
+    const wsk_conn *c = &p->link.conn;
+    double seconds = (uint32_t)((uint32_t)wsk_loop_now(s->loop) - p->link.conn.t_begin) / 1000.0;
 
     if (!logs_access(s))
         return;
@@ -85,7 +81,7 @@ static void log_close(wsk_peer *p, unsigned code, const char *text)
 static bool path_fits(const wsk_peer *p)
 {
     const wsk__site *site = site_of(p);
-    wsk_str path = wsk_conn_path(&p->conn), own = wsk__str(site->url.target);
+    wsk_str path = wsk_conn_path(&p->link.conn), own = wsk__str(site->url.target);
     const char *query;
 
     if (site->any_path || site->url.target == NULL)
@@ -98,16 +94,16 @@ static bool path_fits(const wsk_peer *p)
 
 static void refuse_limited(wsk_peer *p)
 {
-    switch ((wsk__refuse_reason)p->conn.refuse) {
+    switch ((wsk__refuse_reason)p->link.conn.refuse) {
     case WSK__REFUSE_NO:
     case WSK__REFUSE_FULL:
-        wsk__refuse(&p->conn, 503, "this server is at its limit of connections");
+        wsk__refuse(&p->link.conn, 503, "this server is at its limit of connections");
         break;
     case WSK__REFUSE_ADDRESS:
-        wsk__refuse(&p->conn, 429, "too many connections from this address");
+        wsk__refuse(&p->link.conn, 429, "too many connections from this address");
         break;
     case WSK__REFUSE_HANDSHAKE:
-        wsk__refuse(&p->conn, 429, "connections from this address come too fast");
+        wsk__refuse(&p->link.conn, 429, "connections from this address come too fast");
         break;
     }
 }
@@ -117,7 +113,7 @@ static void refuse_limited(wsk_peer *p)
 static bool host_fits(const wsk_peer *p)
 {
     const wsk_server *s = wsk__peer_server(p);
-    const wsk_conn *c = &p->conn;
+    const wsk_conn *c = &p->link.conn;
     wsk_str field = wsk_conn_header(c, "Host", 0), host, port;
     bool by_origin = s->cfg->o.origin_policy == WSK_ORIGIN_SAME_HOST &&
                      wsk_conn_header(c, "Origin", 0).ptr != NULL;
@@ -134,44 +130,46 @@ static bool host_fits(const wsk_peer *p)
     }
     /* A name that an attacker has resolve to 127.0.0.1 can only lead here with our own port in it;
      * a proxy on this machine that passes its own Host has another one. */
-    return s->hosts == NULL && wsk__port_number(port, p->stream.tls != NULL) != site_of(p)->port;
+    return s->hosts == NULL &&
+           wsk__port_number(port, p->link.stream.tls != NULL) != site_of(p)->port;
 }
 
 /* What the fields alone do not tell WSK_ORIGIN_SAME_HOST. */
 static bool origin_fits(const wsk_peer *p)
 {
     const wsk_server *s = wsk__peer_server(p);
-    wsk_str origin = wsk_conn_header(&p->conn, "Origin", 0);
+    wsk_str origin = wsk_conn_header(&p->link.conn, "Origin", 0);
 
     if (s->cfg->o.origin_policy != WSK_ORIGIN_SAME_HOST || origin.ptr == NULL)
         return true;
-    return wsk__origin_fits_listener(origin, wsk_conn_header(&p->conn, "Host", 0),
-                                     p->stream.tls != NULL, site_of(p)->port);
+    return wsk__origin_fits_listener(origin, wsk_conn_header(&p->link.conn, "Host", 0),
+                                     p->link.stream.tls != NULL, site_of(p)->port);
 }
 
 static void requested(wsk_peer *p, bool is_upgrade)
 {
     wsk_server *s = wsk__peer_server(p);
 
-    if (p->conn.refuse != WSK__REFUSE_NO) {
+    if (p->link.conn.refuse != WSK__REFUSE_NO) {
         refuse_limited(p);
     } else if (s->draining) {
-        wsk__refuse(&p->conn, 503, "this server is shutting down");
+        wsk__refuse(&p->link.conn, 503, "this server is shutting down");
     } else if (!host_fits(p)) {
-        wsk__refuse(&p->conn, 421, "this host is not served here");
+        wsk__refuse(&p->link.conn, 421, "this host is not served here");
     } else if (is_upgrade && !origin_fits(p)) {
-        wsk__refuse(&p->conn, 403, "this origin may not connect");
+        wsk__refuse(&p->link.conn, 403, "this origin may not connect");
     } else if (is_upgrade && !path_fits(p)) {
-        wsk__refuse(&p->conn, 404, "no WebSocket is served at this path");
+        wsk__refuse(&p->link.conn, 404, "no WebSocket is served at this path");
     } else if (s->h.on_request != NULL) {
-        p->conn.seen = true;
+        p->link.conn.seen = true;
         s->h.on_request(p, is_upgrade);
     } else if (is_upgrade) {
-        (void)wsk_conn_accept(&p->conn, NULL);
+        (void)wsk_conn_accept(&p->link.conn, NULL);
     } else if (!path_fits(p)) {
-        wsk__refuse(&p->conn, 404, "not found");
+        wsk__refuse(&p->link.conn, 404, "not found");
     } else {
-        wsk__refuse(&p->conn, 426, "this is a WebSocket: connect to it with a WebSocket client");
+        wsk__refuse(&p->link.conn, 426,
+                    "this is a WebSocket: connect to it with a WebSocket client");
     }
 }
 
@@ -181,24 +179,24 @@ static void ended(wsk_peer *p, unsigned code, const char *text)
 {
     wsk_server *s = wsk__peer_server(p);
 
-    if (p->conn.ended)
+    if (p->link.conn.ended)
         return;
-    p->conn.ended = true;
+    p->link.conn.ended = true;
     log_close(p, code, text);
-    if (p->conn.opened)
+    if (p->link.conn.opened)
         s->stats.open--;
-    s->stats.messages_in += p->conn.messages_in;
-    s->stats.messages_out += p->conn.messages_out;
-    s->stats.octets_in += p->conn.octets_in;
-    s->stats.octets_out += p->conn.octets_out;
-    if (p->conn.opened)
+    s->stats.messages_in += p->link.conn.messages_in;
+    s->stats.messages_out += p->link.conn.messages_out;
+    s->stats.octets_in += p->link.conn.octets_in;
+    s->stats.octets_out += p->link.conn.octets_out;
+    if (p->link.conn.opened)
         s->stats.closed++;
-    p->conn.opened = false;
-    if (p->conn.seen && s->h.on_close != NULL)
+    p->link.conn.opened = false;
+    if (p->link.conn.seen && s->h.on_close != NULL)
         s->h.on_close(p, code, text);
-    if (!p->conn.seen && s->h.on_refused != NULL)
-        s->h.on_refused(p, p->conn.status, text);
-    wsk__stream_close(&p->stream);
+    if (!p->link.conn.seen && s->h.on_refused != NULL)
+        s->h.on_refused(p, p->link.conn.status, text);
+    wsk__stream_close(&p->link.stream);
 }
 
 static wsk__peer_rates *rates_of(wsk_peer *p)
@@ -208,10 +206,10 @@ static wsk__peer_rates *rates_of(wsk_peer *p)
 
 static void limited(wsk_peer *p, wsk__rule rule)
 {
-    if (!p->conn.was_open || p->conn.failed)
+    if (!p->link.conn.was_open || p->link.conn.failed)
         return;
     wsk__peer_server(p)->stats.limited++;
-    wsk__fail(&p->conn, rule);
+    wsk__fail(&p->link.conn, rule);
 }
 
 /* Whether another message or control frame is within the rate; else the connection has failed. */
@@ -228,8 +226,9 @@ static bool within_rate(wsk_peer *p, const wsk_event *ev)
     return false;
 }
 
-static void dispatch(wsk_peer *p, wsk_event *ev)
+static void event(wsk__link *l, wsk_event *ev)
 {
+    wsk_peer *p = wsk__peer_of(l);
     wsk_server *s = wsk__peer_server(p);
     const wsk_handlers *h = &s->h;
 
@@ -248,7 +247,7 @@ static void dispatch(wsk_peer *p, wsk_event *ev)
         requested(p, ev->is_upgrade);
         break;
     case WSK_EV_OPEN:
-        p->conn.opened = p->conn.seen = true;
+        p->link.conn.opened = p->link.conn.seen = true;
         s->stats.open++;
         s->stats.opened++;
         log_open(p);
@@ -268,11 +267,11 @@ static void dispatch(wsk_peer *p, wsk_event *ev)
             h->on_writable(p);
         break;
     case WSK_EV_FAIL:
-        if (!p->conn.was_open)
+        if (!p->link.conn.was_open)
             s->stats.refused++;
         if (wsk__log_on(s->hooks, WSK_LOG_DEBUG))
             wsk__log(s->hooks, WSK_LOG_DEBUG, "%s failed: %s (%s)", name_of(p), ev->text,
-                     wsk__rule_rfc((wsk__rule)p->conn.w->fail_rule));
+                     wsk__rule_rfc((wsk__rule)p->link.conn.w->fail_rule));
         break;
     case WSK_EV_END:
         ended(p, ev->code, ev->text);
@@ -283,225 +282,110 @@ static void dispatch(wsk_peer *p, wsk_event *ev)
     }
 }
 
-/* Which of its deadlines a connection may have begun; when it changes the timer is set anew. Those
- * that only move to later are looked at when the timer fires. */
-static uint8_t deadlines(const wsk_peer *p)
+static bool takes_messages(const wsk__link *l)
 {
-    const wsk_conn *c = &p->conn;
+    const wsk_server *s = wsk__link_server(l);
 
-    return (uint8_t)(1 | c->state << 1 | (c->w->queued > 0 || c->undrained) << 4 |
-                     c->shutdown << 5 |
-                     (c->w->rx_opcode != 0 && c->env->cfg->o.message_timeout != WSK_NEVER) << 6 |
-                     (c->paused || c->choked) << 7);
+    return s->h.on_message != NULL && !s->rated;
 }
 
-/* With TLS what the connection sent may still stand in the stream, as cipher text. */
-static void look_at_stream(wsk_peer *p)
+/* A peer is never over within a handler. */
+static bool message(wsk__link *l, wsk_opcode op, uint8_t *data, size_t len)
 {
-    if (p->stream.tls != NULL)
-        wsk__conn_set_undrained(&p->conn, !wsk__stream_is_drained(&p->stream));
+    wsk__link_server(l)->h.on_message(wsk__peer_of(l), op, data, len);
+    return true;
 }
+
+/* Broadcasts that wait for it come first. */
+static void settle(wsk__link *l)
+{
+    if (WSK__UNLIKELY(l->conn.follows))
+        wsk__run_settle(wsk__peer_of(l));
+}
+
+static void came(wsk__link *l, const uint8_t *data, size_t n)
+{
+    wsk_server *s = wsk__link_server(l);
+
+    (void)data;
+    if (WSK__UNLIKELY(s->octets.rate != 0) &&
+        !wsk__bucket_take(&rates_of(wsk__peer_of(l))->octets, &s->octets, n, wsk__link_now(l)))
+        limited(wsk__peer_of(l), WSK__RULE_OCTET_RATE);
+}
+
+static void went(wsk__link *l, size_t n)
+{
+    (void)l;
+    (void)n;
+}
+
+static void tick(wsk__link *l, uint64_t *ret_next)
+{
+    wsk_conn_tick(&l->conn, wsk__link_now(l), ret_next);
+}
+
+static const wsk__link_role peer_role = {
+    .takes_messages = takes_messages,
+    .message = message,
+    .event = event,
+    .settle = settle,
+    .came = came,
+    .went = went,
+    .tick = tick,
+    .sent_may_wait = true,
+};
 
 void wsk__peer_update(wsk_peer *p)
 {
-    wsk_server *s = wsk__peer_server(p);
-    unsigned wants;
-    uint64_t next;
-
-    if (p->conn.ended)
-        return;
-    look_at_stream(p);
-    if (deadlines(p) != p->conn.armed) {
-        wsk_conn_tick(&p->conn, wsk_loop_now(s->loop), &next);
-        p->conn.armed = deadlines(p);
-        wsk__stream_set_deadline(&p->stream, next);
-    }
-    wants = wsk_conn_wants(&p->conn);
-    bool reading = (wants & WSK_WANT_READ) != 0;
-    if (reading != p->conn.reading && !(wants & WSK_WANT_DROP)) {
-        p->conn.reading = reading;
-        wsk__stream_set_reading(&p->stream, reading);
-    }
-    if (wants & (WSK_WANT_WRITE | WSK_WANT_DROP))
-        wsk__stream_want_output(&p->stream);
-    if ((wants & WSK_WANT_SHUTDOWN) && !(wants & WSK_WANT_WRITE) && !p->conn.shut) {
-        p->conn.shut = true;
-        wsk__stream_shutdown(&p->stream);
-    }
-    wsk__conn_rest(&p->conn);
-}
-
-static void run(wsk_peer *p)
-{
-    const wsk_server *s = wsk__peer_server(p);
-    const bool quick = s->h.on_message != NULL && !s->rated;
-    uint8_t *data;
-    wsk_opcode op;
-    wsk_event ev;
-    size_t len;
-
-    if (p->conn.running || p->conn.ended)
-        return;
-    p->conn.running = true;
-    p->conn.deferred = false;
-    do {
-        while (quick && wsk__quick_next(&p->conn, &op, &data, &len))
-            s->h.on_message(p, op, data, len);
-        if (wsk_conn_next(&p->conn, &ev) < 0 || ev.type == WSK_EV_NONE)
-            break;
-        dispatch(p, &ev);
-    } while (!p->conn.ended && !(p->conn.paused && p->conn.state == WSK_STATE_OPEN));
-    p->conn.running = false;
-}
-
-void wsk__peer_defer(wsk_peer *p)
-{
-    if (p->conn.ended)
-        return;
-    p->conn.deferred = true;
-    wsk__stream_want_output(&p->stream);
-    /* A socket that is full is not asked for output: then the timer sees to it. */
-    wsk__stream_set_deadline(&p->stream, wsk_loop_now(wsk__peer_server(p)->loop));
+    wsk__link_update(&p->link, &peer_role);
 }
 
 /* ---------------------------------------------------------------------------------- stream -- */
 
-/* Open, and nothing changes when what is queued is sent, but that it is. */
-static bool is_calm(const wsk_peer *p)
-{
-    const wsk_conn *c = &p->conn;
-
-    return c->state == WSK_STATE_OPEN && !c->ended && !c->eof && !c->over_high && !c->choked &&
-           !c->paused && !c->drop && !c->fail_pending && !c->close_sent && !c->deferred &&
-           c->w->late_ping == NULL;
-}
-
 static void on_received(wsk__stream *stream, uint8_t *data, size_t n)
 {
-    wsk_peer *p = wsk__peer_of(stream);
-    wsk_server *s = wsk__peer_server(p);
-    size_t room;
-
-    if (p->conn.ended)
-        return;
-    look_at_stream(p);
-    if (p->conn.follows)
-        wsk__run_settle(p); /* in front of the answers */
-    if (p->conn.deferred)
-        run(p); /* what was waiting comes first */
-    if (p->conn.ended)
-        return;
-    if (WSK__UNLIKELY(s->octets.rate != 0) &&
-        !wsk__bucket_take(&rates_of(p)->octets, &s->octets, n, wsk_loop_now(s->loop)))
-        limited(p, WSK__RULE_OCTET_RATE);
-    int r = wsk_conn_feed(&p->conn, data, n, wsk_loop_now(s->loop));
-    if (WSK__UNLIKELY(r == WSK_ERR_NOMEM)) {
-        /* What came is lost: nothing behind it could be understood. */
-        wsk__fail(&p->conn, WSK__RULE_NOMEM);
-        run(p);
-        wsk__peer_update(p);
-    }
-    if (r < 0)
-        return;
-    if (p->conn.w->queued == 0 && n > 0) {
-        void *scratch = wsk__loop_scratch(s->loop, &room);
-        if (scratch != NULL)
-            wsk_conn_lend_output(&p->conn, scratch, room);
-    }
-    run(p);
-    if (p->conn.ended)
-        return;
-    (void)wsk__conn_unlend_input(&p->conn);
-    if (p->conn.w->queued == 0)
-        (void)wsk__conn_unlend_output(&p->conn); /* nothing in it: `sent` will not come */
-    if (p->conn.fail_pending || p->conn.drop)
-        run(p);
-    /* Right behind the `sent` that is to follow there is less to do, mostly nothing. */
-    if (p->conn.w->queued > 0 && is_calm(p) && wsk__stream_asks(&p->stream))
-        return;
-    wsk__peer_update(p);
+    wsk__link_received(wsk__link_of(stream), &peer_role, data, n);
 }
 
 static size_t on_output(wsk__stream *stream, struct iovec *iov, size_t max)
 {
-    wsk_peer *p = wsk__peer_of(stream);
-
-    look_at_stream(p);
-    if (p->conn.deferred || ((p->conn.drop || p->conn.eof) && !p->conn.ended)) {
-        run(p);
-        wsk__peer_update(p);
-    }
-    if (p->conn.ended)
-        return 0;
-    size_t k = wsk_conn_output(&p->conn, iov, max);
-    /* What of the loop's room is not used by now serves others. */
-    if (k > 0) {
-        p->conn.w->lent_cap = p->conn.w->lent_len;
-        if (k < max && is_calm(p))
-            wsk__stream_can_wait(&p->stream);
-        else if (k < max && p->conn.shutdown && !p->conn.shut)
-            wsk__stream_is_last(&p->stream);
-    }
-    return k;
+    return wsk__link_output(wsk__link_of(stream), &peer_role, iov, max);
 }
 
 static void on_sent(wsk__stream *stream, size_t n)
 {
-    wsk_peer *p = wsk__peer_of(stream);
-    wsk_server *s = wsk__peer_server(p);
-
-    if (p->conn.ended)
-        return;
-    wsk_conn_sent(&p->conn, n, wsk_loop_now(s->loop));
-    (void)wsk__conn_unlend_output(&p->conn);
-    /* Below the mark again, or the last octet before the end is out. Not from within a handler
-     * that flushes: then run() is under way and sees it itself. */
-    if (!p->conn.running && (p->conn.over_high || p->conn.eof || p->conn.fail_pending))
-        run(p);
-    wsk__peer_update(p);
+    wsk__link_sent(wsk__link_of(stream), &peer_role, n);
 }
 
 bool wsk__peer_shakes(const wsk_peer *p)
 {
-    const wsk__tls_session *session = wsk__stream_session(&p->stream);
+    const wsk__tls_session *session = wsk__stream_session(&p->link.stream);
 
     return session != NULL && !wsk__tls_session_is_ready(session);
 }
 
 static void on_expired(wsk__stream *stream)
 {
-    wsk_peer *p = wsk__peer_of(stream);
+    wsk_peer *p = wsk__peer_of(wsk__link_of(stream));
     wsk_server *s = wsk__peer_server(p);
-    uint32_t limit = p->conn.env->cfg->o.open_timeout;
-    uint64_t next;
+    uint32_t limit = p->link.conn.env->cfg->o.open_timeout;
 
-    if (p->conn.ended)
+    if (p->link.conn.ended)
         return;
     /* There is no way to answer yet: without this, whoever stops in the middle of a TLS handshake
      * would stay as long as the answer waits. */
     if (wsk__peer_shakes(p) && limit != WSK_NEVER &&
-        (uint32_t)wsk_loop_now(s->loop) - p->conn.t_begin >= limit) {
+        (uint32_t)wsk_loop_now(s->loop) - p->link.conn.t_begin >= limit) {
         s->stats.refused++;
         wsk__peer_end(p, "the TLS handshake took too long");
         return;
     }
-    look_at_stream(p);
-    if (p->conn.follows)
-        wsk__run_settle(p); /* in front of a ping, or of the close frame for idleness */
-    wsk_conn_tick(&p->conn, wsk_loop_now(s->loop), &next);
-    p->conn.deferred = false;
-    run(p);
-    if (p->conn.ended)
-        return;
-    wsk_conn_tick(&p->conn, wsk_loop_now(s->loop), &next);
-    p->conn.armed = deadlines(p);
-    wsk__stream_set_deadline(&p->stream, next);
-    wsk__peer_update(p);
+    wsk__link_expired(&p->link, &peer_role);
 }
 
 static void on_secured(wsk__stream *stream)
 {
-    wsk_peer *p = wsk__peer_of(stream);
+    wsk_peer *p = wsk__peer_of(wsk__link_of(stream));
     wsk_server *s = wsk__peer_server(p);
 
     if (wsk__log_on(s->hooks, WSK_LOG_DEBUG))
@@ -512,51 +396,41 @@ static void on_secured(wsk__stream *stream)
 
 static void on_lost(wsk__stream *stream, const char *text)
 {
-    wsk_peer *p = wsk__peer_of(stream);
-
-    if (p->conn.ended)
-        return;
-    wsk_conn_lost(&p->conn, text);
-    if (!p->conn.running)
-        run(p);
-    else
-        wsk__peer_defer(p);
+    wsk__link_lost(wsk__link_of(stream), &peer_role, text);
 }
 
 static void on_closed(wsk__stream *stream)
 {
-    wsk_peer *p = wsk__peer_of(stream);
+    wsk_peer *p = wsk__peer_of(wsk__link_of(stream));
     wsk_server *s = wsk__peer_server(p);
 
-    if (p->conn.follows)
+    if (p->link.conn.follows)
         wsk__run_flush(s); /* which passes over it */
     *p->prev = p->next;
     if (p->next != NULL)
         p->next->prev = p->prev;
     s->stats.connections--;
-    if (p->conn.refuse != WSK__REFUSE_NO)
+    if (p->link.conn.refuse != WSK__REFUSE_NO)
         s->refusing--;
-    if (p->conn.counted)
+    if (p->link.conn.counted)
         wsk__address_table_remove(s->addresses, p->about->address);
-    wsk__conn_deinit(&p->conn);
+    wsk__conn_deinit(&p->link.conn);
     wsk__free(s->hooks, p->about);
     wsk__free(s->hooks, p);
 }
 
 static void on_shared(wsk__stream *stream, void *token, const uint8_t *rest, size_t n)
 {
-    wsk_peer *p = wsk__peer_of(stream);
+    wsk_peer *p = wsk__peer_of(wsk__link_of(stream));
 
-    if (n > 0 && !p->conn.ended)
+    if (n > 0 && !p->link.conn.ended)
         wsk__run_put_back(p, rest, n, token);
     wsk_prepared_unref(token);
 }
 
 static uint8_t *on_place(wsk__stream *stream, size_t *ret_n)
 {
-    wsk_peer *p = wsk__peer_of(stream);
-
-    return p->conn.ended || p->conn.deferred ? NULL : wsk__conn_place(&p->conn, ret_n);
+    return wsk__link_place(wsk__link_of(stream), ret_n);
 }
 
 static const wsk__stream_ops peer_ops = {
@@ -603,16 +477,16 @@ static void look_at_limits(wsk_peer *p, int fd)
     }
     if ((s->addresses != NULL || s->handshakes != NULL) && wsk__address_of(fd, address)) {
         if (s->handshakes != NULL && !wsk__rate_table_take(s->handshakes, address, now))
-            p->conn.refuse = WSK__REFUSE_HANDSHAKE;
+            p->link.conn.refuse = WSK__REFUSE_HANDSHAKE;
         int n = s->addresses != NULL ? wsk__address_table_add(s->addresses, address) : 0;
-        p->conn.counted = n > 0;
+        p->link.conn.counted = n > 0;
         if (n > 0)
             memcpy(p->about->address, address, sizeof(address));
         if (n > 0 && (uint32_t)n > s->o.max_connections_per_address)
-            p->conn.refuse = WSK__REFUSE_ADDRESS;
+            p->link.conn.refuse = WSK__REFUSE_ADDRESS;
     }
     if (s->stats.connections - s->refusing >= s->o.max_connections)
-        p->conn.refuse = WSK__REFUSE_FULL;
+        p->link.conn.refuse = WSK__REFUSE_FULL;
 }
 
 void wsk__peer_begin(wsk__site *site, int fd)
@@ -624,14 +498,14 @@ void wsk__peer_begin(wsk__site *site, int fd)
     s->stats.accepted++;
     if (p == NULL)
         goto no_memory;
-    wsk__conn_init(&p->conn, &s->env, wsk_loop_now(s->loop));
-    p->conn.t_begin = p->conn.t_data;
-    p->conn.reading = true;
+    wsk__conn_init(&p->link.conn, &s->env, wsk_loop_now(s->loop));
+    p->link.conn.t_begin = p->link.conn.t_data;
+    p->link.conn.reading = true;
     if (learn_about(p, fd) < 0)
         goto no_memory;
     look_at_limits(p, fd);
     /* Those beyond a limit, whichever it is, are told so; but not any number of them. */
-    if (p->conn.refuse != WSK__REFUSE_NO) {
+    if (p->link.conn.refuse != WSK__REFUSE_NO) {
         s->stats.limited++;
         if (s->refusing >= MAX_REFUSING) {
             s->stats.refused++;
@@ -640,19 +514,19 @@ void wsk__peer_begin(wsk__site *site, int fd)
     }
     if (site->tls != NULL && wsk__tls_session_new(&tls, site->tls, NULL, 0) < 0)
         goto no_memory;
-    if (wsk__stream_open(&p->stream, s->loop, &peer_ops, fd, tls) < 0) {
+    if (wsk__stream_open(&p->link.stream, s->loop, &peer_ops, fd, tls) < 0) {
         fd = -1;
         tls = NULL;
         goto no_memory;
     }
-    p->stream.mark = site->number;
+    p->link.stream.mark = site->number;
     p->prev = &s->peers;
     p->next = s->peers;
     if (p->next != NULL)
         p->next->prev = &p->next;
     s->peers = p;
     s->stats.connections++;
-    if (p->conn.refuse != WSK__REFUSE_NO)
+    if (p->link.conn.refuse != WSK__REFUSE_NO)
         s->refusing++;
     wsk__peer_update(p);
     return;
@@ -663,9 +537,9 @@ no_memory:
 drop:
     wsk__tls_session_free(tls);
     if (p != NULL) {
-        if (p->conn.counted)
+        if (p->link.conn.counted)
             wsk__address_table_remove(s->addresses, p->about->address);
-        wsk__conn_deinit(&p->conn);
+        wsk__conn_deinit(&p->link.conn);
         wsk__free(s->hooks, p->about);
         wsk__free(s->hooks, p);
     }
@@ -675,11 +549,11 @@ drop:
 
 void wsk__peer_end(wsk_peer *p, const char *text)
 {
-    wsk_conn_lost(&p->conn, text);
-    if (p->conn.running)
-        wsk__peer_defer(p);
+    wsk_conn_lost(&p->link.conn, text);
+    if (p->link.conn.running)
+        wsk__link_defer(&p->link);
     else
-        ended(p, p->conn.code, wsk_conn_end_text(&p->conn));
+        ended(p, p->link.conn.code, wsk_conn_end_text(&p->link.conn));
 }
 
 /* ------------------------------------------------------------------------------------- API -- */
@@ -691,23 +565,23 @@ wsk_server *wsk_peer_server(const wsk_peer *p)
 
 wsk_conn *wsk_peer_conn(const wsk_peer *p)
 {
-    return (wsk_conn *)(uintptr_t)&p->conn;
+    return (wsk_conn *)(uintptr_t)&p->link.conn;
 }
 
 void wsk_peer_set_data(wsk_peer *p, void *data)
 {
-    p->conn.data = data;
+    p->link.conn.data = data;
 }
 
 void *wsk_peer_data(const wsk_peer *p)
 {
-    return p->conn.data;
+    return p->link.conn.data;
 }
 
 size_t wsk_peer_address(const wsk_peer *p, char *buf, size_t n)
 {
     if (p->about == NULL || p->about->name[0] == 0)
-        return wsk__peer_name(p->stream.fd, buf, n);
+        return wsk__peer_name(p->link.stream.fd, buf, n);
     size_t len = strlen(p->about->name);
     if (n > 0) {
         size_t k = len < n - 1 ? len : n - 1;
@@ -722,22 +596,12 @@ bool wsk_peer_is_tls(const wsk_peer *p)
     return site_of(p)->tls != NULL;
 }
 
-/* Within run() the loop asks for output anyway; from outside it has to be told. */
-static int changed(wsk_peer *p, int r)
-{
-    if (p->conn.ended)
-        return r;
-    if (!p->conn.running || p->conn.drop)
-        wsk__peer_defer(p);
-    return r;
-}
-
 size_t wsk_peer_listener(const wsk_peer *p)
 {
     size_t i = 0;
 
     for (const wsk__site *site = wsk__peer_server(p)->sites; site != NULL; site = site->next, i++) {
-        if (site->number == p->stream.mark)
+        if (site->number == p->link.stream.mark)
             return i;
     }
     return SIZE_MAX;
@@ -745,54 +609,31 @@ size_t wsk_peer_listener(const wsk_peer *p)
 
 int wsk_peer_accept(wsk_peer *p, const wsk_accept_options *options)
 {
-    return changed(p, wsk_conn_accept(&p->conn, options));
+    return wsk__link_changed(&p->link, wsk_conn_accept(&p->link.conn, options));
 }
 
 int wsk_peer_respond(wsk_peer *p, const wsk_response *response)
 {
-    return changed(p, wsk_conn_respond(&p->conn, response));
+    return wsk__link_changed(&p->link, wsk_conn_respond(&p->link.conn, response));
 }
 
 /* Broadcasts that wait for it come first. */
 static wsk_conn *behind_run(wsk_peer *p)
 {
-    if (p->conn.follows)
-        wsk__run_settle(p);
-    return &p->conn;
+    settle(&p->link);
+    return &p->link.conn;
 }
 
 int wsk_peer_send(wsk_peer *p, wsk_opcode op, const void *data, size_t len, unsigned flags)
 {
-    int r;
-
-    if (WSK__UNLIKELY(p->conn.follows))
-        wsk__run_settle(p);
-    if (wsk__quick_send(&p->conn, op, data, len, flags))
-        return WSK_OK; /* within `received`, so that it is asked for */
-    if (WSK__UNLIKELY(p->conn.ended))
-        return WSK_ERR_STATE;
-    r = wsk__conn_send_borrowed(&p->conn, op, data, len, flags);
-    if (p->conn.w->borrowed) {
-        /* As much as the socket takes goes out from where it stands; the rest is copied. */
-        wsk__stream_flush(&p->stream);
-        if (!p->conn.ended && wsk__conn_settle(&p->conn) < 0)
-            r = WSK_ERR_NOMEM;
-    }
-    if (WSK__LIKELY(p->conn.running && !p->conn.drop))
-        return r;
-    if (!p->conn.ended) {
-        if (p->conn.drop || p->conn.fail_pending)
-            wsk__peer_defer(p);
-        else
-            wsk__peer_update(p);
-    }
-    return r;
+    return wsk__link_send(&p->link, &peer_role, op, data, len, flags);
 }
 
 int wsk_peer_send_part(wsk_peer *p, wsk_opcode op, const void *data, size_t len, bool last,
                        unsigned flags)
 {
-    return changed(p, wsk_conn_send_part(behind_run(p), op, data, len, last, flags));
+    return wsk__link_changed(&p->link,
+                             wsk_conn_send_part(behind_run(p), op, data, len, last, flags));
 }
 
 int wsk_peer_send_prepared(wsk_peer *p, wsk_prepared *m)
@@ -802,32 +643,31 @@ int wsk_peer_send_prepared(wsk_peer *p, wsk_prepared *m)
 
 int wsk_peer_ping(wsk_peer *p, const void *data, size_t len)
 {
-    return changed(p, wsk_conn_ping(behind_run(p), data, len));
+    return wsk__link_changed(&p->link, wsk_conn_ping(behind_run(p), data, len));
 }
 
 int wsk_peer_pong(wsk_peer *p, const void *data, size_t len)
 {
-    return changed(p, wsk_conn_pong(behind_run(p), data, len));
+    return wsk__link_changed(&p->link, wsk_conn_pong(behind_run(p), data, len));
 }
 
 int wsk_peer_close(wsk_peer *p, unsigned code, const char *reason)
 {
-    return changed(p, wsk_conn_close(behind_run(p), code, reason));
+    return wsk__link_changed(&p->link, wsk_conn_close(behind_run(p), code, reason));
 }
 
 void wsk_peer_pause(wsk_peer *p, bool paused)
 {
-    wsk_conn_pause(&p->conn, paused);
-    (void)changed(p, 0);
+    wsk_conn_pause(&p->link.conn, paused);
+    (void)wsk__link_changed(&p->link, 0);
 }
 
 size_t wsk_peer_queued(const wsk_peer *p)
 {
-    return wsk_conn_queued(&p->conn) + wsk__run_waiting(p);
+    return wsk_conn_queued(&p->link.conn) + wsk__run_waiting(p);
 }
 
 void wsk_peer_drop(wsk_peer *p)
 {
-    wsk_conn_lost(&p->conn, "dropped by the program");
-    wsk__peer_defer(p);
+    wsk__link_drop(&p->link);
 }

@@ -59,8 +59,10 @@ LAYERS = {
     "conn": ["util", "wire", "http", "deflate"],
     # Octets in and out of the machine: it knows nothing of WebSocket.
     "net": ["util"],
-    "server": ["util", "wire", "http", "deflate", "conn", "net"],
-    "client": ["util", "wire", "http", "deflate", "conn", "net"],
+    # A stream and a connection, whoever owns them.
+    "link": ["util", "conn", "net"],
+    "server": ["util", "wire", "http", "deflate", "conn", "net", "link"],
+    "client": ["util", "wire", "http", "deflate", "conn", "net", "link"],
 }
 # What the programs may include besides public headers and their own folder: leaves, which hold no
 # state of a connection. The judge does not trust the endpoint that it judges, so nothing that
@@ -82,7 +84,7 @@ INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">\n]+)[">]', re.MULT
 
 
 def layers(tree):
-    """Includes point one way: util <- wire, http, deflate <- conn <- server, client."""
+    """Includes point one way: util <- wire, http, deflate <- conn, net <- link <- server, client."""
     for path, text in tree.items():
         if not is_c(path):
             continue
@@ -239,6 +241,8 @@ TRIALS = {
         ({"src/net/a.c": '#include "http/head.h"\n'}, 1),
         ({"src/http/a.c": '#include "deflate/pmd.h"\n'}, 1),
         ({"src/server/a.c": '#include "client/b.h"\n'}, 1),
+        ({"src/link/a.h": '#include "server/b.h"\n#include "client/b.h"\n'}, 2),
+        ({"src/net/a.c": '#include "link/link.h"\n', "src/conn/a.c": '#include "link/link.h"\n'}, 2),
         ({"src/conn/a.c": '#  include "server/b.h"\n'}, 1),
         ({"src/conn/a.c": '#include "conformance/result.h"\n#include "cli/options.h"\n'}, 2),
         ({"src/conn/a.c": '#include "../wire/mask.h"\n'}, 2),

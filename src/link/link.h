@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What joins a stream and a connection, for both ends: octets that come are fed, events are given,
+ * what is queued goes out, deadlines are set, and the stream is ended when the connection is over.
+ * Decides nothing about the protocol, and does not know whose the two are: what a server's peer and
+ * a client's connection do in ways of their own stands in their wsk__link_role.
+ *
+ * A handler may do anything, to any link. So events are only ever given from wsk__link_run(), which
+ * is never entered twice for one; whatever a call changes from outside of it is put off to the end
+ * of the turn (`deferred`, which has the loop ask for output).
+ *
+ * The flags are those that a connection has room for. All functions are inline, and a role is a
+ * constant, so that nothing of it is looked up while octets pass: an owner that has a role uses it
+ * in one file.
+ */
+#ifndef WSK_LINK_LINK_H
+#define WSK_LINK_LINK_H
+
+#include "conn/conn_quick.h"
+#include "net/stream.h"
+
+/* Embedded in its owner's struct. */
+typedef struct wsk__link {
+    wsk__stream stream;
+    wsk_conn conn;
+} wsk__link;
+
+/* All of them are there. */
+typedef struct wsk__link_role {
+    /* Whether whole messages go to `message`; else they are events like all others. */
+    bool (*takes_messages)(const wsk__link *l);
+    /* A whole message. False: the link is over (as `event` may have it, by `ended`). */
+    bool (*message)(wsk__link *l, wsk_opcode op, uint8_t *data, size_t len);
+    void (*event)(wsk__link *l, wsk_event *ev);
+    /* What waits elsewhere goes to the queue: something is to come behind it. */
+    void (*settle)(wsk__link *l);
+    /* n octets came, and are about to be fed. */
+    void (*came)(wsk__link *l, const uint8_t *data, size_t n);
+    /* n octets of the queue went out, and still stand there. */
+    void (*went)(wsk__link *l, size_t n);
+    /* wsk_conn_tick(), and whatever is to be seen of what it did. */
+    void (*tick)(wsk__link *l, uint64_t *ret_next);
+    /* Nobody asks how much is queued: `sent` may come late. */
+    bool sent_may_wait;
+} wsk__link_role;
+
+static inline wsk__link *wsk__link_of(wsk__stream *s)
+{
+    return WSK__CONTAINER(s, wsk__link, stream);
+}
+
+static inline uint64_t wsk__link_now(const wsk__link *l)
+{
+    return wsk_loop_now(l->stream.loop);
+}
+
+/* -------------------------------------------------------------------------------- deadlines -- */
+
+/* Which of its deadlines a connection may have begun; when it changes the timer is set anew. Those
+ * that only move to later are looked at when the timer fires. */
+static inline uint8_t wsk__link_deadlines(const wsk__link *l)
+{
+    const wsk_conn *c = &l->conn;
+
+    return (uint8_t)(1 | c->state << 1 | (c->phase == WSK__PHASE_BODY) << 3 |
+                     (c->w->queued > 0 || c->undrained) << 4 | c->shutdown << 5 |
+                     (c->w->rx_opcode != 0 && c->env->cfg->o.message_timeout != WSK_NEVER) << 6 |
+                     (c->paused || c->choked) << 7);
+}
+
+/* With TLS what the connection sent may still stand in the stream, as cipher text. */
+static inline void wsk__link_look_at_stream(wsk__link *l)
+{
+    if (l->stream.tls != NULL)
+        wsk__conn_set_undrained(&l->conn, !wsk__stream_is_drained(&l->stream));
+}
+
+static inline void wsk__link_arm(wsk__link *l, const wsk__link_role *role)
+{
+    uint64_t next;
+
+    role->tick(l, &next);
+    l->conn.armed = wsk__link_deadlines(l);
+    wsk__stream_set_deadline(&l->stream, next);
+}
+
+/* Has the stream do what the connection wants. */
+static inline void wsk__link_update(wsk__link *l, const wsk__link_role *role)
+{
+    unsigned wants;
+
+    if (l->conn.ended)
+        return;
+    wsk__link_look_at_stream(l);
+    if (wsk__link_deadlines(l) != l->conn.armed)
+        wsk__link_arm(l, role);
+    wants = wsk_conn_wants(&l->conn);
+    bool reading = (wants & WSK_WANT_READ) != 0;
+    if (reading != l->conn.reading && !(wants & WSK_WANT_DROP)) {
+        l->conn.reading = reading;
+        wsk__stream_set_reading(&l->stream, reading);
+    }
+    if (wants & (WSK_WANT_WRITE | WSK_WANT_DROP))
+        wsk__stream_want_output(&l->stream);
+    if ((wants & WSK_WANT_SHUTDOWN) && !(wants & WSK_WANT_WRITE) && !l->conn.shut) {
+        l->conn.shut = true;
+        wsk__stream_shutdown(&l->stream);
+    }
+    wsk__conn_rest(&l->conn);
+}
+
+/* ----------------------------------------------------------------------------------- events -- */
+
+static inline void wsk__link_run(wsk__link *l, const wsk__link_role *role)
+{
+    const bool quick = role->takes_messages(l);
+    bool goes_on = true;
+    uint8_t *data;
+    wsk_opcode op;
+    wsk_event ev;
+    size_t len;
+
+    if (l->conn.running || l->conn.ended)
+        return;
+    l->conn.running = true;
+    l->conn.deferred = false;
+    do {
+        while (quick && goes_on && wsk__quick_next(&l->conn, &op, &data, &len))
+            goes_on = role->message(l, op, data, len);
+        if (!goes_on || wsk_conn_next(&l->conn, &ev) < 0 || ev.type == WSK_EV_NONE)
+            break;
+        role->event(l, &ev);
+    } while (!l->conn.ended && !(l->conn.paused && l->conn.state == WSK_STATE_OPEN));
+    l->conn.running = false;
+}
+
+/* Something was changed from outside: its consequences come before the turn ends. */
+static inline void wsk__link_defer(wsk__link *l)
+{
+    if (l->conn.ended)
+        return;
+    l->conn.deferred = true;
+    wsk__stream_want_output(&l->stream);
+    /* A socket that is full is not asked for output: then the timer sees to it. */
+    wsk__stream_set_deadline(&l->stream, wsk__link_now(l));
+}
+
+/* Within wsk__link_run() the loop asks for output anyway; from outside it has to be told. */
+static inline int wsk__link_changed(wsk__link *l, int r)
+{
+    if (!l->conn.ended && (!l->conn.running || l->conn.drop))
+        wsk__link_defer(l);
+    return r;
+}
+
+/* ----------------------------------------------------------------------------------- stream -- */
+
+/* Open, and nothing changes when what is queued is sent, but that it is. */
+static inline bool wsk__link_is_calm(const wsk__link *l)
+{
+    const wsk_conn *c = &l->conn;
+
+    return c->state == WSK_STATE_OPEN && !c->ended && !c->eof && !c->over_high && !c->choked &&
+           !c->paused && !c->drop && !c->fail_pending && !c->close_sent && !c->deferred &&
+           c->w->late_ping == NULL;
+}
+
+/* The stream's `place`. */
+static inline uint8_t *wsk__link_place(wsk__link *l, size_t *ret_n)
+{
+    return l->conn.ended || l->conn.deferred ? NULL : wsk__conn_place(&l->conn, ret_n);
+}
+
+/* The stream's `received`, and so on. */
+static inline void wsk__link_received(wsk__link *l, const wsk__link_role *role, uint8_t *data,
+                                      size_t n)
+{
+    size_t room;
+
+    if (l->conn.ended)
+        return;
+    wsk__link_look_at_stream(l);
+    role->settle(l); /* in front of the answers */
+    if (l->conn.deferred)
+        wsk__link_run(l, role); /* what was waiting comes first */
+    if (l->conn.ended)
+        return;
+    role->came(l, data, n);
+    int r = wsk_conn_feed(&l->conn, data, n, wsk__link_now(l));
+    if (WSK__UNLIKELY(r == WSK_ERR_NOMEM)) {
+        /* What came is lost: nothing behind it could be understood. */
+        wsk__fail(&l->conn, WSK__RULE_NOMEM);
+        wsk__link_run(l, role);
+        wsk__link_update(l, role);
+    }
+    if (r < 0)
+        return;
+    if (l->conn.w->queued == 0 && n > 0) {
+        void *scratch = wsk__loop_scratch(l->stream.loop, &room);
+        if (scratch != NULL)
+            wsk_conn_lend_output(&l->conn, scratch, room);
+    }
+    wsk__link_run(l, role);
+    if (l->conn.ended)
+        return;
+    (void)wsk__conn_unlend_input(&l->conn);
+    if (l->conn.w->queued == 0)
+        (void)wsk__conn_unlend_output(&l->conn); /* nothing in it: `sent` will not come */
+    if (l->conn.fail_pending || l->conn.drop)
+        wsk__link_run(l, role);
+    /* Right behind the `sent` that is to follow there is less to do, mostly nothing. */
+    if (l->conn.w->queued > 0 && wsk__link_is_calm(l) && wsk__stream_asks(&l->stream))
+        return;
+    wsk__link_update(l, role);
+}
+
+static inline size_t wsk__link_output(wsk__link *l, const wsk__link_role *role, struct iovec *iov,
+                                      size_t max)
+{
+    wsk__link_look_at_stream(l);
+    if (l->conn.deferred || ((l->conn.drop || l->conn.eof) && !l->conn.ended)) {
+        wsk__link_run(l, role);
+        wsk__link_update(l, role);
+    }
+    if (l->conn.ended)
+        return 0;
+    size_t k = wsk_conn_output(&l->conn, iov, max);
+    if (k > 0) {
+        /* What of the loop's room is not used by now serves others. */
+        l->conn.w->lent_cap = l->conn.w->lent_len;
+        if (k < max && role->sent_may_wait && wsk__link_is_calm(l))
+            wsk__stream_can_wait(&l->stream);
+        else if (k < max && l->conn.shutdown && !l->conn.shut)
+            wsk__stream_is_last(&l->stream);
+    }
+    return k;
+}
+
+static inline void wsk__link_sent(wsk__link *l, const wsk__link_role *role, size_t n)
+{
+    if (l->conn.ended)
+        return;
+    role->went(l, n);
+    wsk_conn_sent(&l->conn, n, wsk__link_now(l));
+    (void)wsk__conn_unlend_output(&l->conn);
+    /* Below the mark again, or the last octet before the end is out. Not from within a handler
+     * that flushes: then wsk__link_run() is under way and sees it itself. */
+    if (!l->conn.running && (l->conn.over_high || l->conn.eof || l->conn.fail_pending))
+        wsk__link_run(l, role);
+    wsk__link_update(l, role);
+}
+
+static inline void wsk__link_expired(wsk__link *l, const wsk__link_role *role)
+{
+    uint64_t next;
+
+    if (l->conn.ended)
+        return;
+    wsk__link_look_at_stream(l);
+    role->settle(l); /* in front of a ping, or of the close frame for idleness */
+    role->tick(l, &next);
+    l->conn.deferred = false;
+    wsk__link_run(l, role);
+    if (l->conn.ended)
+        return;
+    wsk__link_arm(l, role);
+    wsk__link_update(l, role);
+}
+
+static inline void wsk__link_lost(wsk__link *l, const wsk__link_role *role, const char *text)
+{
+    if (l->conn.ended)
+        return;
+    wsk_conn_lost(&l->conn, text);
+    if (!l->conn.running)
+        wsk__link_run(l, role);
+    else
+        wsk__link_defer(l);
+}
+
+/* ------------------------------------------------------------------------------------ calls -- */
+
+static inline int wsk__link_send(wsk__link *l, const wsk__link_role *role, wsk_opcode op,
+                                 const void *data, size_t len, unsigned flags)
+{
+    int r;
+
+    role->settle(l);
+    if (wsk__quick_send(&l->conn, op, data, len, flags))
+        return WSK_OK; /* within `received`, so that it is asked for */
+    if (WSK__UNLIKELY(l->conn.ended))
+        return WSK_ERR_STATE;
+    r = wsk__conn_send_borrowed(&l->conn, op, data, len, flags);
+    if (l->conn.w->borrowed) {
+        /* As much as the socket takes goes out from where it stands; the rest is copied. */
+        wsk__stream_flush(&l->stream);
+        if (!l->conn.ended && wsk__conn_settle(&l->conn) < 0)
+            r = WSK_ERR_NOMEM;
+    }
+    if (WSK__LIKELY(l->conn.running && !l->conn.drop))
+        return r;
+    if (!l->conn.ended) {
+        if (l->conn.drop || l->conn.fail_pending)
+            wsk__link_defer(l);
+        else
+            wsk__link_update(l, role);
+    }
+    return r;
+}
+
+/* The two are over, with a word to the program at the end of the turn. */
+static inline void wsk__link_drop(wsk__link *l)
+{
+    wsk_conn_lost(&l->conn, "dropped by the program");
+    wsk__link_defer(l);
+}
+
+#endif

@@ -28,6 +28,19 @@ static void free_lists(wsk_loop *loop, wsk__uring *u)
     u->recent_cap = 0;
 }
 
+/* Nothing could be learnt of the first n: they are asked again, or nobody would ever hear of an end
+ * that is lost. */
+static void look_again(wsk__uring *u, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        wsk__stream *s = wsk__uring_obj(wsk__uring_find(u, u->recent[i].tag));
+
+        s->state |= WSK__S_RECENT;
+    }
+    u->n_recent = n;
+    wsk_timer_set(u->look, LOOK_AFTER_MS);
+}
+
 static void look(void *ud)
 {
     wsk_loop *loop = ud;
@@ -47,7 +60,12 @@ static void look(void *ud)
         u->recent[n++].tag = u->recent[i].tag;
     }
     u->n_recent = 0;
-    if (n > 0 && loop->sys->poll(u->polls, n, 0) > 0) {
+    int found = n > 0 ? loop->sys->poll(u->polls, n, 0) : 0;
+    if (found < 0) {
+        look_again(u, n);
+        return;
+    }
+    if (found > 0) {
         for (size_t i = 0; i < n; i++) {
             if (u->polls[i].revents != 0)
                 wsk__uring_cancel(u, u->recent[i].tag);

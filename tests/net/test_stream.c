@@ -751,11 +751,16 @@ static void test_failing_reads(void **state)
     }
 }
 
-static unsigned hung_up_polls;
+static unsigned hung_up_polls, failing_polls;
 
 static int hung_up_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 {
     assert_int_equal(timeout_ms, 0);
+    if (failing_polls > 0) {
+        failing_polls--;
+        errno = failing_polls > 0 ? ENOMEM : EINTR;
+        return -1;
+    }
     hung_up_polls++;
     for (nfds_t i = 0; i < n; i++)
         fds[i].revents = POLLHUP;
@@ -786,6 +791,38 @@ static void test_ends_looked_for(void **state)
         close(fd[1]);
         turn_until(t.loop, &e.closeds, 1);
         assert_int_equal(e.eofs, 1);
+        assert_int_equal(e.received, 2);
+        endpoint_free(&e);
+    }
+    net_test_end(&t);
+}
+
+/* What poll(2) could not say is asked again, though nothing comes any more. */
+static void test_ends_looked_for_again(void **state)
+{
+    endpoint e = {.seed = 1};
+    net_test t;
+    int fd[2];
+
+    net_test_init(&t, state);
+    t.sys.poll = hung_up_poll;
+    hung_up_polls = 0;
+    net_test_loop(&t);
+    if (t.io == WSK_IO_URING) {
+        failing_polls = 2;
+        assert_true(socket_pair(fd, TCP4));
+        endpoint_open(&e, t.loop, fd[0], NULL);
+        assert_int_equal(send(fd[1], "x", 1, 0), 1);
+        turn_until(t.loop, &hung_up_polls, 1);
+        assert_int_equal(failing_polls, 0);
+        assert_int_equal(e.losts + e.eofs, 0);
+        /* One that is gone in between is not asked for. */
+        failing_polls = 1;
+        assert_int_equal(send(fd[1], "x", 1, 0), 1);
+        while (failing_polls > 0)
+            assert_int_equal(wsk_loop_turn(t.loop, 5000), WSK_OK);
+        close(fd[1]);
+        turn_until(t.loop, &e.closeds, 1);
         assert_int_equal(e.received, 2);
         endpoint_free(&e);
     }
@@ -900,6 +937,7 @@ int main(void)
         BOTH(test_interrupted_reads_and_waits),
         BOTH(test_failing_reads),
         BOTH(test_ends_looked_for),
+        BOTH(test_ends_looked_for_again),
         BOTH(test_open_fails),
         BOTH(test_failing_allocations),
     };

@@ -272,6 +272,10 @@ WSK_API void wsk_conn_pause(wsk_conn *c, bool paused);
  * *ret_next to the time of the next deadline, or UINT64_MAX. ret_next may be NULL. Deadlines
  * may move to later without notice, never to earlier, except by wsk_conn_close() and by the
  * first queued output: ask again after each turn, or look at least once a second.
+ *
+ * Only this call, wsk_conn_feed() and wsk_conn_sent() tell the time. A deadline that begins with
+ * another call (a close, an accept, the first queued output, the end of a pause) counts from the
+ * next tick.
  */
 WSK_API void wsk_conn_tick(wsk_conn *c, uint64_t now, uint64_t *ret_next);
 

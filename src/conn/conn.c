@@ -97,7 +97,7 @@ void wsk__conn_set_undrained(wsk_conn *c, bool undrained)
 {
     /* It had rested already: the time to take what is left begins now. */
     if (undrained && c->w == &wsk__no_work && wsk__work_new(c) == WSK_OK)
-        c->w->t_out = c->env->t_now;
+        wsk__begin_output(c);
     c->undrained = undrained;
 }
 
@@ -199,6 +199,7 @@ unsigned wsk_conn_wants(const wsk_conn *c)
 void wsk_conn_pause(wsk_conn *c, bool paused)
 {
     c->paused = paused;
+    c->untimed |= WSK__UNTIMED_IN;
     c->t_in = c->env->t_now; /* silence while we did not listen is not the peer's */
 }
 
@@ -290,11 +291,23 @@ static void tick_closing(wsk_conn *c, uint64_t now, uint64_t *next)
     }
 }
 
+static void set_untimed(wsk_conn *c)
+{
+    if (c->untimed & WSK__UNTIMED_OUT && c->w != &wsk__no_work)
+        c->w->t_out = c->env->t_now;
+    if (c->untimed & WSK__UNTIMED_DATA)
+        c->t_data = c->env->t_now;
+    if (c->untimed & WSK__UNTIMED_IN)
+        c->t_in = c->env->t_now;
+    c->untimed = 0;
+}
+
 void wsk_conn_tick(wsk_conn *c, uint64_t now, uint64_t *ret_next)
 {
     uint64_t next = UINT64_MAX;
 
     c->env->t_now = (uint32_t)now;
+    set_untimed(c);
     if (c->state != WSK_STATE_CLOSED && (c->w->queued > 0 || c->undrained) &&
         due(c, now, c->w->t_out, c->env->cfg->o.write_timeout, &next))
         wsk__fail_silently(c, "the peer did not take our output in time");

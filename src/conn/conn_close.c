@@ -13,7 +13,7 @@ void wsk__ignore_input(wsk_conn *c)
 {
     c->phase = WSK__PHASE_IGNORE;
     c->state = WSK_STATE_CLOSING;
-    c->t_data = c->env->t_now;
+    wsk__begin_data(c);
     if (c->w->rx_opcode != 0)
         c->w->rx_opcode = 0;
     if (!c->w->rx_done)
@@ -23,7 +23,7 @@ void wsk__ignore_input(wsk_conn *c)
 void wsk__end_output(wsk_conn *c)
 {
     c->shutdown = true;
-    c->t_data = c->env->t_now;
+    wsk__begin_data(c);
 }
 
 void wsk__fail_silently(wsk_conn *c, const char *text)
@@ -174,6 +174,6 @@ int wsk_conn_close(wsk_conn *c, unsigned code, const char *reason)
         return r;
     }
     c->state = WSK_STATE_CLOSING;
-    c->t_data = c->env->t_now;
+    wsk__begin_data(c);
     return WSK_OK;
 }

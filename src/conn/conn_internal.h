@@ -272,6 +272,7 @@ struct wsk_conn {
     bool seen : 1;       /* the program got to know this peer */
     bool opened : 1;     /* counted in stats.open */
     bool counted : 1;    /* stands in the address table */
+    uint8_t untimed : 3; /* WSK__UNTIMED_: times noted when the clock may have been old */
     uint8_t follows : 2; /* messages of a run of broadcasts wait for it: 1 + which; 0: none */
     uint8_t refuse : 2;  /* beyond a limit: which */
     uint32_t t_begin;
@@ -418,6 +419,27 @@ struct wsk_prepared {
     unsigned window;   /* that the compressed form needs */
     uint8_t data[];    /* both frames, whole */
 };
+
+/*
+ * What the program calls tells no time, and on a quiet server the last time told may be an hour
+ * old: a close would be overdue before its frame is sent. So what is noted there counts from the
+ * next tick, if that comes later.
+ */
+#define WSK__UNTIMED_OUT  1u /* t_out */
+#define WSK__UNTIMED_DATA 2u /* t_data */
+#define WSK__UNTIMED_IN   4u /* t_in */
+
+static inline void wsk__begin_data(wsk_conn *c)
+{
+    c->t_data = c->env->t_now;
+    c->untimed |= WSK__UNTIMED_DATA;
+}
+
+static inline void wsk__begin_output(wsk_conn *c)
+{
+    c->w->t_out = c->env->t_now;
+    c->untimed |= WSK__UNTIMED_OUT;
+}
 
 static inline uint32_t wsk__since(const wsk_conn *c, uint32_t t)
 {

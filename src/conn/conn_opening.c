@@ -129,7 +129,9 @@ static void opened(wsk_conn *c)
     c->state = WSK_STATE_OPEN;
     c->phase = WSK__PHASE_FRAME;
     c->was_open = c->open_pending = true;
-    c->t_in = c->t_data = c->env->t_now;
+    c->t_in = c->env->t_now;
+    c->untimed |= WSK__UNTIMED_IN;
+    wsk__begin_data(c);
 }
 
 static int choose_subprotocol(wsk_conn *c, const wsk__opening *op, const char *name)

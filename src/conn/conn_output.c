@@ -69,7 +69,7 @@ void wsk__output_commit(wsk_conn *c, size_t n)
     wsk__chunk *k = c->w->out_tail;
 
     if (c->w->queued == 0)
-        c->w->t_out = c->env->t_now;
+        wsk__begin_output(c);
     if (k != NULL) {
         k->len += n;
         k->room -= n;
@@ -128,7 +128,7 @@ int wsk__output_put_front(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared 
     *k = (wsk__chunk){.ptr = p, .len = n, .kind = WSK__CHUNK_SHARED};
     k->shared = wsk_prepared_ref(shared);
     push_front(c, k);
-    c->w->t_out = c->env->t_now;
+    wsk__begin_output(c);
     c->w->queued += n;
     if (c->w->queued > c->env->cfg->o.high_water)
         c->over_high = c->choked = true;

@@ -84,6 +84,20 @@ def close_timeout_does_not_outrun_the_drain():
 
 
 @test
+def who_was_silent_for_long_may_answer():
+    # Longer than close_timeout, which counts from the close frame all the same.
+    with Server("--drain", "20s", "--close-timeout", "1s") as server:
+        with Client(server.urls[0]) as c:
+            time.sleep(1.5)
+            server.signal(signal.SIGTERM)
+            same(c.close_code(), 1001, "close code")
+            c.close(1001)
+            check(c.at_end(), "the server did not end the connection")
+        server.wait_log("code=1001 clean=yes")
+        same(server.wait(), 0, "exit code")
+
+
+@test
 def no_time_to_drain():
     for clients, code in [(0, 0), (1, 3)]:
         with Server("--drain", "0", "--workers", "2") as server:

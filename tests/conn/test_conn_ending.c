@@ -25,6 +25,7 @@ static uint64_t tick(solo *s, wsk_conn *c, uint64_t after)
 {
     uint64_t next = 0;
 
+    wsk_conn_tick(c, s->now, NULL); /* what the turn before has begun counts from then */
     s->now += after;
     wsk_conn_tick(c, s->now, &next);
     return next == UINT64_MAX ? NEVER : next - s->now;
@@ -230,6 +231,65 @@ static void test_output_that_is_not_on_its_way(void **state)
     wsk__conn_set_undrained(c, false);
     assert_int_equal(wsk_conn_send(c, WSK_OP_TEXT, "x", 1, 0), WSK_OK);
     assert_int_equal(tick(&s, c, 100000), 1000);
+    solo_end(&s);
+}
+
+/* What the program does after an hour in which nothing told the time begins then. */
+static void test_clock_that_stood(void **state)
+{
+    enum { HOUR = 3600 * 1000, PHASE = 5000 };
+    enum { CLOSES, SENDS, LISTENS, UNDRAINED, WAYS };
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+    solo s;
+
+    (void)state;
+    o.close_timeout = o.write_timeout = o.ping_timeout = PHASE;
+    for (int way = 0; way < WAYS; way++) {
+        uint64_t next;
+
+        o.ping_interval = way == LISTENS ? PHASE : WSK_NEVER;
+        wsk_conn *c = open_one(&s, WSK_ROLE_SERVER, &o);
+        wsk_conn_pause(c, way == LISTENS);
+        (void)tick(&s, c, 1);
+        rests(c, true);
+        s.now += HOUR;
+        if (way == CLOSES)
+            assert_int_equal(wsk_conn_close(c, 1001, "over"), WSK_OK);
+        else if (way == SENDS)
+            assert_int_equal(wsk_conn_send(c, WSK_OP_TEXT, "x", 1, 0), WSK_OK);
+        else if (way == LISTENS)
+            wsk_conn_pause(c, false);
+        else
+            wsk__conn_set_undrained(c, true);
+        wsk_conn_tick(c, s.now, &next);
+        assert_int_equal(next - s.now, PHASE);
+        wsk_conn_tick(c, s.now + PHASE - 1, NULL);
+        solo_want(&s, c, WSK_EV_NONE);
+        assert_int_equal(wsk_conn_wants(c) & WSK_WANT_DROP, 0);
+        wsk_conn_tick(c, s.now + PHASE, NULL);
+        if (way == LISTENS) {
+            solo_want(&s, c, WSK_EV_NONE);
+            solo_out(&s, c);
+            assert_int_equal(s.out_len, 2); /* a ping */
+        } else {
+            solo_want(&s, c, WSK_EV_FAIL);
+        }
+        solo_end(&s);
+    }
+
+    /* The answer to a request that the program thought about for long. */
+    o.idle_timeout = PHASE;
+    o.open_timeout = WSK_NEVER;
+    solo_begin(&s, WSK_ROLE_SERVER, &o);
+    wsk_conn *c = solo_alone(&s);
+    solo_request(&s, c, "");
+    solo_want(&s, c, WSK_EV_REQUEST);
+    (void)tick(&s, c, 1);
+    s.now += HOUR;
+    assert_int_equal(wsk_conn_accept(c, NULL), WSK_OK);
+    solo_want(&s, c, WSK_EV_OPEN);
+    (void)tick(&s, c, 0);
+    assert_int_equal(wsk_conn_state(c), WSK_STATE_OPEN);
     solo_end(&s);
 }
 
@@ -595,6 +655,7 @@ int main(void)
         cmocka_unit_test(test_spare_work),
         cmocka_unit_test(test_trim),
         cmocka_unit_test(test_output_that_is_not_on_its_way),
+        cmocka_unit_test(test_clock_that_stood),
         cmocka_unit_test(test_no_memory_for_a_ping),
         cmocka_unit_test(test_lingering),
         cmocka_unit_test(test_server_that_does_not_end_tcp),

@@ -49,6 +49,7 @@ static void a_ping_that_cannot_be_sent_is_not_waited_for(void **state)
     (void)state;
     so.ping_interval = 300;
     open_pair(&p, &a, &so, &co);
+    wsk_conn_tick(p.server.c, p.now, NULL);
     fail_memory(&a);
     p.now += 300;
     wsk_conn_tick(p.server.c, p.now, NULL);

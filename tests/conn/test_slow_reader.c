@@ -30,6 +30,7 @@ static uint64_t take(pair *p, size_t n, uint64_t every)
     uint64_t begin = p->now, now = begin;
     wsk_event ev;
 
+    wsk_conn_tick(p->server.c, now, NULL);
     while (wsk_conn_queued(p->server.c) > 0) {
         now += every;
         wsk_conn_tick(p->server.c, now, NULL);

@@ -677,9 +677,5 @@ int main(void)
         BOTH(test_no_memory),
     };
 
-    /* Names are looked up in threads, and memcheck lets none run while the loop waits for
-     * io_uring. */
-    if (getenv("WSK_TEST_VALGRIND") != NULL)
-        cmocka_set_skip_filter("*(io_uring)");
     return cmocka_run_group_tests_name("connector", tests, dig_holes, fill_holes);
 }

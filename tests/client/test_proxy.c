@@ -683,9 +683,5 @@ int main(void)
         BOTH(test_environment),
     };
 
-    /* Names are looked up in threads, and memcheck lets none run while the loop waits for
-     * io_uring. */
-    if (getenv("WSK_TEST_VALGRIND") != NULL && test_has_uring())
-        cmocka_set_skip_filter("test_socks_addresses (io_uring)");
     return cmocka_run_group_tests_name("proxy", tests, NULL, NULL);
 }

@@ -235,12 +235,6 @@ static int remove_certs(void **state)
 
 /* ---------------------------------------------------------------------------------- tests -- */
 
-/* memcheck runs one thread at a time, and none while another waits for io_uring. */
-static bool threads_stand_still(void **state)
-{
-    return *state == &world_uring && getenv("WSK_TEST_VALGRIND") != NULL;
-}
-
 /* Opens, echoes n octets, closes. */
 static void converse(world *w, const wsk_client_options *o, const char *url, bool tls, size_t n)
 {
@@ -271,8 +265,6 @@ static void test_by_the_proxy(void **state)
 {
     world w;
 
-    if (threads_stand_still(state))
-        return;
     for (int tls = 0; tls < 2; tls++) {
         for (size_t k = 0; k < 5; k++) {
             wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
@@ -326,8 +318,6 @@ static void test_refusals(void **state)
     };
     world w;
 
-    if (threads_stand_still(state))
-        return;
     for (size_t i = 0; i < WSK__COUNT(rows); i++) {
         for (size_t k = 0; k < 2; k++) {
             wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
@@ -368,8 +358,6 @@ static void test_wrong_ends(void **state)
     world w;
     echo e;
 
-    if (threads_stand_still(state))
-        return;
     world_begin(&w, state);
     script_begin(&s, &w, play_plain);
     o.proxy = format("https://127.0.0.1:%u", s.port);
@@ -413,8 +401,6 @@ static void test_no_memory(void **state)
     tls_proxy p;
     world w;
 
-    if (threads_stand_still(state))
-        return;
     proxy_begin(&p, "proxy", SIZE_MAX, NULL, false);
     for (long i = 1; !opened; i += (long)test_stride(7)) {
         wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;

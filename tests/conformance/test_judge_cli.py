@@ -23,6 +23,9 @@ import xml.etree.ElementTree as xml
 WEBSOCK = os.path.abspath(sys.argv[1])
 HOME = tempfile.mkdtemp(prefix="judge-cli-")
 ENV = {k: v for k, v in os.environ.items() if k not in ("GITHUB_ACTIONS", "NO_COLOR")}
+# By a link, as where it is installed: a script that stands in for the program knows no other name.
+WSTEST = os.path.join(HOME, "wstest")
+os.symlink(WEBSOCK, WSTEST)
 tests, processes = [], []
 
 
@@ -31,8 +34,12 @@ def test(function):
     return function
 
 
+def file_of(name):
+    return WSTEST if os.path.basename(name) == "wstest" else WEBSOCK
+
+
 def run(*args, name="websock", cwd=HOME, env=None, timeout=120):
-    return subprocess.run([name, *args], executable=WEBSOCK, cwd=cwd, env={**ENV, **(env or {})},
+    return subprocess.run([name, *args], executable=file_of(name), cwd=cwd, env={**ENV, **(env or {})},
                           capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
 
 
@@ -51,7 +58,7 @@ def free_port():
 
 
 def background(*args, name="websock", cwd=HOME, port=None):
-    p = subprocess.Popen([name, *args], executable=WEBSOCK, cwd=cwd, env=ENV,
+    p = subprocess.Popen([name, *args], executable=file_of(name), cwd=cwd, env=ENV,
                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     processes.append(p)
     for _ in range(500):
@@ -502,7 +509,7 @@ def wstest_fuzzingclient():
     where = os.path.join(HOME, "implicit")
     os.mkdir(where)
     # No spec: one is written, and then used. Who listens on its port is not known here.
-    p = subprocess.Popen(["wstest", "-m", "fuzzingclient"], executable=WEBSOCK, cwd=where, env=ENV,
+    p = subprocess.Popen(["wstest", "-m", "fuzzingclient"], executable=WSTEST, cwd=where, env=ENV,
                          stdout=subprocess.PIPE, text=True)
     lines = [p.stdout.readline() for _ in range(8)]
     p.kill()
@@ -552,7 +559,7 @@ def wstest_servers():
     background("-m", "broadcastserver", "-w", f"ws://127.0.0.1:{port}", "-u", str(web), name="wstest",
                port=web)
     p = subprocess.Popen(["wstest", "-m", "broadcastclient", "-w", f"ws://127.0.0.1:{port}"],
-                         executable=WEBSOCK, cwd=HOME, stdout=subprocess.PIPE, text=True)
+                         executable=WSTEST, cwd=HOME, stdout=subprocess.PIPE, text=True)
     lines = [p.stdout.readline() for _ in range(2)]
     p.terminate()
     p.communicate()

@@ -58,13 +58,20 @@ static void test_timers_in_order(void **state)
     const unsigned delay[] = {30, 10, 20, 10, 0, 50, 10, 40};
     const unsigned expected[] = {4, 1, 3, 6, 2, 0, 7, 5};
     net_test t;
-    tick ticks[8];
+    tick ticks[8] = {{0}};
+    uint64_t start;
 
     net_test_init(&t, state);
     net_test_loop(&t);
     n_order = 0;
-    for (unsigned i = 0; i < 8; i++)
-        tick_new(&ticks[i], t.loop, i, delay[i]);
+    /* Each delay counts from its own call: what takes too long sets other times than are meant. */
+    do {
+        for (unsigned i = 0; i < 8; i++)
+            wsk_timer_free(ticks[i].timer);
+        start = clock_ms();
+        for (unsigned i = 0; i < 8; i++)
+            tick_new(&ticks[i], t.loop, i, delay[i]);
+    } while (clock_ms() - start >= 8);
     turn_until(t.loop, &n_order, 8);
     for (unsigned i = 0; i < 8; i++) {
         assert_int_equal(order[i], expected[i]);
@@ -293,9 +300,6 @@ static void test_stop_from_signal(void **state)
     const struct itimerval soon = {.it_value = {0, 20000}};
 
     net_test_init(&t, state);
-    /* Memcheck keeps signals back while a thread waits in io_uring_enter(). */
-    if (t.io == WSK_IO_URING && getenv("WSK_TEST_VALGRIND") != NULL)
-        return;
     net_test_loop(&t);
     signalled = t.loop;
     sigaction(SIGALRM, &on, &old);

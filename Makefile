@@ -15,7 +15,8 @@
 #   make format        formats the C files; make check-format only looks
 #   make coverage      tests with coverage: build-coverage/report/index.html; fails where the
 #                      protocol's folders fall below 95 % of branches
-#   make valgrind      tests under memcheck
+#   make valgrind      tests under memcheck, and the program that scripts start (30 to 60 minutes;
+#                      TESTARGS='--suite cli' for a part)
 #   make soak          CLIENTS=2000 of mixed manners for SECONDS=60, on each backend
 #   make scale         50,000 connections at once, on each backend, with and without TLS and
 #                      compression: memory of each, and a broadcast to all (COUNT=50000)
@@ -121,7 +122,7 @@ coverage:
 	scripts/coverage build-coverage/report/coverage.json
 
 build-valgrind/build.ninja:
-	$(MESON) setup build-valgrind --buildtype debugoptimized -Db_ndebug=false -Dfuzz=false \
+	$(MESON) setup build-valgrind --buildtype debugoptimized -Db_ndebug=false \
 	    -Dbench=false -Dexamples=false
 
 valgrind:

@@ -207,7 +207,7 @@ static steps steps_of(const judge_case *c, const torture_result *base, uint64_t 
     s.dense = ALL_OF * cost < BUDGET / 100 ? ALL_OF : (uint32_t)(BUDGET / 100 / cost);
     t.thinned += by > 1;
     if (!t.whole) {
-        const uint64_t wide = (uint64_t)PART * s.by * s.by;
+        const uint64_t wide = (uint64_t)PART * test_stride(4) * s.by * s.by;
 
         s = (steps){.first = 1 + (uint32_t)c->index * 7 % PART,
                     .by = wide < 1u << 30 ? (uint32_t)wide : 1u << 30};
@@ -269,7 +269,7 @@ static void fail_often(const judge_case *c, const torture_result *base)
             continue;
         if (habits[i].err == TK_SHORT && !ring && base->octets > MANY_OCTETS)
             continue;
-        if (t.whole || ((size_t)c->index + i) % (PART / 4) == 0)
+        if (t.whole || ((size_t)c->index + i) % (PART / 4 * test_stride(4)) == 0)
             play(c, &habits[i], false, &r);
     }
 }

@@ -96,8 +96,8 @@ static void round_trips(void **state)
             pmd_want want = {.server_no_takeover = no_takeover != 0, .server_bits = bits};
 
             /* A third of the pairs of cuts and rooms for each window; all of them in the end. */
-            for (unsigned c = 0; c < 5; c++)
-                for (unsigned r = 0; r < 10; r++)
+            for (unsigned c = 0; c < 5; c += (unsigned)test_stride(2))
+                for (unsigned r = 0; r < 10; r += (unsigned)test_stride(3))
                     if ((c + r + bits) % 3 == 0)
                         round_trip(&want, cut_sizes[c], rooms[r]);
         }
@@ -108,7 +108,7 @@ static void round_trip_levels(void **state)
 {
     (void)state;
     for (int level = 1; level <= 9; level++)
-        for (unsigned mem = 1; mem <= 9; mem++) {
+        for (unsigned mem = 1; mem <= 9; mem += (unsigned)test_stride(4)) {
             pmd_want want = {.level = level, .mem_level = mem, .server_bits = 8 + mem % 8};
 
             round_trip(&want, SIZE_MAX, SIZE_MAX);

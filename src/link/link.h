@@ -9,9 +9,10 @@
  * is never entered twice for one; whatever a call changes from outside of it is put off to the end
  * of the turn (`deferred`, which has the loop ask for output).
  *
- * The flags are those that a connection has room for. All functions are inline, and a role is a
- * constant, so that nothing of it is looked up while octets pass: an owner that has a role uses it
- * in one file.
+ * The flags are those that a connection has room for. A role is a constant of the one file that
+ * uses it, where the compiler writes it into these functions: nothing is looked up while octets
+ * pass. The two that all others call, to run and to update, are there once for each role, not in
+ * each of them.
  */
 #ifndef WSK_LINK_LINK_H
 #define WSK_LINK_LINK_H
@@ -85,7 +86,7 @@ static inline void wsk__link_arm(wsk__link *l, const wsk__link_role *role)
 }
 
 /* Has the stream do what the connection wants. */
-static inline void wsk__link_update(wsk__link *l, const wsk__link_role *role)
+static WSK__UNUSED WSK__NOINLINE void wsk__link_update(wsk__link *l, const wsk__link_role *role)
 {
     unsigned wants;
 
@@ -111,7 +112,8 @@ static inline void wsk__link_update(wsk__link *l, const wsk__link_role *role)
 
 /* ----------------------------------------------------------------------------------- events -- */
 
-static inline void wsk__link_run(wsk__link *l, const wsk__link_role *role)
+/* Gives the events that there are. */
+static WSK__UNUSED WSK__NOINLINE void wsk__link_run(wsk__link *l, const wsk__link_role *role)
 {
     const bool quick = role->takes_messages(l);
     bool goes_on = true;

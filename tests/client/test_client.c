@@ -430,6 +430,74 @@ static void test_free_in_handlers(void **state)
     }
 }
 
+/* What the handler of the first of some messages does, all of which have come. */
+static enum { DO_NOTHING, DO_FREE, DO_DROP, DO_CLOSE, DO_PAUSE, DO_ALL } first_does;
+
+static void act_at_first(heard *h, heard_event event)
+{
+    wsk_client *c = h->c;
+
+    if (event != ON_MESSAGE || h->n[ON_MESSAGE] != 1)
+        return;
+    switch (first_does) {
+    case DO_FREE:
+        h->gone = true;
+        h->c = NULL;
+        wsk_client_free(c);
+        break;
+    case DO_DROP:
+        wsk_client_drop(c);
+        break;
+    case DO_CLOSE:
+        assert_int_equal(wsk_client_close(c, 1000, NULL), WSK_OK);
+        break;
+    case DO_PAUSE:
+        wsk_client_pause(c, true);
+        break;
+    default:
+        break;
+    }
+}
+
+static void test_first_of_many(void **state)
+{
+    for (first_does = DO_NOTHING; first_does < DO_ALL; first_does++) {
+        world w;
+        echo e;
+        heard h;
+
+        world_begin(&w, state);
+        heard_connect(&h, &w, NULL, echo_begin(&e, w.loop, "ws://127.0.0.1:0/", NULL));
+        heard_until_open(&h, &w);
+        h.then = act_at_first;
+        wsk_client_pause(h.c, true);
+        for (int i = 0; i < 5; i++)
+            assert_int_equal(wsk_client_send(h.c, WSK_OP_TEXT, "hi", 2, 0), WSK_OK);
+        assert_int_equal(wsk_client_ping(h.c, "p", 1), WSK_OK);
+        world_until(&w, e.pings == 1); /* the server has answered what was before it */
+        world_turn(&w, 0);
+        assert_int_equal(h.n[ON_MESSAGE], 0);
+        wsk_client_pause(h.c, false);
+        world_until(&w, h.n[ON_MESSAGE] > 0);
+        world_turn_for(&w, 5);
+        if (first_does == DO_NOTHING || first_does == DO_CLOSE)
+            world_until(&w, h.n[ON_MESSAGE] == 5);
+        else
+            assert_int_equal(h.n[ON_MESSAGE], 1);
+        if (first_does == DO_DROP || first_does == DO_CLOSE)
+            world_until(&w, h.n[ON_CLOSE] == 1);
+        if (first_does == DO_DROP || first_does == DO_CLOSE)
+            assert_int_equal(h.code, first_does == DO_DROP ? 1006 : 1000);
+        if (first_does == DO_PAUSE) {
+            wsk_client_pause(h.c, false);
+            world_until(&w, h.n[ON_MESSAGE] == 5 && h.n[ON_PONG] == 1);
+        }
+        heard_free(&h);
+        echo_end(&e);
+        world_end(&w);
+    }
+}
+
 /* At any time, outside of handlers. */
 static void test_free_any_time(void **state)
 {
@@ -778,9 +846,10 @@ int main(void)
         BOTH(test_pause),         BOTH(test_unix),
         BOTH(test_tls),           BOTH(test_tls_default),
         BOTH(test_tls_redirect),  BOTH(test_free_in_handlers),
-        BOTH(test_free_any_time), BOTH(test_cancel),
-        BOTH(test_nested),        BOTH(test_many),
-        BOTH(test_no_memory),     BOTH(test_options),
+        BOTH(test_first_of_many), BOTH(test_free_any_time),
+        BOTH(test_cancel),        BOTH(test_nested),
+        BOTH(test_many),          BOTH(test_no_memory),
+        BOTH(test_options),
     };
 
     return cmocka_run_group_tests_name("client", tests, make_certs, remove_certs);

@@ -541,6 +541,10 @@ static bool next_frame(fm *m)
     n = mutant_frame_read(at, have, &len);
     if (masked && n > 0 && have >= n + 4)
         key = at + n;
+    if (!m->closed && m->fault == FM_legal_length && n > 0 && len > limit_of(m)) {
+        too_big(m);
+        return false;
+    }
     /* A key of zeros can only be seen when it is there. */
     if (!m->closed && m->fault == FM_take_zero_masked && masked && key == NULL)
         return false;

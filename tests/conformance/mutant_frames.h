@@ -21,6 +21,7 @@
     X(legal_plain, "compresses nothing although it was agreed on")                                 \
     X(legal_pings, "a ping goes before each echo")                                                 \
     X(legal_few_pings, "drops TCP after 1,000 control frames")                                     \
+    X(legal_length, "looks at the length before anything else, and closes with 1009")              \
     /* masks */                                                                                    \
     X(take_unmasked, "a server that takes unmasked frames")                                        \
     X(take_masked, "a client that takes masked frames")                                            \

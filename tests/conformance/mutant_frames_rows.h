@@ -14,6 +14,8 @@ static const mutant_row rows[] = {
     {FM_legal_pings, CLIENT, "16.* 17.1.* 17.14.* 20.*", ""},
     {FM_legal_few_pings, SERVER, "20.1.* 20.6.*", ""},
     {FM_legal_few_pings, CLIENT, "20.1.* 20.6.*", ""},
+    {FM_legal_length, SERVER, "16.* 17.2.* 17.3.* 17.4.* 17.5.* 17.6.*", ""},
+    {FM_legal_length, CLIENT, "16.2.* 17.2.* 17.3.* 17.4.* 17.5.* 17.6.*", ""},
     {FM_take_unmasked, SERVER, "16.*", "16.1.*"},
     {FM_take_masked, CLIENT, "16.*", "16.2.*"},
     {FM_take_zero_masked, CLIENT, "16.*", "16.2.16 16.2.17"},

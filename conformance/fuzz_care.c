@@ -139,22 +139,36 @@ bool fuzz_care_last(judge_fuzz *f, fuzz_held *ret)
     return true;
 }
 
+/*
+ * There is one process and it is looked at so often at the most, however many cases run that ask
+ * for it, and however many octets come in between: a look opens a file of /proc.
+ */
+static void look_at_process(judge_fuzz *f, int64_t now)
+{
+    judge_vitality seen = {.pid = f->p.pid};
+    f->look_at = now + LOOK_US;
+    judge_vitality_look(&seen);
+    for (size_t i = 0; i < f->n_conns; i++)
+        if (is_watched(f, f->conns[i]))
+            judge_vitality_saw(&f->conns[i]->process, &seen);
+    for (size_t i = 0; i < f->n_held; i++)
+        judge_vitality_saw(&f->held[i].process, &seen);
+}
+
 int64_t fuzz_care_turn(judge_fuzz *f, int64_t now)
 {
     int64_t next = INT64_MAX;
-    for (size_t i = 0; i < f->n_conns; i++) {
-        if (!is_watched(f, f->conns[i]))
-            continue;
-        judge_vitality_look(&f->conns[i]->process);
-        next = now + LOOK_US;
-    }
+    bool watches = false;
+    for (size_t i = 0; i < f->n_conns && f->p.pid != 0 && !watches; i++)
+        watches = is_watched(f, f->conns[i]);
     for (size_t i = 0; i < f->n_held; i++) {
-        int64_t at = f->held[i].since + come_back_us(f);
-        if (f->held[i].process.pid != 0) {
-            judge_vitality_look(&f->held[i].process);
-            at = now + LOOK_US;
-        }
+        const int64_t at = f->held[i].since + come_back_us(f);
+        watches = watches || f->held[i].process.pid != 0;
         next = at < next ? at : next;
     }
-    return next;
+    if (!watches)
+        return next;
+    if (now >= f->look_at)
+        look_at_process(f, now);
+    return f->look_at < next ? f->look_at : next;
 }

@@ -110,6 +110,7 @@ struct judge_fuzz {
     int64_t full_since;
     fuzz_held held[MAX_HELD];
     size_t n_held;
+    int64_t look_at;       /* when the process under test is looked at again */
     size_t done, reported; /* reported: of these, when reports were last written */
     int64_t reported_at;
     uint8_t buf[READ_SIZE];

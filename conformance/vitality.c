@@ -77,6 +77,15 @@ void judge_vitality_look(judge_vitality *v)
         v->kib_most = kib;
 }
 
+void judge_vitality_saw(judge_vitality *v, const judge_vitality *other)
+{
+    if (v->pid == 0 || v->pid != other->pid)
+        return;
+    v->gone = v->gone || other->gone;
+    if (other->kib_most > v->kib_most)
+        v->kib_most = other->kib_most;
+}
+
 uint64_t judge_vitality_grown_kib(const judge_vitality *v)
 {
     return v->kib_most - v->kib_begun;

@@ -24,6 +24,8 @@ bool judge_vitality_exists(int pid);
 void judge_vitality_begin(judge_vitality *v, int pid, int64_t now);
 /* Memory again: what is freed in the end counts, too. */
 void judge_vitality_look(judge_vitality *v);
+/* The same, if somebody else has looked at this process just now. */
+void judge_vitality_saw(judge_vitality *v, const judge_vitality *other);
 /* How much memory it has more than in the beginning, at the most. */
 uint64_t judge_vitality_grown_kib(const judge_vitality *v);
 /* True if a thread of it runs or waits for a processor just now. On a loaded machine a busy process

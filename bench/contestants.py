@@ -56,6 +56,8 @@ class Contestant:
     idle_most = 1 << 30  # connections in a test of memory: those that keep much hold fewer
     settings = ""
     version = None
+    judged = "deflate"  # the mode for bench/verdicts
+    limit = "32M"  # of a message there; None: it has none
 
     def __init__(self, folder):
         self.folder = folder
@@ -82,6 +84,7 @@ class Contestant:
 
 class Websock(Contestant):
     ours = True
+    limit = "16M"
 
     def __init__(self, folder, program, io):
         super().__init__(folder)
@@ -170,6 +173,7 @@ class Lws(Peer):
     name, label, source = "lws", "libwebsockets", "echo_lws.c"
     settings = "poll(2), receive buffer as large as a message"
     idle_most = 2000
+    limit = None
 
     def build(self):
         flags = must(need("pkg-config"), "--cflags", "--libs", "libwebsockets").split()
@@ -206,6 +210,7 @@ class Gorilla(Peer):
     name, label, source = "gorilla", "gorilla/websocket", "echo_gorilla.go"
     settings = "GOMAXPROCS=1, GC at 400 %, pooled write buffers, compression level 1, dense: 6"
     idle_most = 2000
+    judged = "checked"
 
     def build(self):
         go = need("go")
@@ -331,6 +336,7 @@ class Given(Contestant):
     """--peer NAME=COMMAND."""
 
     raw = "raw-epoll"
+    limit = None
 
     def __init__(self, folder, name, command):
         super().__init__(folder)
@@ -366,6 +372,15 @@ def known(options):
             raise ValueError(f"--peer {text} is not NAME=COMMAND")
         found.append(Given(folder, name, command))
     return found, [Python(folder, "websockets"), Python(folder, "tornado")]
+
+
+def judged(options):
+    """Those that bench/verdicts runs: what has WebSockets, in the order of its tables."""
+    everyone = {c.name: c for some in known(options) for c in some if not isinstance(c, Raw)}
+    order = ("websock-epoll", "websock", "beast", "uws", "bun", "websockets", "ws", "gorilla",
+             "tornado", "lws")
+    return [everyone[name] for name in order if name in everyone] + [
+        c for c in everyone.values() if isinstance(c, Given)]
 
 
 def certificate(folder):

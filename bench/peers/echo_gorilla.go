@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // A server with gorilla/websocket in one thread: echo_gorilla PORT [MODE [CERT KEY]].
+// The package leaves the UTF-8 of texts to the program: MODE "checked" is "deflate" with a check.
 // Built with Debian's packages, without modules: GO111MODULE=off GOPATH=/usr/share/gocode.
 package main
 
@@ -13,6 +14,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"time"
+	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
 )
@@ -38,6 +41,12 @@ func echo(c *websocket.Conn) {
 		}
 		b.Reset()
 		if _, err = b.ReadFrom(r); err != nil {
+			return
+		}
+		if mode == "checked" && kind == websocket.TextMessage && !utf8.Valid(b.Bytes()) {
+			c.WriteControl(websocket.CloseMessage,
+				websocket.FormatCloseMessage(websocket.CloseInvalidFramePayloadData, ""),
+				time.Now().Add(time.Second))
 			return
 		}
 		if err = c.WriteMessage(kind, b.Bytes()); err != nil {
@@ -86,7 +95,7 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	}
 	defer c.Close()
 	c.SetReadLimit(32 << 20)
-	if mode == "deflate" {
+	if mode == "deflate" || mode == "checked" {
 		c.SetCompressionLevel(1)
 	} else if mode == "dense" {
 		c.SetCompressionLevel(6)
@@ -104,7 +113,7 @@ func main() {
 	if len(os.Args) > 2 {
 		mode = os.Args[2]
 	}
-	upgrader.EnableCompression = mode == "deflate" || mode == "dense"
+	upgrader.EnableCompression = mode == "deflate" || mode == "checked" || mode == "dense"
 	s := http.Server{
 		Addr:         "127.0.0.1:" + os.Args[1],
 		Handler:      http.HandlerFunc(serve),

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // An echo server with npm ws: echo_ws.mjs PORT [MODE [CERT KEY]]
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { WebSocketServer } from 'ws';
 
@@ -10,7 +9,8 @@ const deflate = {
   threshold: 0,
   zlibDeflateOptions: { level: mode === 'deflate' ? 1 : 6 },
 };
-// What asks for no WebSocket, too, gets an answer: without one it would wait for ever.
+const where = { port: Number(port), host: '127.0.0.1', backlog: 4096 };
+// What asks for no WebSocket, too, gets an answer, as it does where ws has the port by itself.
 const refuse = (request, response) => {
   request.resume();
   response.writeHead(426, { 'Content-Type': 'text/plain', Upgrade: 'websocket' });
@@ -19,9 +19,9 @@ const refuse = (request, response) => {
 const server =
   mode === 'tls'
     ? createSecureServer({ cert: readFileSync(cert), key: readFileSync(key) }, refuse)
-    : createServer(refuse);
+    : null;
 const wss = new WebSocketServer({
-  server,
+  ...(server ? { server } : where),
   perMessageDeflate: mode === undefined || mode === 'deflate' || mode === 'dense' ? deflate : false,
   maxPayload: 32 << 20,
 });
@@ -32,4 +32,4 @@ wss.on('connection', (ws) => {
     else for (const client of wss.clients) client.send(data, { binary });
   });
 });
-server.listen({ port: Number(port), host: '127.0.0.1', backlog: 4096 });
+server?.listen(where);

@@ -83,6 +83,7 @@ typedef struct care {
     judge_result result;
     int64_t begun, over_at;
     bool probing, during_made, after_made;
+    double probe_seconds;        /* so long a probe may take */
     bool resting;                /* its load is looked at */
     int64_t during_us, after_us; /* what the probes took; -1: not made, INT64_MAX: no answer */
     judge_vitality process;
@@ -364,7 +365,7 @@ static void slot_connect(judge_run *r, slot *s, int64_t now)
 {
     const judge_target *t = r->host.target;
     const char *name = t->hostname ? t->hostname : t->host;
-    const double limit = s->is_probe ? t->options.vitality_seconds : open_limit(r);
+    const double limit = s->is_probe ? r->care.probe_seconds : open_limit(r);
 
     s->until = limit > 0 ? now + (int64_t)(limit * 1e6) : INT64_MAX;
     if (judge_link_connect(&s->link, &r->host.address[s->address], t->options.tcp_no_delay,
@@ -413,7 +414,7 @@ static int slot_start(judge_run *r, size_t test, bool counted, bool probe)
     };
     slot *s;
 
-    options.open_handshake_timeout = probe ? t->options.vitality_seconds : open_limit(r);
+    options.open_handshake_timeout = probe ? r->care.probe_seconds : open_limit(r);
     if (!probe && c->crowd.count > 0 &&
         !judge_crowd_go(&setup, t, &r->host.address[r->host.preferred], r->tls,
                         r->params.tls.verify, &r->cancelled, &setup.crowd))
@@ -606,9 +607,33 @@ static void care_end(judge_run *r)
     deliver(r, r->care.test, r->care.was_up, result);
 }
 
+/* A text, its echo, and a close, as any client has them. */
+static void probe_make(judge_run *r, double seconds)
+{
+    static const judge_blob text = {"alive?", 6, 6};
+
+    r->probe_steps[0] = (judge_step){.op = JUDGE_STEP_FRAME, .first = 0x81, .blob = text};
+    r->probe_steps[1] = (judge_step){.op = JUDGE_STEP_CLOSE_AFTER, .seconds = seconds};
+    r->probe_steps[2] = (judge_step){.op = JUDGE_STEP_END};
+    r->probe = (judge_case){
+        .id = "0",
+        .title = "",
+        .description = "",
+        .expectation = "",
+        .reference = "",
+        .steps = r->probe_steps,
+        .ending = {{JUDGE_OK, 1, {{JUDGE_EVENT_MESSAGE, false, text}}}},
+        .close = {.codes = {1000}, .n_codes = 1, .closed_by_me = true, .require_clean = true},
+    };
+}
+
+/* What others took of the processors is not the peer's fault. */
 static int care_probe(judge_run *r)
 {
     r->care.probing = true;
+    r->care.probe_seconds = r->host.target->options.vitality_seconds *
+                            judge_vitality_slowdown(&r->care.process);
+    probe_make(r, r->care.probe_seconds);
     return slot_start(r, r->care.test, false, true);
 }
 
@@ -647,7 +672,7 @@ static int care_turn(judge_run *r, int64_t now)
 
         if (load <= IDLE_LOAD && !judge_vitality_runs(&c->process))
             c->idle_us = now - c->over_at;
-        else if (now - c->over_at >= 1000000)
+        else if (now - c->over_at >= (int64_t)(1e6 * judge_vitality_slowdown(&c->process)))
             c->idle_us = INT64_MAX;
         if (c->idle_us >= 0)
             care_end(r);
@@ -803,26 +828,6 @@ static void drop_all(judge_run *r)
     r->active = r->counted = 0;
 }
 
-/* A text, its echo, and a close, as any client has them. */
-static void probe_make(judge_run *r, double seconds)
-{
-    static const judge_blob text = {"alive?", 6, 6};
-
-    r->probe_steps[0] = (judge_step){.op = JUDGE_STEP_FRAME, .first = 0x81, .blob = text};
-    r->probe_steps[1] = (judge_step){.op = JUDGE_STEP_CLOSE_AFTER, .seconds = seconds};
-    r->probe_steps[2] = (judge_step){.op = JUDGE_STEP_END};
-    r->probe = (judge_case){
-        .id = "0",
-        .title = "",
-        .description = "",
-        .expectation = "",
-        .reference = "",
-        .steps = r->probe_steps,
-        .ending = {{JUDGE_OK, 1, {{JUDGE_EVENT_MESSAGE, false, text}}}},
-        .close = {.codes = {1000}, .n_codes = 1, .closed_by_me = true, .require_clean = true},
-    };
-}
-
 static int host_begin(judge_run *r, const judge_target *t)
 {
     host *h = &r->host;
@@ -830,7 +835,6 @@ static int host_begin(judge_run *r, const judge_target *t)
 
     free(h->field);
     free(h->agent);
-    probe_make(r, t->options.vitality_seconds);
     *h = (host){.target = t};
     h->n_addresses = judge_resolve(t->host, t->port, t->unix_path, h->address, MAX_ADDRESSES, &why);
     if (h->n_addresses == 0) {

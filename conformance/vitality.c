@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* However loaded the machine is, a peer that never answers must be told from one that is slow. */
+#define SLOWEST 10
+
 /* The beginning of a file of /proc. False: it cannot be read. */
 static bool read_proc(int pid, const char *name, char *ret, size_t size)
 {
@@ -62,11 +65,48 @@ static uint64_t ticks_now(judge_vitality *v)
     return user + system;
 }
 
+/* The judge, and the process if there is one, so far: its first thread, which is the one that has
+ * to answer where there are not many. False: the kernel does not say. */
+static bool read_shares(const judge_vitality *v, bool judge, uint64_t *ret_ran,
+                        uint64_t *ret_waited)
+{
+    unsigned long long ran, waited;
+    char text[256];
+
+    if ((!judge && (v->pid == 0 || v->gone)) ||
+        !read_proc(judge ? (int)getpid() : v->pid, "schedstat", text, sizeof(text)) ||
+        sscanf(text, "%llu %llu", &ran, &waited) != 2)
+        return false;
+    *ret_ran = ran;
+    *ret_waited = waited;
+    return true;
+}
+
+double judge_vitality_slowdown(const judge_vitality *v)
+{
+    double most = 1;
+
+    for (int judge = 0; judge < 2; judge++) {
+        uint64_t ran, waited;
+
+        /* What has done nothing tells nothing. */
+        if (!read_shares(v, judge, &ran, &waited) || ran <= v->ran[judge])
+            continue;
+        const double worked = (double)(ran - v->ran[judge]);
+        const double slower = 1 + (double)(waited - v->waited[judge]) / worked;
+
+        most = slower > most ? slower : most;
+    }
+    return most < SLOWEST ? most : SLOWEST;
+}
+
 void judge_vitality_begin(judge_vitality *v, int pid, int64_t now)
 {
     *v = (judge_vitality){.pid = pid, .looked = now};
     v->kib_begun = v->kib_most = resident_kib(v);
     v->ticks = ticks_now(v);
+    for (int judge = 0; judge < 2; judge++)
+        (void)read_shares(v, judge, &v->ran[judge], &v->waited[judge]);
 }
 
 void judge_vitality_look(judge_vitality *v)

@@ -16,6 +16,9 @@ typedef struct judge_vitality {
     uint64_t kib_most;
     uint64_t ticks; /* processor time at the last look */
     int64_t looked; /* when that was, microseconds */
+    /* Of the process and of the judge, nanoseconds in the beginning: on a processor, and waiting
+     * for one. */
+    uint64_t ran[2], waited[2];
 } judge_vitality;
 
 /* False: there is no such process, or it is not to be looked at. */
@@ -34,5 +37,9 @@ bool judge_vitality_runs(judge_vitality *v);
 /* The share of one processor since the last call, 0.0 to the number of them. Its clock counts
  * hundredths of a second: call it a tenth of a second apart at least. */
 double judge_vitality_load(judge_vitality *v, int64_t now);
+
+/* How many times longer than on a machine of its own everything took since the beginning, since
+ * others had the processors: 1 to 10. */
+double judge_vitality_slowdown(const judge_vitality *v);
 
 #endif

@@ -4,6 +4,7 @@
  * busy or has grown does not. Over TCP, since nothing of this shows in memory.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,11 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "conformance/run.h"
+#include "conformance/vitality.h"
 #include "mutant_tcp.h"
 
 /* Patience of the test, not of the judge: a loaded machine is no dead peer. */
@@ -274,6 +277,57 @@ static void a_busy_process_fails(void **state)
     assert_string_equal(o.why, "its process was not idle again within a second");
 }
 
+/* On one processor with another that never rests, for so long that both have had their turns. */
+static void work_beside(void (*other)(void), double *ret)
+{
+    const pid_t pid = child(other);
+    judge_vitality v;
+    struct timespec ts;
+    cpu_set_t all, one;
+
+    assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+    CPU_ZERO(&one);
+    for (int i = 0; CPU_COUNT(&one) == 0; i++) {
+        if (CPU_ISSET(i, &all))
+            CPU_SET(i, &one);
+    }
+    assert_int_equal(sched_setaffinity(pid, sizeof(one), &one), 0);
+    assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+    judge_vitality_begin(&v, (int)pid, 0);
+    do
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+    while (ts.tv_sec == 0 && ts.tv_nsec < 300000000);
+    *ret = judge_vitality_slowdown(&v);
+    assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+    end_child(pid);
+}
+
+/* On a loaded machine a peer has more time. */
+static void who_shares_a_processor_is_slower(void **state)
+{
+    double slowdown;
+
+    (void)state;
+    if (access("/proc/self/schedstat", R_OK) != 0)
+        skip();
+    work_beside(spin, &slowdown);
+    assert_true(slowdown > 1.2 && slowdown <= 10);
+}
+
+static void who_does_nothing_is_not_slow(void **state)
+{
+    judge_vitality v;
+    const pid_t pid = child(rest);
+
+    (void)state;
+    judge_vitality_begin(&v, (int)pid, 0);
+    /* As if the judge had had the processors to itself. */
+    v.ran[1] = UINT64_MAX;
+    assert_true(judge_vitality_slowdown(&v) == 1);
+    end_child(pid);
+    assert_true(judge_vitality_slowdown(&v) == 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +337,8 @@ int main(void)
         cmocka_unit_test(a_process_that_is_gone_fails),
         cmocka_unit_test(growth_fails),
         cmocka_unit_test(a_busy_process_fails),
+        cmocka_unit_test(who_shares_a_processor_is_slower),
+        cmocka_unit_test(who_does_nothing_is_not_slow),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

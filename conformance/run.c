@@ -812,7 +812,8 @@ static int loop(judge_run *r)
                 slot_pump(r, s, now);
             }
         }
-        each_turn(r, now_us());
+        /* As of when it was looked: what came since is read before anyone is late. */
+        each_turn(r, now);
         if (care_turn(r, now_us()) != 0)
             return -1;
     }

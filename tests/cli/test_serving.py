@@ -129,6 +129,9 @@ def workers_share_an_address():
 
 @test
 def connections_get_the_open_files_that_they_need():
+    if "WSK_TEST_VALGRIND" in os.environ:
+        raise Skip("memcheck has limits of descriptors of its own")
+
     def limits(*args):
         """Of open files, once it listens; and what it said."""
         with subprocess.Popen(

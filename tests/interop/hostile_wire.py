@@ -40,7 +40,7 @@ def frame(opcode, payload):
 def what_one_is_sent_never_reaches_another():
     """The first asks for echoes and reads none, until its socket is full and beyond; the second
     gets its own in between."""
-    server = Server("--no-compression")
+    server = Server("--no-compression", "--ping-interval", "never")
     deaf, other = connected(server, 4096), connected(server)
     secret = b"\x82\x21" + b"of-another!" * 3
     for _ in range(400):

@@ -9,6 +9,7 @@ its test fails if any of them said anything. The file PRELOAD is uring_memcheck.
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -44,25 +45,27 @@ def what_was_said(folder):
 
 def main():
     build, valgrind, preload, program, *args = sys.argv[1:]
+    build = os.path.abspath(build)
     watch = [valgrind, *OPTIONS]
     if os.path.exists(preload):
         watch = ["env", f"LD_PRELOAD={preload}", *watch]
-    if os.path.dirname(os.path.abspath(program)).startswith(os.path.abspath(build)):
+    if os.path.abspath(program).startswith(build + os.sep):
         line = [*watch, "--error-exitcode=99", program, *args]
         os.execvp(line[0], line)
-    websock = os.path.join(os.path.abspath(build), "websock")
+    websock = os.path.join(build, "websock")
     folder = tempfile.mkdtemp(prefix="websock-memcheck-")
+    # Whoever has taken too long says what there was until then.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(98))
     try:
         replaced = stand_in(folder, watch, websock)
         args = [replaced if os.path.abspath(a) == websock else a for a in args]
         code = subprocess.run([program, *args], check=False).returncode
+    finally:
         said = list(what_was_said(folder))
         for text in said:
-            print(f"# memcheck: {text}")
-        sys.stdout.flush()
-        sys.exit(99 if said else code)
-    finally:
+            print(f"# memcheck: {text}", flush=True)
         shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(99 if said else code)
 
 
 main()

@@ -140,7 +140,7 @@ static struct {
     judge_table *table, *limited;
     judge_streams *streams;
     uint8_t *trace;
-    char usual[160];
+    torture_usual usual;
     uint64_t tried[WSK__COUNT(errors)];
     /* what it came to */
     unsigned cases, unfit, thinned;
@@ -166,7 +166,7 @@ static void play(const judge_case *c, const tk_fault *f, bool set_up, torture_re
                                    .streams = t.streams,
                                    .fault = f,
                                    .set_up = set_up,
-                                   .usual = t.usual};
+                                   .usual = &t.usual};
 
     torture_play(c, &params, ret);
     t.runs++;
@@ -328,7 +328,7 @@ static void every_case_survives(void **state)
         play(c, NULL, false, &base);
         if (base.wrong[0] != 0)
             continue;
-        snprintf(t.usual, sizeof(t.usual), "%s", base.text);
+        t.usual = base.usual;
         fail_calls(c, &base, false);
         fail_memory(c, &base);
         fail_often(c, &base);

@@ -135,6 +135,11 @@ int tk_make(tk_call call, tk_kind kind)
     return i < 0 ? -1 : FIRST_FD + i;
 }
 
+int tk_fd(int file)
+{
+    return FIRST_FD + file;
+}
+
 const tk_file *tk_file_at(int fd)
 {
     const int i = fd - FIRST_FD;

@@ -144,6 +144,7 @@ void tk_reset(int file);
 bool tk_fails(tk_call call);
 /* A call that makes a descriptor; -1 with errno. */
 int tk_make(tk_call call, tk_kind kind);
+int tk_fd(int file);
 /* NULL: there is none. */
 const tk_file *tk_file_at(int fd);
 /* As poll(2) would say. */

@@ -32,6 +32,16 @@ typedef struct told {
     char text[160];
 } told;
 
+/* The endpoint's output on the subject's connection, as far as it is to be counted. */
+typedef struct wire {
+    enum { IN_HEAD, IN_FRAMES, IN_BODY } part;
+    unsigned head; /* octets of CR LF CR LF that were there last */
+    unsigned line; /* octets of the first line */
+    uint8_t header[14];
+    unsigned have;
+    uint64_t left; /* of a payload */
+} wire;
+
 static struct {
     const torture_params *params;
     const judge_case *test;
@@ -53,6 +63,8 @@ static struct {
     judge_result result;
     bool judged, deaf, lingering, gone;
     uint64_t until;
+    wire wire;
+    torture_tally tally;
     int file; /* of the subject; -1: not yet */
     uint64_t octets;
 } s;
@@ -70,7 +82,7 @@ static void alive(const told *t, const char *what)
         tk_wrong("%s came behind the end", what);
 }
 
-static void over(told *t, unsigned code, unsigned status, wsk_fail kind, const char *text)
+static void tell_end(told *t, unsigned code, unsigned status, wsk_fail kind, const char *text)
 {
     alive(t, "an end");
     t->ends++;
@@ -79,6 +91,17 @@ static void over(told *t, unsigned code, unsigned status, wsk_fail kind, const c
     t->status = status;
     t->kind = kind;
     snprintf(t->text, sizeof(t->text), "%s", text);
+}
+
+static void over(told *t, unsigned code, unsigned status, wsk_fail kind, const char *text)
+{
+    const torture_misdeeds *m = s.params->misdeeds;
+    unsigned times = 1;
+
+    if (t == &s.subject && m != NULL && m->end != NULL)
+        times = m->end(&code, &kind, &text);
+    for (unsigned i = 0; i < times; i++)
+        tell_end(t, code, status, kind, text);
 }
 
 static void answered(int r)
@@ -92,6 +115,33 @@ static void answered(int r)
 static told *told_of(const void *who)
 {
     return who == s.other.who ? &s.other : &s.subject;
+}
+
+static void count_echo(const told *t, int r)
+{
+    if (t != &s.subject)
+        return;
+    s.tally.heard++;
+    s.tally.echoed += r >= 0;
+}
+
+/* False: a misdeed keeps it from being echoed. */
+static bool is_to_be_echoed(const told *t)
+{
+    const torture_misdeeds *m = s.params->misdeeds;
+
+    if (t != &s.subject || m == NULL || m->message == NULL)
+        return true;
+    switch (m->message(s.loop, tk_fd(s.file), tk_fd(s.far_file))) {
+    case TORTURE_TAKEN_AND_LOST:
+        count_echo(t, WSK_OK);
+        return false;
+    case TORTURE_FORGOTTEN:
+        count_echo(t, WSK_ERR_NOMEM);
+        return false;
+    default:
+        return true;
+    }
 }
 
 static void on_open(wsk_peer *p)
@@ -108,7 +158,10 @@ static void on_open(wsk_peer *p)
 static void on_message(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
 {
     alive(told_of(p), "on_message");
+    if (!is_to_be_echoed(told_of(p)))
+        return;
     int r = wsk_peer_send(p, op, data, len, WSK_SEND_SKIP_UTF8);
+    count_echo(told_of(p), r);
     answered(r);
     if (r == WSK_ERR_NOMEM || r == WSK_ERR_SYS)
         answered(wsk_peer_close(p, WSK_CLOSE_INTERNAL_ERROR, wsk_strerror(r)));
@@ -144,7 +197,10 @@ static void c_on_open(wsk_client *c)
 static void c_on_message(wsk_client *c, wsk_opcode op, uint8_t *data, size_t len)
 {
     alive(told_of(c), "on_message");
+    if (!is_to_be_echoed(told_of(c)))
+        return;
     int r = wsk_client_send(c, op, data, len, WSK_SEND_SKIP_UTF8);
+    count_echo(told_of(c), r);
     answered(r);
     if (r == WSK_ERR_NOMEM || r == WSK_ERR_SYS)
         answered(wsk_client_close(c, WSK_CLOSE_INTERNAL_ERROR, wsk_strerror(r)));
@@ -170,6 +226,75 @@ static void c_on_fail(wsk_client *c, wsk_fail kind, unsigned status, const char 
     if (told_of(c)->opened)
         tk_wrong("on_fail behind on_open");
     over(told_of(c), 0, status, kind, text);
+}
+
+/* -------------------------------------------------------------------- what is on the wire -- */
+
+static void count_frame(const uint8_t *header)
+{
+    const unsigned opcode = header[0] & 0xF;
+
+    s.tally.closes += opcode == WSK_OP_CLOSE;
+    s.tally.pongs += opcode == WSK_OP_PONG;
+    s.tally.messages += opcode < 8 && (header[0] & 0x80) != 0;
+}
+
+/* RFC 6455 5.2. 0: more of it is needed. */
+static unsigned size_of_header(const wire *w)
+{
+    const unsigned n = w->have < 2 ? 0 : w->header[1] & 0x7Fu;
+
+    if (w->have < 2)
+        return 0;
+    return 2 + (n == 126 ? 2u : n == 127 ? 8u : 0u) + ((w->header[1] & 0x80) != 0 ? 4u : 0u);
+}
+
+static void begin_payload(wire *w)
+{
+    const unsigned n = w->header[1] & 0x7Fu, wide = n == 126 ? 2 : n == 127 ? 8 : 0;
+
+    w->left = wide == 0 ? n : 0;
+    for (unsigned i = 0; i < wide; i++)
+        w->left = w->left << 8 | w->header[2 + i];
+    count_frame(w->header);
+    w->have = 0;
+}
+
+static void count_head(wire *w, uint8_t octet)
+{
+    static const char status[] = "HTTP/1.1 101";
+
+    /* A refusal's body is not made of frames. */
+    if (w->line < sizeof(status) - 1 && s.server != NULL && octet != (uint8_t)status[w->line]) {
+        w->part = IN_BODY;
+        return;
+    }
+    w->line++;
+    w->head = octet == (uint8_t) "\r\n\r\n"[w->head] ? w->head + 1 : octet == '\r';
+    if (w->head == 4)
+        w->part = IN_FRAMES;
+}
+
+static void on_sent(const tk_file *f, const void *data, size_t n)
+{
+    const uint8_t *p = data, *end = p + n;
+    wire *w = &s.wire;
+
+    if (s.file < 0 || f != &tk.file[s.file])
+        return;
+    while (p < end && w->part != IN_BODY) {
+        if (w->part == IN_HEAD) {
+            count_head(w, *p++);
+        } else if (w->left > 0) {
+            const uint64_t k = w->left < (uint64_t)(end - p) ? w->left : (uint64_t)(end - p);
+            p += k;
+            w->left -= k;
+        } else {
+            w->header[w->have++] = *p++;
+            if (w->have == size_of_header(w))
+                begin_payload(w);
+        }
+    }
 }
 
 /* Just before a call fails. */
@@ -512,6 +637,8 @@ static int set_up(void)
         r = s.params->role == JUDGE_ROLE_CLIENT ? make_server() : make_clients();
     if (r == WSK_OK && s.params->set_up)
         r = wsk_loop_turn(s.loop, 0);
+    if (s.params->misdeeds != NULL && s.params->misdeeds->set_up != NULL)
+        r = s.params->misdeeds->set_up(r);
     return r;
 }
 
@@ -535,6 +662,7 @@ static void run_case(void)
     s.file = -1;
     judge_begin();
     tk.on_fault = on_fault;
+    tk.on_sent = on_sent;
     tk_arm(s.params->fault);
     if (s.params->role == JUDGE_ROLE_CLIENT) {
         s.file = tk_knock();
@@ -646,20 +774,30 @@ static void check_broken(const char *words)
         return;
     if ((tk.fault.call != TK_RECV || early) && t->code == (unsigned)s.result.local_code)
         return;
-    if (early && strcmp(t->text, s.params->usual) == 0)
+    if (early && strcmp(t->text, s.params->usual->text) == 0)
         return;
     tk_wrong("told as code %u, failure %d (%s), not as lost (%s)", t->code, (int)t->kind, t->text,
              words);
 }
 
+/* Nothing but the end is missing: the program had each message, the peer each echo and each pong.
+ */
+static bool is_all_else_the_same(void)
+{
+    const torture_tally *now = &s.tally, *then = &s.params->usual->tally;
+
+    return now->heard == then->heard && now->echoed == then->echoed &&
+           now->messages == then->messages && now->pongs == then->pongs;
+}
+
 /* A connection that was to be failed or refused for another reason could not even be told so: then
- * that reason counts, and nothing was sent. */
+ * that reason counts, and no end was sent. */
 static bool is_first_cause(void)
 {
     const told *t = &s.subject;
 
     return (t->opened ? t->code == WSK_CLOSE_ABNORMAL : t->status == 0) &&
-           strcmp(t->text, s.params->usual) == 0;
+           strcmp(t->text, s.params->usual->text) == 0 && is_all_else_the_same();
 }
 
 static void check_memory(void)
@@ -703,6 +841,10 @@ static void check_error(bool good)
 {
     const told *t = &s.subject;
 
+    /* What was taken from the program before the close frame went out before it. */
+    if (s.tally.closes > 0 && s.tally.messages != s.tally.echoed)
+        tk_wrong("%u echoes were taken, %u sent before the close frame (%s)", s.tally.echoed,
+                 s.tally.messages, t->text);
     if (t->ends != 1 && !(t->ends == 0 && tk.fired > 0 && says_memory(tk.log)))
         tk_wrong("%u ends were told", t->ends);
     if (tk.fired == 0 || is_harmless(&tk.fault)) {
@@ -740,7 +882,7 @@ static void check_error(bool good)
         break;
     case TK_SHUTDOWN:
         /* All was said by then, and is only not to be answered any more. */
-        if (!good || strcmp(t->text, s.params->usual) != 0)
+        if (!good || strcmp(t->text, s.params->usual->text) != 0)
             check_broken(words_for(tk.fault.err));
         break;
     case TK_GETSOCKOPT:
@@ -805,7 +947,8 @@ void torture_play(const judge_case *c, const torture_params *params, torture_res
         ret->octets = s.octets;
         if (!ret->good && s.result.why != NULL)
             snprintf(ret->why, sizeof(ret->why), "%s", s.result.why);
-        snprintf(ret->text, sizeof(ret->text), "%s", s.subject.text);
+        snprintf(ret->usual.text, sizeof(ret->usual.text), "%s", s.subject.text);
+        ret->usual.tally = s.tally;
         if (tk.wrong[0] == 0)
             check_error(ret->good);
         if (tk.wrong[0] == 0)

@@ -7,26 +7,54 @@
 #ifndef TESTS_CONFORMANCE_TORTURE_SCENE_H
 #define TESTS_CONFORMANCE_TORTURE_SCENE_H
 
+#include <websock/client.h>
+
 #include "conformance/peer.h"
 #include "torture_kernel.h"
 
 /* A message's limit, of the endpoint and of the table of cases, in category 18. */
 #define TORTURE_LIMIT 65536
 
+/* What passed on the subject's connection. */
+typedef struct torture_tally {
+    unsigned heard;                   /* messages that the program was given */
+    unsigned echoed;                  /* ... whose echo was taken from it */
+    unsigned messages, pongs, closes; /* that the endpoint wrote */
+} torture_tally;
+
+/* How a case goes without a fault. */
+typedef struct torture_usual {
+    char text[160]; /* how the connection ends, as the program is told */
+    torture_tally tally;
+} torture_usual;
+
+/* What an endpoint might do wrong, for tests of the scene itself: each may be NULL. */
+typedef enum torture_echo { TORTURE_SENT, TORTURE_FORGOTTEN, TORTURE_TAKEN_AND_LOST } torture_echo;
+
+typedef struct torture_misdeeds {
+    /* Before the echo of the subject's message. */
+    torture_echo (*message)(wsk_loop *loop, int fd, int other_fd);
+    /* How the subject's end is told, and how many times. */
+    unsigned (*end)(unsigned *code, wsk_fail *kind, const char **text);
+    /* What making the endpoint came to. */
+    int (*set_up)(int r);
+} torture_misdeeds;
+
 typedef struct torture_params {
     judge_role role; /* of the judge */
     wsk_io io;
     judge_streams *streams;
-    const tk_fault *fault; /* NULL: none */
-    bool set_up;           /* the fault is in making the endpoint, not in the case */
-    const char *usual;     /* how the connection ends without a fault; NULL: not known */
+    const tk_fault *fault;            /* NULL: none */
+    bool set_up;                      /* the fault is in making the endpoint, not in the case */
+    const torture_usual *usual;       /* needed with a fault in the case */
+    const torture_misdeeds *misdeeds; /* NULL: none */
 } torture_params;
 
 typedef struct torture_result {
-    char wrong[300]; /* what must not have happened; "": all is well */
-    bool good;       /* the judge's verdict */
-    char why[200];   /* ... what it has against the endpoint */
-    char text[160];  /* how the connection ended, as the program was told */
+    char wrong[300];     /* what must not have happened; "": all is well */
+    bool good;           /* the judge's verdict */
+    char why[200];       /* ... what it has against the endpoint */
+    torture_usual usual; /* how it went */
     uint32_t allocs, calls, fired;
     uint64_t octets; /* that passed, both ways */
 } torture_result;

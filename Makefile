@@ -19,7 +19,7 @@
 #                      TESTARGS='--suite cli' for a part)
 #   make soak          CLIENTS=2000 of mixed manners for SECONDS=60, on each backend
 #   make scale         50,000 connections at once, on each backend, with and without TLS and
-#                      compression: memory of each, and a broadcast to all (COUNT=50000)
+#                      compression: memory of each, and a broadcast to all (COUNT=50000, KINDS=wss)
 #   make torture       every case of the suite, in both roles, on a kernel in memory whose calls and
 #                      allocations fail one after the other, with epoll and with io_uring
 #                      (ARGS="6. 7.1.1" for cases whose number begins so)
@@ -33,6 +33,7 @@ DESTDIR  ?=
 LIBDIR   ?= $(shell test -e /etc/debian_version && cc -print-multiarch | sed 's,^.,lib/&,')
 SECONDS  ?= 60
 COUNT    ?= 50000
+KINDS    ?= ws,ws-deflate,wss,wss-deflate
 CLIENTS  ?= 2000
 ARGS     ?=
 MESON    ?= meson
@@ -143,7 +144,7 @@ scale: all build-test/build.ninja
 	ninja -C build-test tests/server/libcount_heap.so
 	for io in epoll uring; do $(call unless_without,$(BUILD)); \
 	    python3 tests/server/scale.py $(BUILD)/websock $$io $(COUNT) \
-	        ws,ws-deflate,wss,wss-deflate build-test/tests/server/libcount_heap.so || exit; done
+	        $(KINDS) build-test/tests/server/libcount_heap.so || exit; done
 
 torture: build-test/build.ninja
 	ninja -C build-test tests/conformance/test_torture

@@ -49,7 +49,7 @@ def tell_what_varies(folder):
 
     change(os.path.join(folder, "mine-2-16.json"), fail)
     done = verdicts(folder, "--no-run")
-    expect("- mine: 16.1.2 was OK, then FAILED" in done.stdout, done)
+    expect("- mine: 16.1.2: OK, then FAILED\n" in done.stdout, done)
     expect("- The process of mine ends in 16.1.2." in done.stdout, done)
     expect("| 16.1.2 |" in done.stdout and "66 / 0 / 0 / 0 / 0" in done.stdout, done)
 

@@ -603,7 +603,9 @@ class Crowd:
             "%s %d" % pair for pair in sorted(self.done.items()))))
         print("# clients were up to %.1f s late; %d missed a deadline for it" % (
             self.latest, self.starved))
-        expect(self.starved <= sum(self.done.values()) / 10, "most clients starved")
+        # At a load of ten for each processor it was none; a crowd of thousands keeps itself busy.
+        most = sum(self.done.values()) / 50
+        expect(self.starved <= most, "%d clients starved, of %.0f at the most", self.starved, most)
         for manner, tls in self.manners:
             name = manner.__name__ + (" TLS" if tls else "")
             expect(self.done[name] > 0, "no client was %s", name)

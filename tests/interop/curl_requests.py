@@ -17,6 +17,8 @@ if why := missing_backend():
     skip_all(why)
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+# So long a connection is left open for the answer to an upgrade.
+OPEN_SECONDS = 5 if "WSK_TEST_VALGRIND" in os.environ else 0.5
 UPGRADE = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
 
 
@@ -41,7 +43,8 @@ class Answer:
 def curl(server, path, headers=(), *more, until_closed=True):
     """curl ends by itself only when the server ends the connection."""
     web = server.url.replace("ws", "http", 1).removesuffix("/ws")
-    command = [CURL, "-s", "-i", "-N", "--http1.1", "--max-time", str(10 * PATIENCE if until_closed else 0.5)]
+    seconds = 10 * PATIENCE if until_closed else OPEN_SECONDS
+    command = [CURL, "-s", "-i", "-N", "--http1.1", "--max-time", str(seconds)]
     if SCHEME == "wss":
         command += ["--cacert", certificate()[0]]
     for h in headers:

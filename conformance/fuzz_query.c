@@ -24,8 +24,8 @@ static int digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Of application/x-www-form-urlencoded. False: longer than `size` allows, or with a NUL in it. A
- * '%' that begins no octet stands for itself. */
+/* Of application/x-www-form-urlencoded. False: longer than `size` allows, or with a NUL in it; then
+ * the text ends there. A '%' that begins no octet stands for itself. */
 static bool decode(char *ret, size_t size, judge_slice s)
 {
     size_t n = 0;
@@ -38,8 +38,10 @@ static bool decode(char *ret, size_t size, judge_slice s)
             c = (char)(digit(s.at[i + 1]) * 16 + digit(s.at[i + 2]));
             i += 2;
         }
-        if (c == 0 || n + 1 >= size)
+        if (c == 0 || n + 1 >= size) {
+            ret[n] = 0;
             return false;
+        }
         ret[n++] = c;
     }
     ret[n] = 0;

@@ -321,6 +321,9 @@ def odd_queries():
         ("/runCase?case=1&agent=%ff%fe", "UTF-8"), ("/runCase?case=1&agent=" + "x" * 10240, "too long"),
         ("/getCaseInfo", "need case"), ("/getCaseInfo?case=518", "not found"),
         ("/getCaseStatus?case=1", "need agent"), ("/updateReports", "need agent"),
+        # Longer than the room for it, with blanks to take away.
+        ("/getCaseInfo?case=" + 6 * "+" + 40 * "1", "number"),
+        ("/getCaseInfo?casetuple=" + 6 * "+" + 40 * "1", "invalid"),
     ]:
         e = refused(s, target)
         assert e.status == 500 and why.encode() in e.body, (target, e)

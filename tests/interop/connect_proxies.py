@@ -78,7 +78,7 @@ http {{
             proxy_set_header Upgrade $http_upgrade;
             proxy_set_header Connection "upgrade";
             proxy_set_header Host $http_host;
-            proxy_read_timeout 1s;
+            proxy_read_timeout {wait}s;
         }}
         location /down {{ proxy_pass http://127.0.0.1:1; }}
         location /moved {{ return 307 {scheme}://127.0.0.1:{port}/ws; }}
@@ -86,6 +86,9 @@ http {{
     }}
 }}
 """
+
+# Seconds of nginx, for the answer to an opening too.
+WAIT = 4 if "WSK_TEST_VALGRIND" in os.environ else 1
 
 
 @test
@@ -95,7 +98,8 @@ def nginx():
     port = free_port()
     cert, key = certificate()
     tls = "ssl" if SCHEME == "wss" else ""
-    text = NGINX.format(folder=FOLDER, port=port, backend=server.port, scheme=SCHEME, tls=tls)
+    text = NGINX.format(folder=FOLDER, port=port, backend=server.port, scheme=SCHEME, tls=tls,
+                        wait=WAIT)
     if tls:
         text = text.replace("access_log off;",
                             f"access_log off; ssl_certificate {cert}; ssl_certificate_key {key};")
@@ -111,7 +115,7 @@ def nginx():
     echoes(f"{url}/moved", "-L")
     # Nothing for longer than nginx waits: it drops us, unless keepalive goes on.
     fails("1006", f"{url}/ws", "--keep-open", "--ping-interval", "never", code=4)
-    r = connect("--keep-open", "--ping-interval", "300ms", "--timeout", "2500ms", f"{url}/ws")
+    r = connect("--keep-open", "--ping-interval", "300ms", "--timeout", f"{2500 * WAIT}ms", f"{url}/ws")
     equal(r.returncode, 3, f"exit code with keepalive: {r.stderr}")
     end(process)
     server.stop()

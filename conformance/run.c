@@ -812,8 +812,7 @@ static int loop(judge_run *r)
                 slot_pump(r, s, now);
             }
         }
-        /* As of when it was looked: what came since is read before anyone is late. */
-        each_turn(r, now);
+        each_turn(r, now); /* what came since is read before anyone is late */
         if (care_turn(r, now_us()) != 0)
             return -1;
     }

@@ -83,7 +83,7 @@ typedef struct care {
     judge_result result;
     int64_t begun, over_at;
     bool probing, during_made, after_made;
-    double probe_seconds;        /* so long a probe may take */
+    double probe_seconds;        /* longer where others have the processors */
     bool resting;                /* its load is looked at */
     int64_t during_us, after_us; /* what the probes took; -1: not made, INT64_MAX: no answer */
     judge_vitality process;
@@ -627,7 +627,6 @@ static void probe_make(judge_run *r, double seconds)
     };
 }
 
-/* What others took of the processors is not the peer's fault. */
 static int care_probe(judge_run *r)
 {
     r->care.probing = true;

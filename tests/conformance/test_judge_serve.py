@@ -607,7 +607,7 @@ def python_websockets():
 
 @test
 def as_wstest():
-    cwd = os.path.join(HOME, "wstest")
+    cwd = os.path.join(HOME, "as-wstest")
     os.mkdir(cwd)
     with open(os.path.join(cwd, "spec.json"), "w", encoding="ascii") as f:
         json.dump({"url": "ws://127.0.0.1:0", "outdir": "./reports/clients", "cases": ["1.1.*"],

@@ -616,7 +616,7 @@ def as_wstest():
     Client(s.port, "/runCase?case=1&agent=bb").echo()
     Client(s.port, "/runCase?case=2&agent=bb").echo()
     Client(s.port, "/updateReports?agent=bb").answer()
-    assert set(report("wstest/reports/clients")["bb"]) == {"1.1.2"}
+    assert set(report("as-wstest/reports/clients")["bb"]) == {"1.1.2"}
     status, _, page = get(s, "/cwd/reports/clients/index.html")
     assert status == 200 and b"bb" in page
     Client(s.port, "/stopServer").answer()

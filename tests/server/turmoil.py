@@ -66,14 +66,20 @@ class Turmoil:
         os.rename(self.path + ".new", self.path)
 
     def load(self, seconds):
-        for where, mode, *args in LOADS[self.mode]:
+        for i, (where, mode, *args) in enumerate(LOADS[self.mode]):
             scheme = "ws" if where == "plain" else "wss"
-            url = "%s://127.0.0.1:%d/ws" % (scheme, getattr(self.server, where))
+            url = "%s://127.0.0.1:%d/ws?load%d" % (scheme, getattr(self.server, where), i)
             self.loads.append(subprocess.Popen(
                 [self.websock, "bench", "-m", mode, *args, "-w", "0", "-d", "%gs" % (20 * seconds),
                  "--open-timeout", "%gs" % LATE, "--timeout", "%gs" % LATE, "--json",
                  *(["--insecure"] if scheme == "wss" else []), url],
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+
+    def is_loaded(self):
+        """Whether the server has seen each load with all its connections."""
+        words = self.server.words()
+        return all(words.count("target=/ws?load%d" % i) >= int(what[3])
+                   for i, what in enumerate(LOADS[self.mode]))
 
     def reload(self):
         self.reloads += 1
@@ -89,6 +95,9 @@ class Turmoil:
             out, err = client.communicate(timeout=2 * LATE)
             expect("Sanitizer" not in err, "a report: %s", err)
             expect(client.returncode in (0, 1), "bench %s: %d: %s", what, client.returncode, err)
+            if out == "": # so slow a machine that it went before the first answer
+                expect("before anything was measured" in err, "bench %s: %s", what, err)
+                continue
             figures = json.loads(out)
             print("# %s %s: %d messages, %d connections" % (
                 self.mode, " ".join(what), figures["messages"], figures["opening"]["connections"]))
@@ -119,11 +128,12 @@ def turmoil(websock, io, seconds):
             for one in all_of_them:
                 one.load(seconds)
             end = time.monotonic() + seconds
-            # Once each kind of file has been read, however slow they are.
+            # Once each kind of file has been read and all loads are there, however slow they are.
             while time.monotonic() < end or not all(
                     "read again" in words and "stay in use" in words
-                    for words in [one.server.words() for one in all_of_them]):
-                expect(time.monotonic() < end + LATE, "no reload within %g s", LATE)
+                    for words in [one.server.words() for one in all_of_them]) or not all(
+                    one.is_loaded() for one in all_of_them):
+                expect(time.monotonic() < end + LATE, "no reload or no load within %g s", LATE)
                 for one in all_of_them:
                     one.reload()
                 time.sleep(0.1)

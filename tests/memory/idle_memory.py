@@ -77,6 +77,7 @@ def measure(what, number, limit, args, *how, pool=0):
     octets, blocks = heap.read()
     rss = resident(server)
     end = hold(server, number, *how)
+    settle(server, heap) # the last to be ready has its echo, the server may yet hold it
     more_octets, more_blocks = (now - then for now, then in zip(heap.read(), (octets, blocks)))
     per = more_octets / number
     note(f"{what}: {per:.0f} octets of heap in {more_blocks / number:.1f} blocks, "

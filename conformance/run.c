@@ -578,8 +578,8 @@ static void care_words(const judge_run *r, char *ret, size_t size, const char **
             *ret_bad = "its memory grew by more than it may";
     }
     if (c->idle_us == INT64_MAX) {
-        snprintf(ret + n, size - n, "The process was still busy after a second. ");
-        *ret_bad = "its process was not idle again within a second";
+        snprintf(ret + n, size - n, "The process was still busy in the end. ");
+        *ret_bad = "its process was not idle again in time";
     } else if (c->idle_us >= 0) {
         snprintf(ret + n, size - n, "The process was idle again within %.1f s. ",
                  (double)c->idle_us / 1e6);

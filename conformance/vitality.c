@@ -9,6 +9,9 @@
 
 /* However loaded the machine is, a peer that never answers must be told from one that is slow. */
 #define SLOWEST 10
+/* Of less work than this nothing follows: who sleeps most of the time has soon waited for a
+ * processor many times as long as it ran. Nanoseconds. */
+#define LEAST_WORK 1e8
 
 /* The beginning of a file of /proc. False: it cannot be read. */
 static bool read_proc(int pid, const char *name, char *ret, size_t size)
@@ -92,7 +95,8 @@ double judge_vitality_slowdown(const judge_vitality *v)
         /* What has done nothing tells nothing. */
         if (!read_shares(v, judge, &ran, &waited) || ran <= v->ran[judge])
             continue;
-        const double worked = (double)(ran - v->ran[judge]);
+        const double ran_now = (double)(ran - v->ran[judge]);
+        const double worked = ran_now > LEAST_WORK ? ran_now : LEAST_WORK;
         const double slower = 1 + (double)(waited - v->waited[judge]) / worked;
 
         most = slower > most ? slower : most;

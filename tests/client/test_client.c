@@ -484,10 +484,10 @@ static void test_first_of_many(void **state)
             world_until(&w, h.n[ON_MESSAGE] == 5);
         else
             assert_int_equal(h.n[ON_MESSAGE], 1);
-        if (first_does == DO_DROP || first_does == DO_CLOSE)
+        if (first_does == DO_DROP || first_does == DO_CLOSE) {
             world_until(&w, h.n[ON_CLOSE] == 1);
-        if (first_does == DO_DROP || first_does == DO_CLOSE)
             assert_int_equal(h.code, first_does == DO_DROP ? 1006 : 1000);
+        }
         if (first_does == DO_PAUSE) {
             wsk_client_pause(h.c, false);
             world_until(&w, h.n[ON_MESSAGE] == 5 && h.n[ON_PONG] == 1);

@@ -293,7 +293,8 @@ static void an_echo_that_was_taken_and_lost(void **state)
     each_finds(loses, "1 echoes were taken, 0 sent");
 }
 
-/* Not a word of it, and what the connection would have been failed for otherwise ends it. */
+/* The echo is missing, nobody says that memory was, and the connection ends as it would have
+ * without a fault. */
 static torture_echo forgets_without_memory(wsk_loop *loop, int fd, int other_fd)
 {
     (void)loop;
@@ -419,7 +420,7 @@ static void an_end_that_is_not_told_once(void **state)
     t.role = JUDGE_ROLE_CLIENT;
 }
 
-/* The so manieth call, by its kind, of the run without a fault. */
+/* The number, among all calls of a run without a fault, of the i-th of this kind. */
 static uint32_t call_number(tk_call call, unsigned i)
 {
     const torture_misdeeds none = {.end = NULL};

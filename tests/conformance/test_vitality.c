@@ -274,7 +274,7 @@ static void a_busy_process_fails(void **state)
     (void)state;
     look(spin, "14.14.7", &want, &o);
     assert_int_equal(o.behavior, JUDGE_FAILED);
-    assert_string_equal(o.why, "its process was not idle again within a second");
+    assert_string_equal(o.why, "its process was not idle again in time");
 }
 
 /* On one processor with another that never rests, for so long that both have had their turns. */
@@ -282,7 +282,7 @@ static void work_beside(void (*other)(void), double *ret)
 {
     const pid_t pid = child(other);
     judge_vitality v;
-    struct timespec ts;
+    struct timespec begun, ts;
     cpu_set_t all, one;
 
     assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
@@ -294,9 +294,10 @@ static void work_beside(void (*other)(void), double *ret)
     assert_int_equal(sched_setaffinity(pid, sizeof(one), &one), 0);
     assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
     judge_vitality_begin(&v, (int)pid, 0);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begun);
     do
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-    while (ts.tv_sec == 0 && ts.tv_nsec < 300000000);
+    while ((ts.tv_sec - begun.tv_sec) * 1000 + (ts.tv_nsec - begun.tv_nsec) / 1000000 < 300);
     *ret = judge_vitality_slowdown(&v);
     assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
     end_child(pid);
@@ -311,7 +312,7 @@ static void who_shares_a_processor_is_slower(void **state)
     if (access("/proc/self/schedstat", R_OK) != 0)
         skip();
     work_beside(spin, &slowdown);
-    assert_true(slowdown > 1.2 && slowdown <= 10);
+    assert_true(slowdown > 1.2 && slowdown < 10);
 }
 
 static void who_does_nothing_is_not_slow(void **state)
@@ -323,9 +324,9 @@ static void who_does_nothing_is_not_slow(void **state)
     judge_vitality_begin(&v, (int)pid, 0);
     /* As if the judge had had the processors to itself. */
     v.ran[1] = UINT64_MAX;
-    assert_true(judge_vitality_slowdown(&v) == 1);
+    assert_true(judge_vitality_slowdown(&v) < 1.2);
     end_child(pid);
-    assert_true(judge_vitality_slowdown(&v) == 1);
+    assert_true(judge_vitality_slowdown(&v) < 1.2);
 }
 
 int main(void)

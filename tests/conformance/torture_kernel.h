@@ -53,8 +53,8 @@ const char *tk_call_name(tk_call call);
 
 typedef struct tk_fault {
     tk_call call;
-    int err;     /* an errno, TK_SHORT; of TK_LOOKUP a code of getaddrinfo */
-    uint32_t at; /* the so manieth call from tk_arm() on (allocations and others apart); 0: none */
+    int err;       /* an errno, TK_SHORT; of TK_LOOKUP a code of getaddrinfo */
+    uint32_t at;   /* which call from tk_arm() on, the first is 1 (allocations apart); 0: none */
     bool for_ever; /* and all behind it, of this kind */
     bool late;     /* TK_CONNECT: it is told as under way, and breaks then */
     bool often;    /* every other call of the kind, from the first on; TK_SHORT: every one */

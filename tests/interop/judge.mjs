@@ -8,15 +8,13 @@ import { join } from "node:path";
 import { scheme, websock, within } from "./harness.mjs";
 
 export const folder = mkdtempSync(join(tmpdir(), "websock-judge-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 // The address of its page.
 export async function startJudge() {
   const judge = spawn(websock, ["test", "--serve", `${scheme}://127.0.0.1:0`, "--messages", "2",
     "--out", join(folder, "report")], { stdio: ["ignore", "pipe", "inherit"] });
-  process.on("exit", () => {
-    judge.kill("SIGKILL");
-    rmSync(folder, { recursive: true, force: true });
-  });
+  process.on("exit", () => judge.kill("SIGKILL"));
   const port = await within(20000, "address", new Promise((resolve) => {
     let text = "";
     judge.stdout.on("data", (octets) => {

@@ -824,6 +824,11 @@ static void test_ends_looked_for_again(void **state)
         close(fd[1]);
         turn_until(t.loop, &e.closeds, 1);
         assert_int_equal(e.received, 2);
+        const unsigned polls = hung_up_polls;
+        const uint64_t end = clock_ms() + 700; /* beyond the time to ask again */
+        while (clock_ms() < end)
+            assert_int_equal(wsk_loop_turn(t.loop, 100), WSK_OK);
+        assert_int_equal(hung_up_polls, polls);
         endpoint_free(&e);
     }
     net_test_end(&t);

@@ -604,7 +604,7 @@ class Crowd:
             "%s %d" % pair for pair in sorted(self.done.items()))))
         print("# clients were up to %.1f s late; %d missed a deadline for it" % (
             self.latest, self.starved))
-        # At a load of ten for each processor it was none; a crowd of thousands keeps itself busy.
+        # None starved where twenty threads shared two processors; thousands load the machine.
         most = sum(self.done.values()) / 50
         expect(self.starved <= most, "%d clients starved, of %.0f at the most", self.starved, most)
         for manner, tls in self.manners:

@@ -89,16 +89,18 @@ class Turmoil:
     def drain(self):
         self.server.child.send_signal(signal.SIGTERM)
         words = self.server.end(sent=True)
+        measured = 0
         for client in self.loads:
             client.send_signal(signal.SIGINT) # those of handshakes try on and on
         for client, what in zip(self.loads, LOADS[self.mode]):
             out, err = client.communicate(timeout=2 * LATE)
             expect("Sanitizer" not in err, "a report: %s", err)
             expect(client.returncode in (0, 1), "bench %s: %d: %s", what, client.returncode, err)
-            if out == "": # so slow a machine that it went before the first answer
+            if out == "":  # so slow a machine that it went before the first answer
                 expect("before anything was measured" in err, "bench %s: %s", what, err)
                 continue
             figures = json.loads(out)
+            measured += 1
             print("# %s %s: %d messages, %d connections" % (
                 self.mode, " ".join(what), figures["messages"], figures["opening"]["connections"]))
             # Of nine that begin at once on a slow machine one may not have got to anything.
@@ -107,6 +109,7 @@ class Turmoil:
             expect(figures["wrong"] == 0, "bench %s: wrong messages: %s", what, err)
             odd = [e for e in figures["error_reasons"] if not ENDS.search(e["reason"])]
             expect(not odd, "bench %s: %s", what, odd)
+        expect(measured > 0, "no load of %s came to anything", self.mode)
         good, bad = (len(re.findall(text, words)) for text in (
             "certificates were read again", "the old certificates stay in use"))
         print("# %s: %d signals, %d reloads, %d refused" % (self.mode, self.reloads, good, bad))

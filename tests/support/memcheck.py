@@ -58,6 +58,9 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(98))
     try:
         replaced = stand_in(folder, watch, websock)
+        if not any(os.path.abspath(a) == websock for a in args):
+            print("# memcheck: the program is not among the arguments: nothing of it is watched",
+                  file=sys.stderr)
         args = [replaced if os.path.abspath(a) == websock else a for a in args]
         code = subprocess.run([program, *args], check=False).returncode
     finally:

@@ -14,7 +14,7 @@
 #include <signal.h>
 #include <stddef.h>
 
-/* What submitted says is less than 0 where that failed. */
+/* submitted is what io_uring_submit() returned: negative where it failed. */
 static int fetch(struct io_uring *ring, int submitted, const struct timespec *limit,
                  const sigset_t *set)
 {

@@ -486,6 +486,24 @@ static int io_open(wsk_loop *loop)
     return WSK_OK;
 }
 
+/* Connections that the kernel has accepted and nobody has heard of: whoever made them would wait
+ * as long as this process lives. */
+static void close_unheard(wsk__uring *u)
+{
+    struct io_uring_cqe cqe;
+    int r;
+
+    do {
+        /* What is put off until it is fetched, and what the ring had no room for. */
+        r = io_uring_get_events(&u->ring);
+        while (wsk__uring_peek(u, &cqe)) {
+            io_uring_cq_advance(&u->ring, 1);
+            if (wsk__uring_kind(cqe.user_data) == WSK__REQUEST_ACCEPT && cqe.res >= 0)
+                close(cqe.res);
+        }
+    } while (r >= 0 && wsk__uring_overflowed(u));
+}
+
 static void io_close(wsk_loop *loop)
 {
     wsk__uring *u = loop->io_data;
@@ -501,6 +519,7 @@ static void io_close(wsk_loop *loop)
         if (sqe->opcode == IORING_OP_CLOSE)
             close(sqe->fd);
     }
+    close_unheard(u);
     io_uring_queue_exit(&u->ring);
     if (u->nest_fd >= 0) {
         close(u->nest_fd);

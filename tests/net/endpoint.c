@@ -441,9 +441,7 @@ void net_test_end(net_test *t)
 {
     wsk_loop_free(t->loop);
     assert_int_equal(t->alloc.live, 0);
-    /* With uring_memcheck.c a connection may be accepted by the kernel that no loop hears of. */
-    if (t->io != WSK_IO_URING || getenv("WSK_TEST_VALGRIND") == NULL)
-        assert_int_equal(count_fds(), t->fds);
+    assert_int_equal(count_fds(), t->fds);
 }
 
 uint64_t clock_ms(void)

@@ -168,6 +168,45 @@ static void test_errors(void **state)
     free(b);
 }
 
+/* What the kernel accepts while the loop ends belongs to nobody: it is closed, or the clients would
+ * wait as long as this process lives. */
+static void test_accepted_in_the_end(void **state)
+{
+    char dir[] = "/tmp/websock-test-XXXXXX", path[64], octet;
+    int fd[3];
+
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/socket", dir);
+    for (int turns = 0; turns < 3; turns++) {
+        wsk__listen_options o = {.unix_path = path};
+        acceptor *a = new_acceptor();
+        net_test t;
+
+        net_test_init(&t, state);
+        net_test_loop(&t);
+        if (turns == 1)
+            assert_int_equal(wsk_loop_turn(t.loop, 0), WSK_OK);
+        assert_int_equal(acceptor_listen(a, t.loop, &o), WSK_OK);
+        if (turns == 2)
+            assert_int_equal(wsk_loop_turn(t.loop, 0), WSK_OK);
+        for (int i = 0; i < 3; i++)
+            fd[i] = connect_unix(path);
+        wsk__listener_free(a->listener);
+        assert_int_equal(a->n, 0);
+        wsk_loop_free(t.loop);
+        t.loop = NULL;
+        for (int i = 0; i < 3; i++) {
+            const ssize_t n = recv(fd[i], &octet, 1, MSG_DONTWAIT);
+
+            assert_true(n == 0 || (n < 0 && errno != EAGAIN));
+            close(fd[i]);
+        }
+        free(a);
+        net_test_end(&t);
+    }
+    rmdir(dir);
+}
+
 static void test_unix_sockets(void **state)
 {
     net_test t;
@@ -472,6 +511,7 @@ int main(void)
         BOTH(test_accepts),
         BOTH(test_names_and_families),
         BOTH(test_errors),
+        BOTH(test_accepted_in_the_end),
         BOTH(test_unix_sockets),
         BOTH(test_free_while_busy),
         BOTH(test_many_connections),

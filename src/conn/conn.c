@@ -95,8 +95,9 @@ void wsk__conn_rest(wsk_conn *c)
 
 void wsk__conn_set_undrained(wsk_conn *c, bool undrained)
 {
-    /* It had rested already: the time to take what is left begins now. */
-    if (undrained && c->w == &wsk__no_work && wsk__work_new(c) == WSK_OK)
+    /* Nothing was under way: the time to take what is left begins now, not when something last went
+     * out, which may be an hour ago. */
+    if (undrained && !c->undrained && c->w->queued == 0 && wsk__work_take(c) == WSK_OK)
         wsk__begin_output(c);
     c->undrained = undrained;
 }
@@ -198,9 +199,14 @@ unsigned wsk_conn_wants(const wsk_conn *c)
 
 void wsk_conn_pause(wsk_conn *c, bool paused)
 {
+    if (paused == c->paused)
+        return;
+    /* Silence while we did not listen is not the peer's. Until set_untimed() this is when the pause
+     * began. */
+    if (paused)
+        c->t_in = c->env->t_now;
     c->paused = paused;
     c->untimed |= WSK__UNTIMED_IN;
-    c->t_in = c->env->t_now; /* silence while we did not listen is not the peer's */
 }
 
 void wsk_conn_lost(wsk_conn *c, const char *text)
@@ -242,7 +248,7 @@ static void tick_open(wsk_conn *c, uint64_t now, uint64_t *next)
 {
     const wsk_config_options *o = &c->env->cfg->o;
 
-    if (c->w->rx_opcode != 0 && due(c, now, c->w->t_msg, o->message_timeout, next)) {
+    if (c->w->rx_opcode != 0 && !c->paused && due(c, now, c->w->t_msg, o->message_timeout, next)) {
         wsk__fail(c, WSK__RULE_MESSAGE_TOO_SLOW);
         return;
     }
@@ -297,8 +303,16 @@ static void set_untimed(wsk_conn *c)
         c->w->t_out = c->env->t_now;
     if (c->untimed & WSK__UNTIMED_DATA)
         c->t_data = c->env->t_now;
-    if (c->untimed & WSK__UNTIMED_IN)
+    if (c->untimed & WSK__UNTIMED_IN) {
+        /* Nor does a message take longer for it; by no more than the pause, so that pausing again
+         * and again gives no one for ever. */
+        if (!c->paused && c->w->rx_opcode != 0) {
+            uint32_t pause = wsk__since(c, c->t_in), age = wsk__since(c, c->w->t_msg);
+
+            c->w->t_msg += pause < age ? pause : age;
+        }
         c->t_in = c->env->t_now;
+    }
     c->untimed = 0;
 }
 

@@ -248,6 +248,8 @@ int wsk_conn_request(wsk_conn *c, const wsk_request_options *options)
     }
     if (r < 0)
         wsk__opening_free(c); /* nothing was begun: the program may try again */
+    else
+        wsk__begin_data(c); /* to connect was no part of open_timeout */
     return r;
 }
 

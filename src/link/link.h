@@ -295,14 +295,18 @@ static inline int wsk__link_send(wsk__link *l, const wsk__link_role *role, wsk_o
     r = wsk__conn_send_borrowed(&l->conn, op, data, len, flags);
     if (l->conn.w->borrowed) {
         /* As much as the socket takes goes out from where it stands; the rest is copied. */
+        const bool running = l->conn.running;
+
+        l->conn.running = true; /* no handler is called from within this one */
         wsk__stream_flush(&l->stream);
+        l->conn.running = running;
         if (!l->conn.ended && wsk__conn_settle(&l->conn) < 0)
             r = WSK_ERR_NOMEM;
     }
     if (WSK__LIKELY(l->conn.running && !l->conn.drop))
         return r;
     if (!l->conn.ended) {
-        if (l->conn.drop || l->conn.fail_pending)
+        if (l->conn.drop || l->conn.fail_pending || (l->conn.over_high && !l->conn.choked))
             wsk__link_defer(l);
         else
             wsk__link_update(l, role);

@@ -280,7 +280,8 @@ void wsk__stream_flush(wsk__stream *s)
 bool wsk__stream_is_drained(const wsk__stream *s)
 {
     return !(s->state & WSK__S_SENDING) &&
-           (s->tls == NULL || (s->tls->out.ptr == NULL && s->tls->open == NULL));
+           (s->tls == NULL || (s->tls->out.ptr == NULL &&
+                               (s->tls->open == NULL || s->tls->open->len == s->tls->open->off)));
 }
 
 void wsk__stream_shutdown(wsk__stream *s)

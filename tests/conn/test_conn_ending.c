@@ -293,6 +293,42 @@ static void test_clock_that_stood(void **state)
     solo_end(&s);
 }
 
+/* A message is not late for the time in which the program did not read it. */
+static void test_message_over_a_pause(void **state)
+{
+    enum { HOUR = 3600 * 1000 };
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+    solo s;
+
+    (void)state;
+    o.ping_interval = WSK_NEVER;
+    o.message_timeout = 500;
+    solo_begin(&s, WSK_ROLE_SERVER, &o);
+    for (int before = 0; before < 2; before++) {
+        wsk_conn *c = solo_alone(&s);
+        solo_open(&s, c, "");
+        (void)tick(&s, c, 1);
+        if (before) { /* it has begun when the pause does */
+            solo_feed(&s, c, "\x81\x82\0\0\0\0a", 7);
+            solo_want(&s, c, WSK_EV_NONE);
+            assert_int_equal(tick(&s, c, 100), 400);
+        }
+        wsk_conn_pause(c, true);
+        if (!before)
+            solo_feed(&s, c, "\x81\x82\0\0\0\0a", 7);
+        (void)tick(&s, c, HOUR);
+        wsk_conn_pause(c, true); /* again: that makes it no longer */
+        s.now += HOUR;
+        wsk_conn_pause(c, false);
+        solo_want(&s, c, WSK_EV_NONE);
+        assert_int_equal(tick(&s, c, 0), before ? 400 : 500);
+        assert_int_equal(wsk_conn_state(c), WSK_STATE_OPEN);
+        (void)tick(&s, c, 500);
+        assert_int_equal(wsk_conn_state(c), WSK_STATE_CLOSING);
+    }
+    solo_end(&s);
+}
+
 /* The peer cannot answer a ping that found no memory. */
 static void test_no_memory_for_a_ping(void **state)
 {
@@ -656,6 +692,7 @@ int main(void)
         cmocka_unit_test(test_trim),
         cmocka_unit_test(test_output_that_is_not_on_its_way),
         cmocka_unit_test(test_clock_that_stood),
+        cmocka_unit_test(test_message_over_a_pause),
         cmocka_unit_test(test_no_memory_for_a_ping),
         cmocka_unit_test(test_lingering),
         cmocka_unit_test(test_server_that_does_not_end_tcp),

@@ -665,13 +665,14 @@ static int care_turn(judge_run *r, int64_t now)
     if (!c->resting) {
         c->resting = true;
         judge_vitality_load(&c->process, now);
+        c->process.ticks_over = c->process.ticks;
         c->over_at = now;
     } else if (now >= c->process.looked + IDLE_US) {
         const double load = judge_vitality_load(&c->process, now);
 
         if (load <= IDLE_LOAD && !judge_vitality_runs(&c->process))
             c->idle_us = now - c->over_at;
-        else if (now - c->over_at >= (int64_t)(1e6 * judge_vitality_slowdown(&c->process)))
+        else if (judge_vitality_is_busy(&c->process, now - c->over_at))
             c->idle_us = INT64_MAX;
         if (c->idle_us >= 0)
             care_end(r);

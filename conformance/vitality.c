@@ -104,6 +104,16 @@ double judge_vitality_slowdown(const judge_vitality *v)
     return most < SLOWEST ? most : SLOWEST;
 }
 
+/* A second, or longer where others had the processors; not for one who burnt a second himself and
+ * kept them from everyone, himself included. */
+bool judge_vitality_is_busy(const judge_vitality *v, int64_t us)
+{
+    if (us < 1000000)
+        return false;
+    return v->ticks - v->ticks_over >= (uint64_t)sysconf(_SC_CLK_TCK) ||
+           us >= (int64_t)(1e6 * judge_vitality_slowdown(v));
+}
+
 void judge_vitality_begin(judge_vitality *v, int pid, int64_t now)
 {
     *v = (judge_vitality){.pid = pid, .looked = now};

@@ -14,8 +14,9 @@ typedef struct judge_vitality {
     bool gone;          /* the process is not there any more */
     uint64_t kib_begun; /* resident memory in the beginning */
     uint64_t kib_most;
-    uint64_t ticks; /* processor time at the last look */
-    int64_t looked; /* when that was, microseconds */
+    uint64_t ticks;      /* processor time at the last look */
+    uint64_t ticks_over; /* and when it was to come to rest */
+    int64_t looked;      /* when that was, microseconds */
     /* Of the process and of the judge, nanoseconds in the beginning: on a processor, and waiting
      * for one. */
     uint64_t ran[2], waited[2];
@@ -41,5 +42,8 @@ double judge_vitality_load(judge_vitality *v, int64_t now);
 /* How many times longer than on a machine of its own everything took since the beginning, since
  * others had the processors: 1 to 10. */
 double judge_vitality_slowdown(const judge_vitality *v);
+
+/* Whether it ought to have come to rest by now, us microseconds after ticks_over was noted. */
+bool judge_vitality_is_busy(const judge_vitality *v, int64_t us);
 
 #endif

@@ -102,7 +102,7 @@ typedef struct wsk_config_options {
     uint32_t idle_timeout;    /* nothing but pings and pongs came in [never] -> close 1001 */
     uint32_t ping_interval;   /* after so long without any input we send a ping [30 s] */
     uint32_t ping_timeout;    /* and then wait so long for any input [20 s] -> drop, 1006 */
-    uint32_t message_timeout; /* first to last octet of one message [never] -> close 1008 */
+    uint32_t message_timeout; /* first to last octet of one message, pauses apart [never] -> 1008 */
     uint32_t write_timeout;   /* queued output did not move at all, or for so long slower than
                                  queue_timeout asks for [30 s] -> drop, 1006 */
     uint32_t close_timeout;   /* from our close frame to the peer's [5 s] -> drop */

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "conformance/ordinary.h"
+
 #define MAX_EVENTS 256
 /* A connection that is not through by then is given up. */
 #define MOST_US ((int64_t)20 * 1000000)
@@ -36,7 +38,7 @@ typedef struct crowd {
     uint32_t started, count;
     bool failed;
     judge_case ordinary;
-    judge_step steps[3];
+    judge_step steps[JUDGE_ORDINARY_STEPS];
     uint8_t buf[65536];
 } crowd;
 
@@ -239,7 +241,6 @@ bool judge_crowd_go(const judge_peer_setup *setup, const judge_target *target,
                     const judge_address *address, SSL_CTX *tls, bool verify,
                     volatile sig_atomic_t *cancelled, judge_crowd_tally *ret)
 {
-    static const judge_blob text = {"alive?", 6, 6};
     const judge_case *test = setup->test;
     const uint32_t count = (uint32_t)(test->crowd.count * setup->options->crowd);
     crowd *c = calloc(1, sizeof(*c));
@@ -257,18 +258,7 @@ bool judge_crowd_go(const judge_peer_setup *setup, const judge_target *target,
     c->tally = ret;
     c->count = count > test->crowd.n_rows ? count : (uint32_t)test->crowd.n_rows;
     ret->scaled = c->count != test->crowd.count;
-    c->steps[0] = (judge_step){.op = JUDGE_STEP_FRAME, .first = 0x81, .blob = text};
-    c->steps[1] = (judge_step){.op = JUDGE_STEP_CLOSE_AFTER, .seconds = 10};
-    c->ordinary = (judge_case){
-        .id = "0",
-        .title = "",
-        .description = "",
-        .expectation = "",
-        .reference = "",
-        .steps = c->steps,
-        .ending = {{JUDGE_OK, 1, {{JUDGE_EVENT_MESSAGE, false, text}}}},
-        .close = {.codes = {1000}, .n_codes = 1, .closed_by_me = true},
-    };
+    c->ordinary = judge_ordinary(c->steps, 10, false);
     c->n_members = test->crowd.at_once;
     c->at = calloc(c->n_members, sizeof(*c->at));
     c->epoll = epoll_create1(EPOLL_CLOEXEC);

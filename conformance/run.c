@@ -17,6 +17,7 @@
 #include <websock/version.h>
 
 #include "conformance/crowd.h"
+#include "conformance/ordinary.h"
 #include "conformance/peer.h"
 #include "conformance/transport.h"
 #include "conformance/vitality.h"
@@ -110,7 +111,7 @@ struct judge_run {
     int64_t slow_at; /* when an answer last was slow */
     unsigned confirmed;
     care care;
-    judge_step probe_steps[3];
+    judge_step probe_steps[JUDGE_ORDINARY_STEPS];
     judge_case probe;
     judge_run_totals totals;
     uint8_t buf[READ_SIZE];
@@ -607,32 +608,12 @@ static void care_end(judge_run *r)
     deliver(r, r->care.test, r->care.was_up, result);
 }
 
-/* A text, its echo, and a close, as any client has them. */
-static void probe_make(judge_run *r, double seconds)
-{
-    static const judge_blob text = {"alive?", 6, 6};
-
-    r->probe_steps[0] = (judge_step){.op = JUDGE_STEP_FRAME, .first = 0x81, .blob = text};
-    r->probe_steps[1] = (judge_step){.op = JUDGE_STEP_CLOSE_AFTER, .seconds = seconds};
-    r->probe_steps[2] = (judge_step){.op = JUDGE_STEP_END};
-    r->probe = (judge_case){
-        .id = "0",
-        .title = "",
-        .description = "",
-        .expectation = "",
-        .reference = "",
-        .steps = r->probe_steps,
-        .ending = {{JUDGE_OK, 1, {{JUDGE_EVENT_MESSAGE, false, text}}}},
-        .close = {.codes = {1000}, .n_codes = 1, .closed_by_me = true, .require_clean = true},
-    };
-}
-
 static int care_probe(judge_run *r)
 {
     r->care.probing = true;
     r->care.probe_seconds = r->host.target->options.vitality_seconds *
                             judge_vitality_slowdown(&r->care.process);
-    probe_make(r, r->care.probe_seconds);
+    r->probe = judge_ordinary(r->probe_steps, r->care.probe_seconds, true);
     return slot_start(r, r->care.test, false, true);
 }
 

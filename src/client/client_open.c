@@ -244,8 +244,6 @@ void wsk__client_request(wsk__client_link *l)
         wsk__client_timer_set(c, WSK__TIMER_NONE, 0);
     l->begun = true;
     /* From here on it is the connection's open_timeout that counts. */
-    l->link.conn.t_data = l->link.conn.t_in = l->link.conn.env->t_now = (uint32_t)wsk_loop_now(
-        c->loop);
     r = request(c, &l->link.conn);
     if (r < 0) {
         wsk__client_say(c, "the request could not be made: %s", wsk_strerror(r));

@@ -157,6 +157,24 @@ static void run(ends *e, unsigned steps, unsigned messages)
     wsk_tls_unref(e->tls[1]);
 }
 
+/* With and without TLS, over each backend. */
+static void over_all(void (*step)(void *ud), unsigned messages)
+{
+    ends e;
+
+    for (int i = 0; i < 4; i++) {
+        if (begin(&e, i & 1 ? WSK_IO_URING : WSK_IO_EPOLL, i & 2, step))
+            run(&e, STEPS, messages);
+    }
+}
+
+/* The next step, if there is one. */
+static void goes_on(ends *e)
+{
+    if (e->steps < STEPS)
+        wsk_timer_set(e->timer, STEP_MS);
+}
+
 static void send_part(void *ud)
 {
     ends *e = ud;
@@ -164,20 +182,14 @@ static void send_part(void *ud)
     e->steps++;
     assert_int_equal(wsk_client_send_part(e->client, WSK_OP_TEXT, "part", 4, e->steps == STEPS, 0),
                      WSK_OK);
-    if (e->steps < STEPS)
-        wsk_timer_set(e->timer, STEP_MS);
+    goes_on(e);
 }
 
 /* The server has nothing to send for longer than write_timeout, and owes nobody anything. */
 static void a_message_may_take_its_time(void **state)
 {
-    ends e;
-
     (void)state;
-    for (int i = 0; i < 4; i++) {
-        if (begin(&e, i & 1 ? WSK_IO_URING : WSK_IO_EPOLL, i & 2, send_part))
-            run(&e, STEPS, 1);
-    }
+    over_all(send_part, 1);
 }
 
 static void push(void *ud)
@@ -189,20 +201,14 @@ static void push(void *ud)
         assert_int_equal(wsk_client_send(e->client, WSK_OP_TEXT, "begin", 5, 0), WSK_OK);
     else
         assert_int_equal(wsk_peer_send(e->peer, WSK_OP_TEXT, "push", 4, 0), WSK_OK);
-    if (e->steps < STEPS)
-        wsk_timer_set(e->timer, STEP_MS);
+    goes_on(e);
 }
 
 /* A client that sent something once, and listens. */
 static void who_listens_is_not_dropped(void **state)
 {
-    ends e;
-
     (void)state;
-    for (int i = 0; i < 4; i++) {
-        if (begin(&e, i & 1 ? WSK_IO_URING : WSK_IO_EPOLL, i & 2, push))
-            run(&e, STEPS, STEPS);
-    }
+    over_all(push, STEPS);
 }
 
 static void send_big(void *ud)

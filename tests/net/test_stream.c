@@ -767,6 +767,16 @@ static int hung_up_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
     return (int)n;
 }
 
+/* A loop that is told of every stream that it is over. Only io_uring asks. */
+static bool begin_hung_up(net_test *t, void **state)
+{
+    net_test_init(t, state);
+    t->sys.poll = hung_up_poll;
+    hung_up_polls = 0;
+    net_test_loop(t);
+    return t->io == WSK_IO_URING;
+}
+
 /* A stream that got something is looked at a moment later, because the kernel may have kept its end
  * to itself. Taking its receive back, rightly or not, loses nothing: neither input nor its end. */
 static void test_ends_looked_for(void **state)
@@ -775,11 +785,7 @@ static void test_ends_looked_for(void **state)
     net_test t;
     int fd[2];
 
-    net_test_init(&t, state);
-    t.sys.poll = hung_up_poll;
-    hung_up_polls = 0;
-    net_test_loop(&t);
-    if (t.io == WSK_IO_URING) {
+    if (begin_hung_up(&t, state)) {
         assert_true(socket_pair(fd, TCP4));
         endpoint_open(&e, t.loop, fd[0], NULL);
         for (unsigned round = 1; round <= 2; round++) {
@@ -804,11 +810,7 @@ static void test_ends_looked_for_again(void **state)
     net_test t;
     int fd[2];
 
-    net_test_init(&t, state);
-    t.sys.poll = hung_up_poll;
-    hung_up_polls = 0;
-    net_test_loop(&t);
-    if (t.io == WSK_IO_URING) {
+    if (begin_hung_up(&t, state)) {
         failing_polls = 2;
         assert_true(socket_pair(fd, TCP4));
         endpoint_open(&e, t.loop, fd[0], NULL);

@@ -82,6 +82,10 @@ int wsk__ext_set_own(wsk_conn *c)
     if (!model->is_model)
         return WSK_OK;
     model->spare = NULL;
+    /* Whoever had it before may have left it with a message decoded; the one that is under way
+     * here, if any, is not. */
+    if (set != NULL)
+        set->decoding = set->encoding = set->use[0].decoding = set->use[0].encoding = false;
     if (set == NULL) {
         set = wsk__alloc0(c->env->hooks, sizeof(*set) + sizeof(set->use[0]));
         if (set == NULL)
@@ -397,7 +401,9 @@ static int run_chain(wsk_conn *c, bool decode, const uint8_t *in, size_t n, bool
 {
     const wsk__ext_use *chain[MAX_EXTENSIONS];
     uint64_t max = c->env->cfg->o.max_message;
-    struct between b = {c, NULL, max > SIZE_MAX / 8 ? SIZE_MAX / 4 : (size_t)max * 2 + 1024};
+    /* What goes out is the program's, whatever a peer may send. */
+    struct between b = {c, NULL,
+                        !decode || max > SIZE_MAX / 8 ? SIZE_MAX / 4 : (size_t)max * 2 + 1024};
     const wsk__ext_sink mid = {&b, between_room, between_put};
     wsk__assembly *last = NULL;
     size_t count = 0;

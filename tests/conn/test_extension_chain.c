@@ -680,6 +680,33 @@ static void test_row_without_limits(void **state)
     solo_end(&s);
 }
 
+/* max_message is what a peer may send. What goes out may be longer, and still longer on its way
+ * from one extension to the next. */
+static void test_long_way_out(void **state)
+{
+    (void)state;
+    static char data[20000];
+    wsk_extension second = whole;
+    const wsk_extension *list[3] = {&whole, &second, NULL};
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+    solo s;
+
+    fresh();
+    b.encode_begin = b.decode_begin = 1;
+    second.name = "x-f";
+    second.rsv = WSK_RSV3;
+    o.extensions = list;
+    o.max_message = 1000;
+    solo_begin(&s, WSK_ROLE_SERVER, &o);
+    wsk_conn *c = solo_alone(&s);
+    solo_open(&s, c, BOTH);
+    assert_int_equal(wsk_conn_send(c, WSK_OP_BINARY, data, sizeof(data), 0), WSK_OK);
+    solo_out(&s, c);
+    assert_int_equal(s.out_len, 4 + sizeof(data));
+    assert_memory_equal(s.out + 4, data, sizeof(data));
+    solo_end(&s);
+}
+
 /* ---------------------------------------------------------------------------------- models -- */
 
 /* Connections of a loop that agreed to the same share it, as long as they hold nothing. */
@@ -740,9 +767,53 @@ static void test_models(void **state)
     solo_end(&s);
 }
 
+/* A set that one connection has left knows nothing of what it was last used for: it comes to the
+ * next one in the middle of a message, which is not compressed. */
+static void test_spare_is_clean(void **state)
+{
+    (void)state;
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+    char text[300], packed[300];
+    solo s;
+
+    memset(text, 'a', sizeof(text));
+    o.deflate.enabled = true;
+    o.deflate.server_no_context_takeover = true;
+    o.deflate.client_no_context_takeover = true;
+    solo_begin(&s, WSK_ROLE_SERVER, &o);
+    wsk_conn *a = solo_shell(&s), *c = solo_shell(&s);
+    solo_open(&s, a, "Sec-WebSocket-Extensions: permessage-deflate\r\n");
+    solo_open(&s, c, "Sec-WebSocket-Extensions: permessage-deflate\r\n");
+    assert_int_equal(wsk_conn_send(a, WSK_OP_TEXT, text, sizeof(text), 0), WSK_OK);
+    solo_out(&s, a);
+    size_t n = s.out_len - 2;
+    assert_int_equal((uint8_t)s.out[0], 0xC1);
+    memcpy(packed, s.out + 2, n);
+    solo_frame(&s, a, 0xC1, packed, n);
+    solo_want(&s, a, WSK_EV_MESSAGE);
+    assert_int_equal(s.ev.len, sizeof(text));
+    solo_want(&s, a, WSK_EV_NONE);
+    assert_int_equal(wsk_conn_unlend(a), WSK_OK);
+    wsk__conn_rest(a);
+    wsk__ext_set *spare = c->ext->spare;
+    assert_non_null(spare);
+
+    solo_frame(&s, c, WSK_OP_TEXT, "ab", 2);
+    solo_want(&s, c, WSK_EV_NONE);
+    assert_int_equal(wsk_conn_unlend(c), WSK_OK);
+    assert_int_equal(wsk_conn_send(c, WSK_OP_TEXT, text, sizeof(text), 0), WSK_OK);
+    assert_ptr_equal(c->ext, spare);
+    solo_frame(&s, c, WSK__FIN | WSK_OP_CONTINUATION, "cd", 2);
+    solo_want(&s, c, WSK_EV_MESSAGE);
+    assert_int_equal(s.ev.len, 4);
+    assert_memory_equal(s.ev.data, "abcd", 4);
+    solo_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_spare_is_clean),     cmocka_unit_test(test_long_way_out),
         cmocka_unit_test(test_only_a_name),        cmocka_unit_test(test_tables_with_holes),
         cmocka_unit_test(test_server_agrees),      cmocka_unit_test(test_second_fails),
         cmocka_unit_test(test_client_offers),      cmocka_unit_test(test_offer_too_long),

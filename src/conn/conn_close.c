@@ -28,13 +28,17 @@ void wsk__end_output(wsk_conn *c)
 
 void wsk__fail_silently(wsk_conn *c, const char *text)
 {
-    if (c->failed || c->state == WSK_STATE_CLOSED)
+    if (c->state == WSK_STATE_CLOSED)
+        return;
+    /* One that has failed already keeps its code and its words, but what it had to say is not heard
+     * either: a peer that breaks a rule and then does not read would stay for ever. */
+    c->drop = true;
+    if (c->failed)
         return;
     c->failed = c->fail_pending = true;
     wsk__set_text(c, text);
     c->code = WSK_CLOSE_ABNORMAL;
     wsk__ignore_input(c);
-    c->drop = true;
 }
 
 /* Queues a close frame; code 0: without one. */

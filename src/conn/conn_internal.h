@@ -342,7 +342,7 @@ int wsk__mask_key(wsk_conn *c, uint32_t *ret);
 WSK__COLD void wsk__fail(wsk_conn *c, wsk__rule rule);
 /* The same with a code and words of an extension or of a deadline. */
 WSK__COLD void wsk__fail_code(wsk_conn *c, unsigned code, const char *text);
-/* Fails without a word to the peer: it would not be heard. */
+/* Fails without a word to the peer: it would not be heard. One that has failed is dropped. */
 WSK__COLD void wsk__fail_silently(wsk_conn *c, const char *text);
 /* Before it was open: answers with an HTTP status (server), or just fails (client). */
 WSK__COLD void wsk__refuse(wsk_conn *c, unsigned status, const char *text);

@@ -462,6 +462,14 @@ uint8_t *wsk__conn_place(wsk_conn *c, size_t *ret_n)
     return w->rx->data + w->rx->len;
 }
 
+/* Data is activity, but no answer to our close frame: a peer that goes on sending must not put
+ * close_timeout off for ever. */
+static void data_came(wsk_conn *c)
+{
+    if (c->state == WSK_STATE_OPEN)
+        c->t_data = c->env->t_now;
+}
+
 /* Goes on inside a data frame. True if *ret was set; false: look at the phase again, or, with
  * *ret_wait, wait for input. */
 static bool take_payload(wsk_conn *c, wsk_event *ret, bool *ret_wait)
@@ -476,6 +484,7 @@ static bool take_payload(wsk_conn *c, wsk_event *ret, bool *ret_wait)
     }
     if (n > c->w->left)
         n = (size_t)c->w->left;
+    data_came(c);
     if (WSK__UNLIKELY(c->ext != NULL && c->ext->decoding))
         return take_encoded(c, p, n, ret);
 
@@ -557,14 +566,6 @@ static bool take_control(wsk_conn *c, const wsk__frame *f, uint8_t *p, wsk_event
     if (f->opcode == WSK_OP_PING)
         answer_ping(c, p, n);
     return !c->failed;
-}
-
-/* Data is activity, but no answer to our close frame: a peer that goes on sending must not put
- * close_timeout off for ever. */
-static void data_came(wsk_conn *c)
-{
-    if (c->state == WSK_STATE_OPEN)
-        c->t_data = c->env->t_now;
 }
 
 /* A header of a data frame. */

@@ -424,6 +424,81 @@ static void test_answer_that_is_not_taken(void **state)
     solo_end(&s);
 }
 
+/* What is said to a peer that broke a rule, and that does not read: it has no longer for it than
+ * for anything else. */
+static void test_failure_that_is_not_taken(void **state)
+{
+    (void)state;
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+    solo s;
+
+    o.write_timeout = 1000;
+    for (int open = 0; open < 2; open++) {
+        solo_begin(&s, WSK_ROLE_SERVER, &o);
+        wsk_conn *c = solo_shell(&s);
+        if (open)
+            solo_open(&s, c, "");
+        solo_say(&s, c, open ? "\x81\1x" : "GET / HTTP/9.9\r\n\r\n");
+        solo_want(&s, c, WSK_EV_FAIL);
+        solo_want(&s, c, WSK_EV_NONE);
+        assert_int_equal(wsk__conn_unlend_input(c), WSK_OK);
+        unsigned code = wsk_conn_code(c);
+        assert_int_not_equal(tick(&s, c, 999), 0);
+        assert_int_not_equal(wsk_conn_wants(c), WSK_WANT_DROP);
+        assert_int_equal(tick(&s, c, 1), 0);
+        ended(&s, c, code, NULL);
+        solo_end(&s);
+    }
+}
+
+/* Nor does want of memory for what waits leave a queue with a hole in it. */
+static void test_failure_that_is_lost(void **state)
+{
+    (void)state;
+    uint8_t room[64];
+    struct iovec iov[2];
+    solo s;
+    wsk_conn *c = open_one(&s, WSK_ROLE_SERVER, NULL);
+
+    wsk_conn_lend_output(c, room, sizeof(room));
+    assert_int_equal(wsk_conn_send(c, WSK_OP_TEXT, "x", 1, 0), WSK_OK);
+    assert_int_equal(wsk_conn_send(c, WSK_OP_BINARY, s.out, 100, 0), WSK_OK);
+    solo_say(&s, c, "\x81\1x");
+    solo_want(&s, c, WSK_EV_FAIL);
+    solo_starve(&s, 1);
+    assert_int_equal(wsk_conn_unlend(c), WSK_ERR_NOMEM);
+    assert_int_equal(wsk_conn_output(c, iov, 2), 0);
+    ended(&s, c, 1002, NULL);
+    solo_end(&s);
+}
+
+/* A message that takes its time is no silence. */
+static void test_long_message_is_not_idle(void **state)
+{
+    (void)state;
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+    solo s;
+
+    o.idle_timeout = 1000;
+    for (int stream = 0; stream < 2; stream++) {
+        o.flags = stream ? WSK_CONN_STREAM : 0;
+        wsk_conn *c = open_one(&s, WSK_ROLE_SERVER, &o);
+        solo_pass(&s, c, "\x82\x8A\0\0\0\0", 6);
+        for (int i = 0; i < 10; i++) {
+            solo_want(&s, c, WSK_EV_NONE);
+            (void)tick(&s, c, 900);
+            solo_pass(&s, c, "x", 1);
+            if (stream || i == 9)
+                solo_want(&s, c, stream ? WSK_EV_DATA : WSK_EV_MESSAGE);
+        }
+        assert_int_equal(tick(&s, c, 999), 1);
+        assert_int_equal(wsk_conn_state(c), WSK_STATE_OPEN);
+        (void)tick(&s, c, 1);
+        assert_int_equal(wsk_conn_state(c), WSK_STATE_CLOSING);
+        solo_end(&s);
+    }
+}
+
 /* -------------------------------------------------------------------------- crossing ends -- */
 
 /* The queue of a closing connection gets empty: nobody is told that it may send again. */
@@ -604,13 +679,15 @@ static void test_fails_once(void **state)
         size_t queued = wsk_conn_queued(c);
         wsk__fail(c, WSK__RULE_OCTET_RATE);
         wsk__refuse(c, 503, "again");
-        wsk__fail_silently(c, "again");
         assert_int_equal(wsk_conn_close(c, 1000, NULL), WSK_OK);
         solo_want(&s, c, WSK_EV_NONE);
         assert_int_equal(wsk_conn_code(c), code);
         assert_int_equal(wsk_conn_status(c), status);
         assert_int_equal(wsk_conn_queued(c), queued);
         assert_ptr_equal(wsk_conn_end_text(c), text);
+        wsk__fail_silently(c, "again");
+        assert_ptr_equal(wsk_conn_end_text(c), text);
+        ended(&s, c, code, text);
         solo_end(&s);
     }
 }
@@ -697,6 +774,9 @@ int main(void)
         cmocka_unit_test(test_lingering),
         cmocka_unit_test(test_server_that_does_not_end_tcp),
         cmocka_unit_test(test_answer_that_is_not_taken),
+        cmocka_unit_test(test_failure_that_is_not_taken),
+        cmocka_unit_test(test_failure_that_is_lost),
+        cmocka_unit_test(test_long_message_is_not_idle),
         cmocka_unit_test(test_not_writable_when_closing),
         cmocka_unit_test(test_close_arguments),
         cmocka_unit_test(test_over),

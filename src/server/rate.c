@@ -41,10 +41,10 @@ bool wsk__bucket_take(wsk__bucket *b, const wsk__rate *r, uint64_t n, uint64_t n
         b->left = passed > (full - b->left) / r->rate ? full : b->left + passed * r->rate;
         b->t = now;
     }
-    if (n > b->left / 1000) {
-        b->left = 0;
+    /* What is refused costs nothing, or those who try a little more often than they may would never
+     * be let in again. */
+    if (n > b->left / 1000)
         return false;
-    }
     b->left -= n * 1000;
     return true;
 }

@@ -24,7 +24,7 @@ typedef struct wsk__bucket {
 #define WSK__RATE_MAX (UINT64_C(1) << 50)
 
 void wsk__bucket_init(wsk__bucket *b, const wsk__rate *r, uint64_t now);
-/* Takes n. False, and the bucket is empty, if there is less in it. */
+/* Takes n. False, and nothing is taken, if there is less in it. */
 bool wsk__bucket_take(wsk__bucket *b, const wsk__rate *r, uint64_t n, uint64_t now);
 
 /*

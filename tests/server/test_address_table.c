@@ -58,6 +58,44 @@ static void test_counts(void **state)
     wsk__address_table_free(NULL);
 }
 
+/* Whichever octets of addresses differ, the lowest bits of the hash, which tables use, differ as
+ * chance has it: nobody's network falls on few places. */
+static void test_hash_spreads(void **state)
+{
+    enum { N = 4096, PLACES = 1024 };
+    uint64_t seed = 1, key[2] = {UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)};
+    const uint8_t counting[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+    (void)state;
+    /* As SipHash's authors have it: 3f2acc7f57c29bdb. */
+    assert_int_equal(wsk__address_hash(key, counting), 0x57c29bdb);
+    for (int round = 0; round < 16; round++) {
+        for (int k = 0; k < 2; k++)
+            key[k] = seed = seed * 6364136223846793005u + 1442695040888963407u;
+        /* Where the lowest two octets of what counts stand: networks of IPv4, and of IPv6. */
+        for (int at = 0; at < 15; at++) {
+            static uint8_t hits[PLACES];
+            unsigned used = 0;
+
+            if (at >= 7 && at < 12)
+                continue; /* always the same, or both halves of a mapped address */
+            memset(hits, 0, sizeof(hits));
+            for (unsigned i = 0; i < N; i++) {
+                uint8_t address[16] = {0};
+
+                address[10] = address[11] = at >= 12 ? 0xFF : 0;
+                address[at] = (uint8_t)(i >> 8);
+                address[at + 1] = (uint8_t)i;
+                uint8_t *hit = &hits[wsk__address_hash(key, address) % PLACES];
+                used += *hit == 0;
+                *hit = 1;
+            }
+            /* By chance 98 in 100 of the places. */
+            assert_in_range(used, PLACES * 9 / 10, PLACES);
+        }
+    }
+}
+
 /* Without memory to grow, addresses that are there are still counted. */
 static void test_no_memory(void **state)
 {
@@ -142,6 +180,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_hash_spreads),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_keys),
     };

@@ -16,13 +16,14 @@ static void test_bucket(void **state)
     assert_true(wsk__bucket_take(&b, &r, 3, 1000));
     assert_false(wsk__bucket_take(&b, &r, 1, 1000));
     assert_false(wsk__bucket_take(&b, &r, 1, 1099));
-    /* What was left is gone with what was too much: a hundredth less than one had come. */
-    assert_false(wsk__bucket_take(&b, &r, 1, 1198));
-    assert_true(wsk__bucket_take(&b, &r, 1, 1298));
+    /* What was left is there after what was too much. */
+    assert_true(wsk__bucket_take(&b, &r, 1, 1100));
+    assert_false(wsk__bucket_take(&b, &r, 1, 1100));
     assert_true(wsk__bucket_take(&b, &r, 3, 9999));
     assert_false(wsk__bucket_take(&b, &r, 1, 9999));
     assert_false(wsk__bucket_take(&b, &r, 4, 20000)); /* never more than the burst */
     assert_true(wsk__bucket_take(&b, &r, 0, 20000));
+    assert_true(wsk__bucket_take(&b, &r, 3, 20000));
     /* A clock that stands, or goes back, gives nothing. */
     assert_false(wsk__bucket_take(&b, &r, 1, 20000));
     assert_false(wsk__bucket_take(&b, &r, 1, 19000));
@@ -45,7 +46,7 @@ static void test_bucket_extremes(void **state)
     wsk__bucket_init(&b, &least, 0);
     assert_true(wsk__bucket_take(&b, &least, 1, 0));
     assert_false(wsk__bucket_take(&b, &least, 1, 999));
-    assert_true(wsk__bucket_take(&b, &least, 1, 1999));
+    assert_true(wsk__bucket_take(&b, &least, 1, 1000));
 
     wsk__bucket_init(&b, &slow, 0);
     assert_true(wsk__bucket_take(&b, &slow, WSK__RATE_MAX, 0));
@@ -56,6 +57,25 @@ static void test_bucket_extremes(void **state)
     assert_true(wsk__bucket_take(&b, &fast, 1, 0));
     assert_true(wsk__bucket_take(&b, &fast, 1, 1));
     assert_false(wsk__bucket_take(&b, &fast, 1, 1));
+}
+
+/* Whoever tries a little more often than he may is let in as often as he may. */
+static void test_steadily_too_often(void **state)
+{
+    (void)state;
+    const wsk__rate r = {10, 1};
+    wsk__bucket b;
+    unsigned taken = 0;
+
+    wsk__bucket_init(&b, &r, 0);
+    for (uint64_t now = 0; now < 100000; now += 99)
+        taken += wsk__bucket_take(&b, &r, 1, now);
+    assert_in_range(taken, 490, 1001);
+    taken = 0;
+    wsk__bucket_init(&b, &r, 0);
+    for (uint64_t now = 0; now < 100000; now += 3)
+        taken += wsk__bucket_take(&b, &r, 1, now);
+    assert_in_range(taken, 970, 1001);
 }
 
 /* The same, a millisecond after the other. */
@@ -77,7 +97,7 @@ static void test_bucket_against_reference(void **state)
             for (uint64_t wait = (seed >> 40) % 300; wait > 0; wait--, now++)
                 left = left + r.rate > r.burst * 1000 ? r.burst * 1000 : left + r.rate;
             bool fits = n * 1000 <= left;
-            left = fits ? left - n * 1000 : 0;
+            left -= fits ? n * 1000 : 0;
             assert_int_equal(wsk__bucket_take(&b, &r, n, now), fits);
         }
     }
@@ -161,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bucket),
         cmocka_unit_test(test_bucket_extremes),
+        cmocka_unit_test(test_steadily_too_often),
         cmocka_unit_test(test_bucket_against_reference),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_failing_alloc),

@@ -218,6 +218,20 @@
 #define OK_NOTHING            .ending = {{JUDGE_OK, 0}}
 #define OK_WITH(n, ...)       .ending = {{JUDGE_OK, n, {__VA_ARGS__}}}
 #define OK_OR_NOTHING(n, ...) .ending = {{JUDGE_OK, n, {__VA_ARGS__}}, {JUDGE_NON_STRICT, 0}}
+/* The same events; pongs that another one follows may be missing (RFC 6455 5.5.3). */
+#define ALL_OR_LAST(n, ...)                                                                        \
+    .ending = {{JUDGE_OK, n, {__VA_ARGS__}}, {JUDGE_NON_STRICT, n, {__VA_ARGS__}, .some = true}}
+/* A pong is no part of the stream of messages: it may overtake one. */
+#define APART(n, ...) .ending = {{JUDGE_OK, n, {__VA_ARGS__}, .apart = true}}
+#define ALL_OR_LAST_APART(n, ...)                                                                  \
+    .ending = {{JUDGE_OK, n, {__VA_ARGS__}, .apart = true},                                        \
+               {JUDGE_NON_STRICT, n, {__VA_ARGS__}, .some = true, .apart = true}}
+/* Inside a message a pong is due before it, but "as soon as is practical" (5.5.2) may be later. */
+#define OK_OR_LATE(n, ...)                                                                         \
+    .ending = {{JUDGE_OK, n, {__VA_ARGS__}}, {JUDGE_NON_STRICT, n, {__VA_ARGS__}, .apart = true}}
+#define ALL_OR_LAST_LATE(n, ...)                                                                   \
+    .ending = {{JUDGE_OK, n, {__VA_ARGS__}},                                                       \
+               {JUDGE_NON_STRICT, n, {__VA_ARGS__}, .some = true, .apart = true}}
 /* The judge closes with 1000 when all has come, and the peer answers. */
 #define ENDS_CLEAN .close = {{1000}, 1, true, true, false, false}
 /* The judge closes as one of the steps. */

@@ -4,6 +4,7 @@
  * comes of them, and whether the case accepts that. Ordinary handshakes are in peer_handshake.c
  * and peer_request.c.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,12 +203,10 @@ static bool has_field(const char *head, size_t len, const char *field)
 {
     const char *colon = strchr(field, ':');
     char name[64];
-    peer_field f;
 
     snprintf(name, sizeof(name), "%.*s", (int)(colon - field), field);
-    f = peer_find_field(head, len, name);
     colon += 1 + strspn(colon + 1, " ");
-    return f.count > 0 && peer_has_token(f, colon);
+    return peer_has_token(head, len, name, colon);
 }
 
 bool peer_greet_answer(judge_peer *p, const char *head, size_t len)
@@ -239,19 +238,8 @@ bool peer_greet_answer(judge_peer *p, const char *head, size_t len)
 
 void peer_greet_rest(judge_peer *p, const uint8_t *data, size_t len)
 {
-    static const char start[] = "HTTP/1.";
-    const size_t had = p->hello.len;
-    /* A status line may have begun in the octets before, up to its status. */
-    const size_t from = had > p->greet.head + 16 ? had - 16 : p->greet.head;
-
-    if (had + len > MAX_HELLO || !peer_buf_add(p, &p->hello, data, len))
-        return;
-    /* Whatever stood behind a refused request must not have been taken for another one. */
-    for (const uint8_t *at = p->hello.at + from, *end = p->hello.at + p->hello.len;
-         (at = memmem(at, (size_t)(end - at), start, sizeof(start) - 1)) != NULL; at++) {
-        if (status_of((const char *)at, (size_t)(end - at)) != 0)
-            p->greet.again = true;
-    }
+    if (p->hello.len + len <= MAX_HELLO)
+        peer_buf_add(p, &p->hello, data, len);
 }
 
 void peer_greet_octets(judge_peer *p, const uint8_t *data, size_t len)
@@ -327,11 +315,74 @@ static char *describe(judge_peer *p)
     }
 }
 
+/* Where the body of an answer that is sent in chunks ends (RFC 9112 7.1); NULL: it has not. */
+static const char *end_of_chunks(const char *at, const char *end)
+{
+    for (;;) {
+        const char *lf = memchr(at, '\n', (size_t)(end - at));
+        uint64_t size = 0;
+        unsigned digits = 0;
+
+        for (; lf != NULL && at < lf && isxdigit((unsigned char)*at) && digits < 8; at++, digits++)
+            size = size * 16 + (uint64_t)(*at <= '9' ? *at - '0' : (*at | 0x20) - 'a' + 10);
+        if (lf == NULL || digits == 0)
+            return NULL;
+        at = lf + 1;
+        if (size == 0)
+            break;
+        if ((uint64_t)(end - at) < size + 2)
+            return NULL;
+        at += size + 2;
+    }
+    /* Trailers, and an empty line. */
+    for (;;) {
+        const char *lf = memchr(at, '\n', (size_t)(end - at));
+        const bool last = lf != NULL && (lf == at || (lf == at + 1 && *at == '\r'));
+
+        if (lf == NULL)
+            return NULL;
+        at = lf + 1;
+        if (last)
+            return at;
+    }
+}
+
+/* Whether another answer came behind a refusal. Its own body may say whatever it likes. */
+static bool answered_again(const judge_peer *p)
+{
+    static const char start[] = "HTTP/1.";
+    const char *head = (const char *)p->hello.at, *end = head + p->hello.len;
+    const char *at = head + p->greet.head;
+    const peer_field length = peer_find_field(head, p->greet.head, "Content-Length");
+    const bool chunked = peer_has_token(head, p->greet.head, "Transfer-Encoding", "chunked");
+    const bool framed = chunked || length.count > 0;
+
+    if (chunked) {
+        at = end_of_chunks(at, end);
+    } else if (length.count > 0) {
+        uint64_t n = 0;
+
+        for (size_t i = 0;
+             i < length.len && length.value[i] >= '0' && length.value[i] <= '9' && n <= MAX_HELLO;
+             i++)
+            n = n * 10 + (uint64_t)(length.value[i] - '0');
+        at = n < (uint64_t)(end - at) ? at + n : NULL;
+    }
+    for (; at != NULL && (at = memmem(at, (size_t)(end - at), start, sizeof(start) - 1)) != NULL;
+         at++) {
+        /* Where nothing says how long the body is, a whole head is none of it. */
+        if (status_of(at, (size_t)(end - at)) != 0 &&
+            (framed || memmem(at, (size_t)(end - at), "\r\n\r\n", 4) != NULL))
+            return true;
+    }
+    return false;
+}
+
 static void judge_refusal(judge_peer *p)
 {
     const judge_hello *h = &p->test->hello;
 
-    if (p->greet.again)
+    if (answered_again(p))
         peer_degrade(p, JUDGE_FAILED,
                      peer_text(p, "what stood behind the refused request was answered, too"));
     if (p->greet.lacking)

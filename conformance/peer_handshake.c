@@ -259,7 +259,7 @@ static bool take_answer(judge_peer *p, const char *head, size_t len)
     f = peer_find_field(head, len, "Connection");
     if (f.count == 0)
         return refuse(p, peer_text(p, "HTTP Connection header missing"));
-    if (!peer_has_token(f, "upgrade"))
+    if (!peer_has_token(head, len, "Connection", "upgrade"))
         return refuse(p, peer_text(p, "HTTP Connection header does not include 'upgrade'"));
     f = peer_find_field(head, len, "Sec-WebSocket-Accept");
     if (f.count == 0)

@@ -24,27 +24,33 @@ const char *peer_trim(const char *s, size_t *len)
     return s;
 }
 
-/* The field of that name in a head whose first line is skipped. */
-peer_field peer_find_field(const char *head, size_t len, const char *name)
+const char *peer_next_value(const char **line, const char *end, const char *name, size_t *ret_len)
 {
     const size_t n_name = strlen(name);
-    const char *end = head + len, *line = memchr(head, '\n', len);
-    peer_field f = {NULL, 0, 0};
 
-    while (line != NULL && ++line < end) {
-        const char *next = memchr(line, '\n', (size_t)(end - line));
-        const size_t n = (size_t)((next ? next : end) - line);
+    while ((*line = memchr(*line, '\n', (size_t)(end - *line))) != NULL && ++*line < end) {
+        const char *next = memchr(*line, '\n', (size_t)(end - *line));
+        const size_t n = (size_t)((next ? next : end) - *line);
 
-        if (n > n_name && line[n_name] == ':' && strncasecmp(line, name, n_name) == 0) {
-            size_t n_value = n - n_name - 1;
-            const char *value = peer_trim(line + n_name + 1, &n_value);
-
-            if (f.count++ == 0) {
-                f.value = value;
-                f.len = n_value;
-            }
+        if (n > n_name && (*line)[n_name] == ':' && strncasecmp(*line, name, n_name) == 0) {
+            *ret_len = n - n_name - 1;
+            return peer_trim(*line + n_name + 1, ret_len);
         }
-        line = next;
+    }
+    return NULL;
+}
+
+peer_field peer_find_field(const char *head, size_t len, const char *name)
+{
+    const char *line = head, *value;
+    peer_field f = {NULL, 0, 0};
+    size_t n;
+
+    while ((value = peer_next_value(&line, head + len, name, &n)) != NULL) {
+        if (f.count++ == 0) {
+            f.value = value;
+            f.len = n;
+        }
     }
     return f;
 }
@@ -74,14 +80,19 @@ bool peer_next_part(const char **at, const char *end, char separator, const char
     return true;
 }
 
-bool peer_has_token(peer_field f, const char *token)
+bool peer_has_token(const char *head, size_t len, const char *name, const char *token)
 {
-    const char *at = f.value, *part;
-    size_t len;
+    const char *line = head, *value;
+    size_t n;
 
-    while (peer_next_part(&at, f.value + f.len, ',', &part, &len)) {
-        if (peer_same(part, len, token))
-            return true;
+    while ((value = peer_next_value(&line, head + len, name, &n)) != NULL) {
+        const char *at = value, *part;
+        size_t n_part;
+
+        while (peer_next_part(&at, value + n, ',', &part, &n_part)) {
+            if (peer_same(part, n_part, token))
+                return true;
+        }
     }
     return false;
 }

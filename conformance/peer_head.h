@@ -18,14 +18,16 @@ typedef struct peer_field {
 const char *peer_trim(const char *s, size_t *len);
 /* The field of that name in a head whose first line is skipped. */
 peer_field peer_find_field(const char *head, size_t len, const char *name);
+/* The same of each line of that name, in turn: *line is the head at first. NULL behind the last. */
+const char *peer_next_value(const char **line, const char *end, const char *name, size_t *ret_len);
 /* Equal but for case. */
 bool peer_same(const char *s, size_t len, const char *word);
 /* The next element of a list, up to `separator`; quoted strings may hold it. *at becomes NULL
  * behind the last one. */
 bool peer_next_part(const char **at, const char *end, char separator, const char **ret,
                     size_t *ret_len);
-/* True if the list of the field has it. */
-bool peer_has_token(peer_field f, const char *token);
+/* True if the list has it that the fields of that name make together (RFC 9110 5.3). */
+bool peer_has_token(const char *head, size_t len, const char *name, const char *token);
 /* 8 to 15, perhaps in quotes; or 0. */
 unsigned peer_window_bits(const char *s, size_t len);
 /* Sec-WebSocket-Accept of a key, RFC 6455 4.2.2. */

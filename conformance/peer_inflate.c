@@ -34,7 +34,7 @@ static bool begin(judge_peer *p)
 
 void peer_inflate_begin(judge_peer *p)
 {
-    p->unpack.broken = !begin(p);
+    p->unpack.broken = p->unpack.too_much || !begin(p);
 }
 
 void peer_inflate_end(judge_peer *p)
@@ -73,6 +73,12 @@ static bool feed(judge_peer *p, const uint8_t *data, size_t len)
                 return false;
             if (z->avail_out < room)
                 peer_message_data(p, buf, room - z->avail_out);
+            /* What is longer than all that can be right is wrong, and a few octets on the wire are
+             * gigabytes behind it: nobody shall keep the judge from its other connections. */
+            if (p->message_len > p->message_cap) {
+                p->unpack.too_much = true;
+                return false;
+            }
             /* RFC 7692 7.2.3.4: behind a block with BFINAL others may come. */
             if (status == Z_STREAM_END && inflateReset(z) != Z_OK)
                 return false;
@@ -92,8 +98,10 @@ void peer_inflate(judge_peer *p, const uint8_t *data, size_t len)
     if (!feed(p, data, len)) {
         p->unpack.broken = true;
         peer_fault(p, WSK_CLOSE_INVALID_PAYLOAD,
-                   peer_text(p, "a compressed message cannot be inflated (%s)",
-                             p->unpack.z.msg ? p->unpack.z.msg : "invalid data"));
+                   p->unpack.too_much
+                       ? peer_text(p, "a compressed message is longer than anything that was sent")
+                       : peer_text(p, "a compressed message cannot be inflated (%s)",
+                                   p->unpack.z.msg ? p->unpack.z.msg : "invalid data"));
     }
 }
 

@@ -120,6 +120,7 @@ struct judge_peer {
     uint8_t mask[4]; /* of the frame whose octets come in steps */
     uint64_t mask_at;
     bool masking;
+    bool pings;   /* steps have sent a ping or a pong */
     bool holding; /* what is sent is kept back until it is complete */
     size_t held;
 
@@ -184,6 +185,7 @@ struct judge_peer {
     /* compressed messages that are events */
     struct {
         bool ready, broken;
+        bool too_much; /* came out of one: nothing is inflated any more */
         z_stream z;
     } unpack;
     judge_behavior behavior;
@@ -195,7 +197,6 @@ struct judge_peer {
         bool through;  /* ... have run */
         int outcome;   /* see judge_hello; 0: none yet */
         bool left;     /* TCP stayed behind a refusal */
-        bool again;    /* a second answer came */
         bool lacking;  /* a field of it was not there */
         size_t head;   /* octets of the head of the refusal */
         peer_buf said; /* what the judge sent, for the report */

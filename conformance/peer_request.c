@@ -259,14 +259,19 @@ static bool check_protocols(judge_request *r, peer_field f)
 const char *judge_request_protocol(const char *head, size_t len, const char *const *known,
                                    size_t n_known)
 {
-    const peer_field f = peer_find_field(head, len, "Sec-WebSocket-Protocol");
-    const char *at = f.value, *part;
-    size_t n;
+    const char *line = head, *value;
+    size_t n_value;
 
-    while (f.count > 0 && peer_next_part(&at, f.value + f.len, ',', &part, &n)) {
-        for (size_t i = 0; i < n_known; i++) {
-            if (strlen(known[i]) == n && memcmp(known[i], part, n) == 0)
-                return known[i];
+    /* RFC 6455 11.3.4: in a request there may be several lines of them. */
+    while ((value = peer_next_value(&line, head + len, "Sec-WebSocket-Protocol", &n_value))) {
+        const char *at = value, *part;
+        size_t n;
+
+        while (peer_next_part(&at, value + n_value, ',', &part, &n)) {
+            for (size_t i = 0; i < n_known; i++) {
+                if (strlen(known[i]) == n && memcmp(known[i], part, n) == 0)
+                    return known[i];
+            }
         }
     }
     return NULL;
@@ -296,12 +301,12 @@ bool judge_request_check(judge_request *r, const char *head, size_t len)
     f = peer_find_field(head, len, "Upgrade");
     if (f.count == 0)
         return bad(r, 426, "HTTP Upgrade header missing");
-    if (!peer_has_token(f, "websocket"))
+    if (!peer_has_token(head, len, "Upgrade", "websocket"))
         return bad(r, 400, "HTTP Upgrade header does not include 'websocket'");
     f = peer_find_field(head, len, "Connection");
     if (f.count == 0)
         return bad(r, 400, "HTTP Connection header missing");
-    if (!peer_has_token(f, "upgrade"))
+    if (!peer_has_token(head, len, "Connection", "upgrade"))
         return bad(r, 400, "HTTP Connection header does not include 'upgrade'");
     f = peer_find_field(head, len, "Content-Length");
     if (peer_find_field(head, len, "Transfer-Encoding").count > 0 ||

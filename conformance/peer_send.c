@@ -191,12 +191,21 @@ static size_t put_head(uint8_t head[14], uint8_t first, uint64_t len, bool maske
     return n;
 }
 
+static void note_pings(judge_peer *p, uint8_t first)
+{
+    const uint8_t opcode = first & 15;
+
+    p->pings = p->pings || opcode == WSK_OP_PING || opcode == WSK_OP_PONG;
+}
+
 static void log_frame(judge_peer *p, uint8_t first, const uint8_t *shown, uint64_t len, bool masked,
                       const uint8_t mask[4], const judge_step *how, int64_t repeat)
 {
     judge_log *l = peer_log(p, JUDGE_LOG_TF, false);
 
     p->tx_frames[first & 15]++;
+    if (how != NULL)
+        note_pings(p, first);
     if (p->state == PEER_OPEN && (first & 15) < 8) {
         p->traffic.out_frames++;
         p->traffic.out_ws += repeat >= 0 ? (uint64_t)repeat : len;
@@ -340,6 +349,7 @@ void peer_send_header(judge_peer *p, const judge_step *s)
 
     if (p->state == PEER_CLOSED)
         return;
+    note_pings(p, s->first);
     p->masking = choose_mask(p, s, p->mask);
     p->mask_at = 0;
     n = put_head(head, s->first, s->blob.total, p->masking, p->mask, s->form);

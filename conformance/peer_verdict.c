@@ -89,18 +89,26 @@ void peer_judge_events(judge_peer *p)
 
 /* ------------------------------------------------------------------------------- close -- */
 
+static bool code_is_listed(const judge_peer *p, bool lives)
+{
+    const judge_case *c = p->test;
+    const int code = p->r.remote_code;
+    bool listed = lives && code == WSK_CLOSE_NORMAL;
+
+    for (size_t i = 0; i < c->close.n_codes; i++)
+        listed = listed || c->close.codes[i] == code;
+    for (size_t i = 0; i < WSK__COUNT(c->close.lax) && c->close.lax[i] != 0; i++)
+        listed = listed || c->close.lax[i] == code;
+    return listed || code < 0;
+}
+
 void peer_judge_close(judge_peer *p)
 {
     const judge_case *c = p->test;
     const judge_ending *e = ending_of(p);
     const bool lives = e != NULL && e->lives;
     judge_result *r = &p->r;
-    bool listed = lives && r->remote_code == WSK_CLOSE_NORMAL;
 
-    for (size_t i = 0; i < c->close.n_codes; i++)
-        listed = listed || c->close.codes[i] == r->remote_code;
-    for (size_t i = 0; i < WSK__COUNT(c->close.lax) && c->close.lax[i] != 0; i++)
-        listed = listed || c->close.lax[i] == r->remote_code;
     if (!p->open_done) {
         r->behavior_close = JUDGE_FAILED;
         say(p, &r->result_close, "The WebSocket opening handshake was never completed!");
@@ -115,7 +123,7 @@ void peer_judge_close(judge_peer *p)
     } else if ((lives || c->close.require_clean) && !r->was_clean) {
         r->behavior_close = JUDGE_UNCLEAN;
         say(p, &r->result_close, "The spec requires the connection to be failed cleanly here");
-    } else if (r->remote_code >= 0 && !listed) {
+    } else if (!code_is_listed(p, lives)) {
         char codes[64] = "";
 
         for (size_t i = 0; i < c->close.n_codes; i++)
@@ -191,6 +199,13 @@ static void close_only(judge_peer *p)
     peer_judge_close(p);
     if (r->behavior_close == JUDGE_OK && !p->violated)
         return;
+    /* RFC 6455 7.1.1: a server SHOULD drop TCP first, but the handshake itself is complete. */
+    if (!p->violated && r->drop_timeout && p->got_close && code_is_listed(p, false) &&
+        (r->behavior_close == JUDGE_UNCLEAN || r->behavior_close == JUDGE_FAILED_BY_CLIENT)) {
+        peer_degrade(p, JUDGE_NON_STRICT,
+                     peer_text(p, "the server left it to the judge to drop TCP"));
+        return;
+    }
     r->behavior = JUDGE_FAILED;
     say(p, &r->result, r->result_close);
 }

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the RFCs allow is not called a failure: cases of the suite against peers that are a few
+ * lines of this test and take each liberty that they have. And that the same lines with a fault in
+ * them still fail.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "conformance/case.h"
+#include "conformance/deflate_writer.h"
+#include "conformance/peer.h"
+
+#define KEY    "dGhlIHNhbXBsZSBub25jZQ=="
+#define ACCEPT "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+#define STATUS "HTTP/1.1 101 Switching Protocols\r\n"
+#define OPEN   STATUS "Upgrade: websocket\r\nConnection: Upgrade\r\n" ACCEPT
+#define SECOND INT64_C(1000000)
+
+typedef struct scene {
+    judge_options options;
+    judge_peer *p;
+    judge_result r;
+    int64_t now;
+} scene;
+
+static judge_table *table;
+
+static int setup(void **state)
+{
+    (void)state;
+    table = judge_table_new();
+    return table != NULL ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    judge_table_free(table);
+    return 0;
+}
+
+static void take(scene *s)
+{
+    const uint8_t *data;
+    size_t n;
+
+    judge_peer_clock(s->p, s->now);
+    while ((n = judge_peer_output(s->p, &data)) > 0) {
+        judge_peer_wrote(s->p, n);
+        if (judge_peer_paused(s->p))
+            judge_peer_turn(s->p);
+    }
+}
+
+static void feed(scene *s, const void *data, size_t n)
+{
+    judge_peer_feed(s->p, s->now, data, n);
+    take(s);
+}
+
+static void say(scene *s, const char *text)
+{
+    feed(s, text, strlen(text));
+}
+
+/* A frame of the peer: unmasked of a server, with a key of zeros of a client. */
+static void frame(scene *s, uint8_t first, const char *payload, size_t n)
+{
+    uint8_t head[4] = {first, (uint8_t)n};
+
+    if (n < 126) {
+        feed(s, head, 2);
+    } else {
+        head[1] = 126;
+        head[2] = (uint8_t)(n >> 8);
+        head[3] = (uint8_t)n;
+        feed(s, head, 4);
+    }
+    feed(s, payload, n);
+}
+
+#define TEXT(s, text)   frame(s, 0x81, text, strlen(text))
+#define PONG(s, text)   frame(s, 0x8a, text, strlen(text))
+#define CLOSES(s, code) frame(s, 0x88, code, 2)
+
+static void begin(scene *s, const char *id, judge_role role)
+{
+    *s = (scene){.now = SECOND};
+    judge_options_init(&s->options);
+    const judge_peer_setup set = {
+        .test = judge_table_find(table, id),
+        .role = role,
+        .options = &s->options,
+        .host = "example.com",
+        .resource = "/x",
+        .agent = "test",
+        .key = KEY,
+    };
+
+    assert_non_null(set.test);
+    s->p = judge_peer_new(&set, s->now);
+    assert_non_null(s->p);
+    judge_peer_begin(s->p, s->now);
+    take(s);
+}
+
+static void open_with(scene *s, const char *id, const char *answer)
+{
+    begin(s, id, JUDGE_ROLE_CLIENT);
+    say(s, answer);
+}
+
+static void pass(scene *s, int64_t us)
+{
+    s->now += us;
+    judge_peer_tick(s->p, s->now);
+    take(s);
+}
+
+/* TCP ends, if it has not; the verdict. */
+static judge_behavior end(scene *s)
+{
+    judge_behavior b;
+
+    if (!judge_peer_is_done(s->p))
+        judge_peer_lost(s->p, s->now);
+    judge_peer_result(s->p, s->now, &s->r);
+    b = s->r.behavior;
+    assert_true(b == JUDGE_FAILED || s->r.behavior_close != JUDGE_FAILED);
+    if (b == JUDGE_FAILED || s->r.behavior_close == JUDGE_FAILED)
+        print_message("# %s\n", s->r.why ? s->r.why : "");
+    judge_result_deinit(&s->r);
+    judge_peer_free(s->p);
+    return b;
+}
+
+/* A clean end from here on. */
+static judge_behavior closes(scene *s)
+{
+    CLOSES(s, "\x03\xe8");
+    return end(s);
+}
+
+/* The judge has waited for something else until it closed itself. */
+static judge_behavior closes_late(scene *s)
+{
+    pass(s, 11 * SECOND);
+    assert_false(judge_peer_is_done(s->p));
+    return closes(s);
+}
+
+/* ------------------------------------------------------------------------------ handshake -- */
+
+/* RFC 9110 5.3: lines of one name are one list. */
+static void lists_may_have_several_lines(void **state)
+{
+    static const char *const good[] = {
+        STATUS "Upgrade: websocket\r\nConnection: keep-alive\r\nConnection: Upgrade\r\n" ACCEPT
+               "\r\n",
+        STATUS "Connection: Upgrade\r\nConnection: close\r\nUpgrade: websocket\r\n" ACCEPT "\r\n",
+    };
+    static const char *const requests[] = {
+        "Upgrade: websocket\r\nConnection: keep-alive\r\nConnection: Upgrade\r\n",
+        "Upgrade: h2c\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+    };
+    char text[512];
+    scene s;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        open_with(&s, "1.1.1", good[i]);
+        assert_true(judge_peer_is_open(s.p));
+        frame(&s, 0x81, "", 0);
+        assert_int_equal(closes(&s), JUDGE_OK);
+    }
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        begin(&s, "1.1.1", JUDGE_ROLE_SERVER);
+        snprintf(text, sizeof(text),
+                 "GET / HTTP/1.1\r\nHost: x\r\n%sSec-WebSocket-Key: " KEY
+                 "\r\nSec-WebSocket-Version: 13\r\n\r\n",
+                 requests[i]);
+        say(&s, text);
+        assert_true(judge_peer_is_open(s.p));
+        end(&s);
+    }
+    /* The word must be in one of them. */
+    open_with(&s, "1.1.1",
+              STATUS "Upgrade: websocket\r\nConnection: keep-alive\r\nConnection: close\r\n" ACCEPT
+                     "\r\n");
+    assert_false(judge_peer_is_open(s.p));
+    assert_int_equal(end(&s), JUDGE_FAILED);
+}
+
+/* RFC 6455 4.4 has an example of it. */
+static void versions_may_have_several_lines(void **state)
+{
+    scene s;
+
+    (void)state;
+    open_with(&s, "14.5.3",
+              "HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 8, 7\r\n"
+              "Sec-WebSocket-Version: 13\r\n\r\n");
+    assert_int_equal(end(&s), JUDGE_OK);
+    open_with(&s, "14.5.3",
+              "HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 8, 7\r\n"
+              "Sec-WebSocket-Version: 14\r\n\r\n");
+    assert_int_equal(end(&s), JUDGE_FAILED);
+}
+
+/* A body is not a second answer, whatever it says. */
+static void bodies_may_speak_of_http(void **state)
+{
+    scene s;
+
+    (void)state;
+    open_with(&s, "14.3.1",
+              "HTTP/1.1 400 Bad Request\r\nContent-Length: 25\r\n\r\nHTTP/1.1 400 Bad Request\n");
+    assert_int_equal(end(&s), JUDGE_OK);
+    open_with(&s, "14.3.1",
+              "HTTP/1.1 400 Bad Request\r\nTransfer-Encoding: chunked\r\n\r\n"
+              "19\r\nHTTP/1.1 400 Bad Request\n\r\n0\r\n\r\n");
+    assert_int_equal(end(&s), JUDGE_OK);
+    /* Octet by octet, too. */
+    begin(&s, "14.3.1", JUDGE_ROLE_CLIENT);
+    for (const char *c = "HTTP/1.1 400 Bad Request\r\nContent-Length: 25\r\n\r\n"
+                         "HTTP/1.1 400 Bad Request\n";
+         *c != '\0'; c++)
+        feed(&s, c, 1);
+    assert_int_equal(end(&s), JUDGE_OK);
+    /* Behind its end there is none. */
+    open_with(&s, "14.9.9",
+              "HTTP/1.1 400 Bad Request\r\nContent-Length: 25\r\n\r\nHTTP/1.1 400 Bad Request\n"
+              "HTTP/1.1 404 Not Found\r\n\r\n");
+    assert_int_equal(end(&s), JUDGE_FAILED);
+    open_with(&s, "14.9.9",
+              "HTTP/1.1 400 Bad Request\r\nTransfer-Encoding: chunked\r\n\r\n"
+              "19\r\nHTTP/1.1 400 Bad Request\n\r\n0\r\n\r\nHTTP/1.1 404 Not Found\r\n\r\n");
+    assert_int_equal(end(&s), JUDGE_FAILED);
+    open_with(
+        &s, "14.9.9",
+        "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\nHTTP/1.1 404 Not Found\r\n\r\n");
+    assert_int_equal(end(&s), JUDGE_FAILED);
+}
+
+/* ---------------------------------------------------------------------------------- pongs -- */
+
+/* RFC 6455 5.5.3: the last of several pings stands for all. */
+static void the_last_pong_stands_for_all(void **state)
+{
+    static char many[65536];
+    scene s;
+
+    (void)state;
+    memset(many, 0, sizeof(many));
+    for (size_t i = 0; i < sizeof(many); i++)
+        many[i] = (char)('0' + i % 10);
+    open_with(&s, "17.14.20", OPEN "\r\n");
+    TEXT(&s, "\xc3\xa9t\xc3\xa9");
+    frame(&s, 0x82, many, 126);
+    PONG(&s, "");
+    TEXT(&s, "end");
+    assert_int_equal(closes_late(&s), JUDGE_NON_STRICT);
+    /* ... but not the first one. */
+    open_with(&s, "17.14.20", OPEN "\r\n");
+    PONG(&s, "one");
+    TEXT(&s, "\xc3\xa9t\xc3\xa9");
+    frame(&s, 0x82, many, 126);
+    TEXT(&s, "end");
+    assert_int_equal(closes_late(&s), JUDGE_FAILED);
+    open_with(&s, "17.15.5", OPEN "\r\n");
+    feed(&s, "\x82\x7f\0\0\0\0\0\1\0\0", 10);
+    feed(&s, many, sizeof(many));
+    PONG(&s, "2");
+    assert_int_equal(closes_late(&s), JUDGE_NON_STRICT);
+    open_with(&s, "18.7.4", OPEN "\r\n");
+    TEXT(&s, "1");
+    TEXT(&s, "3");
+    TEXT(&s, "");
+    TEXT(&s, "5");
+    PONG(&s, "6");
+    assert_int_equal(closes_late(&s), JUDGE_NON_STRICT);
+}
+
+/* RFC 6455 5.5.2: as soon as is practical, which may be behind the message. */
+static void pongs_may_come_late(void **state)
+{
+    static const char *const pings[] = {"1", "2", "3"};
+    scene s;
+
+    (void)state;
+    for (size_t last = 0; last < 2; last++) {
+        open_with(&s, "20.4.1", OPEN "\r\n");
+        TEXT(&s, "one two three four");
+        for (size_t i = last ? 2 : 0; i < 3; i++)
+            PONG(&s, pings[i]);
+        assert_int_equal(closes_late(&s), JUDGE_NON_STRICT);
+    }
+    open_with(&s, "20.4.2", OPEN "\r\n");
+    TEXT(&s, "caf\xc3\xa9");
+    PONG(&s, "\xa9");
+    assert_int_equal(closes_late(&s), JUDGE_NON_STRICT);
+    open_with(&s, "20.4.6", OPEN "\r\n");
+    TEXT(&s, "");
+    PONG(&s, "ping");
+    assert_int_equal(closes_late(&s), JUDGE_NON_STRICT);
+    open_with(&s, "17.9.138", OPEN "\r\n");
+    TEXT(&s, "ab");
+    PONG(&s, "b");
+    assert_int_equal(closes_late(&s), JUDGE_NON_STRICT);
+    open_with(&s, "16.6.3", OPEN "\r\n");
+    TEXT(&s, "fragment");
+    PONG(&s, "ping!");
+    assert_int_equal(closes_late(&s), JUDGE_NON_STRICT);
+    open_with(&s, "21.4.10", OPEN "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
+    TEXT(&s, "Hello");
+    PONG(&s, "ping");
+    assert_int_equal(closes_late(&s), JUDGE_NON_STRICT);
+    /* In its turn is what is wanted. */
+    open_with(&s, "20.4.2", OPEN "\r\n");
+    PONG(&s, "\xa9");
+    TEXT(&s, "caf\xc3\xa9");
+    assert_int_equal(closes(&s), JUDGE_OK);
+    /* Wrong ones stay wrong. */
+    open_with(&s, "20.4.1", OPEN "\r\n");
+    TEXT(&s, "one two three four");
+    PONG(&s, "3");
+    PONG(&s, "2");
+    PONG(&s, "1");
+    assert_int_equal(closes_late(&s), JUDGE_FAILED);
+}
+
+/* RFC 6455 5.5.3: a heartbeat. */
+static void pongs_may_come_unasked(void **state)
+{
+    scene s;
+
+    (void)state;
+    open_with(&s, "16.6.2", OPEN "\r\n");
+    PONG(&s, "");
+    TEXT(&s, "abcdef");
+    PONG(&s, "beat");
+    assert_int_equal(closes(&s), JUDGE_OK);
+    /* Not as an answer to a pong. */
+    open_with(&s, "20.3.1", OPEN "\r\n");
+    PONG(&s, "unasked");
+    TEXT(&s, "Hello");
+    assert_int_equal(closes_late(&s), JUDGE_FAILED);
+    /* Nor beside the answer to a ping. */
+    open_with(&s, "20.1.2", OPEN "\r\n");
+    PONG(&s, "beat");
+    assert_int_equal(closes_late(&s), JUDGE_FAILED);
+}
+
+/* -------------------------------------------------------------------------------- closing -- */
+
+/* RFC 6455 7.1.1: a server SHOULD drop TCP first. */
+static void tcp_may_be_left_to_the_judge(void **state)
+{
+    static const char *const ids[] = {"19.15.2", "20.6.1", "23.3.6", "21.5.18"};
+    scene s;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        open_with(&s, ids[i],
+                  i == 3 ? OPEN "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+                         : OPEN "\r\n");
+        CLOSES(&s, i == 3 ? "\x03\xef" : "\x03\xe8");
+        pass(&s, 2 * SECOND);
+        assert_true(judge_peer_is_done(s.p));
+        assert_int_equal(end(&s), JUDGE_NON_STRICT);
+    }
+    /* With a code that is wrong it is no better than before. */
+    open_with(&s, "19.15.2", OPEN "\r\n");
+    CLOSES(&s, "\x03\xf3");
+    pass(&s, 2 * SECOND);
+    assert_int_equal(end(&s), JUDGE_FAILED);
+}
+
+/* ------------------------------------------------------------------------------ the judge -- */
+
+/* An octet on the wire is up to 1,032 behind it, and with a small window each of them takes a call:
+ * nothing that is right is so long, and no more of it is inflated. */
+static void bombs_do_not_burn_the_judge(void **state)
+{
+    static const uint8_t head[10] = {0xc2, 127, 0, 0, 0, 0, 1, 0, 0, 0};
+    static const uint8_t zeros[65536];
+    const judge_result *r;
+    deflate_writer w;
+    scene s;
+
+    (void)state;
+    deflate_begin_empty(&w);
+    deflate_densest(&w);
+    deflate_align(&w);
+    open_with(&s, "21.6.2",
+              OPEN
+              "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9\r\n\r\n");
+    assert_true(judge_peer_is_open(s.p));
+    for (int message = 0; message < 2; message++) {
+        size_t left = ((size_t)1 << 24) - deflate_octets(&w);
+
+        feed(&s, head, sizeof(head));
+        feed(&s, w.at, deflate_octets(&w));
+        for (size_t n; left > 0; left -= n) {
+            n = left < sizeof(zeros) ? left : sizeof(zeros);
+            feed(&s, zeros, n);
+        }
+    }
+    judge_peer_lost(s.p, s.now);
+    judge_peer_result(s.p, s.now, &s.r);
+    r = &s.r;
+    assert_int_equal(r->behavior, JUDGE_FAILED);
+    assert_non_null(r->why);
+    assert_non_null(strstr(r->why, "longer than anything that was sent"));
+    judge_result_deinit(&s.r);
+    judge_peer_free(s.p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lists_may_have_several_lines),
+        cmocka_unit_test(versions_may_have_several_lines),
+        cmocka_unit_test(bodies_may_speak_of_http),
+        cmocka_unit_test(the_last_pong_stands_for_all),
+        cmocka_unit_test(pongs_may_come_late),
+        cmocka_unit_test(pongs_may_come_unasked),
+        cmocka_unit_test(tcp_may_be_left_to_the_judge),
+        cmocka_unit_test(bombs_do_not_burn_the_judge),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -102,6 +102,11 @@ static int stream_open(wsk__stream *s)
 
 static void stream_close(wsk__stream *s)
 {
+    epoll_io *e = s->loop->io_data;
+
+    /* Closing takes it out by itself, unless another process has it, too, as after fork(2): then
+     * events would go on to come, and point to memory that is gone. */
+    s->loop->sys->epoll_ctl(e->fd, EPOLL_CTL_DEL, s->fd, NULL);
     close(s->fd);
 }
 

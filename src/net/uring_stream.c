@@ -227,6 +227,25 @@ void wsk__uring_stream_read(wsk__stream *s)
     }
 }
 
+/* There is something to read, in bulk. */
+static void read_now(wsk__stream *s)
+{
+    wsk__uring *u = s->loop->io_data;
+
+    s->state |= WSK__S_READABLE;
+    if (s->state & WSK__S_SENDING) {
+        wsk__uring_submit(u);
+        wsk__uring_settle_all(s->loop);
+    }
+    if (s->state & (WSK__S_DEAD | WSK__S_EOF | WSK__S_PAUSED))
+        return;
+    /* Anew: what was settled may have opened descriptors, for which the table moved. */
+    if (wsk__uring_held_of(&u->files[s->fd]) != NULL || (s->state & WSK__S_SENDING))
+        wsk__loop_later(s);
+    else
+        read_bulk(s);
+}
+
 /* Gives input to the owner, or holds it. */
 static void deliver(wsk__stream *s, uint8_t *data, size_t n)
 {
@@ -276,6 +295,14 @@ static uint32_t join(wsk_loop *loop, uint64_t user_data, uint32_t flags, unsigne
     return flags;
 }
 
+/* All buffers are taken. Were it armed again, a crowd would ask for 64 of them again and again,
+ * each time as a whole, and so would those to whom nothing came. */
+static void read_without(wsk__stream *s)
+{
+    s->state |= WSK__S_BULK;
+    read_now(s);
+}
+
 void wsk__uring_recv_done(wsk_loop *loop, const struct io_uring_cqe *cqe, unsigned *left)
 {
     wsk__uring *u = loop->io_data;
@@ -321,8 +348,12 @@ void wsk__uring_recv_done(wsk_loop *loop, const struct io_uring_cqe *cqe, unsign
         wsk__stream_lost(s, -res);
     else if (s->state & WSK__S_BROKEN)
         wsk__loop_dirty(s); /* a write broke, and what came before it is read by now */
-    else if (!(s->state & WSK__S_PAUSED) && wsk__uring_held_of(f) == NULL)
-        arm(s); /* there were no buffers left, or reading goes on after a pause */
+    else if ((s->state & WSK__S_PAUSED) || wsk__uring_held_of(f) != NULL)
+        return;
+    else if (res == -ENOBUFS)
+        read_without(s);
+    else
+        arm(s); /* reading goes on after a pause */
 }
 
 void wsk__uring_readable_done(wsk__uring *u, const struct io_uring_cqe *cqe)
@@ -340,20 +371,10 @@ void wsk__uring_readable_done(wsk__uring *u, const struct io_uring_cqe *cqe)
             arm(s);
         return;
     }
-    s->state |= WSK__S_READABLE;
     /* What comes behind the end is no event of its own when this one tells of both. */
     if (cqe->res < 0 || (cqe->res & (POLLRDHUP | POLLHUP | POLLERR)))
         s->to_end = true;
-    if (s->state & WSK__S_SENDING) {
-        wsk__uring_submit(u);
-        wsk__uring_settle_all(s->loop);
-    }
-    if (s->state & (WSK__S_DEAD | WSK__S_EOF | WSK__S_PAUSED))
-        return;
-    if (wsk__uring_held_of(f) != NULL || (s->state & WSK__S_SENDING))
-        wsk__loop_later(s);
-    else
-        read_bulk(s);
+    read_now(s);
 }
 
 void wsk__uring_writable_done(wsk__uring *u, const struct io_uring_cqe *cqe)

@@ -225,6 +225,7 @@ int wsk_conn_send_part(wsk_conn *c, wsk_opcode op, const void *data, size_t len,
                        unsigned flags)
 {
     bool begins = c->w->tx_opcode == 0, framed = true;
+    wsk__utf8_state utf8 = begins ? WSK__UTF8_START : c->w->tx_utf8;
     int r;
 
     if (op != WSK_OP_TEXT && op != WSK_OP_BINARY)
@@ -232,6 +233,11 @@ int wsk_conn_send_part(wsk_conn *c, wsk_opcode op, const void *data, size_t len,
     WSK_TRY(may_send(c));
     if (!begins && c->w->tx_opcode != op)
         return WSK_ERR_STATE;
+    /* Nothing of a piece that is refused went out, nor was a message begun with it: the program may
+     * send a better one. */
+    if (op == WSK_OP_TEXT && !(flags & WSK_SEND_SKIP_UTF8) &&
+        (wsk__utf8_check(&utf8, data, len) != len || (last && utf8 != WSK__UTF8_START)))
+        return WSK_ERR_UTF8;
     WSK_TRY(wsk__work_take(c));
     if (begins) {
         int rsv = 0;
@@ -246,27 +252,19 @@ int wsk_conn_send_part(wsk_conn *c, wsk_opcode op, const void *data, size_t len,
         c->w->tx_opcode = (uint8_t)op;
         c->w->tx_rsv = (uint8_t)rsv;
         c->w->tx_started = false;
-        c->w->tx_utf8 = WSK__UTF8_START;
-    }
-    if (op == WSK_OP_TEXT && !(flags & WSK_SEND_SKIP_UTF8)) {
-        wsk__utf8_state before = c->w->tx_utf8;
-        if (wsk__utf8_check(&c->w->tx_utf8, data, len) != len ||
-            (last && c->w->tx_utf8 != WSK__UTF8_START)) {
-            /* Nothing of this piece went out: the program may send a better one. */
-            c->w->tx_utf8 = before;
-            if (begins && !(c->ext != NULL && c->ext->encoding))
-                c->w->tx_opcode = 0;
-            return WSK_ERR_UTF8;
-        }
     }
     uint8_t first = c->w->tx_started ? WSK_OP_CONTINUATION : c->w->tx_opcode | c->w->tx_rsv;
     if (c->ext != NULL && c->ext->encoding)
         r = send_encoded(c, first, data, len, last, &framed);
     else
         r = add_frames(c, first, data, len, last);
-    if (r < 0)
+    if (r < 0) {
+        if (begins)
+            c->w->tx_opcode = 0;
         return r;
+    }
     c->w->tx_started |= framed;
+    c->w->tx_utf8 = utf8;
     if (last) {
         c->w->tx_opcode = 0;
         c->messages_out++;

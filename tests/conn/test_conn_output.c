@@ -631,21 +631,52 @@ static void test_parts(void **state)
     assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, "\xFF", 1, true, WSK_SEND_SKIP_UTF8),
                      WSK_OK);
     went_out(&s, c, "\2\1\xFF\x80\0\x81\1\xFF", 8, NULL, 0);
-    /* Compressed, a piece that is refused has begun the message all the same. */
+    /* Compressed it is the same. */
     solo_end(&s);
     wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
     o.deflate.enabled = true;
     c = open_shell(&s, WSK_ROLE_SERVER, &o);
     assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, "\xFF", 1, false, WSK_SEND_COMPRESS),
                      WSK_ERR_UTF8);
+    assert_int_equal(wsk_conn_send(c, WSK_OP_TEXT, "yes", 3, 0), WSK_OK);
+    solo_out(&s, c);
+    assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, "ab\xC3", 3, false, WSK_SEND_COMPRESS),
+                     WSK_OK);
+    assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, "\xFF", 1, false, 0), WSK_ERR_UTF8);
     assert_int_equal(wsk_conn_send(c, WSK_OP_TEXT, "no", 2, 0), WSK_ERR_STATE);
-    assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, "ab", 2, true, 0), WSK_OK);
+    assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, "\xBC", 1, true, 0), WSK_OK);
     solo_out(&s, c);
     assert_int_equal((uint8_t)s.out[0], 0xC1);
     /* Agreed, but not asked for: a first piece that is refused leaves nothing behind. */
     assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, "\xFF", 1, false, WSK_SEND_NO_COMPRESS),
                      WSK_ERR_UTF8);
     assert_int_equal(wsk_conn_send(c, WSK_OP_TEXT, "yes", 3, 0), WSK_OK);
+    solo_end(&s);
+}
+
+/* A piece for which there was no memory was not sent: it may be tried again, or left. */
+static void test_part_again(void **state)
+{
+    (void)state;
+    solo s;
+    wsk_conn *c = open_shell(&s, WSK_ROLE_SERVER, NULL);
+
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(wsk_conn_ping(c, "", 0), WSK_OK);
+        solo_out(&s, c);
+        solo_starve(&s, 1);
+        assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, "Gr\xC3", 3, false, 0), WSK_ERR_NOMEM);
+        if (!again)
+            assert_int_equal(wsk_conn_send(c, WSK_OP_BINARY, "x", 1, 0), WSK_OK);
+        else
+            assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, "Gr\xC3", 3, false, 0), WSK_OK);
+        solo_out(&s, c);
+    }
+    solo_starve(&s, 1);
+    assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, "\xBC\xC3", 2, false, 0), WSK_ERR_NOMEM);
+    assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, "\xBC\xC3", 2, false, 0), WSK_OK);
+    assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, "\x9F", 1, true, 0), WSK_OK);
+    went_out(&s, c, "\0\2\xBC\xC3\x80\1\x9F", 7, NULL, 0);
     solo_end(&s);
 }
 
@@ -823,6 +854,7 @@ int main(void)
         cmocka_unit_test(test_not_direct),
         cmocka_unit_test(test_put_back),
         cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_part_again),
         cmocka_unit_test(test_no_memory_to_send),
         cmocka_unit_test(test_no_random),
         cmocka_unit_test(test_joined),

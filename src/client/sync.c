@@ -101,6 +101,8 @@ static int make(wsk_sync *s, const wsk_client_options *options)
     wsk_client_handlers h = WSK_CLIENT_HANDLERS_INIT;
     wsk_loop_options lo = WSK_LOOP_OPTIONS_INIT;
 
+    if (options != NULL && options->size < sizeof(options->size))
+        return WSK_ERR_INVAL;
     if (options != NULL)
         memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));
     o.retry_initial = 0;
@@ -136,7 +138,8 @@ static int error_of(const wsk_client *c)
 
 int wsk_sync_connect(wsk_sync **ret, const char *url, const wsk_client_options *options)
 {
-    const wsk_hooks *hooks = options != NULL ? options->conn.hooks : NULL;
+    const size_t least = offsetof(wsk_client_options, conn.hooks) + sizeof(const wsk_hooks *);
+    const wsk_hooks *hooks = options != NULL && options->size >= least ? options->conn.hooks : NULL;
     wsk_sync *s = wsk__alloc0(hooks, sizeof(*s));
     int r;
 

@@ -88,6 +88,16 @@ static int set_subprotocol(wsk_conn *c, const char *name)
     return WSK_OK;
 }
 
+/* An option struct of a program that may have been built against another header: what it does not
+ * have is as in *ret, what we do not know is not read. False: it has no size. */
+static bool take_options(void *ret, size_t n, const void *options, size_t size)
+{
+    if (size < sizeof(size))
+        return false;
+    memcpy(ret, options, size < n ? size : n);
+    return true;
+}
+
 /* ---------------------------------------------------------------------------------- server -- */
 
 static bool take_request(wsk_conn *c, wsk__opening *op, wsk_event *ret)
@@ -147,19 +157,20 @@ static int choose_subprotocol(wsk_conn *c, const wsk__opening *op, const char *n
 
 int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options)
 {
-    static const wsk_accept_options none = WSK_ACCEPT_OPTIONS_INIT;
-    const wsk_accept_options *o = options != NULL ? options : &none;
+    wsk_accept_options o = WSK_ACCEPT_OPTIONS_INIT;
     wsk__opening *op = c->w->opening;
     char accept[WSK__ACCEPT_LEN + 1];
     int r;
 
     if (c->phase != WSK__PHASE_WAIT || !op->is_upgrade)
         return WSK_ERR_STATE;
-    for (size_t i = 0; i < o->n_headers; i++) {
-        if (!wsk__header_is_allowed(&o->headers[i], WSK_ROLE_SERVER))
+    if (options != NULL && !take_options(&o, sizeof(o), options, options->size))
+        return WSK_ERR_INVAL;
+    for (size_t i = 0; i < o.n_headers; i++) {
+        if (!wsk__header_is_allowed(&o.headers[i], WSK_ROLE_SERVER))
             return WSK_ERR_INVAL;
     }
-    WSK_TRY(choose_subprotocol(c, op, o->subprotocol));
+    WSK_TRY(choose_subprotocol(c, op, o.subprotocol));
     r = wsk__ext_set_accept(c, &op->head);
     if (r < 0) {
         wsk__refuse(c, 500,
@@ -172,8 +183,7 @@ int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options)
     if (r >= 0) {
         wsk__handshake_write_response(&t, accept, c->env->cfg->server_header,
                                       c->subprotocol != 0 ? wsk_conn_subprotocol(c) : NULL,
-                                      c->ext != NULL ? c->ext->text : NULL, o->headers,
-                                      o->n_headers);
+                                      c->ext != NULL ? c->ext->text : NULL, o.headers, o.n_headers);
         r = t.failed ? WSK_ERR_NOMEM : wsk__output_add(c, t.ptr, t.len);
     }
     wsk__text_deinit(&t);
@@ -191,21 +201,23 @@ int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options)
 int wsk_conn_respond(wsk_conn *c, const wsk_response *response)
 {
     wsk__opening *op = c->w->opening;
+    wsk_response o = WSK_RESPONSE_INIT;
     int r;
 
     if (c->phase != WSK__PHASE_WAIT)
         return WSK_ERR_STATE;
-    if (response == NULL || !wsk__response_is_allowed(response))
+    if (response == NULL || !take_options(&o, sizeof(o), response, response->size) ||
+        !wsk__response_is_allowed(&o))
         return WSK_ERR_INVAL;
     wsk__text t = {.hooks = c->env->cfg->hooks};
-    wsk__http_write_response(&t, response, c->env->cfg->server_header, op->is_head_method);
+    wsk__http_write_response(&t, &o, c->env->cfg->server_header, op->is_head_method);
     r = t.failed ? WSK_ERR_NOMEM : wsk__output_add(c, t.ptr, t.len);
     wsk__text_deinit(&t);
     if (r < 0) {
         wsk__fail_silently(c, wsk__rule_text(WSK__RULE_NOMEM));
         return r;
     }
-    c->status = (uint16_t)response->status;
+    c->status = (uint16_t)o.status;
     wsk__set_text(c, "answered with plain HTTP");
     wsk__ignore_input(c);
     wsk__end_output(c);
@@ -216,7 +228,7 @@ int wsk_conn_respond(wsk_conn *c, const wsk_response *response)
 
 int wsk_conn_request(wsk_conn *c, const wsk_request_options *options)
 {
-    wsk_request_options o;
+    wsk_request_options o = WSK_REQUEST_OPTIONS_INIT;
     wsk_ext_writer w;
     wsk__opening *op;
     int r;
@@ -224,9 +236,8 @@ int wsk_conn_request(wsk_conn *c, const wsk_request_options *options)
     if (wsk__is_server(c) || c->w->opening != NULL || c->phase != WSK__PHASE_HEAD ||
         c->state != WSK_STATE_CONNECTING)
         return WSK_ERR_STATE;
-    if (options == NULL || options->host == NULL)
+    if (options == NULL || !take_options(&o, sizeof(o), options, options->size) || o.host == NULL)
         return WSK_ERR_INVAL;
-    o = *options;
     if (o.target == NULL)
         o.target = "/";
     if (!wsk__request_is_allowed(&o))

@@ -188,8 +188,17 @@ static void test_large(void **state)
     free(large);
 }
 
+static void *gives_nothing(void *ud, void *p, size_t n)
+{
+    (void)ud;
+    (void)p;
+    (void)n;
+    return NULL;
+}
+
 static void test_failures(void **state)
 {
+    const wsk_hooks no_memory = {.size = sizeof(no_memory), .realloc = gives_nothing};
     const server *s = *state;
     wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
     wsk_message m;
@@ -224,6 +233,14 @@ static void test_failures(void **state)
     assert_int_equal(wsk_sync_connect(&c, s->url, &o), WSK_ERR_INVAL);
     assert_int_equal(wsk_sync_recv(c, &m, -1), WSK_ERR_STATE);
     assert_string_equal(wsk_sync_text(c), "invalid argument");
+    wsk_sync_free(c);
+    /* Options that do not say how long they are, and some that end before the hooks. */
+    o.size = 0;
+    assert_int_equal(wsk_sync_connect(&c, s->url, &o), WSK_ERR_INVAL);
+    wsk_sync_free(c);
+    o.size = offsetof(wsk_client_options, conn);
+    o.conn.hooks = &no_memory;
+    assert_int_equal(wsk_sync_connect(&c, s->url, &o), WSK_OK);
     wsk_sync_free(c);
     assert_string_equal(wsk_sync_text(NULL), "out of memory");
     wsk_sync_free(NULL);

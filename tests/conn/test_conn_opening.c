@@ -628,9 +628,45 @@ static void test_no_memory_for_a_body(void **state)
     solo_end(&s);
 }
 
+/* A program that was built against an older header has shorter structs: nothing behind `size` is
+ * looked at. One that has forgotten it is told. */
+static void test_sizes(void **state)
+{
+    (void)state;
+    static const wsk_header bad = {"no name", "x"};
+    wsk_accept_options ao = {.headers = &bad, .n_headers = 1};
+    wsk_response re = {.status = 404, .headers = &bad, .n_headers = 1};
+    wsk_request_options ro = {.host = "a", .headers = &bad, .n_headers = 1};
+    solo s;
+
+    solo_begin(&s, WSK_ROLE_SERVER, NULL);
+    for (int i = 0; i < 2; i++) {
+        wsk_conn *c = solo_alone(&s);
+        solo_request(&s, c, "");
+        solo_want(&s, c, WSK_EV_REQUEST);
+        assert_int_equal(wsk_conn_accept(c, &ao), WSK_ERR_INVAL);
+        assert_int_equal(wsk_conn_respond(c, &re), WSK_ERR_INVAL);
+        ao.size = offsetof(wsk_accept_options, headers);
+        re.size = offsetof(wsk_response, headers);
+        if (i == 0)
+            assert_int_equal(wsk_conn_accept(c, &ao), WSK_OK);
+        else
+            assert_int_equal(wsk_conn_respond(c, &re), WSK_OK);
+        ao.size = re.size = 0;
+    }
+    solo_end(&s);
+    solo_begin(&s, WSK_ROLE_CLIENT, NULL);
+    wsk_conn *c = solo_alone(&s);
+    assert_int_equal(wsk_conn_request(c, &ro), WSK_ERR_INVAL);
+    ro.size = offsetof(wsk_request_options, headers);
+    assert_int_equal(wsk_conn_request(c, &ro), WSK_OK);
+    solo_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_long_head_in_pieces),
         cmocka_unit_test(test_head_that_was_not_asked_for),
         cmocka_unit_test(test_readers),

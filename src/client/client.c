@@ -125,7 +125,7 @@ void wsk__client_say(wsk_client *c, const char *fmt, ...)
     memcpy(c->text, text, sizeof(text));
 }
 
-static void forget_last(wsk_client *c)
+void wsk__client_forget(wsk_client *c)
 {
     c->failure = WSK_FAIL_NONE;
     c->err = 0;
@@ -158,7 +158,7 @@ static int start(wsk_client *c)
 {
     wsk__url url;
 
-    forget_last(c);
+    wsk__client_forget(c);
     wsk__client_say(c, "%s", wsk_strerror(WSK_ERR_NOMEM));
     WSK_TRY(copy_url(c->hooks, &c->first, &url));
     c->text[0] = 0;
@@ -182,7 +182,7 @@ int wsk_client_connect(wsk_client *c, const char *text)
     if (text != NULL) {
         r = wsk__url_parse(c->hooks, text, &url, &why);
         if (r < 0) {
-            forget_last(c);
+            wsk__client_forget(c);
             wsk__client_say(c, "%s", why != NULL ? why : wsk_strerror(r));
             return r;
         }
@@ -267,6 +267,7 @@ static void announce_retry(wsk_client *c, bool planned, uint32_t delay)
 
 void wsk__client_failed(wsk_client *c, wsk_fail kind)
 {
+    char text[sizeof(c->text)];
     uint32_t delay = 0;
 
     if (c->freed)
@@ -279,7 +280,9 @@ void wsk__client_failed(wsk_client *c, wsk_fail kind)
     if (wsk__log_on(c->hooks, WSK_LOG_INFO))
         wsk__log(c->hooks, WSK_LOG_INFO, "%s failed: %s", wsk_client_url(c), c->text);
     bool planned = plan_retry(c, may_pass(c), &delay);
-    WSK__CLIENT_CALL(c, on_fail, c, kind, c->status, c->text);
+    /* The handler may begin the next attempt, and read on. */
+    memcpy(text, c->text, sizeof(text));
+    WSK__CLIENT_CALL(c, on_fail, c, kind, c->status, text);
     announce_retry(c, planned, delay);
 }
 

@@ -86,7 +86,6 @@ struct wsk_client {
     bool freed;
     bool stopped;  /* the program has closed it: no further attempt */
     bool stripped; /* a redirect led elsewhere: no credentials */
-    bool via_proxy;
     /* of the last attempt */
     wsk_fail failure;
     int err;
@@ -110,6 +109,8 @@ void wsk__client_leave(wsk_client *c);
 void wsk__client_timer_set(wsk_client *c, wsk__client_timer what, uint64_t delay_ms);
 void WSK_PRINTF(2, 3) wsk__client_say(wsk_client *c, const char *fmt, ...);
 wsk_fail wsk__client_kind(int error);
+/* What came of the last attempt, or of the last place that a redirect led to. */
+void wsk__client_forget(wsk_client *c);
 /* The attempt has failed, for the reason in c->text: on_fail, and perhaps another one. */
 void wsk__client_failed(wsk_client *c, wsk_fail kind);
 /* The connection that was open is over. */

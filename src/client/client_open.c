@@ -337,6 +337,7 @@ void wsk__client_refused(wsk__client_link *l, const char *text)
     if (r < 0)
         kind = WSK_FAIL_REDIRECT;
     if (r > 0 && !c->stopped) {
+        wsk__client_forget(c); /* it was no answer of where this goes on */
         wsk__client_abandon(c);
         r = wsk__client_begin(c);
         if (r == WSK_OK)

@@ -423,6 +423,7 @@ static void on_fail(wsk_client *c, wsk_fail kind, unsigned status, const char *t
         snprintf(h->header, sizeof(h->header), "%.*s", (int)v.len, v.len > 0 ? v.ptr : "");
     }
     leave(h, ON_FAIL);
+    assert_string_equal(h->text, text);
 }
 
 static void on_retry(wsk_client *c, unsigned attempt, uint32_t delay_ms)

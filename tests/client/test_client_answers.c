@@ -487,6 +487,62 @@ static void test_redirect_elsewhere(void **state)
     world_end(&w);
 }
 
+/* What a server that led elsewhere said is not the answer of the place that it led to. */
+static void test_redirect_to_nobody(void **state)
+{
+    wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
+    world w;
+    script s, silent;
+    heard h;
+
+    world_begin(&w, state);
+    o.max_redirects = 1;
+    o.retry_initial = o.retry_attempts = 1;
+    for (int kind = 0; kind < 2; kind++) {
+        script_begin(&s, &w, script_answer);
+        script_begin(&silent, &w, script_answer);
+        silent.answer = "!{end}";
+        s.answer = format("HTTP/1.1 302 Found\r\nLocation: %s://127.0.0.1:%u/\r\n"
+                          "Retry-After: 50\r\nContent-Length: 5\r\n\r\nthere",
+                          kind ? "wss" : "ws", kind ? silent.port : closed_port());
+        heard_connect(&h, &w, &o, script_url(&s, "/"));
+        world_until(&w, h.n[ON_FAIL] == 1);
+        assert_int_equal(h.kind, kind ? WSK_FAIL_LOST : WSK_FAIL_CONNECT);
+        assert_int_equal(h.status, 0);
+        assert_int_equal(wsk_client_status(h.c), 0);
+        assert_int_equal(wsk_client_body(h.c).len, 0);
+        assert_int_equal(h.n[ON_RETRY], 1);
+        assert_in_range(h.delays[0], 0, 1);
+        heard_free(&h);
+        script_end(&s);
+        script_end(&silent);
+    }
+    world_end(&w);
+}
+
+static void connect_in_fail(heard *h, heard_event event)
+{
+    if (event != ON_FAIL || h->n[ON_FAIL] > 1)
+        return;
+    assert_int_equal(wsk_client_connect(h->c, NULL), WSK_OK);
+    assert_string_equal(wsk_client_text(h->c), "");
+}
+
+/* The words of on_fail are those of this failure, whatever the handler begins. */
+static void test_text_of_a_failure(void **state)
+{
+    world w;
+    heard h;
+
+    world_begin(&w, state);
+    heard_begin(&h, &w, NULL);
+    h.then = connect_in_fail;
+    assert_int_equal(wsk_client_connect(h.c, format("ws://127.0.0.1:%u/", closed_port())), WSK_OK);
+    world_until(&w, h.n[ON_FAIL] == 1);
+    heard_free(&h);
+    world_end(&w);
+}
+
 static void refuse_redirect(heard *h, heard_event event)
 {
     if (event == ON_REDIRECT)
@@ -642,6 +698,8 @@ int main(void)
         BOTH(test_injection),
         BOTH(test_redirect_same_place),
         BOTH(test_redirect_elsewhere),
+        BOTH(test_redirect_to_nobody),
+        BOTH(test_text_of_a_failure),
         BOTH(test_redirect_ends),
         {"test_no_memory", test_no_memory, NULL, NULL, &world_epoll},
     };

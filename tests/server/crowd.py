@@ -498,6 +498,8 @@ class Crowd:
         self.done, self.failures = collections.Counter(), []
         self.over = self.shutting_down = False
         self.busy = {} # task to manner
+        self.due = list(self.manners) # those that nobody has had yet
+        random.shuffle(self.due)
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.tls.check_hostname = False
         self.tls.verify_mode = ssl.CERT_NONE
@@ -565,6 +567,7 @@ class Crowd:
             await asyncio.sleep(1)
             if self.was_starved(c, e):
                 self.starved += 1
+                self.due.append((manner, tls))
             else:
                 self.failures += ["%s, kept waiting for %.1f s: %r\n%s" % (
                     name, self.behind - c.behind if c else 0, e, trace),
@@ -573,21 +576,37 @@ class Crowd:
             if c is not None:
                 c.writer.transport.abort()
 
+    def next_manner(self):
+        """Each one first, however few clients there will be; then by their shares."""
+        if self.due:
+            return self.due.pop()
+        return random.choices(self.manners, self.shares)[0]
+
+    def missing(self):
+        """Which manners none was through with yet."""
+        names = [m.__name__ + (" TLS" if tls else "") for m, tls in self.manners]
+        return [name for name in names if not self.done[name]]
+
     async def client(self, delay):
         await asyncio.sleep(delay)
         while not self.over and not self.failures:
-            manner, tls = random.choices(self.manners, self.shares)[0]
-            await self.one(manner, tls)
+            await self.one(*self.next_manner())
             end = time.monotonic() + self.a_pause()
             while time.monotonic() < end and not self.over:
                 await asyncio.sleep(min(1, max(0, end - time.monotonic())))
 
-    async def run(self, seconds, n):
+    async def everyone_was_there(self):
+        """However slow they are; report() says who was not."""
+        end = time.monotonic() + LATE
+        while self.missing() and not (self.failures or WATCHED) and time.monotonic() < end:
+            await asyncio.sleep(0.05)
+
+    async def run(self, seconds, n, until=asyncio.sleep):
         self.over, self.n = False, n
         beat = asyncio.create_task(self.beat())
         tasks = [asyncio.create_task(self.client(i / n * seconds / 4)) for i in range(n)]
         try:
-            await asyncio.sleep(seconds)
+            await until(seconds)
             self.over, late, end = True, tasks, self.now + 3 * self.late
             while late and self.now < end:
                 _, late = await asyncio.wait(late, timeout=1)
@@ -607,9 +626,7 @@ class Crowd:
         # None starved where twenty threads shared two processors; thousands load the machine.
         most = sum(self.done.values()) / 50
         expect(self.starved <= most, "%d clients starved, of %.0f at the most", self.starved, most)
-        for manner, tls in self.manners:
-            name = manner.__name__ + (" TLS" if tls else "")
-            expect(self.done[name] > 0 or WATCHED, "no client was %s", name)
+        expect(WATCHED or not self.missing(), "no client was %s", ", ".join(self.missing()))
 
 
 # --------------------------------------------------------------------------- an ordinary client
@@ -755,13 +772,14 @@ async def workers(websock, io, seconds, n):
             server.child.send_signal(signal.SIGHUP)
             await asyncio.sleep(0.2)
 
-    async def terminate():
+    async def terminate(seconds):
         await asyncio.sleep(seconds)
+        await crowd.everyone_was_there()
         crowd.shutting_down = crowd.over = True
         server.child.send_signal(signal.SIGTERM)
 
     try:
-        await asyncio.gather(crowd.run(seconds + 1, n), reload(), terminate())
+        await asyncio.gather(crowd.run(seconds, n, until=terminate), reload())
     finally:
         crowd.shutting_down = True
         if sys.exc_info()[0] is not None:

@@ -357,6 +357,15 @@ class Given(Contestant):
                 for word in self.line]
 
 
+def given(options):
+    """Name and command of each --peer."""
+    for text in options.peer:
+        name, equals, command = text.partition("=")
+        if not equals or not re.fullmatch(r"[\w.-]+", name):
+            raise ValueError(f"--peer {text} is not NAME=COMMAND")
+        yield name, command
+
+
 def known(options):
     """Every server that there is a way to run, in the order in which they take turns."""
     folder = os.path.join(options.output, "peers")
@@ -366,11 +375,7 @@ def known(options):
     if options.uws:
         found.append(Uws(folder, options.uws))
     found += [Bun(folder), Lws(folder), Beast(folder), Gorilla(folder), Ws(folder)]
-    for text in options.peer:
-        name, equals, command = text.partition("=")
-        if not equals or not re.fullmatch(r"[\w.-]+", name):
-            raise ValueError(f"--peer {text} is not NAME=COMMAND")
-        found.append(Given(folder, name, command))
+    found += [Given(folder, *pair) for pair in given(options)]
     return found, [Python(folder, "websockets"), Python(folder, "tornado")]
 
 

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""A client with python aiohttp that goes through all cases of "websock test --serve":
+client_aiohttp.py URL AGENT"""
+import asyncio
+import sys
+
+import aiohttp
+
+url, agent = sys.argv[1:]
+
+
+async def visit(session, path, echo=False):
+    """The last message that came, once the connection has ended, for whatever reason."""
+    last = ""
+    try:
+        async with session.ws_connect(url + path, compress=15, max_msg_size=32 << 20) as ws:
+            async for message in ws:
+                if message.type == aiohttp.WSMsgType.TEXT:
+                    last = message.data
+                    if echo:
+                        await ws.send_str(message.data)
+                elif message.type == aiohttp.WSMsgType.BINARY and echo:
+                    await ws.send_bytes(message.data)
+    except Exception:
+        pass
+    return last
+
+
+async def main():
+    async with aiohttp.ClientSession() as session:
+        count = int(await visit(session, "/getCaseCount"))
+        for n in range(1, count + 1):
+            await visit(session, f"/runCase?case={n}&agent={agent}", echo=True)
+        await visit(session, f"/updateReports?agent={agent}")
+
+
+asyncio.run(main())

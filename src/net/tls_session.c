@@ -311,14 +311,18 @@ void wsk__tls_on_message(int write, int version, int type, const void *buf, size
                          void *arg)
 {
     wsk__tls_session *t = arg;
+    /* Messages that came (a record may hold many), before the handshake is done, too: a
+     * HelloRequest is passed over then. Behind it also their records, and alerts that they made us
+     * send. */
+    bool ready = t != NULL && t->ready;
+    bool counts = write ? ready && type == SSL3_RT_ALERT
+                        : type == SSL3_RT_HANDSHAKE || (ready && type == SSL3_RT_HEADER);
 
     (void)version;
     (void)buf;
     (void)len;
     (void)ssl;
-    /* Records that came (also such as hold many messages), and alerts that they made us send. */
-    if (t != NULL && t->ready && t->idle_records <= MAX_IDLE_RECORDS &&
-        (write ? type == SSL3_RT_ALERT : type == SSL3_RT_HEADER || type == SSL3_RT_HANDSHAKE))
+    if (t != NULL && counts && t->idle_records <= MAX_IDLE_RECORDS)
         t->idle_records++;
 }
 
@@ -443,6 +447,7 @@ static wsk__tls_result shake(wsk__tls_session *t)
     if (result != 1)
         return judge(t, result);
     t->ready = true;
+    t->idle_records = 0;
     return WSK__TLS_OK;
 }
 

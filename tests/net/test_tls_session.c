@@ -839,6 +839,25 @@ static void test_flood(void **state)
     pair_close(&p);
 }
 
+/* RFC 5246 7.4.1.1: a client passes over a HelloRequest while it shakes hands, but not for ever: a
+ * server that sends nothing else would have us do nothing else. */
+static void test_hello_requests(void **state)
+{
+    unsigned char record[5 + 400] = {22, 3, 3, 1, 144};
+    tls_pair p;
+    int i;
+
+    (void)state;
+    assert_int_equal(pair_open(&p, server, client, "a.test", SIZE_MAX), 0);
+    end_feed(&p, &p.client, NULL, 0);
+    for (i = 0; i < 1000 && p.client.result == WSK__TLS_OK; i++)
+        end_feed(&p, &p.client, record, sizeof(record));
+    assert_int_equal(p.client.result, WSK__TLS_FAILED);
+    assert_words(p.client.session, "too many TLS messages without data");
+    assert_in_range(i, 1, 10);
+    pair_close(&p);
+}
+
 static void test_renegotiation(void **state)
 {
     tls_pair p;
@@ -930,6 +949,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_hosts, begin, end),
         cmocka_unit_test_setup_teardown(test_key_update, begin, end),
         cmocka_unit_test_setup_teardown(test_flood, begin, end),
+        cmocka_unit_test_setup_teardown(test_hello_requests, begin, end),
         cmocka_unit_test_setup_teardown(test_renegotiation, begin, end),
         cmocka_unit_test(test_no_memory),
     };

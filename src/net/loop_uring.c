@@ -142,12 +142,31 @@ bool wsk__uring_cancel(wsk__uring *u, uint64_t user_data)
     return true;
 }
 
+/* The number may be another's when what is queued goes out: nothing of it may name that. */
+static void close_now(wsk__uring *u, int fd)
+{
+    struct io_uring_sq *sq = &u->ring.sq;
+
+    for (unsigned i = *sq->khead; i != sq->sqe_tail; i++) {
+        struct io_uring_sqe *sqe = &sq->sqes[i & *sq->kring_mask];
+
+        if (sqe->fd != fd)
+            continue;
+        io_uring_prep_nop(sqe);
+        sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
+        sqe->user_data = wsk__uring_tag(WSK__REQUEST_CANCEL, 0, 0);
+    }
+    /* A request that is pending has the socket, too: this ends both. */
+    shutdown(fd, SHUT_RDWR);
+    close(fd);
+}
+
 void wsk__uring_close_fd(wsk__uring *u, int fd)
 {
     struct io_uring_sqe *sqe = wsk__uring_request(u);
 
     if (sqe == NULL) {
-        close(fd);
+        close_now(u, fd);
         return;
     }
     io_uring_prep_close(sqe, fd);
@@ -204,9 +223,11 @@ static void watch_done(wsk__uring *u, const struct io_uring_cqe *cqe)
 
 static void watch_wake(wsk_loop *loop)
 {
-    struct io_uring_sqe *sqe = wsk__uring_request(loop->io_data);
+    wsk__uring *u = loop->io_data;
+    struct io_uring_sqe *sqe = wsk__uring_request(u);
 
-    /* The queue is empty whenever this is called. */
+    /* When the kernel takes nothing just now, the next wait tries again. */
+    u->hears = sqe != NULL;
     if (sqe == NULL)
         return;
     io_uring_prep_poll_multishot(sqe, loop->wake_fd, POLLIN);
@@ -295,6 +316,8 @@ static int io_wait(wsk_loop *loop, int timeout_ms)
 
     if (!u->enabled && enable(u) < 0)
         return -1;
+    if (!u->hears)
+        watch_wake(loop);
     /* Before anything is looked at: what comes after that makes it readable again. */
     if (u->nest_fd >= 0)
         (void)eventfd_read(u->event_fd, &count);

@@ -64,6 +64,7 @@ typedef struct wsk__uring {
     struct io_uring ring;
     bool enabled;
     bool settling;
+    bool hears;   /* of wake_fd: a poll for it is queued or pending */
     int nest_fd;  /* what another loop polls; -1: nobody asked for it yet */
     int event_fd; /* the kernel's part of it */
     wsk__uring_file *files;

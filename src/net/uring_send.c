@@ -21,7 +21,7 @@ static void look_at_input(wsk__stream *s)
 static void settle_one(wsk_loop *loop, wsk__uring_send *r)
 {
     wsk__stream *s = r->stream;
-    size_t n = r->len;
+    size_t n = r->len, total = r->total;
     int err = 0;
 
     r->stream = NULL;
@@ -41,11 +41,11 @@ static void settle_one(wsk_loop *loop, wsk__uring_send *r)
         void *token = r->token;
 
         r->token = NULL;
-        wsk__ops(s)->shared(s, token, r->base + n, r->total - n);
-        if (!(s->state & WSK__S_CLOSED) && n < r->total)
+        wsk__ops(s)->shared(s, token, r->base + n, total - n);
+        if (!(s->state & WSK__S_CLOSED) && n < total)
             wsk__stream_cut_short(s, err);
     } else {
-        wsk__stream_settled(s, r->base, n, r->total, err);
+        wsk__stream_settled(s, r->base, n, total, err);
     }
     look_at_input(s);
 }

@@ -68,19 +68,24 @@ void wsk__uring_stream_close(wsk__stream *s)
             wsk__ops(s)->shared(s, token, NULL, 0);
         }
     }
+    bool ok = true;
     if (s->state & WSK__S_ARMED)
-        wsk__uring_cancel(u, stream_tag(s, WSK__REQUEST_RECV));
+        ok = wsk__uring_cancel(u, stream_tag(s, WSK__REQUEST_RECV));
     if (s->state & WSK__S_POLL_ARMED)
-        wsk__uring_cancel(u, stream_tag(s, WSK__REQUEST_READABLE));
+        ok = wsk__uring_cancel(u, stream_tag(s, WSK__REQUEST_READABLE)) && ok;
     if (s->state & WSK__S_OUT_ARMED)
-        wsk__uring_cancel(u, stream_tag(s, WSK__REQUEST_WRITABLE));
+        ok = wsk__uring_cancel(u, stream_tag(s, WSK__REQUEST_WRITABLE)) && ok;
+    /* A request that goes on keeps the socket, and the peer would wait for its end. */
+    if (!ok)
+        shutdown(s->fd, SHUT_RDWR);
     wsk__uring_forget_file(s->loop, &u->files[s->fd]);
     wsk__uring_close_fd(u, s->fd);
 }
 
 void wsk__uring_stream_pause(wsk__stream *s)
 {
-    /* If this cannot be queued, what comes is held. A poll may stay: it takes nothing. */
+    /* If this cannot be queued, what comes is held, and it is tried again. A poll may stay: it
+     * takes nothing. */
     if (s->state & WSK__S_ARMED)
         wsk__uring_cancel(s->loop->io_data, stream_tag(s, WSK__REQUEST_RECV));
 }
@@ -264,6 +269,8 @@ static void deliver(wsk__stream *s, uint8_t *data, size_t n)
         hold(s, data, n);
         if (!(s->state & (WSK__S_PAUSED | WSK__S_SENDING)))
             wsk__loop_later(s);
+        else if ((s->state & (WSK__S_PAUSED | WSK__S_DEAD)) == WSK__S_PAUSED)
+            wsk__uring_stream_pause(s); /* as what comes shows, that did not get through yet */
         return;
     }
     wsk__stream_take(s, data, n);

@@ -3,9 +3,16 @@
  * every buffer taken. */
 #include "endpoint.h"
 
+#include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#ifdef WSK_HAVE_URING
+#include "net/loop_uring.h"
+#endif
 
 static unsigned receives;
 
@@ -58,18 +65,24 @@ static void test_descriptor_kept_by_others(void **state)
     net_test_end(&t);
 }
 
-/* What a receive costs does not depend on how many others found no buffer. */
-static void test_crowd_without_buffers(void **state)
+static void many_files(void)
 {
-    enum { N = 2000 };
     struct rlimit files;
-    net_test t;
-    endpoint *e = calloc(N, sizeof(*e));
-    int(*fd)[2] = calloc(N, sizeof(*fd));
 
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
     files.rlim_cur = files.rlim_max;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+}
+
+/* What a receive costs does not depend on how many others found no buffer. */
+static void test_crowd_without_buffers(void **state)
+{
+    enum { N = 1500 };
+    net_test t;
+    endpoint *e = calloc(N, sizeof(*e));
+    int(*fd)[2] = calloc(N, sizeof(*fd));
+
+    many_files();
     net_test_init(&t, state);
     t.sys.result = count_receives;
     t.sys.recv = counting_recv;
@@ -100,11 +113,191 @@ static void test_crowd_without_buffers(void **state)
     free(e);
 }
 
+/* ----------------------------------------------------- io_uring: requests that go nowhere -- */
+
+#ifdef WSK_HAVE_URING
+static bool refuse;
+
+/* In place of liburing's. */
+int io_uring_submit(struct io_uring *ring)
+{
+    static int (*real)(struct io_uring *);
+
+    if (refuse)
+        return -EAGAIN;
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "io_uring_submit");
+    return real(ring);
+}
+
+static void skip_unless_uring(void **state)
+{
+    if (*(const wsk_io *)*state != WSK_IO_URING)
+        skip();
+}
+
+/* Streams of which each has a request in the queue, until there is no room for another one, as when
+ * the kernel is short of memory. */
+enum { FILL = 1100 };
+static endpoint *filler;
+static int (*filler_fd)[2];
+
+static void make_filler(void)
+{
+    filler = calloc(FILL, sizeof(*filler));
+    filler_fd = calloc(FILL, sizeof(*filler_fd));
+    for (int i = 0; i < FILL; i++)
+        assert_true(socket_pair(filler_fd[i], UNIX));
+}
+
+static void fill_queue(wsk_loop *loop)
+{
+    refuse = true;
+    for (int i = 0; i < FILL; i++)
+        endpoint_open(&filler[i], loop, filler_fd[i][0], NULL);
+}
+
+static void free_filler(wsk_loop *loop)
+{
+    for (int i = 0; i < FILL; i++)
+        close(filler_fd[i][1]);
+    for (int i = 0; i < FILL; i++)
+        turn_until(loop, &filler[i].closeds, 1);
+    free(filler);
+    free(filler_fd);
+}
+
+static void test_pause_in_full_queue(void **state)
+{
+    static const char data[2000]; /* so little is never read in bulk */
+    endpoint e = {.seed = 1};
+    size_t sent = 0;
+    net_test t;
+    int fd[2];
+
+    skip_unless_uring(state);
+    many_files();
+    make_filler();
+    net_test_init(&t, state);
+    net_test_loop(&t);
+    assert_true(socket_pair(fd, UNIX));
+    endpoint_open(&e, t.loop, fd[0], NULL);
+    turn_for(t.loop, 2);
+    fill_queue(t.loop);
+    endpoint_pause(&e, true);
+    refuse = false;
+    for (int i = 0; i < 4000; i++) {
+        ssize_t n = send(fd[1], data, sizeof(data), MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        sent += n > 0 ? (size_t)n : 0;
+        assert_int_equal(wsk_loop_turn(t.loop, 0), WSK_OK);
+    }
+    /* What the sockets hold, and the buffers of the loop. */
+    assert_true(sent < (size_t)4 << 20);
+    endpoint_pause(&e, false);
+    turn_until_octets(t.loop, &e.received, sent);
+    close(fd[1]);
+    turn_until(t.loop, &e.closeds, 1);
+    free_filler(t.loop);
+    t.fds -= 2 * FILL;
+    net_test_end(&t);
+}
+
+static void test_close_in_full_queue(void **state)
+{
+    endpoint e = {.seed = 1}, young = {.seed = 2};
+    int fd[2], young_fd[2], other[2];
+    struct pollfd peer;
+    net_test t;
+    char octet;
+
+    skip_unless_uring(state);
+    many_files();
+    make_filler();
+    net_test_init(&t, state);
+    net_test_loop(&t);
+    assert_true(socket_pair(fd, TCP4));
+    assert_true(socket_pair(young_fd, TCP4));
+    assert_true(socket_pair(other, UNIX));
+    endpoint_open(&e, t.loop, fd[0], NULL);
+    turn_for(t.loop, 2);
+    endpoint_open(&young, t.loop, young_fd[0], NULL);
+    fill_queue(t.loop);
+    e.is_open = young.is_open = false;
+    wsk__stream_close(&young.stream);
+    wsk__stream_close(&e.stream);
+    /* The number is another's now: nobody may read there. */
+    assert_int_equal(dup2(other[0], young_fd[0]), young_fd[0]);
+    assert_int_equal(write(other[1], "x", 1), 1);
+    refuse = false;
+    turn_for(t.loop, 5);
+    assert_int_equal(recv(other[0], &octet, 1, MSG_DONTWAIT), 1);
+    /* The peer hears of the end. */
+    peer = (struct pollfd){.fd = fd[1], .events = POLLIN};
+    assert_int_equal(poll(&peer, 1, 5000), 1);
+    assert_int_equal(read(fd[1], &octet, 1), 0);
+    close(young_fd[0]);
+    close(young_fd[1]);
+    close(other[0]);
+    close(other[1]);
+    close(fd[1]);
+    free_filler(t.loop);
+    t.fds -= 2 * FILL;
+    net_test_end(&t);
+}
+
+static void fill_within(endpoint *e, unsigned callback)
+{
+    if (callback == IN_RECEIVED && e->received == 1)
+        fill_queue(e->stream.loop);
+}
+
+static void wake(void *ud)
+{
+    ++*(unsigned *)ud;
+}
+
+/* Other threads can still wake the loop when the request by which it hears of them ended at a bad
+ * moment. */
+static void test_wake_in_full_queue(void **state)
+{
+    endpoint e = {.seed = 1, .then = fill_within};
+    unsigned woken = 0;
+    net_test t;
+    int fd[2];
+
+    skip_unless_uring(state);
+    many_files();
+    make_filler();
+    net_test_init(&t, state);
+    net_test_loop(&t);
+    assert_true(socket_pair(fd, UNIX));
+    endpoint_open(&e, t.loop, fd[0], NULL);
+    turn_for(t.loop, 2);
+    wsk__uring *u = t.loop->io_data;
+    assert_true(wsk__uring_cancel(u, wsk__uring_tag(WSK__REQUEST_WAKE, 0, 0)));
+    assert_int_equal(write(fd[1], "x", 1), 1);
+    turn_until_octets(t.loop, &e.received, 1);
+    refuse = false;
+    turn_for(t.loop, 2);
+    assert_int_equal(wsk_loop_post(t.loop, wake, &woken), WSK_OK);
+    turn_until(t.loop, &woken, 1);
+    close(fd[1]);
+    turn_until(t.loop, &e.closeds, 1);
+    free_filler(t.loop);
+    t.fds -= 2 * FILL;
+    net_test_end(&t);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(test_descriptor_kept_by_others),
-        BOTH(test_crowd_without_buffers),
+        BOTH(test_descriptor_kept_by_others), BOTH(test_crowd_without_buffers),
+#ifdef WSK_HAVE_URING
+        BOTH(test_pause_in_full_queue),       BOTH(test_close_in_full_queue),
+        BOTH(test_wake_in_full_queue),
+#endif
     };
 
     return cmocka_run_group_tests_name("stream_odd", tests, NULL, NULL);

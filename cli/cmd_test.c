@@ -298,6 +298,14 @@ int test_count_failed(const judge_store *s, bool strict)
     return EXIT_SUCCESS;
 }
 
+int test_exit_code(const judge_session *s, bool strict)
+{
+    const int code = test_count_failed(judge_session_store(s), strict);
+
+    /* Whoever reads the report must not take what is missing for what has passed. */
+    return code == EXIT_SUCCESS && !judge_session_is_reported(s) ? TEST_EXIT_NOTHING_RUN : code;
+}
+
 static int rebuild(const test_settings *settings)
 {
     if (settings->junit && !cli_can_write("test", settings->junit))
@@ -327,6 +335,8 @@ static int rebuild(const test_settings *settings)
     test_view_summary(&v, judge_report_store(r), settings->rebuild);
     int code = cases ? test_count_failed(judge_report_store(r), settings->strict)
                      : TEST_EXIT_NOTHING_RUN;
+    if (code == EXIT_SUCCESS && !judge_report_is_whole(r))
+        code = TEST_EXIT_NOTHING_RUN;
     judge_report_close(r);
     judge_table_free(t);
     return code;
@@ -449,8 +459,7 @@ static int run(judge_session *s, test_view *v, const test_settings *settings, co
     if (!ok)
         return TEST_EXIT_NOTHING_RUN;
     /* A server that is not there has not passed. */
-    return v->unreachable ? TEST_EXIT_CASES_FAILED
-                          : test_count_failed(judge_session_store(s), settings->strict);
+    return v->unreachable ? TEST_EXIT_CASES_FAILED : test_exit_code(s, settings->strict);
 }
 
 static int run_with(const test_settings *settings, const judge_spec *spec, const opt_list *urls,

@@ -69,6 +69,8 @@ void test_view_summary(test_view *v, const judge_store *s, const char *outdir);
 void test_warn(void *ud, const char *text);
 void test_on_done(test_view *v, const judge_result *r);
 int test_count_failed(const judge_store *s, bool strict);
+/* Of a run that came to its end. */
+int test_exit_code(const judge_session *s, bool strict);
 /* Catches signals that end a session. */
 void test_catch_signals(judge_session *s);
 /* The number of the signal that came, or 0. */

@@ -108,5 +108,5 @@ int test_serve(judge_session *s, test_view *v, const test_settings *settings,
         return 128 + test_signal();
     if (!ok || judge_fuzz_done(f) == 0)
         return TEST_EXIT_NOTHING_RUN;
-    return test_count_failed(judge_session_store(s), settings->strict);
+    return test_exit_code(s, settings->strict);
 }

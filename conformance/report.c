@@ -24,6 +24,8 @@ struct judge_report {
     int journal; /* -1: none yet */
     bool made;   /* the directory is ours: it goes when nothing was written */
     bool begun;  /* a result has come: the report before may be replaced */
+    bool lost;   /* something of it could not be written */
+    bool mute;   /* ... to a stream, which was said */
     size_t taps;
     judge_buf buf; /* scratch */
 };
@@ -149,6 +151,7 @@ static void begin_files(judge_report *r, bool with_journal)
     r->journal = openat(r->dir, journal_name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC,
                         0666);
     if (r->journal < 0) {
+        r->lost = true;
         judge_buf text = {0};
         judge_buf_printf(&text, "%s cannot be written: %s", journal_name, strerror(errno));
         warn(r, text.at ? text.at : "the journal cannot be written");
@@ -239,7 +242,16 @@ static bool put_stream(judge_report *r, FILE *out)
         return false;
     if (r->buf.len)
         fwrite(r->buf.at, 1, r->buf.len, out);
-    return fflush(out) == 0;
+    if (fflush(out) == 0 && !ferror(out))
+        return true;
+    if (!r->mute) {
+        judge_buf text = {0};
+        judge_buf_printf(&text, "results cannot be written: %s", strerror(errno));
+        warn(r, text.at ? text.at : "results cannot be written");
+        judge_buf_deinit(&text);
+    }
+    r->mute = true;
+    return false;
 }
 
 static bool add(judge_report *r, const judge_result *result, bool with_journal)
@@ -296,7 +308,9 @@ static bool add(judge_report *r, const judge_result *result, bool with_journal)
 
 bool judge_report_add(judge_report *r, const judge_result *result)
 {
-    return add(r, result, true);
+    const bool ok = add(r, result, true);
+    r->lost = r->lost || !ok;
+    return ok;
 }
 
 /* ------------------------------------------------------------------------------- the end -- */
@@ -353,10 +367,17 @@ bool judge_report_finish(judge_report *r)
 {
     bool ok = judge_report_update(r);
     if (r->o.tap) {
-        fprintf(r->o.tap, "1..%zu\n", r->taps);
-        ok = fflush(r->o.tap) == 0 && ok;
+        begin(r);
+        judge_buf_printf(&r->buf, "1..%zu\n", r->taps);
+        ok = put_stream(r, r->o.tap) && ok;
     }
+    r->lost = r->lost || !ok;
     return ok;
+}
+
+bool judge_report_is_whole(const judge_report *r)
+{
+    return !r->lost;
 }
 
 /* ------------------------------------------------------------------------------- rebuild -- */
@@ -384,7 +405,7 @@ judge_report *judge_report_rebuild(const judge_report_options *o, size_t *ret_ca
         json_t *v = json_loadb(line, (size_t)len, JSON_ALLOW_NUL, NULL);
         judge_result result;
         if (judge_result_read(&result, json_object_get(v, "case"), json_object_get(v, "extra"))) {
-            add(r, &result, false);
+            r->lost = !add(r, &result, false) || r->lost;
             judge_result_deinit(&result);
             cases++;
         } else {

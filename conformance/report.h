@@ -40,6 +40,8 @@ bool judge_report_add(judge_report *r, const judge_result *result);
 /* Writes indexes, summary and JUnit, if there is a result. May be called again when there are more
  * results. */
 bool judge_report_finish(judge_report *r);
+/* False if anything of it could not be written, at any time. */
+bool judge_report_is_whole(const judge_report *r);
 /* The same files for a run that goes on: no plan of TAP, which stands at the end. */
 bool judge_report_update(judge_report *r);
 /* Verdicts so far. */

@@ -210,6 +210,11 @@ const judge_store *judge_session_store(const judge_session *s)
     return s->report ? judge_report_store(s->report) : NULL;
 }
 
+bool judge_session_is_reported(const judge_session *s)
+{
+    return s->report && judge_report_is_whole(s->report);
+}
+
 void judge_session_cancel(judge_session *s)
 {
     if (s->run)

@@ -82,5 +82,7 @@ void judge_session_served(judge_session *s);
 void judge_session_cancel(judge_session *s);
 /* Verdicts; NULL before the run. */
 const judge_store *judge_session_store(const judge_session *s);
+/* False if something of the reports could not be written. */
+bool judge_session_is_reported(const judge_session *s);
 
 #endif

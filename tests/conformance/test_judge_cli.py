@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -38,9 +39,11 @@ def file_of(name):
     return WSTEST if os.path.basename(name) == "wstest" else WEBSOCK
 
 
-def run(*args, name="websock", cwd=HOME, env=None, timeout=120):
+def run(*args, name="websock", cwd=HOME, env=None, timeout=120, stdout=subprocess.PIPE,
+        preexec_fn=None):
     return subprocess.run([name, *args], executable=file_of(name), cwd=cwd, env={**ENV, **(env or {})},
-                          capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+                          stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=timeout,
+                          stdin=subprocess.DEVNULL, preexec_fn=preexec_fn)
 
 
 def judge(*args, **more):
@@ -386,6 +389,25 @@ def tap():
     assert "8 cases: 8 passed" in r.stderr
     r = judge(good_server(), "--cases", "1.1.*", "--json", "-", "--no-report", "--quiet")
     assert len([json.loads(line) for line in r.stdout.splitlines()]) == 8
+
+
+def small_files():
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+
+
+@test
+def full_disk():
+    """What passes is no success where the report is not whole."""
+    for options in ["--out", "crammed"], ["--no-report", "--junit", "crammed.xml"]:
+        r = judge(good_server(), "--suite", "ping", *options, preexec_fn=small_files)
+        assert r.returncode == 3, r
+        assert "cannot be written" in r.stderr and "149 passed" in r.stdout, r
+    for option in ["--tap"], ["--json", "-"]:
+        with open("/dev/full", "w", encoding="ascii") as full:
+            r = judge(good_server(), "--cases", "1.1.*", "--no-report", *option, stdout=full)
+        assert r.returncode == 3, r
+        assert r.stderr.count("cannot be written") == 1, r
 
 
 @test

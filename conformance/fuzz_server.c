@@ -180,7 +180,10 @@ static void begin_peer(judge_fuzz *f, conn *c, int64_t now)
         .protocols = f->p.protocols,
         .n_protocols = f->p.compat ? 0 : f->p.n_protocols,
         .messages = f->p.messages,
-        .most_log = f->n_open > MANY ? SHORT_LOG : 0,
+        .most_log = f->n_open > CROWDED ? SHORTEST_LOG
+                    : f->n_open > MANY  ? SHORT_LOG
+                                        : 0,
+        .sparing = f->n_open > MANY && is_case,
         .stall_seconds = f->p.compat ? 0 : 10,
         .compat = f->p.compat,
         .skip = is_case ? skip_case : NULL,

@@ -17,9 +17,12 @@ enum {
     MAX_AGENTS = 256,
     /* Cases that hold megabytes, at once; more wait for their turn. */
     MAX_HEAVY = 32,
-    /* With more connections than these, each has fewer entries in its wire log. */
+    /* With more connections than these, each has fewer entries in its wire log, and keeps less of
+     * what it should not have been sent. */
     MANY = 64,
     SHORT_LOG = 4000,
+    CROWDED = 512,
+    SHORTEST_LOG = 500,
     /* Results that wait for their clients to come back. */
     MAX_HELD = 256,
     READ_SIZE = 65536,

@@ -43,6 +43,7 @@ typedef struct judge_peer_setup {
     judge_streams *streams;
     uint32_t messages;    /* round trips of echo loops; 0: as the case says */
     uint32_t most_log;    /* entries of the wire log; 0: 60000 */
+    bool sparing;         /* of what cannot be right only a little is kept: there are many */
     double stall_seconds; /* an echo loop in which nothing moves so long has failed; 0: never */
     bool compat;
     judge_crowd_tally crowd; /* that preceded the case; total 0: there was none */

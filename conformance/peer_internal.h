@@ -17,6 +17,13 @@
 /* A peer must not be able to fill the memory with log entries or events. */
 #define MAX_LOG    60000
 #define MAX_EVENTS 4096
+/* Octets that are kept beyond what is expected, of a message and of all together. */
+#define SPARE_MESSAGE ((uint64_t)512 * 1024)
+#define SPARE_EVENTS  ((uint64_t)1024 * 1024)
+/* The same where thousands of clients may be there to fill the memory. */
+#define FEW_EVENTS     256
+#define LITTLE_MESSAGE ((uint64_t)16 * 1024)
+#define LITTLE_EVENTS  ((uint64_t)32 * 1024)
 /* A client that asks and asks and reads nothing gets no more answers than these octets at a time.
  * RFC 6455 5.5.3 lets the last ping of several stand for all. */
 #define MAX_PONGS 65536

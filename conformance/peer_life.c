@@ -214,7 +214,7 @@ void peer_event_add(judge_peer *p, judge_event_kind kind, bool binary, const uin
 {
     peer_event *e;
 
-    if (p->n_events >= MAX_EVENTS)
+    if (p->n_events >= (p->setup.sparing ? FEW_EVENTS : MAX_EVENTS))
         return;
     if (kept > CONTROL_KEPT && p->event_kept + kept > p->event_cap)
         kept = CONTROL_KEPT;
@@ -533,8 +533,8 @@ judge_peer *judge_peer_new(const judge_peer_setup *setup, int64_t now)
     }
     /* What is longer than anything expected is wrong whatever it holds; but let small answers
      * and the big one of 7.1.6 be seen. */
-    p->message_cap += 512 * 1024;
-    p->event_cap += 1024 * 1024;
+    p->message_cap += setup->sparing ? LITTLE_MESSAGE : SPARE_MESSAGE;
+    p->event_cap += setup->sparing ? LITTLE_EVENTS : SPARE_EVENTS;
     return p;
 }
 

@@ -83,8 +83,6 @@ bool wsk__is_host(wsk_str s, wsk_str *ret_host, wsk_str *ret_port);
  * absent or empty. */
 bool wsk__host_is_address(wsk_str host);
 unsigned wsk__port_number(wsk_str port, bool tls);
-/* A host without brackets: localhost or an address that no other machine can connect to. */
-bool wsk__host_is_loopback(const char *host);
 
 /* Takes a request target apart (RFC 9112 3.2): origin form, absolute form, "*" for OPTIONS,
  * host and port for CONNECT. NULL, or why it is refused; then no output is set. */

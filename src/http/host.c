@@ -30,17 +30,3 @@ unsigned wsk__port_number(wsk_str port, bool tls)
         n = n * 10 + (unsigned)(port.ptr[i] - '0'); /* five digits at most */
     return n;
 }
-
-bool wsk__host_is_loopback(const char *host)
-{
-    static const uint8_t mapped[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 127};
-    struct in6_addr a6;
-    struct in_addr a;
-
-    if (wsk__str_ieq(wsk__str(host), wsk__str("localhost")))
-        return true;
-    if (inet_pton(AF_INET, host, &a) == 1)
-        return ntohl(a.s_addr) >> 24 == 127;
-    return inet_pton(AF_INET6, host, &a6) == 1 &&
-           (IN6_IS_ADDR_LOOPBACK(&a6) || memcmp(&a6, mapped, sizeof(mapped)) == 0);
-}

@@ -30,6 +30,7 @@ struct wsk__listener {
     dev_t unix_dev; /* of the file that we made: another's is not removed */
     ino_t unix_ino;
     uint16_t port;
+    bool outside; /* bound to an address that other machines can connect to */
     size_t n;
     wsk__lsock socks[SOCKETS_MAX];
 };
@@ -115,6 +116,16 @@ static uint16_t port_of(const struct sockaddr_storage *a)
     return 0;
 }
 
+static bool is_loopback(const struct sockaddr_storage *a)
+{
+    static const uint8_t mapped[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 127};
+
+    if (a->ss_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr) >> 24 == 127;
+    const struct in6_addr *a6 = &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(a6) || memcmp(a6, mapped, sizeof(mapped)) == 0;
+}
+
 static void set_port(struct sockaddr *a, uint16_t port)
 {
     if (a->sa_family == AF_INET)
@@ -147,6 +158,7 @@ static int bind_inet(wsk__listener *l, const struct addrinfo *ai, const wsk__lis
         getsockname(fd, (struct sockaddr *)&a, &len) < 0 || add_socket(l, fd, o->backlog) < 0)
         goto fail;
     l->port = port_of(&a);
+    l->outside = l->outside || !is_loopback(&a);
     return WSK_OK;
 
 fail:;
@@ -307,6 +319,11 @@ void wsk__listener_free(wsk__listener *l)
 uint16_t wsk__listener_port(const wsk__listener *l)
 {
     return l->port;
+}
+
+bool wsk__listener_is_loopback(const wsk__listener *l)
+{
+    return l->unix_path == NULL && !l->outside;
 }
 
 /* ----------------------------------------------------------------------------- addresses -- */

@@ -28,6 +28,8 @@ int wsk__listener_new(wsk__listener **ret, wsk_loop *loop, const wsk__listen_opt
 void wsk__listener_free(wsk__listener *l);
 /* The bound port, 0 for Unix sockets. */
 uint16_t wsk__listener_port(const wsk__listener *l);
+/* True if only this machine can connect, over TCP. */
+bool wsk__listener_is_loopback(const wsk__listener *l);
 /* "127.0.0.1:41234", "[::1]:41234" or "unix" of the other end of fd; returns the length. */
 size_t wsk__peer_name(int fd, char *buf, size_t n);
 

@@ -72,6 +72,8 @@ int wsk__loop_new_on(wsk_loop **ret, const wsk_loop_options *options, const wsk_
 {
     wsk_loop_options o = WSK_LOOP_OPTIONS_INIT;
 
+    if (options != NULL && options->size < sizeof(options->size))
+        return WSK_ERR_INVAL;
     if (options != NULL)
         memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));
     if (ret == NULL || (unsigned)o.io > WSK_IO_EPOLL)

@@ -138,7 +138,7 @@ static void stream_read(wsk__stream *s)
     for (unsigned round = 0; round < WSK__ROUNDS;) {
         size_t cap = loop->recv_cap;
         uint8_t *buf = wsk__stream_place(s, e->buffer, &cap);
-        ssize_t n = loop->sys->recv(s->fd, buf, cap, 0);
+        ssize_t n = loop->sys->recv(s->fd, buf, cap, MSG_DONTWAIT);
 
         if (n < 0 && errno == EINTR)
             continue;

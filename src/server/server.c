@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/tls_set.h"
 #include "server/server_internal.h"
 #include "util/strs.h"
 
@@ -169,6 +170,15 @@ wsk_config *wsk_server_config(const wsk_server *s)
     return s->cfg;
 }
 
+static bool is_servers(const wsk_server *s, const wsk_tls *tls)
+{
+    bool ok = tls == NULL || tls->role == WSK_ROLE_SERVER;
+
+    if (!ok)
+        (void)invalid(s->hooks, "this wsk_tls was made for a client");
+    return ok;
+}
+
 int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls)
 {
     wsk__listen_options lo = {.backlog = s->o.backlog, .reuse_port = s->o.reuse_port};
@@ -196,7 +206,7 @@ int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls)
         free_site(s->hooks, site);
         return WSK_ERR_LIMIT;
     }
-    if (site->url.tls != (tls != NULL)) {
+    if (site->url.tls != (tls != NULL) || !is_servers(s, tls)) {
         free_site(s->hooks, site);
         return WSK_ERR_INVAL;
     }
@@ -213,7 +223,7 @@ int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls)
         return r;
     }
     site->port = wsk__listener_port(site->listener);
-    site->loopback = !site->url.is_unix && wsk__host_is_loopback(site->url.host);
+    site->loopback = wsk__listener_is_loopback(site->listener);
     for (last = &s->sites; *last != NULL; last = &(*last)->next)
         ;
     *last = site;
@@ -255,9 +265,10 @@ int wsk_server_adopt(wsk_server *s, int fd, wsk_tls *tls)
     wsk__site *site = &s->adopted[tls != NULL];
 
     if (site->tls != tls) {
-        if (site->tls != NULL) {
+        /* One set of certificates for all that are adopted. */
+        if (site->tls != NULL || !is_servers(s, tls)) {
             close(fd);
-            return WSK_ERR_INVAL; /* one set of certificates for all that are adopted */
+            return WSK_ERR_INVAL;
         }
         site->tls = wsk_tls_ref(tls);
     }

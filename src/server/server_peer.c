@@ -129,9 +129,11 @@ static bool host_fits(const wsk_peer *p)
             return true;
     }
     /* A name that an attacker has resolve to 127.0.0.1 can only lead here with our own port in it;
-     * a proxy on this machine that passes its own Host has another one. */
+     * a proxy on this machine that passes its own Host has another one. That which we were told to
+     * listen at is ours. */
     return s->hosts == NULL &&
-           wsk__port_number(port, p->link.stream.tls != NULL) != site_of(p)->port;
+           (wsk__port_number(port, p->link.stream.tls != NULL) != site_of(p)->port ||
+            wsk__str_ieq(host, wsk__str(site_of(p)->url.host)));
 }
 
 /* What the fields alone do not tell WSK_ORIGIN_SAME_HOST. */

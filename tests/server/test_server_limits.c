@@ -142,7 +142,7 @@ static bool client_read(struct client *c)
 
 #define client_until(w, c, cond) turn_until(w, client_read(c) && (cond))
 
-static void client_request(struct world *w, struct client *c, const char *fields)
+static void client_hello(struct client *c, const char *fields)
 {
     char text[1024];
     int n = snprintf(text, sizeof(text),
@@ -151,8 +151,13 @@ static void client_request(struct world *w, struct client *c, const char *fields
                      "Sec-WebSocket-Version: 13\r\n\r\n",
                      fields);
 
-    client_begin(w, c);
     client_send(c, text, (size_t)n);
+}
+
+static void client_request(struct world *w, struct client *c, const char *fields)
+{
+    client_begin(w, c);
+    client_hello(c, fields);
     client_until(w, c, strstr(c->in, "\r\n\r\n") != NULL);
 }
 
@@ -402,6 +407,11 @@ static void test_hosts(void **state)
             fail_msg("loopback: %s", rows[i].why);
     }
     world_end(&w);
+    /* Other ways to say the same. */
+    assert_int_equal(world_try(&w, &o, "ws://127.1:0/"), WSK_OK);
+    assert_int_equal(answer(&w, rows[4].fields), 421);
+    assert_int_equal(answer(&w, "Host: 127.1:%d\r\nOrigin: http://127.1:%d\r\n"), 101);
+    world_end(&w);
     assert_int_equal(world_try(&w, &o, "ws://0.0.0.0:0/"), WSK_OK);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (answer(&w, rows[i].fields) != rows[i].anywhere)
@@ -429,6 +439,55 @@ static void test_hosts(void **state)
     assert_int_equal(answer(&w, rows[4].fields), 101);
     assert_int_equal(answer(&w, rows[10].fields), 101);
     world_end(&w);
+}
+
+/* What a program hands over need not be as our own sockets are; and certificates must be a
+ * server's. */
+static void test_adopt(void **state)
+{
+    (void)state;
+    enum { BUFFER = 4096 };
+    uint8_t frame[BUFFER] = {0x82, 0xFE, (BUFFER - 8) >> 8, (BUFFER - 8) & 0xFF};
+    wsk_loop_options lo = WSK_LOOP_OPTIONS_INIT;
+    wsk_tls_options to = WSK_TLS_OPTIONS_INIT;
+    wsk_handlers handlers = WSK_HANDLERS_INIT;
+    struct client c = {0};
+    struct world w = {0};
+    wsk_tls *tls;
+    int pair[2];
+
+    handlers.on_message = on_message;
+    lo.io = WSK_IO_EPOLL;
+    lo.recv_buffer = BUFFER;
+    assert_int_equal(wsk_loop_new(&w.loop, &lo), WSK_OK);
+    lo.size = 0;
+    assert_int_equal(wsk_loop_new(&w.loop, &lo), WSK_ERR_INVAL);
+    assert_int_equal(wsk_server_new(&w.server, w.loop, NULL, &handlers, &w), WSK_OK);
+    to.role = WSK_ROLE_CLIENT;
+    to.insecure = true;
+    assert_int_equal(wsk_tls_new(&tls, &to, NULL), WSK_OK);
+    assert_int_equal(wsk_server_listen(w.server, "wss://127.0.0.1:0/", tls), WSK_ERR_INVAL);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(wsk_server_adopt(w.server, pair[0], tls), WSK_ERR_INVAL);
+    assert_int_equal(recv(pair[1], frame + 8, 1, 0), 0); /* it was closed */
+    close(pair[1]);
+    wsk_tls_unref(tls);
+
+    /* A socket that blocks is not waited for: without it this test would never end. */
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(fcntl(pair[1], F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(wsk_server_adopt(w.server, pair[0], NULL), WSK_OK);
+    c.fd = pair[1];
+    client_hello(&c, "Host: a\r\n");
+    client_until(&w, &c, strstr(c.in, "\r\n\r\n") != NULL);
+    assert_int_equal(status_of(&c), 101);
+    client_send(&c, frame, sizeof(frame));
+    alarm(20);
+    turn_until(&w, w.messages == 1);
+    alarm(0);
+    client_end(&c);
+    wsk_server_free(w.server);
+    wsk_loop_free(w.loop);
 }
 
 /* Everything is on, and each allocation fails once. */
@@ -465,9 +524,13 @@ static void test_failing_alloc(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_message_rate),   cmocka_unit_test(test_octet_rate),
-        cmocka_unit_test(test_handshake_rate), cmocka_unit_test(test_connections_of_an_address),
-        cmocka_unit_test(test_options),        cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_adopt),
+        cmocka_unit_test(test_message_rate),
+        cmocka_unit_test(test_octet_rate),
+        cmocka_unit_test(test_handshake_rate),
+        cmocka_unit_test(test_connections_of_an_address),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_failing_alloc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -217,10 +217,10 @@ WSK_API void *wsk_conn_data(const wsk_conn *c);
 
 /*
  * Lends n octets that came from the peer; n == 0 says that the peer will send no more. The
- * octets are changed in place (unmasked). The buffer is the connection's until wsk_conn_next()
- * has given WSK_EV_NONE, or until wsk_conn_unlend(). Feeding while octets are still lent is
- * WSK_ERR_STATE. WSK_ERR_NOMEM: they were not taken, and are still the caller's. In state CLOSED
- * input is ignored.
+ * octets are changed in place (unmasked). The buffer is the connection's until wsk_conn_unlend():
+ * even when wsk_conn_next() has given WSK_EV_NONE there may be half a frame in it, or what a pause
+ * has left. Feeding before all of it is used or given back is WSK_ERR_STATE. WSK_ERR_NOMEM: they
+ * were not taken, and are still the caller's. In state CLOSED input is ignored.
  */
 WSK_API int wsk_conn_feed(wsk_conn *c, void *buf, size_t n, uint64_t now);
 /*

@@ -99,7 +99,8 @@ typedef struct wsk_config_options {
 
     /* ---- deadlines in milliseconds; 0: the default in brackets; WSK_NEVER: none ---- */
     uint32_t open_timeout;    /* the whole opening handshake [10 s] -> 408, or the drop */
-    uint32_t idle_timeout;    /* nothing but pings and pongs came in [never] -> close 1001 */
+    uint32_t idle_timeout;    /* nothing but pings and pongs came in, pauses apart [never]
+                                 -> close 1001 */
     uint32_t ping_interval;   /* after so long without any input we send a ping [30 s] */
     uint32_t ping_timeout;    /* and then wait so long for any input [20 s] -> drop, 1006 */
     uint32_t message_timeout; /* first to last octet of one message, pauses apart [never] -> 1008 */

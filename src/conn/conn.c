@@ -252,12 +252,14 @@ static void tick_open(wsk_conn *c, uint64_t now, uint64_t *next)
         wsk__fail(c, WSK__RULE_MESSAGE_TOO_SLOW);
         return;
     }
+    if (c->paused || c->choked)
+        return; /* whoever does not listen cannot blame the peer for silence */
     if (due(c, now, c->t_data, o->idle_timeout, next)) {
         (void)wsk_conn_close(c, WSK_CLOSE_GOING_AWAY, "idle");
         return;
     }
-    if (c->paused || c->choked || o->ping_interval == WSK_NEVER)
-        return; /* whoever does not listen cannot blame the peer for silence */
+    if (o->ping_interval == WSK_NEVER)
+        return;
     if (!c->ping_waiting) {
         if (due(c, now, c->t_in, o->ping_interval, next)) {
             c->ping_waiting = true;
@@ -297,6 +299,11 @@ static void tick_closing(wsk_conn *c, uint64_t now, uint64_t *next)
     }
 }
 
+static uint32_t lesser(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
 static void set_untimed(wsk_conn *c)
 {
     if (c->untimed & WSK__UNTIMED_OUT && c->w != &wsk__no_work)
@@ -304,13 +311,14 @@ static void set_untimed(wsk_conn *c)
     if (c->untimed & WSK__UNTIMED_DATA)
         c->t_data = c->env->t_now;
     if (c->untimed & WSK__UNTIMED_IN) {
-        /* Nor does a message take longer for it; by no more than the pause, so that pausing again
-         * and again gives no one for ever. */
-        if (!c->paused && c->w->rx_opcode != 0) {
-            uint32_t pause = wsk__since(c, c->t_in), age = wsk__since(c, c->w->t_msg);
+        /* Nor does a message take longer for it, nor anyone get idle; by no more than the pause, so
+         * that pausing again and again gives no one for ever. */
+        uint32_t pause = wsk__since(c, c->t_in);
 
-            c->w->t_msg += pause < age ? pause : age;
-        }
+        if (!c->paused && c->w->rx_opcode != 0)
+            c->w->t_msg += lesser(pause, wsk__since(c, c->w->t_msg));
+        if (!c->paused && c->state == WSK_STATE_OPEN)
+            c->t_data += lesser(pause, wsk__since(c, c->t_data));
         c->t_in = c->env->t_now;
     }
     c->untimed = 0;

@@ -240,8 +240,13 @@ void wsk_conn_sent(wsk_conn *c, size_t n, uint64_t now)
         n -= k->len;
         free_head(c);
     }
-    if (c->w->queued < c->env->cfg->o.low_water)
+    if (c->choked && c->w->queued < c->env->cfg->o.low_water) {
+        /* It is listened to from now on: what it has said since is yet to be read. */
         c->choked = false;
+        c->t_in = c->env->t_now;
+        if (c->state == WSK_STATE_OPEN)
+            c->t_data = c->env->t_now;
+    }
     if (c->w->queued == 0) {
         assert(c->w->out_head == NULL);
         drained(c);

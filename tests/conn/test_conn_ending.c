@@ -499,6 +499,50 @@ static void test_long_message_is_not_idle(void **state)
     }
 }
 
+/* Nobody is idle, or owes an answer, for the time in which he was not listened to. */
+static void test_not_listened_to(void **state)
+{
+    (void)state;
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+    char data[2000] = {0};
+    solo s;
+
+    o.high_water = 1000;
+    o.write_timeout = WSK_NEVER;
+    for (int ping = 0; ping < 2; ping++) {
+        o.idle_timeout = ping ? WSK_NEVER : 1000;
+        o.ping_interval = ping ? 1000 : WSK_NEVER;
+        o.ping_timeout = 1000;
+        for (int choked = 0; choked < 2; choked++) {
+            wsk_conn *c = open_one(&s, WSK_ROLE_SERVER, &o);
+            if (ping) {
+                (void)tick(&s, c, 1000);
+                solo_out(&s, c);
+                assert_int_equal(s.out_len, 2);
+            }
+            assert_int_equal(tick(&s, c, 600), 400);
+            if (choked)
+                assert_int_equal(wsk_conn_send(c, WSK_OP_BINARY, data, sizeof(data), 0), WSK_OK);
+            else
+                wsk_conn_pause(c, true);
+            (void)tick(&s, c, 5000);
+            assert_int_equal(wsk_conn_state(c), WSK_STATE_OPEN);
+            if (choked)
+                solo_out(&s, c);
+            else
+                wsk_conn_pause(c, false);
+            (void)tick(&s, c, 0);
+            solo_next(&s, c);
+            assert_int_equal(wsk_conn_state(c), WSK_STATE_OPEN);
+            /* A pause is taken off, so that many of them are not for ever. */
+            assert_int_equal(tick(&s, c, 100), !ping && !choked ? 300 : 900);
+            (void)tick(&s, c, 900);
+            assert_int_not_equal(wsk_conn_state(c), WSK_STATE_OPEN);
+            solo_end(&s);
+        }
+    }
+}
+
 /* -------------------------------------------------------------------------- crossing ends -- */
 
 /* The queue of a closing connection gets empty: nobody is told that it may send again. */
@@ -774,6 +818,7 @@ int main(void)
         cmocka_unit_test(test_lingering),
         cmocka_unit_test(test_server_that_does_not_end_tcp),
         cmocka_unit_test(test_answer_that_is_not_taken),
+        cmocka_unit_test(test_not_listened_to),
         cmocka_unit_test(test_failure_that_is_not_taken),
         cmocka_unit_test(test_failure_that_is_lost),
         cmocka_unit_test(test_long_message_is_not_idle),

@@ -305,6 +305,9 @@ int wsk__conn_send_borrowed(wsk_conn *c, wsk_opcode op, const void *data, size_t
                             unsigned flags);
 int wsk__conn_settle(wsk_conn *c);
 
+/* True if not all that was fed is used. */
+bool wsk__conn_has_input(const wsk_conn *c);
+
 /* Where the next *ret_n octets of input can be put so that they need not be moved; NULL: anywhere
  * else. What is put there is given to wsk_conn_feed() next. */
 uint8_t *wsk__conn_place(wsk_conn *c, size_t *ret_n);

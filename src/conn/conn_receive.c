@@ -135,6 +135,11 @@ void wsk__input_used(wsk_conn *c, size_t n)
     consume(c, n);
 }
 
+bool wsk__conn_has_input(const wsk_conn *c)
+{
+    return (c->w->kept != NULL ? c->w->kept->len : 0) + c->w->in_len > c->w->pass;
+}
+
 int wsk_conn_feed(wsk_conn *c, void *buf, size_t n, uint64_t now)
 {
     c->env->t_now = (uint32_t)now;

@@ -20,6 +20,13 @@
 #include "conn/conn_quick.h"
 #include "net/stream.h"
 
+/*
+ * Octets of messages that a compressed connection is given in one go. Whoever sends 256 KiB, which
+ * is one read, may have sent 256 MiB of messages: to inflate them, and to answer, takes seconds in
+ * which nobody else would be served.
+ */
+#define WSK__LINK_SHARE ((size_t)1024 * 1024)
+
 /* Embedded in its owner's struct. */
 typedef struct wsk__link {
     wsk__stream stream;
@@ -96,7 +103,7 @@ static WSK__UNUSED WSK__NOINLINE void wsk__link_update(wsk__link *l, const wsk__
     if (wsk__link_deadlines(l) != l->conn.armed)
         wsk__link_arm(l, role);
     wants = wsk_conn_wants(&l->conn);
-    bool reading = (wants & WSK_WANT_READ) != 0;
+    bool reading = (wants & WSK_WANT_READ) != 0 && !l->stream.resume;
     if (reading != l->conn.reading && !(wants & WSK_WANT_DROP)) {
         l->conn.reading = reading;
         wsk__stream_set_reading(&l->stream, reading);
@@ -112,7 +119,17 @@ static WSK__UNUSED WSK__NOINLINE void wsk__link_update(wsk__link *l, const wsk__
 
 /* ----------------------------------------------------------------------------------- events -- */
 
-/* Gives the events that there are. */
+/* It has had its share: others first. What is left is taken up in the next turn, and nothing is
+ * read until then. */
+static inline void wsk__link_rest(wsk__link *l)
+{
+    /* The message was seen. Many that rest must not hold one each. */
+    if (l->conn.w->rx_done)
+        wsk__receive_reset(&l->conn);
+    wsk__stream_resume(&l->stream);
+}
+
+/* Gives the events that there are, but no more than a share of them. */
 static WSK__UNUSED WSK__NOINLINE void wsk__link_run(wsk__link *l, const wsk__link_role *role)
 {
     const bool quick = role->takes_messages(l);
@@ -120,9 +137,9 @@ static WSK__UNUSED WSK__NOINLINE void wsk__link_run(wsk__link *l, const wsk__lin
     uint8_t *data;
     wsk_opcode op;
     wsk_event ev;
-    size_t len;
+    size_t len, given = 0;
 
-    if (l->conn.running || l->conn.ended)
+    if (l->conn.running || l->conn.ended || (l->stream.resume && !l->conn.lost))
         return;
     l->conn.running = true;
     l->conn.deferred = false;
@@ -131,7 +148,13 @@ static WSK__UNUSED WSK__NOINLINE void wsk__link_run(wsk__link *l, const wsk__lin
             goes_on = role->message(l, op, data, len);
         if (!goes_on || wsk_conn_next(&l->conn, &ev) < 0 || ev.type == WSK_EV_NONE)
             break;
+        given += ev.len;
         role->event(l, &ev);
+        if (WSK__UNLIKELY(given >= WSK__LINK_SHARE) && l->conn.ext != NULL && !l->conn.ended &&
+            l->conn.state == WSK_STATE_OPEN && wsk__conn_has_input(&l->conn)) {
+            wsk__link_rest(l);
+            break;
+        }
     } while (!l->conn.ended && !(l->conn.paused && l->conn.state == WSK_STATE_OPEN));
     l->conn.running = false;
 }
@@ -164,7 +187,7 @@ static inline bool wsk__link_is_calm(const wsk__link *l)
 
     return c->state == WSK_STATE_OPEN && !c->ended && !c->eof && !c->over_high && !c->choked &&
            !c->paused && !c->drop && !c->fail_pending && !c->close_sent && !c->deferred &&
-           c->w->late_ping == NULL;
+           !l->stream.resume && c->w->late_ping == NULL;
 }
 
 /* The stream's `place`. */

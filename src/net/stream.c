@@ -76,6 +76,12 @@ void wsk__stream_set_deadline(wsk__stream *s, uint64_t when)
         wsk__wheel_set(&s->loop->wheel, s, when);
 }
 
+void wsk__stream_resume(wsk__stream *s)
+{
+    s->resume = true;
+    wsk__loop_later(s);
+}
+
 /* -------------------------------------------------------------------------------- input -- */
 
 void wsk__stream_received(wsk__stream *s, uint8_t *data, size_t n)
@@ -340,8 +346,14 @@ void wsk__stream_run(wsk__stream *s)
 {
     if (s->state & WSK__S_DEAD)
         return;
-    if (!(s->state & (WSK__S_PAUSED | WSK__S_EOF)))
+    if (s->resume) {
+        s->resume = false;
+        wsk__ops(s)->expired(s);
+        if (s->state & WSK__S_DEAD)
+            return;
+    } else if (!(s->state & (WSK__S_PAUSED | WSK__S_EOF))) {
         s->loop->io->stream_read(s);
+    }
     /*
      * A peer that fails a connection sends a close frame and resets. Our writing sees the reset
      * first, but what the peer sent is still to be had: `lost` waits until it is read.

@@ -68,6 +68,7 @@ struct wsk__stream {
     bool is_last : 1;  /* ... is the last: the end of the output follows its `sent` */
     bool wanted : 1;   /* output was wanted while a send was under way */
     bool to_end : 1;   /* io_uring: read to the end, no further event will come */
+    bool resume : 1;   /* had its share: `expired` is to come in the next turn */
     uint16_t mark;     /* the owner's own */
 };
 
@@ -118,6 +119,10 @@ void wsk__stream_close(wsk__stream *s);
 /* Calls `expired` once at that time of wsk_loop_now() or up to 64 ms later; UINT64_MAX: never.
  * Cheap when the new deadline is later than the old one. */
 void wsk__stream_set_deadline(wsk__stream *s, uint64_t when);
+
+/* The owner has had its share of this turn: calls `expired` in the next one, which does not wait,
+ * whatever becomes of the deadline. */
+void wsk__stream_resume(wsk__stream *s);
 
 /* Something that waits for the end of a turn, so that what comes together goes out together. */
 typedef struct wsk__turn_end {

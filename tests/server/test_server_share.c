@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What one connection may keep a loop busy with while others wait: a single read of compressed
+ * messages may stand for hundreds of mebibytes. Over pairs of sockets, on which what was sent is
+ * there at once, however busy the machine is.
+ */
+#include "support.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <websock/websock.h>
+
+#ifdef BACKEND_io_uring
+#define BACKEND WSK_IO_URING
+#else
+#define BACKEND WSK_IO_EPOLL
+#endif
+
+/* Each is more than a share by itself. */
+#define MESSAGES    12
+#define MESSAGE_LEN (2u << 20)
+
+struct world {
+    test_alloc alloc;
+    wsk_loop *loop;
+    wsk_server *server;
+    wsk_peer *drop_at; /* dropped with its second message */
+    unsigned large, large_before_small, small, closes;
+};
+
+static void on_message(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
+{
+    struct world *w = wsk_server_data(wsk_peer_server(p));
+
+    if (op == WSK_OP_TEXT) {
+        w->large_before_small = w->large;
+        w->small++;
+        return;
+    }
+    assert_int_equal(len, MESSAGE_LEN);
+    assert_int_equal(data[0], w->large);
+    assert_int_equal(data[len - 1], w->large);
+    if (++w->large == 2 && w->drop_at != NULL)
+        wsk_peer_drop(p);
+}
+
+static void on_close(wsk_peer *p, unsigned code, const char *text)
+{
+    struct world *w = wsk_server_data(wsk_peer_server(p));
+
+    (void)code;
+    (void)text;
+    w->closes++;
+}
+
+static bool world_begin(struct world *w)
+{
+    wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+    wsk_loop_options lo = WSK_LOOP_OPTIONS_INIT;
+    wsk_handlers handlers = WSK_HANDLERS_INIT;
+
+    memset(w, 0, sizeof(*w));
+    test_alloc_init(&w->alloc);
+    lo.io = BACKEND;
+    int r = wsk_loop_new(&w->loop, &lo);
+    if (r == WSK_ERR_NOTSUP)
+        return false;
+    assert_int_equal(r, WSK_OK);
+    o.conn.hooks = &w->alloc.hooks;
+    o.conn.deflate.enabled = true;
+    handlers.on_message = on_message;
+    handlers.on_close = on_close;
+    assert_int_equal(wsk_server_new(&w->server, w->loop, &o, &handlers, w), WSK_OK);
+    return true;
+}
+
+static void world_end(struct world *w)
+{
+    wsk_server_free(w->server);
+    wsk_loop_free(w->loop);
+    assert_int_equal(w->alloc.live, 0);
+}
+
+#define turn_until(w, cond)                                                                        \
+    do {                                                                                           \
+        for (int i_ = 0; i_ < 5000 && !(cond); i_++)                                               \
+            assert_true(wsk_loop_turn((w)->loop, 5) >= 0);                                         \
+        if (!(cond))                                                                               \
+            fail_msg("never came: %s", #cond);                                                     \
+    } while (0)
+
+static int client_open(struct world *w)
+{
+    static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+                                  "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                                  "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    char in[1024] = "";
+    int ends[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    assert_int_equal(wsk_server_adopt(w->server, ends[1], NULL), WSK_OK);
+    int fd = ends[0];
+    assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+    ssize_t n = -1;
+    turn_until(w, n > 0 || (n = recv(fd, in, sizeof(in) - 1, 0)) > 0);
+    assert_non_null(strstr(in, " 101 "));
+    assert_non_null(strstr(in, "permessage-deflate"));
+    return fd;
+}
+
+/* All of them, one after the other. Returns how many octets that are. */
+static size_t make_large(uint8_t *out, size_t cap)
+{
+    static uint8_t plain[MESSAGE_LEN];
+    size_t n = 0;
+
+    for (unsigned i = 0; i < MESSAGES; i++) {
+        const uint8_t head[] = {0xC2, 0xFE, 0, 0, 0, 0, 0, 0};
+        z_stream z = {.next_in = plain, .avail_in = MESSAGE_LEN};
+
+        memset(plain, (int)i, sizeof(plain));
+        assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY), Z_OK);
+        memcpy(out + n, head, sizeof(head));
+        z.next_out = out + n + sizeof(head);
+        z.avail_out = 65535;
+        assert_int_equal(deflate(&z, Z_SYNC_FLUSH), Z_OK);
+        assert_int_equal(z.avail_in, 0);
+        size_t len = (size_t)z.total_out - 4; /* without 00 00 ff ff, RFC 7692 7.2.1 */
+        out[n + 2] = (uint8_t)(len >> 8);
+        out[n + 3] = (uint8_t)len;
+        n += sizeof(head) + len;
+        assert_true(n < cap - 65535 - sizeof(head));
+        deflateEnd(&z);
+    }
+    return n;
+}
+
+/* In one go; one read takes it all. */
+static void send_large(int fd)
+{
+    static uint8_t all[256 * 1024];
+    static size_t n;
+
+    if (n == 0)
+        n = make_large(all, sizeof(all));
+    assert_int_equal(send(fd, all, n, MSG_NOSIGNAL), n);
+}
+
+static void send_small(int fd)
+{
+    static const uint8_t frame[] = {0x81, 0x82, 0, 0, 0, 0, 'h', 'i'};
+
+    assert_int_equal(send(fd, frame, sizeof(frame), MSG_NOSIGNAL), sizeof(frame));
+}
+
+/* Whoever sends much at once is served in turn with whoever sends little. */
+static void test_small_is_not_kept_waiting(void **state)
+{
+    (void)state;
+    struct world w;
+
+    if (!world_begin(&w))
+        skip();
+    int large = client_open(&w), small = client_open(&w);
+    send_large(large);
+    send_small(small);
+    turn_until(&w, w.small == 1);
+    assert_true(w.large_before_small <= 3);
+    send_small(small);
+    turn_until(&w, w.small == 2);
+    assert_true(w.large_before_small <= 7);
+    turn_until(&w, w.large == MESSAGES);
+    close(large);
+    close(small);
+    turn_until(&w, w.closes == 2);
+    world_end(&w);
+}
+
+/* Nothing of what is left over is lost when the peer ends, nor if it ends at once. */
+static void test_end_comes_behind_what_is_left(void **state)
+{
+    (void)state;
+    struct world w;
+
+    if (!world_begin(&w))
+        skip();
+    int large = client_open(&w);
+    send_large(large);
+    assert_int_equal(shutdown(large, SHUT_WR), 0);
+    turn_until(&w, w.closes == 1);
+    assert_int_equal(w.large, MESSAGES);
+    close(large);
+    world_end(&w);
+}
+
+/* Single turns that may not wait go on with it, too: a loop that is nested in another. */
+static void test_nested(void **state)
+{
+    (void)state;
+    struct world w;
+
+    if (!world_begin(&w))
+        skip();
+    int large = client_open(&w);
+    send_large(large);
+    turn_until(&w, w.large > 0);
+    while (w.large < MESSAGES) {
+        assert_int_equal(wsk_loop_timeout(w.loop), 0);
+        assert_int_equal(wsk_loop_turn(w.loop, 0), WSK_OK);
+    }
+    close(large);
+    turn_until(&w, w.closes == 1);
+    world_end(&w);
+}
+
+/* A connection that goes while something is left over for it. */
+static void test_gone(void **state)
+{
+    (void)state;
+    struct world w;
+
+    if (!world_begin(&w))
+        skip();
+    int large = client_open(&w);
+    w.drop_at = wsk_server_next_peer(w.server, NULL);
+    send_large(large);
+    turn_until(&w, w.closes == 1);
+    assert_int_equal(w.large, 2);
+    close(large);
+    w.drop_at = NULL;
+    w.large = 0;
+    large = client_open(&w);
+    send_large(large);
+    turn_until(&w, w.large > 0);
+    assert_true(w.large < MESSAGES);
+    world_end(&w); /* with it */
+    close(large);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_small_is_not_kept_waiting),
+        cmocka_unit_test(test_end_comes_behind_what_is_left),
+        cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_gone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -45,7 +45,8 @@ typedef struct wsk__client_link {
     bool begun : 1; /* the request is queued */
     bool by_us : 1; /* we began the closing handshake */
     bool tls_failed : 1;
-    bool timed_out : 1; /* a deadline of the connection ended it */
+    bool tls_lacked_memory : 1; /* ... for want of it */
+    bool timed_out : 1;         /* a deadline of the connection ended it */
     uint8_t ping_len;
     uint8_t reason_len;
     uint64_t ping_at;            /* 0: no ping is unanswered */

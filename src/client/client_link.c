@@ -272,7 +272,9 @@ static void on_secured(wsk__stream *stream)
 static void lost_early(wsk__client_link *l, const char *text)
 {
     wsk_client *c = l->client;
-    wsk_fail kind = l->tls_failed ? WSK_FAIL_TLS : WSK_FAIL_LOST;
+    wsk_fail kind = l->tls_lacked_memory ? WSK_FAIL_INTERNAL
+                    : l->tls_failed      ? WSK_FAIL_TLS
+                                         : WSK_FAIL_LOST;
 
     wsk__client_say(c, "%s", text);
     wsk__client_abandon(c);
@@ -286,6 +288,7 @@ static void on_lost(wsk__stream *stream, const char *text)
 
     if (!l->link.conn.ended) {
         l->tls_failed = session != NULL && *wsk__tls_session_why(session) != 0;
+        l->tls_lacked_memory = l->tls_failed && wsk__tls_session_lacked_memory(session);
         if (l->begun)
             wsk__link_lost(&l->link, &client_role, text);
         else

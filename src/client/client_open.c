@@ -311,7 +311,7 @@ static wsk_fail kind_of_refusal(const wsk__client_link *l)
     if (conn->status >= 200)
         return WSK_FAIL_STATUS;
     if (l->tls_failed)
-        return WSK_FAIL_TLS;
+        return l->tls_lacked_memory ? WSK_FAIL_INTERNAL : WSK_FAIL_TLS;
     if (!conn->failed)
         return WSK_FAIL_LOST;
     if (wsk_conn_end_text(conn) == wsk__rule_text(WSK__RULE_NOMEM))

@@ -292,7 +292,7 @@ static void take_response(wsk_conn *c, wsk__opening *op)
         if (c->status != 101)
             wsk__body_begin(c, why);
         else
-            wsk__fail_silently(c, why);
+            wsk__fail_silently(c, why != NULL ? why : wsk__rule_text(WSK__RULE_NOMEM));
     } else if (set_subprotocol(c, chosen) < 0) {
         wsk__fail_silently(c, wsk__rule_text(WSK__RULE_NOMEM));
     } else if (!wsk__ext_set_confirm(c, &op->head, &why)) {

@@ -13,7 +13,8 @@
 #define WSK__KEY_LEN    24 /* base64 of 16 octets */
 #define WSK__ACCEPT_LEN 28 /* base64 of 20 octets */
 
-/* accept = base64(SHA-1(key + GUID)), section 4.2.2 item 5.4. Negative if OpenSSL fails. */
+/* accept = base64(SHA-1(key + GUID)), section 4.2.2 item 5.4. WSK_ERR_NOMEM; WSK_ERR_SYS if
+ * OpenSSL has no SHA-1. */
 int wsk__handshake_accept(const char key[WSK__KEY_LEN], char ret[WSK__ACCEPT_LEN + 1]);
 /* A fresh key from 16 random octets. */
 int wsk__handshake_key(const wsk_hooks *hooks, char ret[WSK__KEY_LEN + 1]);
@@ -99,7 +100,7 @@ void wsk__handshake_write_request(wsk__text *t, const wsk_request_options *optio
 /*
  * Judges a response (section 4.1, "the client MUST validate"): status 101, Upgrade, Connection,
  * Accept, subprotocol. true, and *ret_subprotocol (one of `offered`, or NULL); or false and
- * *why says in words what was wrong.
+ * *why says in words what was wrong, NULL: memory was missing.
  */
 bool wsk__handshake_judge_response(const wsk__head *head, const char key[WSK__KEY_LEN + 1],
                                    const char *const *offered, const char **ret_subprotocol,

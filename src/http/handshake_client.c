@@ -134,6 +134,7 @@ bool wsk__handshake_judge_response(const wsk__head *head, const char key[WSK__KE
     const char *chosen, *text = NULL;
     char accept[WSK__ACCEPT_LEN + 1];
     const wsk__field *field;
+    int r;
 
     /* RFC 6455 4.1, the list behind "the client MUST validate the server's response". */
     if (head->status != 101) {
@@ -154,7 +155,12 @@ bool wsk__handshake_judge_response(const wsk__head *head, const char key[WSK__KE
         field = the_field(head, "Sec-WebSocket-Accept",
                           "the response has no Sec-WebSocket-Accept field",
                           "the response has more than one Sec-WebSocket-Accept field", &text);
-        if (field != NULL && wsk__handshake_accept(key, accept) < 0)
+        r = field != NULL ? wsk__handshake_accept(key, accept) : WSK_OK;
+        if (r == WSK_ERR_NOMEM) {
+            *why = NULL;
+            return false;
+        }
+        if (r < 0)
             text = "SHA-1 is not available";
         else if (field != NULL && !wsk__str_eq(field->value, wsk__str(accept)))
             text = "the Sec-WebSocket-Accept field does not fit the key";

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include "util/mem.h"
@@ -39,8 +40,11 @@ int wsk__handshake_accept(const char key[WSK__KEY_LEN], char ret[WSK__ACCEPT_LEN
 
     memcpy(text, key, WSK__KEY_LEN);
     memcpy(text + WSK__KEY_LEN, guid, 36);
-    if (md == NULL || EVP_Digest(text, sizeof(text), digest, &n, md, NULL) != 1 || n != 20)
-        return WSK_ERR_SYS;
+    if (md == NULL || EVP_Digest(text, sizeof(text), digest, &n, md, NULL) != 1 || n != 20) {
+        ERR_clear_error();
+        /* What there is can fail for want of memory alone. */
+        return md != NULL ? WSK_ERR_NOMEM : WSK_ERR_SYS;
+    }
     EVP_EncodeBlock((unsigned char *)ret, digest, 20); /* adds NUL */
     return WSK_OK;
 }

@@ -17,16 +17,32 @@
 int wsk__tls_complain(const wsk_hooks *hooks, const char **ret_why, const char *fmt, ...)
 {
     static _Thread_local char sentence[512];
+    const bool no_memory = wsk__tls_lacked_memory();
     va_list args;
 
     va_start(args, fmt);
     vsnprintf(sentence, sizeof(sentence), fmt, args);
     va_end(args);
+    if (no_memory) {
+        size_t n = strlen(sentence);
+        snprintf(sentence + n, sizeof(sentence) - n, " (out of memory)");
+    }
     wsk__log(hooks, WSK_LOG_ERROR, "%s", sentence);
     if (ret_why != NULL)
         *ret_why = sentence;
-    ERR_clear_error();
-    return WSK_ERR_TLS;
+    return no_memory ? WSK_ERR_NOMEM : WSK_ERR_TLS;
+}
+
+bool wsk__tls_lacked_memory(void)
+{
+    unsigned long e;
+    bool found = false;
+
+    /* What gave up for want of memory is not the last to say so: its callers have reasons of their
+     * own, such as that there is no cipher in common. */
+    while ((e = ERR_get_error()) != 0)
+        found = found || ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE;
+    return found;
 }
 
 const char *wsk__tls_last_reason(void)

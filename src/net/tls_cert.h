@@ -24,10 +24,13 @@ int wsk__tls_cas_load(STACK_OF(X509) * *ret, const wsk_hooks *hooks, const char 
                       const char **ret_why);
 
 /* Keeps the sentence in memory of this thread, points *ret_why to it if ret_why is not NULL, and
- * logs it. Returns WSK_ERR_TLS. */
+ * logs it. Returns WSK_ERR_TLS, or WSK_ERR_NOMEM if OpenSSL's queue of errors, which is emptied,
+ * says that memory was missing. */
 int wsk__tls_complain(const wsk_hooks *hooks, const char **ret_why, const char *fmt, ...)
     WSK_PRINTF(3, 4);
 /* The reason of the last error in OpenSSL's queue, static words. */
 const char *wsk__tls_last_reason(void);
+/* Empties the queue. True if memory was missing, whatever followed from that. */
+bool wsk__tls_lacked_memory(void);
 
 #endif

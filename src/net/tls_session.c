@@ -261,6 +261,7 @@ static wsk__tls_result fail(wsk__tls_session *t)
     const char *words = ERR_reason_error_string(e);
     const char *common = ssl_error ? common_reason(reason, t->tls->role == WSK_ROLE_SERVER) : NULL;
 
+    t->no_memory = wsk__tls_lacked_memory() || t->no_memory;
     if (t->no_memory) {
         set_why(t, "out of memory");
     } else if (t->outer != NULL && t->outer->why != NULL) {
@@ -271,14 +272,15 @@ static wsk__tls_result fail(wsk__tls_session *t)
         set_why(t, common);
     } else if (ssl_error && reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
         why_verify(t);
-    } else if (ssl_error && reason > SSL_AD_REASON_OFFSET) {
+    } else if (ssl_error && reason > SSL_AD_REASON_OFFSET &&
+               reason <= SSL_AD_REASON_OFFSET + UINT8_MAX) {
+        /* Beyond them are reasons that all parts of OpenSSL share. */
         const char *alert = words != NULL ? strstr(words, "alert ") : NULL;
         format_why(t, "peer sent alert: %s", alert != NULL ? alert + 6 : "unknown");
     } else {
         format_why(t, "TLS %s failed: %s", t->ready ? "connection" : "handshake",
                    words != NULL ? words : "unknown reason");
     }
-    ERR_clear_error();
     return WSK__TLS_FAILED;
 }
 
@@ -356,7 +358,9 @@ static int set_host(wsk__tls_session *t, const char *host)
         SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
         ok = SSL_set1_host(t->ssl, t->host) == 1 && SSL_set_tlsext_host_name(t->ssl, t->host) == 1;
     }
-    return ok ? 0 : WSK_ERR_INVAL;
+    if (!ok)
+        return strlen(t->host) > TLSEXT_MAXLEN_host_name ? WSK_ERR_INVAL : WSK_ERR_NOMEM;
+    return 0;
 }
 
 static int set_up_client(wsk__tls_session *t, const char *host)
@@ -592,6 +596,11 @@ bool wsk__tls_session_is_ready(const wsk__tls_session *t)
 const char *wsk__tls_session_why(const wsk__tls_session *t)
 {
     return t->why != NULL ? t->why : "";
+}
+
+bool wsk__tls_session_lacked_memory(const wsk__tls_session *t)
+{
+    return t->no_memory || (t->outer != NULL && t->outer->no_memory);
 }
 
 const char *wsk__tls_session_version(const wsk__tls_session *t)

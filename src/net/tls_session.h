@@ -70,6 +70,8 @@ void wsk__tls_session_keep_buffers(wsk__tls_session *t, bool on);
 void wsk__tls_session_shutdown(wsk__tls_session *t, wsk__tls_out *out);
 bool wsk__tls_session_is_ready(const wsk__tls_session *t);   /* handshake done */
 const char *wsk__tls_session_why(const wsk__tls_session *t); /* static or session-owned words */
+/* It failed for want of memory. */
+bool wsk__tls_session_lacked_memory(const wsk__tls_session *t);
 /* "TLSv1.3", the cipher; "" before the handshake is done. */
 const char *wsk__tls_session_version(const wsk__tls_session *t);
 const char *wsk__tls_session_cipher(const wsk__tls_session *t);

@@ -21,8 +21,8 @@
 #   make scale         50,000 connections at once, on each backend, with and without TLS and
 #                      compression: memory of each, and a broadcast to all (COUNT=50000, KINDS=wss)
 #   make torture       every case of the suite, in both roles, on a kernel in memory whose calls and
-#                      allocations fail one after the other, with epoll and with io_uring
-#                      (ARGS="6. 7.1.1" for cases whose number begins so)
+#                      allocations fail one after the other, with epoll and with io_uring; over TLS
+#                      one case in forty (ARGS="6. 7.1.1" for cases whose number begins so)
 #   make fuzz          each fuzz target for SECONDS=60
 #   make clean         removes all build directories
 
@@ -149,8 +149,9 @@ scale: all build-test/build.ninja
 torture: build-test/build.ninja
 	ninja -C build-test tests/conformance/test_torture
 	for io in epoll uring; do $(call unless_without,build-test); for who in server client; do \
-	    build-test/tests/conformance/test_torture $$who $$io whole $(ARGS) || exit; \
-	done; done
+	    for tls in '' tls; do \
+	    build-test/tests/conformance/test_torture $$who $$io $$tls whole $(ARGS) || exit; \
+	done; done; done
 
 build-fuzz/build.ninja:
 	CC=clang $(MESON) setup build-fuzz --buildtype debugoptimized -Db_ndebug=false \

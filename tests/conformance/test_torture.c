@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Every case of the suite, in both roles, on a kernel that fails: each allocation once, each
- * system call once with each of its errors, short reads and writes everywhere. After each run
+ * system call once with each of its errors, short reads and writes everywhere; over TLS some of the
+ * cases, and OpenSSL's allocations, too. After each run
  * everything is given back, the program has heard of the fault as the headers say, once, and
  * another connection of the same endpoint still has its echo. The kernel and a run are
  * torture_kernel.h and torture_scene.h.
  *
- * test_torture server|client epoll|uring [whole|light] [CASE...]: "server" and "client" is who is
- * judged; "uring" is io_uring in memory (torture_uring.c). Without "whole" a part of the faults is
- * tried, for the ordinary tests; "light" leaves out the cases that move much, too.
+ * test_torture server|client epoll|uring [tls] [whole|light] [CASE...]: "server" and "client" is
+ * who is judged; "uring" is io_uring in memory (torture_uring.c). Without "whole" a part of the
+ * faults is tried, for the ordinary tests; "light" leaves out the cases that move much, too.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "support.h"
+#include "torture_openssl.h"
 #include "torture_scene.h"
 #include "util/attr.h"
 
@@ -29,6 +31,12 @@
 #define ALL_OF 100
 /* The ordinary tests: one in so many. */
 #define PART 80
+/* A handshake, in those units; over TLS one in so many cases is the whole, and all kinds of
+ * handshakes come in turn. */
+#define HANDSHAKE  100
+#define CASES_PART 40
+/* ... of the ordinary tests, where OpenSSL's allocations are the most that there is. */
+#define PART_TLS 10
 /* Octets from which on a case is not played with an octet at a time. */
 #define MANY_OCTETS 300000
 
@@ -113,6 +121,7 @@ static const struct {
     {TK_ENTER, EAGAIN},
     {TK_ENTER, EBUSY},
     {TK_ENTER, TK_SHORT},
+    {TK_NONCE, EIO},
 };
 
 /* Of a whole run. */
@@ -134,8 +143,9 @@ static const tk_fault habits[] = {
 static struct {
     judge_role role;
     wsk_io io;
-    bool whole, light;
-    char **only; /* ids of cases, or beginnings of them */
+    bool secure, whole, light;
+    torture_tls tls; /* of this case */
+    char **only;     /* ids of cases, or beginnings of them */
     int n_only;
     judge_table *table, *limited;
     judge_streams *streams;
@@ -145,6 +155,7 @@ static struct {
     /* what it came to */
     unsigned cases, unfit, thinned;
     uint64_t runs, faults, bad;
+    uint64_t told, unclear; /* want of memory of OpenSSL; and not as that */
 } t;
 
 /* --------------------------------------------------------------------------------- a run -- */
@@ -153,7 +164,7 @@ static const char *name_of_error(int err, tk_call call)
 {
     if (err == TK_SHORT)
         return call == TK_SUBMIT || call == TK_ENTER ? "one request" : "one octet";
-    if (call == TK_ALLOC || call == TK_MALLOC)
+    if (call == TK_ALLOC || call == TK_CRYPTO || call == TK_MALLOC)
         return "no memory";
     return call == TK_LOOKUP ? gai_strerror(err) : strerrorname_np(err);
 }
@@ -163,6 +174,7 @@ static void play(const judge_case *c, const tk_fault *f, bool set_up, torture_re
 {
     const torture_params params = {.role = t.role,
                                    .io = t.io,
+                                   .tls = t.tls,
                                    .streams = t.streams,
                                    .fault = f,
                                    .set_up = set_up,
@@ -171,9 +183,11 @@ static void play(const judge_case *c, const tk_fault *f, bool set_up, torture_re
     torture_play(c, &params, ret);
     t.runs++;
     t.faults += ret->fired;
+    t.told += f != NULL && f->call == TK_CRYPTO && !ret->good;
+    t.unclear += ret->unclear;
     /* Up to the fault everything goes as it did without one. */
-    if (f != NULL && f->at > 0 && !f->often && f->call != TK_ALLOC && ret->fired == 0 &&
-        ret->wrong[0] == 0)
+    if (f != NULL && f->at > 0 && !f->often && f->call != TK_ALLOC && f->call != TK_CRYPTO &&
+        ret->fired == 0 && ret->wrong[0] == 0)
         snprintf(ret->wrong, sizeof(ret->wrong), "the call never came");
     if (ret->wrong[0] == 0)
         return;
@@ -181,9 +195,10 @@ static void play(const judge_case *c, const tk_fault *f, bool set_up, torture_re
     if (t.bad > 30)
         return;
     if (f == NULL)
-        print_error("%s: %s\n", c->id, ret->wrong);
+        print_error("%s, %s: %s\n", c->id, torture_tls_name(t.tls), ret->wrong);
     else
-        print_error("%s, %s %u fails%s (%s): %s\n", c->id, tk_call_name(f->call), f->at,
+        print_error("%s, %s, %s %u fails%s (%s): %s\n", c->id, torture_tls_name(t.tls),
+                    tk_call_name(f->call), f->at,
                     f->for_ever ? " as all behind it"
                     : f->often  ? " now and then"
                     : f->late   ? " later"
@@ -200,16 +215,22 @@ typedef struct steps {
 
 static steps steps_of(const judge_case *c, const torture_result *base, uint64_t n)
 {
-    const uint64_t cost = 10 + base->octets / 8192 + (base->calls + base->allocs) / 20;
+    const uint64_t cost = (t.secure ? HANDSHAKE : 10) + base->octets / 8192 +
+                          (base->calls + base->allocs) / 20;
+    const uint32_t part = t.secure && n != (uint64_t)base->crypto * 2 ? PART_TLS : PART;
     const uint64_t by = (n * cost + BUDGET - 1) / BUDGET;
     steps s = {.first = 1, .by = by > 1 ? (uint32_t)by : 1};
 
     s.dense = ALL_OF * cost < BUDGET / 100 ? ALL_OF : (uint32_t)(BUDGET / 100 / cost);
     t.thinned += by > 1;
+    /* Handshakes are much the same: what one case passes over is another's. */
+    if (t.whole && t.secure)
+        s = (steps){.first = 1 + t.cases % s.by, .by = s.by};
     if (!t.whole) {
-        const uint64_t wide = (uint64_t)PART * test_stride(4) * s.by * s.by;
+        const uint64_t wide = (uint64_t)part * test_stride(4) *
+                              (t.secure ? 1 : (uint64_t)s.by * s.by);
 
-        s = (steps){.first = 1 + (uint32_t)c->index * 7 % PART,
+        s = (steps){.first = 1 + (uint32_t)c->index * 7 % part,
                     .by = wide < 1u << 30 ? (uint32_t)wide : 1u << 30};
     }
     return s;
@@ -220,19 +241,20 @@ static uint32_t behind(const steps *s, uint32_t at)
     return at < s->dense ? at + 1 : at + s->by;
 }
 
-static void fail_memory(const judge_case *c, const torture_result *base)
+/* Of the endpoint's own, or OpenSSL's. */
+static void fail_memory(const judge_case *c, const torture_result *base, tk_call call)
 {
-    const steps s = steps_of(c, base, (uint64_t)base->allocs * 2);
+    const uint32_t n = call == TK_CRYPTO ? base->crypto : base->allocs;
+    const steps s = steps_of(c, base, (uint64_t)n * 2);
 
-    if (!t.whole && s.first > base->allocs)
+    if (!t.whole && s.first > n)
         return; /* nothing would fail */
     for (int for_ever = 0; for_ever < 2; for_ever++) {
         torture_result r = {.fired = 1};
 
         /* A run that failed may ask for more than the one without a fault did. */
         for (uint32_t at = s.first; r.fired > 0; at = behind(&s, at)) {
-            const tk_fault f = {
-                .call = TK_ALLOC, .err = ENOMEM, .at = at, .for_ever = for_ever != 0};
+            const tk_fault f = {.call = call, .err = ENOMEM, .at = at, .for_ever = for_ever != 0};
             play(c, &f, false, &r);
         }
     }
@@ -278,6 +300,16 @@ static void fail_often(const judge_case *c, const torture_result *base)
 
 static bool is_chosen(const judge_case *c)
 {
+    static const char *const few[] = {"1.1.2", "2.5", "5.15", "6.3.1", "7.3.1", "12.1.1"};
+
+    if (t.secure && t.n_only == 0 && t.whole)
+        return c->index % CASES_PART == 0;
+    for (size_t i = 0; i < WSK__COUNT(few) && t.secure && t.n_only == 0; i++) {
+        if (strcmp(c->id, few[i]) == 0)
+            return true;
+    }
+    if (t.secure && t.n_only == 0)
+        return false;
     for (int i = 0; i < t.n_only; i++) {
         if (strncmp(c->id, t.only[i], strlen(t.only[i])) == 0)
             return true;
@@ -323,14 +355,21 @@ static void every_case_survives(void **state)
             t.unfit++;
             continue;
         }
+        if (t.secure)
+            t.tls = (torture_tls)(1 + t.cases % (TORTURE_TLS_KINDS - 1));
         t.cases++;
         show_progress(c);
         play(c, NULL, false, &base);
         if (base.wrong[0] != 0)
             continue;
         t.usual = base.usual;
+        /* Over TLS few calls are made, so the first of few cases has all of their errors. */
+        const bool whole = t.whole;
+        t.whole = whole || (t.secure && t.cases == 1);
         fail_calls(c, &base, false);
-        fail_memory(c, &base);
+        t.whole = whole;
+        fail_memory(c, &base, TK_ALLOC);
+        fail_memory(c, &base, TK_CRYPTO);
         fail_often(c, &base);
     }
     if (isatty(STDERR_FILENO))
@@ -339,8 +378,13 @@ static void every_case_survives(void **state)
                   "over, %lld s\n",
                   t.cases, t.unfit, (unsigned long long)t.runs, (unsigned long long)t.faults,
                   t.thinned, (long long)(time(NULL) - begun));
+    print_message("# %llu times OpenSSL's memory was missing and that was told, %llu times as "
+                  "another failure of TLS\n",
+                  (unsigned long long)t.told, (unsigned long long)t.unclear);
     assert_int_equal(t.bad, 0);
     assert_true(t.cases > 0);
+    assert_true(t.told > 0 || t.n_only > 0);
+    assert_true(t.unclear <= t.told / 10);
 }
 
 /* What comes in neither role, or on neither backend, would be a fault of this list. */
@@ -362,6 +406,8 @@ static bool is_expected(tk_call call)
     case TK_RANDOM: /* masks and keys */
     case TK_WOKEN:
         return t.role == JUDGE_ROLE_SERVER;
+    case TK_NONCE:
+        return t.secure;
     case TK_CTL:
     case TK_WAIT:
     case TK_EPOLL:
@@ -407,6 +453,10 @@ static void the_set_up_survives(void **state)
         const tk_fault f = {.call = TK_ALLOC, .err = ENOMEM, .at = at};
         play(c, &f, true, &r);
     }
+    for (uint32_t at = 1; at <= base.crypto; at += t.whole ? 1 : PART_TLS) {
+        const tk_fault f = {.call = TK_CRYPTO, .err = ENOMEM, .at = at};
+        play(c, &f, true, &r);
+    }
     bool whole = t.whole;
     t.whole = true;
     play(c, NULL, true, &base);
@@ -425,17 +475,32 @@ static int set_up(void **state)
     /* Large buffers stay in the heap: made and freed with each run. */
     mallopt(M_MMAP_THRESHOLD, 32 << 20);
     mallopt(M_TRIM_THRESHOLD, 512 << 20);
-    return t.table == NULL || t.limited == NULL || t.streams == NULL || t.trace == NULL;
+    if (t.table == NULL || t.limited == NULL || t.streams == NULL || t.trace == NULL)
+        return 1;
+    torture_ends_init();
+    torture_warm_up(judge_table_at(t.table, 0), t.streams);
+    t.tls = t.secure ? TORTURE_TLS13 : TORTURE_PLAIN;
+    return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
+    torture_ends_deinit();
     judge_table_free(t.table);
     judge_table_free(t.limited);
     judge_streams_free(t.streams);
     free(t.trace);
     return 0;
+}
+
+static bool has_word(const char *word)
+{
+    if (t.n_only == 0 || strcmp(t.only[0], word) != 0)
+        return false;
+    t.only++;
+    t.n_only--;
+    return true;
 }
 
 int main(int argc, char **argv)
@@ -446,6 +511,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_error_was_tried),
     };
 
+    tk_openssl_init();
     if (argc < 3)
         return 2;
 #ifndef WSK_HAVE_URING
@@ -456,9 +522,10 @@ int main(int argc, char **argv)
 #endif
     t.role = strcmp(argv[1], "client") == 0 ? JUDGE_ROLE_SERVER : JUDGE_ROLE_CLIENT;
     t.io = strcmp(argv[2], "uring") == 0 ? WSK_IO_URING : WSK_IO_EPOLL;
-    t.whole = argc > 3 && strcmp(argv[3], "whole") == 0;
-    t.light = argc > 3 && strcmp(argv[3], "light") == 0;
-    t.only = argv + (t.whole || t.light ? 4 : 3);
-    t.n_only = argc - (t.whole || t.light ? 4 : 3);
+    t.only = argv + 3;
+    t.n_only = argc - 3;
+    t.secure = has_word("tls");
+    t.whole = has_word("whole");
+    t.light = has_word("light");
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

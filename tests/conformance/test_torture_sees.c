@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "support.h"
+#include "torture_openssl.h"
 #include "torture_scene.h"
 
 #define ECHO        "1.1.2" /* one message, then a close */
@@ -25,6 +26,7 @@ static struct {
     judge_streams *streams;
     judge_role role;
     wsk_io io;
+    torture_tls tls;
     void *left; /* memory that a misdeed did not give back */
 } t;
 
@@ -36,7 +38,7 @@ static bool is_server(void)
 static void play(const char *id, const torture_misdeeds *m, const tk_fault *f, torture_result *ret)
 {
     const judge_case *c = judge_table_find(t.table, id);
-    torture_params params = {.role = t.role, .io = t.io, .streams = t.streams};
+    torture_params params = {.role = t.role, .io = t.io, .tls = t.tls, .streams = t.streams};
     torture_usual usual;
 
     torture_play(c, &params, ret);
@@ -240,6 +242,7 @@ static void a_block_that_is_not_given_back(void **state)
         t.role = i == 0 ? JUDGE_ROLE_CLIENT : JUDGE_ROLE_SERVER;
         must_find(&m, NULL, "1 blocks, 10 octets were not given back");
         tk.hooks.realloc(tk.hooks.ud, t.left, 0);
+        t.left = NULL;
     }
     t.role = JUDGE_ROLE_CLIENT;
 }
@@ -261,6 +264,118 @@ static void a_mapping_that_is_not_taken_back(void **state)
     (void)state;
     must_find(&m, NULL, "1 mappings were not taken back");
     assert_int_equal(munmap(t.left, SIZE), 0);
+    t.left = NULL;
+}
+
+/* --------------------------------------------------------------------------------- OpenSSL -- */
+
+/* In both roles, with each kind of handshake, and without one. */
+static void each_finds_over_tls(const torture_misdeeds *m, const tk_fault *f, const char *word)
+{
+    for (int i = 0; i < 2 * TORTURE_TLS_KINDS; i++) {
+        t.role = i % 2 == 0 ? JUDGE_ROLE_CLIENT : JUDGE_ROLE_SERVER;
+        t.tls = (torture_tls)(i / 2);
+        must_find(m, f, word);
+        OPENSSL_free(t.left);
+        t.left = NULL;
+    }
+    t.role = JUDGE_ROLE_CLIENT;
+    t.tls = TORTURE_PLAIN;
+}
+
+static torture_echo keeps_a_block_of_openssl(wsk_loop *loop, int fd, int other_fd)
+{
+    (void)loop;
+    (void)fd;
+    (void)other_fd;
+    OPENSSL_free(t.left);
+    t.left = OPENSSL_malloc(10);
+    assert_non_null(t.left);
+    return TORTURE_SENT;
+}
+
+static void a_block_of_openssl_that_is_not_given_back(void **state)
+{
+    (void)state;
+    each_finds_over_tls(&(torture_misdeeds){.message = keeps_a_block_of_openssl}, NULL,
+                        "1 blocks of OpenSSL were not given back, the last of 10 octets");
+}
+
+static torture_echo keeps_a_session(wsk_loop *loop, int fd, int other_fd)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_method());
+
+    (void)loop;
+    (void)fd;
+    (void)other_fd;
+    /* The session holds it. */
+    assert_non_null(ctx);
+    t.left = SSL_new(ctx);
+    SSL_CTX_free(ctx);
+    return TORTURE_SENT;
+}
+
+static void a_session_of_tls_that_is_not_freed(void **state)
+{
+    (void)state;
+    t.tls = TORTURE_TLS13;
+    must_find(&(torture_misdeeds){.message = keeps_a_session}, NULL,
+              "blocks of OpenSSL were not given back");
+    SSL_free(t.left);
+    t.left = NULL;
+    t.tls = TORTURE_PLAIN;
+}
+
+static torture_echo keeps_another(wsk_loop *loop, int fd, int other_fd)
+{
+    static void *all[8];
+    static size_t n;
+
+    (void)loop;
+    (void)fd;
+    (void)other_fd;
+    if (tk.fired > 0) {
+        assert_true(n < sizeof(all) / sizeof(all[0]));
+        all[n] = OPENSSL_malloc(10);
+        assert_non_null(all[n++]);
+    }
+    return TORTURE_SENT;
+}
+
+static torture_echo keeps_one(wsk_loop *loop, int fd, int other_fd)
+{
+    (void)loop;
+    (void)fd;
+    (void)other_fd;
+    if (tk.fired > 0 && t.left == NULL)
+        t.left = OPENSSL_malloc(10);
+    return TORTURE_SENT;
+}
+
+/* What is made once and kept is no loss, and is found to be none. */
+static void a_block_of_openssl_that_is_lost_each_time(void **state)
+{
+    /* That it failed is not seen: the endpoint could do without. */
+    const tk_fault f = {.call = TK_CRYPTO, .err = ENOMEM, .at = 1};
+    torture_result r;
+
+    (void)state;
+    t.tls = TORTURE_TLS13_RESUMED;
+    t.role = JUDGE_ROLE_SERVER;
+    for (tk_fault g = f;; g.at++) {
+        play(ECHO, &(torture_misdeeds){.message = keeps_one}, &g, &r);
+        assert_true(r.fired > 0);
+        assert_string_equal(r.wrong, "");
+        if (t.left == NULL)
+            continue;
+        play(ECHO, &(torture_misdeeds){.message = keeps_another}, &g, &r);
+        assert_true(finds(r.wrong, "1 blocks of OpenSSL were not given back"));
+        break;
+    }
+    OPENSSL_free(t.left);
+    t.left = NULL;
+    t.role = JUDGE_ROLE_CLIENT;
+    t.tls = TORTURE_PLAIN;
 }
 
 /* ---------------------------------------------------------------------------------- echoes -- */
@@ -291,6 +406,7 @@ static void an_echo_that_was_taken_and_lost(void **state)
 {
     (void)state;
     each_finds(loses, "1 echoes were taken, 0 sent");
+    each_finds_over_tls(&(torture_misdeeds){.message = loses}, NULL, "1 echoes were taken, 0 sent");
 }
 
 /* The echo is missing, nobody says that memory was, and the connection ends as it would have
@@ -436,6 +552,21 @@ static uint32_t call_number(tk_call call, unsigned i)
     return 0;
 }
 
+static void random_numbers_of_openssl_that_are_missing(void **state)
+{
+    const torture_misdeeds m = {.end = tells_of_peace};
+
+    (void)state;
+    t.tls = TORTURE_TLS13;
+    for (int i = 0; i < 2; i++) {
+        t.role = i == 0 ? JUDGE_ROLE_CLIENT : JUDGE_ROLE_SERVER;
+        const tk_fault f = {.call = TK_NONCE, .err = EIO, .at = call_number(TK_NONCE, 1)};
+        must_find(&m, &f, "told as code");
+    }
+    t.role = JUDGE_ROLE_CLIENT;
+    t.tls = TORTURE_PLAIN;
+}
+
 static void an_error_that_is_told_as_another(void **state)
 {
     static const struct {
@@ -463,6 +594,30 @@ static void an_error_that_is_told_as_another(void **state)
         must_find(&m, &f, rows[i].word);
     }
     t.role = JUDGE_ROLE_CLIENT;
+}
+
+/* Each of so many of OpenSSL's allocations fails, which the program is told in other words. */
+static void a_failure_of_openssl_that_is_not_told(void **state)
+{
+    const torture_misdeeds m = {.end = tells_of_peace};
+
+    (void)state;
+    t.tls = TORTURE_TLS13;
+    for (int i = 0; i < 2; i++) {
+        unsigned found = 0;
+
+        t.role = i == 0 ? JUDGE_ROLE_CLIENT : JUDGE_ROLE_SERVER;
+        for (uint32_t at = 1; at < 1000; at += 50) {
+            const tk_fault f = {.call = TK_CRYPTO, .err = ENOMEM, .at = at};
+            torture_result r;
+
+            play(ECHO, &m, &f, &r);
+            found += strstr(r.wrong, "no word of memory") != NULL;
+        }
+        assert_true(found > 0);
+    }
+    t.role = JUDGE_ROLE_CLIENT;
+    t.tls = TORTURE_PLAIN;
 }
 
 static void want_of_memory_that_is_not_told(void **state)
@@ -504,6 +659,11 @@ static void a_set_up_that_hides_its_fault(void **state)
     must_find(&(torture_misdeeds){.set_up = confuses}, &memory, "the set-up failed with");
     must_find(&(torture_misdeeds){.set_up = swallows}, &sys, "was swallowed");
     must_find(&(torture_misdeeds){.set_up = confuses}, &sys, "the set-up failed with");
+    t.tls = TORTURE_TLS13;
+    const tk_fault crypto = {.call = TK_CRYPTO, .err = ENOMEM, .at = 1};
+    must_find(&(torture_misdeeds){.set_up = swallows}, &memory, "was swallowed");
+    must_find(&(torture_misdeeds){.set_up = confuses}, &crypto, "the set-up failed with");
+    t.tls = TORTURE_PLAIN;
 }
 
 static int set_up(void **state)
@@ -513,12 +673,17 @@ static int set_up(void **state)
     t.streams = judge_streams_new();
     t.role = JUDGE_ROLE_CLIENT;
     t.io = WSK_IO_EPOLL;
-    return t.table == NULL || t.streams == NULL;
+    if (t.table == NULL || t.streams == NULL)
+        return 1;
+    torture_ends_init();
+    torture_warm_up(judge_table_find(t.table, ECHO), t.streams);
+    return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
+    torture_ends_deinit();
     judge_table_free(t.table);
     judge_streams_free(t.streams);
     return 0;
@@ -537,6 +702,9 @@ int main(void)
         cmocka_unit_test(a_second_registration),
         cmocka_unit_test(a_block_that_is_not_given_back),
         cmocka_unit_test(a_mapping_that_is_not_taken_back),
+        cmocka_unit_test(a_block_of_openssl_that_is_not_given_back),
+        cmocka_unit_test(a_session_of_tls_that_is_not_freed),
+        cmocka_unit_test(a_block_of_openssl_that_is_lost_each_time),
         cmocka_unit_test(an_echo_that_is_forgotten),
         cmocka_unit_test(an_echo_that_was_taken_and_lost),
         cmocka_unit_test(an_echo_lost_for_want_of_memory),
@@ -545,8 +713,11 @@ int main(void)
         cmocka_unit_test(an_end_that_is_not_told_once),
         cmocka_unit_test(an_error_that_is_told_as_another),
         cmocka_unit_test(want_of_memory_that_is_not_told),
+        cmocka_unit_test(random_numbers_of_openssl_that_are_missing),
+        cmocka_unit_test(a_failure_of_openssl_that_is_not_told),
         cmocka_unit_test(a_set_up_that_hides_its_fault),
     };
 
+    tk_openssl_init();
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

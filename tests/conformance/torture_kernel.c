@@ -12,6 +12,8 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
+#include "torture_openssl.h"
+
 /* Above all that are real. */
 #define FIRST_FD 512
 /* Of each direction of a socket. */
@@ -24,12 +26,22 @@ uint8_t tk_trace[TK_TRACE];
 
 const char *tk_call_name(tk_call call)
 {
-    static const char *const names[TK_CALLS] = {
-        "allocation",   "recv",        "send",    "accept",       "epoll_ctl",  "epoll_wait",
-        "socket",       "connect",     "look-up", "malloc",       "random",     "epoll_create",
-        "eventfd",      "bind",        "listen",  "setsockopt",   "getsockopt", "getsockname",
-        "getpeername",  "shutdown",    "close",   "eventfd_read", "mmap",       "ring set-up",
-        "ring buffers", "ring enable", "ring fd", "ring submit",  "ring wait"};
+    static const char *const names[TK_CALLS] = {"allocation",    "OpenSSL allocation",
+                                                "recv",          "send",
+                                                "accept",        "epoll_ctl",
+                                                "epoll_wait",    "socket",
+                                                "connect",       "look-up",
+                                                "malloc",        "random",
+                                                "epoll_create",  "eventfd",
+                                                "bind",          "listen",
+                                                "setsockopt",    "getsockopt",
+                                                "getsockname",   "getpeername",
+                                                "shutdown",      "close",
+                                                "eventfd_read",  "mmap",
+                                                "ring set-up",   "ring buffers",
+                                                "ring enable",   "ring fd",
+                                                "ring submit",   "ring wait",
+                                                "OpenSSL random"};
 
     return names[call];
 }
@@ -57,6 +69,8 @@ bool tk_fails(tk_call call)
         return false;
     if (call == TK_ALLOC) {
         count = ++tk.allocs;
+    } else if (call == TK_CRYPTO) {
+        count = ++tk.crypto;
     } else {
         if (tk.calls < TK_TRACE)
             tk_trace[tk.calls] = (uint8_t)call;
@@ -82,13 +96,21 @@ void tk_arm(const tk_fault *fault)
 {
     tk.fault = fault != NULL ? *fault : (tk_fault){.at = 0};
     tk.armed = true;
-    tk.allocs = tk.calls = tk.fired = 0;
+    tk.allocs = tk.crypto = tk.calls = tk.fired = 0;
     tk.spared = false;
 }
 
 void tk_disarm(void)
 {
     tk.armed = false;
+}
+
+bool tk_enter(bool inside)
+{
+    const bool was = tk.inside;
+
+    tk.inside = inside;
+    return was;
 }
 
 /* ---------------------------------------------------------------------------------- files -- */
@@ -837,6 +859,7 @@ static void hook_log(void *ud, wsk_log_level level, const char *line)
 void tk_begin(void)
 {
     memset(&tk, 0, sizeof(tk));
+    tk_openssl_begin();
     tk.now_us = 1000000;
     tk.seed = 1;
     tk.hooks = (wsk_hooks){.size = sizeof(wsk_hooks),
@@ -875,4 +898,5 @@ void tk_end(void)
         free(tk.file[i].in.at);
         free(tk.file[i].out.at);
     }
+    tk_openssl_end();
 }

@@ -2,7 +2,8 @@
 /*
  * A kernel in memory, for a whole endpoint: sockets, a listening socket, epoll, an eventfd, a
  * clock that stands until it is moved, the endpoint's memory and its mappings. It counts the calls
- * that can fail, and has the one fail that it is told. No descriptor is real: what src/net calls by
+ * that can fail, those for memory of OpenSSL among them (torture_openssl.h), and has the one fail
+ * that it is told. No descriptor is real: what src/net calls by
  * way of its table comes by tk.sys, the few calls beside it are taken over by the linker (--wrap).
  * Descriptors are never used twice in a run, so that a second close, or a call behind it, is seen.
  */
@@ -13,7 +14,8 @@
 
 /* Calls that can fail. */
 typedef enum tk_call {
-    TK_ALLOC, /* by way of the hooks: counted by itself */
+    TK_ALLOC,  /* by way of the hooks: counted by itself */
+    TK_CRYPTO, /* OpenSSL's, for the endpoint: so, too */
     TK_RECV,
     TK_SEND,
     TK_ACCEPT,
@@ -43,6 +45,7 @@ typedef enum tk_call {
     TK_RING_FD,
     TK_SUBMIT, /* io_uring_enter(2) that does not ask for events; TK_SHORT: one request is taken */
     TK_ENTER,  /* ... that does */
+    TK_NONCE,  /* random numbers of OpenSSL, for the endpoint */
     TK_CALLS
 } tk_call;
 
@@ -54,7 +57,8 @@ const char *tk_call_name(tk_call call);
 typedef struct tk_fault {
     tk_call call;
     int err;       /* an errno, TK_SHORT; of TK_LOOKUP a code of getaddrinfo */
-    uint32_t at;   /* which call from tk_arm() on, the first is 1 (allocations apart); 0: none */
+    uint32_t at;   /* which call from tk_arm() on, the first is 1 (allocations apart, of either
+                      kind); 0: none */
     bool for_ever; /* and all behind it, of this kind */
     bool late;     /* TK_CONNECT: it is told as under way, and breaks then */
     bool often;    /* every other call of the kind, from the first on; TK_SHORT: every one */
@@ -99,11 +103,14 @@ typedef struct tk_state {
     uint64_t moved; /* octets in and out of buffers */
     long blocks;    /* of memory */
     size_t octets;
+    bool inside;        /* what OpenSSL does now it does for the endpoint */
+    long crypto_blocks; /* of OpenSSL, at the begin of the run */
+    bool crypto_kept;   /* in the end more of them, and nothing else is wrong */
     long mappings;
     uint64_t seed;
     bool armed, spared;
     tk_fault fault;
-    uint32_t allocs, calls;                                        /* since armed */
+    uint32_t allocs, crypto, calls;                                /* since armed */
     uint32_t fired;                                                /* times that something failed */
     tk_call fired_on;                                              /* the last of them */
     void (*on_fault)(void);                                        /* before it fails */
@@ -123,6 +130,9 @@ void tk_arm(const tk_fault *fault);
 void tk_disarm(void);
 /* Frees what is left. What was not given back, or not closed, is in tk.wrong. */
 void tk_end(void);
+/* What OpenSSL does from here on, until it is told otherwise, is the endpoint's doing. Returns how
+ * it was. */
+bool tk_enter(bool inside);
 void tk_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- the other ends ---- */

@@ -10,6 +10,7 @@
 #include <websock/client.h>
 
 #include "conformance/peer.h"
+#include "torture_end.h"
 #include "torture_kernel.h"
 
 /* A message's limit, of the endpoint and of the table of cases, in category 18. */
@@ -43,6 +44,7 @@ typedef struct torture_misdeeds {
 typedef struct torture_params {
     judge_role role; /* of the judge */
     wsk_io io;
+    torture_tls tls;
     judge_streams *streams;
     const tk_fault *fault;            /* NULL: none */
     bool set_up;                      /* the fault is in making the endpoint, not in the case */
@@ -52,10 +54,11 @@ typedef struct torture_params {
 
 typedef struct torture_result {
     char wrong[300];     /* what must not have happened; "": all is well */
-    bool good;           /* the judge's verdict */
+    bool good;           /* the judge's verdict; or the set-up came to an endpoint */
     char why[200];       /* ... what it has against the endpoint */
     torture_usual usual; /* how it went */
-    uint32_t allocs, calls, fired;
+    uint32_t allocs, crypto, calls, fired;
+    bool unclear;    /* want of memory was told, but as a failure of TLS */
     uint64_t octets; /* that passed, both ways */
 } torture_result;
 
@@ -63,6 +66,8 @@ typedef struct torture_result {
 bool torture_fits(const judge_case *c);
 /* True if the limit is the endpoint's in this case. */
 bool torture_is_limited(const judge_case *c);
+/* What OpenSSL makes once for the whole program and keeps. */
+void torture_warm_up(const judge_case *c, judge_streams *streams);
 void torture_play(const judge_case *c, const torture_params *params, torture_result *ret);
 
 #endif

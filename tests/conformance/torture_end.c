@@ -6,7 +6,7 @@
 
 #include <openssl/err.h>
 
-#include "../net/tls_certs.h"
+#include "tls_certs.h"
 #include "torture_kernel.h"
 
 static struct {

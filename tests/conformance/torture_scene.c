@@ -6,16 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 
 #include <websock/client.h>
 #include <websock/server.h>
 
+#include "torture_far.h"
 #include "torture_wire.h"
 
 #define URL      (s.params->tls == TORTURE_PLAIN ? "ws://" HOST "/" : "wss://" HOST "/")
-#define HOST     "127.0.0.1:9001"
-#define LAST     "still here?"
+#define HOST     TORTURE_HOST
 #define MESSAGES 2 /* of the judge's echo loops */
 /* Of virtual time, for the end of a connection once the judge has nothing more to say to it. */
 #define END_US ((uint64_t)300 * 1000000)
@@ -47,11 +46,7 @@ static struct {
     bool dead;       /* it had broken before that */
     bool sent_close; /* by the program, for want of memory */
     /* the other end of the resting connection */
-    wsk_config *far_config;
-    wsk_conn *far;
-    torture_end far_end;
-    int far_file;
-    bool far_open, far_echoed, far_ended, far_clean;
+    torture_far far;
     /* the judge */
     judge_peer *peer;
     judge_result result;
@@ -158,7 +153,7 @@ static bool is_to_be_echoed(const told *t)
 
     if (t != &s.subject || m == NULL || m->message == NULL)
         return true;
-    switch (m->message(s.loop, tk_fd(s.file), tk_fd(s.far_file))) {
+    switch (m->message(s.loop, tk_fd(s.file), tk_fd(s.far.file))) {
     case TORTURE_TAKEN_AND_LOST:
         count_echo(t, WSK_OK);
         return false;
@@ -277,71 +272,6 @@ static void on_fault(void)
     s.dead = s.file >= 0 && tk.file[s.file].dead;
 }
 
-/* ------------------------------------------------------------------------ the resting one -- */
-
-static void far_begin(void)
-{
-    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
-    wsk_request_options request = WSK_REQUEST_OPTIONS_INIT;
-    const bool client = s.params->role == JUDGE_ROLE_CLIENT;
-
-    o.role = client ? WSK_ROLE_CLIENT : WSK_ROLE_SERVER;
-    o.ping_interval = WSK_NEVER;
-    request.host = HOST;
-    if (wsk_config_new(&s.far_config, &o) < 0 || wsk_conn_new(&s.far, s.far_config, now_ms()) < 0 ||
-        (client && wsk_conn_request(s.far, &request) < 0))
-        abort();
-}
-
-static void far_events(void)
-{
-    wsk_event ev;
-
-    while (!s.far_ended && wsk_conn_next(s.far, &ev) == WSK_OK && ev.type != WSK_EV_NONE) {
-        if (ev.type == WSK_EV_REQUEST && wsk_conn_accept(s.far, NULL) < 0)
-            abort();
-        if (ev.type == WSK_EV_OPEN)
-            s.far_open = true;
-        if (ev.type == WSK_EV_MESSAGE)
-            s.far_echoed = ev.len == strlen(LAST) && memcmp(ev.data, LAST, ev.len) == 0;
-        if (ev.type == WSK_EV_END) {
-            s.far_ended = true;
-            s.far_clean = wsk_conn_was_clean(s.far) && wsk_conn_code(s.far) == 1000;
-        }
-    }
-    (void)wsk_conn_unlend(s.far);
-}
-
-/* Returns true if an octet moved. */
-static bool far_pump(void)
-{
-    static uint8_t buf[4096];
-    struct iovec iov[4];
-    bool moved = false;
-    size_t k;
-    long n;
-
-    if (s.far == NULL || s.far_file < 0 || s.far_ended)
-        return false;
-    while ((k = wsk_conn_output(s.far, iov, 1)) > 0) {
-        n = torture_end_write(&s.far_end, iov[0].iov_base, iov[0].iov_len);
-        if (n <= 0)
-            break;
-        wsk_conn_sent(s.far, (size_t)n, now_ms());
-        moved = true;
-    }
-    n = torture_end_read(&s.far_end, buf, sizeof(buf));
-    if (n > 0)
-        (void)wsk_conn_feed(s.far, buf, (size_t)n, now_ms());
-    else if (n < 0)
-        (void)wsk_conn_feed(s.far, NULL, 0, now_ms());
-    far_events();
-    if (!s.far_ended && (wsk_conn_wants(s.far) & (WSK_WANT_SHUTDOWN | WSK_WANT_DROP)) &&
-        wsk_conn_queued(s.far) == 0)
-        torture_end_fin(&s.far_end);
-    return moved || n > 0;
-}
-
 /* ------------------------------------------------------------------------------- the judge -- */
 
 static void judge_begin(void)
@@ -447,7 +377,7 @@ static void judge_takes(int file)
 {
     s.file = file;
     if (file >= 0)
-        torture_end_begin(&s.end, file, role_of_ends(), s.params->tls, &s.far_end);
+        torture_end_begin(&s.end, file, role_of_ends(), s.params->tls, &s.far.end);
 }
 
 static bool judge_pump(void)
@@ -527,7 +457,7 @@ static void turn_until(bool (*done)(void), const char *what)
         if (turn() < 0)
             tk_wrong("the loop failed: %s", strerror(errno));
         bool moved = judge_pump();
-        moved = far_pump() || moved;
+        moved = torture_far_pump(&s.far, now_ms()) || moved;
         if (done())
             return;
         if (end == 0 && s.peer == NULL)
@@ -549,7 +479,7 @@ static void turn_until(bool (*done)(void), const char *what)
 
 static bool far_is_open(void)
 {
-    return s.far_open && s.other.opened;
+    return s.far.open && s.other.opened;
 }
 
 static bool subject_is_over(void)
@@ -563,7 +493,7 @@ static bool subject_is_over(void)
 
 static bool far_is_over(void)
 {
-    return s.far_ended && s.other.ends > 0 && !tk.file[s.far_file].open;
+    return s.far.ended && s.other.ends > 0 && !tk.file[s.far.file].open;
 }
 
 /* ----------------------------------------------------------------------------- the endpoint -- */
@@ -652,16 +582,17 @@ static int set_up(void)
 /* The other connection opens, and rests. */
 static void open_other(void)
 {
-    far_begin();
+    int file = -1;
+
     if (s.params->role == JUDGE_ROLE_CLIENT) {
-        s.far_file = tk_knock();
+        file = tk_knock();
     } else {
         if (connect_client(s.other_client) < 0)
             abort();
-        while (tk.wrong[0] == 0 && (s.far_file = tk_answer()) < 0)
+        while (tk.wrong[0] == 0 && (file = tk_answer()) < 0)
             (void)turn();
     }
-    torture_end_begin(&s.far_end, s.far_file, role_of_ends(), s.params->tls, NULL);
+    torture_far_begin(&s.far, file, role_of_ends(), s.params->tls, now_ms());
     turn_until(far_is_open, "the other connection opens");
 }
 
@@ -704,12 +635,12 @@ static void close_other(void)
 {
     wsk_server_stats stats = {0};
 
-    if (wsk_conn_send(s.far, WSK_OP_TEXT, LAST, strlen(LAST), 0) < 0 ||
-        wsk_conn_close(s.far, WSK_CLOSE_NORMAL, NULL) < 0)
-        tk_wrong("the other connection was ended: %s %s", wsk_conn_end_text(s.far), s.other.text);
+    if (!torture_far_asks(&s.far))
+        tk_wrong("the other connection was ended: %s %s", wsk_conn_end_text(s.far.conn),
+                 s.other.text);
     turn_until(far_is_over, "the other connection ends");
-    if (!s.far_echoed || !s.far_clean || s.other.code != 1000)
-        tk_wrong("the other connection: %s, code %u (%s)", s.far_echoed ? "echoed" : "not echoed",
+    if (!s.far.echoed || !s.far.clean || s.other.code != 1000)
+        tk_wrong("the other connection: %s, code %u (%s)", s.far.echoed ? "echoed" : "not echoed",
                  s.other.code, s.other.text);
     if (s.server != NULL)
         wsk_server_get_stats(s.server, &stats);
@@ -728,9 +659,7 @@ static void tear_down(void)
     wsk_tls_unref(s.tls);
     (void)tk_enter(was);
     torture_end_free(&s.end);
-    torture_end_free(&s.far_end);
-    wsk_conn_free(s.far);
-    wsk_config_unref(s.far_config);
+    torture_far_free(&s.far);
     judge_peer_free(s.peer);
 }
 
@@ -985,7 +914,7 @@ static void play(const judge_case *c, const torture_params *params, torture_resu
     memset(ret, 0, sizeof(*ret));
     s.params = params;
     s.test = c;
-    s.file = s.far_file = -1;
+    s.file = s.far.file = -1;
     tk_begin();
     if (params->set_up)
         tk_arm(params->fault);

@@ -305,6 +305,9 @@ static const uint8_t *find_end(judge_peer *p, size_t had)
         memmove(p->hello.at, p->hello.at + n, p->hello.len - n);
         p->hello.len -= n;
         had = 0;
+        p->interim += n;
+        if (p->interim > MAX_INTERIM)
+            return NULL;
     }
 }
 
@@ -329,7 +332,9 @@ size_t peer_hello_feed(judge_peer *p, const uint8_t *data, size_t len)
     }
     end = find_end(p, had);
     if (end == NULL) {
-        if (p->hello.len > MAX_HELLO)
+        if (p->interim > MAX_INTERIM)
+            refuse(p, peer_text(p, "interim answers of HTTP without an end"));
+        else if (p->hello.len > MAX_HELLO)
             refuse(p, peer_text(p, "HTTP head longer than %d octets", MAX_HELLO));
         return len;
     }

@@ -32,6 +32,8 @@
 #define MAX_TIMERS 16
 /* A handshake head above this is refused. */
 #define MAX_HELLO 65536
+/* ... and interim answers of more octets than these. */
+#define MAX_INTERIM 1048576
 
 typedef enum peer_state {
     PEER_CONNECTING,
@@ -133,6 +135,7 @@ struct judge_peer {
 
     /* handshake */
     peer_buf hello;
+    size_t interim; /* octets of answers before the last one */
     char key[32];
     bool deflate;
     judge_deflate_params to_peer, from_peer;

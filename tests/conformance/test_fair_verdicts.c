@@ -424,6 +424,29 @@ static void bombs_do_not_burn_the_judge(void **state)
     judge_peer_free(s.p);
 }
 
+/* RFC 9110 15.2 allows any number of them, and an attacker has no end of them. */
+static void interim_answers_come_to_an_end(void **state)
+{
+    static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    scene s;
+
+    (void)state;
+    begin(&s, "1.1.1", JUDGE_ROLE_CLIENT);
+    for (int i = 0; i < 1000; i++)
+        say(&s, interim);
+    assert_false(judge_peer_is_done(s.p));
+    for (int i = 0; i < 100000; i++)
+        say(&s, interim);
+    assert_true(judge_peer_is_done(s.p));
+    assert_int_equal(end(&s), JUDGE_FAILED);
+    begin(&s, "1.1.1", JUDGE_ROLE_CLIENT);
+    for (int i = 0; i < 1000; i++)
+        say(&s, interim);
+    say(&s, OPEN "\r\n");
+    assert_true(judge_peer_is_open(s.p));
+    end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -435,6 +458,7 @@ int main(void)
         cmocka_unit_test(pongs_may_come_unasked),
         cmocka_unit_test(tcp_may_be_left_to_the_judge),
         cmocka_unit_test(bombs_do_not_burn_the_judge),
+        cmocka_unit_test(interim_answers_come_to_an_end),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

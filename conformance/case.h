@@ -206,7 +206,7 @@ typedef struct judge_case {
     judge_ending ending[3];
     struct {
         int codes[6];
-        uint8_t n_codes;
+        uint8_t n_codes; /* 0: any */
         bool closed_by_me;
         bool require_clean;
         bool wrong_endpoint_fatal;

@@ -108,11 +108,7 @@ static void closes_of_the_peer(judge_builder *b)
 #define EXPECT_HALF                                                                                \
     "The peer ends the connection too, with a close frame or without. Keeping its half open is "   \
     "non-strict."
-#define HALF                                                                                       \
-    .close = {.codes = {1000, 1001, 1002, 1006, 1007, 1011},                                       \
-              .n_codes = 6,                                                                        \
-              .kept = JUDGE_NON_STRICT},                                                           \
-    .survival = {.after = true}
+#define HALF .close = {.kept = JUDGE_NON_STRICT}, .survival = {.after = true}
 
 static const judge_case half_rows[] = {
     {ROW("8.1", "half-close of an idle connection", "The judge's half of TCP is closed at once.",

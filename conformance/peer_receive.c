@@ -326,8 +326,8 @@ static void end_control(judge_peer *p)
             peer_masks_answered(p);
             break;
         }
-        /* RFC 6455 5.5.3: one that nothing asks for is a heartbeat. Autobahn counts it. */
-        if (!p->pings && judge_case_is_extra(p->test))
+        /* RFC 6455 5.5.3: one that nothing asks for is a heartbeat. Autobahn's cases count it. */
+        if (!p->pings && (judge_case_is_extra(p->test) || p->test->index == 0))
             break;
         peer_event_add(p, JUDGE_EVENT_PONG, false, p->control, kept, p->frame.len);
         peer_finish_when_done(p);

@@ -93,7 +93,9 @@ static bool code_is_listed(const judge_peer *p, bool lives)
 {
     const judge_case *c = p->test;
     const int code = p->r.remote_code;
-    bool listed = lives && code == WSK_CLOSE_NORMAL;
+    /* Where none is named any will do, but those that must not be on the wire, which is a fault. */
+    bool listed = (c->close.n_codes == 0 && judge_case_is_extra(c)) ||
+                  (lives && code == WSK_CLOSE_NORMAL);
 
     for (size_t i = 0; i < c->close.n_codes; i++)
         listed = listed || c->close.codes[i] == code;

@@ -153,8 +153,9 @@ static void put_closing(judge_buf *b, const judge_result *r)
                      judge_verdict_class(r->behavior_close),
                      judge_verdict_label(r->behavior_close));
     judge_put_html(b, r->result_close ? r->result_close : "");
-    judge_buf_printf(b, "</p><p class=\"soft\">Expected: closed by the %s, code",
-                     r->expected_close.closed_by_me ? "judge" : "peer");
+    judge_buf_printf(b, "</p><p class=\"soft\">Expected: closed by the %s, %s",
+                     r->expected_close.closed_by_me ? "judge" : "peer",
+                     r->expected_close.n_codes == 0 ? "any code" : "code");
     for (size_t i = 0; i < r->expected_close.n_codes; i++)
         judge_buf_printf(b, "%s %d", i ? " or" : "", r->expected_close.codes[i]);
     judge_buf_printf(b, "%s.</p></section>\n",

@@ -384,6 +384,29 @@ static void tcp_may_be_left_to_the_judge(void **state)
     assert_int_equal(end(&s), JUDGE_FAILED);
 }
 
+/* Who ends a connection for a reason of his own says which: no sentence names a code. */
+static void reasons_may_be_the_peers_own(void **state)
+{
+    static const char *const ids[] = {"22.5.1", "19.8.1", "17.7.14"};
+    scene s;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        open_with(&s, ids[i], OPEN "\r\n");
+        CLOSES(&s, "\x0b\xc0"); /* 3008, a timeout by the registry */
+        judge_peer_lost(s.p, s.now);
+        judge_peer_result(s.p, s.now, &s.r);
+        assert_int_equal(s.r.behavior, JUDGE_OK);
+        assert_int_equal(s.r.behavior_close, JUDGE_OK);
+        judge_result_deinit(&s.r);
+        judge_peer_free(s.p);
+        /* But it must be one that may be on the wire. */
+        open_with(&s, ids[i], OPEN "\r\n");
+        CLOSES(&s, "\x03\xee");
+        assert_int_equal(end(&s), JUDGE_FAILED);
+    }
+}
+
 /* ------------------------------------------------------------------------------ the judge -- */
 
 /* An octet on the wire is up to 1,032 behind it, and with a small window each of them takes a call:
@@ -457,6 +480,7 @@ int main(void)
         cmocka_unit_test(pongs_may_come_late),
         cmocka_unit_test(pongs_may_come_unasked),
         cmocka_unit_test(tcp_may_be_left_to_the_judge),
+        cmocka_unit_test(reasons_may_be_the_peers_own),
         cmocka_unit_test(bombs_do_not_burn_the_judge),
         cmocka_unit_test(interim_answers_come_to_an_end),
     };

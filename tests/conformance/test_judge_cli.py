@@ -582,7 +582,10 @@ def wstest_servers():
                port=web)
     p = subprocess.Popen(["wstest", "-m", "broadcastclient", "-w", f"ws://127.0.0.1:{port}"],
                          executable=WSTEST, cwd=HOME, stdout=subprocess.PIPE, text=True)
+    late = threading.Timer(60, p.kill)
+    late.start()
     lines = [p.stdout.readline() for _ in range(2)]
+    late.cancel()
     p.terminate()
     p.communicate()
     assert p.returncode == 0, p.returncode

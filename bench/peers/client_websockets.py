@@ -14,6 +14,9 @@ async def visit(path, echo=False):
     last = ""
     try:
         async with websockets.connect(url + path, max_size=32 << 20) as ws:
+            # It follows redirections, to where nobody has a case for it.
+            if ws.path != path:
+                return last
             async for message in ws:
                 if echo:
                     await ws.send(message)

@@ -6,7 +6,8 @@
  *
  * That is best for small messages. Large ones are better read in large pieces into one buffer
  * that is still in the cache when they are sent on, so a stream that has filled several provided
- * buffers at once is handled as the epoll backend does it, until little comes at a time again.
+ * buffers at once, or found all of them taken, is handled as the epoll backend does it, until
+ * little comes at a time again.
  *
  * Sends. A send is queued as MSG_DONTWAIT | MSG_WAITALL with success completions skipped. Such a
  * request is over when the call that submits it returns: either all octets went out and there is

@@ -520,6 +520,9 @@ wsk__tls_result wsk__tls_session_read(wsk__tls_session *t, const uint8_t *in, si
     /* RFC 8446 6.1: what comes behind close_notify is ignored. */
     if (t->eof)
         return WSK__TLS_EOF;
+    /* The client speaks first. Until it does, no 32 KiB are taken for the handshake with it. */
+    if (n == 0 && !t->ready && t->tls->role == WSK_ROLE_SERVER)
+        return WSK__TLS_OK;
     t->in = in;
     t->in_len = n;
     t->out = out;

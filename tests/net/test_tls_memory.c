@@ -249,11 +249,38 @@ static void test_kept_buffers(void **state)
     wsk_tls_unref(client);
 }
 
+/* Who connects and says nothing costs no buffers, though the stream begins the handshake. */
+static void test_silent_client(void **state)
+{
+    wsk_tls_options s = WSK_TLS_OPTIONS_INIT;
+    wsk__tls_out out = {.len = 0};
+    wsk__tls_session *t;
+    size_t used, n, before;
+    uint8_t plain[64];
+
+    (void)state;
+    s.role = WSK_ROLE_SERVER;
+    s.hooks = &hooks;
+    s.certificate_file = certs_path("a.pem");
+    s.key_file = certs_path("a.key");
+    wsk_tls *server = tls_make(&s);
+    assert_int_equal(wsk__tls_session_new(&t, server, NULL, 0), 0);
+    before = live;
+    assert_int_equal(wsk__tls_session_read(t, NULL, 0, &used, plain, sizeof(plain), &n, &out),
+                     WSK__TLS_OK);
+    assert_int_equal(used, 0);
+    assert_int_equal(n, 0);
+    assert_in_range(live - before, 0, 1024);
+    wsk__tls_session_free(t);
+    wsk_tls_unref(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_idle_memory),
         cmocka_unit_test(test_kept_buffers),
+        cmocka_unit_test(test_silent_client),
     };
 
     /* Before OpenSSL allocates for the first time. */

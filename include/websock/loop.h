@@ -38,7 +38,8 @@ WSK_API int wsk_loop_new(wsk_loop **ret, const wsk_loop_options *options) WSK_WA
 /* All servers, listeners and timers of the loop must be gone. NULL is fine. */
 WSK_API void wsk_loop_free(wsk_loop *loop);
 
-/* Turns until wsk_loop_stop(). WSK_ERR_SYS if the kernel refuses to wait. */
+/* Turns until wsk_loop_stop(). WSK_ERR_SYS if the kernel refuses to wait. Neither this nor
+ * wsk_loop_turn() may be called within a handler of a server or a client of the loop. */
 WSK_API int wsk_loop_run(wsk_loop *loop);
 /* One turn: waits at most timeout_ms (0: not at all, -1: until something happens). */
 WSK_API int wsk_loop_turn(wsk_loop *loop, int timeout_ms);

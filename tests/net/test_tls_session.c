@@ -453,6 +453,14 @@ static void test_trust(void **state)
     renew(&client, &c);
     assert_true(shake("a.test"));
 
+    /* RFC 9525 6.3: a common name, which a user may have chosen for himself, is no server's. */
+    c = client_options();
+    renew(&client, &c);
+    s.certificate_file = certs_path("user.pem");
+    s.key_file = certs_path("user.key");
+    renew(&server, &s);
+    expect_failure("user", "hostname mismatch", NULL);
+
     s = server_options();
     s.self_signed = true;
     s.certificate_file = s.key_file = NULL;

@@ -116,6 +116,11 @@ static void test_crowd_without_buffers(void **state)
 /* ----------------------------------------------------- io_uring: requests that go nowhere -- */
 
 #ifdef WSK_HAVE_URING
+#define URING(f)                                                                                   \
+    {                                                                                              \
+#f " (io_uring)", f, NULL, NULL, &net_test_uring                                           \
+    }
+
 static bool refuse;
 
 /* In place of liburing's. */
@@ -128,12 +133,6 @@ int io_uring_submit(struct io_uring *ring)
     if (real == NULL)
         *(void **)&real = dlsym(RTLD_NEXT, "io_uring_submit");
     return real(ring);
-}
-
-static void skip_unless_uring(void **state)
-{
-    if (*(const wsk_io *)*state != WSK_IO_URING)
-        skip();
 }
 
 /* Streams of which each has a request in the queue, until there is no room for another one, as when
@@ -175,7 +174,6 @@ static void test_pause_in_full_queue(void **state)
     net_test t;
     int fd[2];
 
-    skip_unless_uring(state);
     many_files();
     make_filler();
     net_test_init(&t, state);
@@ -211,7 +209,6 @@ static void test_close_in_full_queue(void **state)
     net_test t;
     char octet;
 
-    skip_unless_uring(state);
     many_files();
     make_filler();
     net_test_init(&t, state);
@@ -266,7 +263,6 @@ static void test_wake_in_full_queue(void **state)
     net_test t;
     int fd[2];
 
-    skip_unless_uring(state);
     many_files();
     make_filler();
     net_test_init(&t, state);

@@ -776,8 +776,9 @@ static void check_memory(void)
 
     if (is_first_cause())
         return;
-    /* The peer had said all, and is only not to be answered any more. */
-    if (tk.fault.call == TK_CRYPTO && s.state == WSK_STATE_CLOSING && is_all_else_the_same() &&
+    /* Behind a close frame it counts as any other break of the connection: what the peer said is
+     * the end, also where it did not get all that was on its way. */
+    if (tk.fault.call == TK_CRYPTO && s.state == WSK_STATE_CLOSING &&
         strcmp(t->text, s.params->usual->text) == 0)
         return;
     s.unclear = silent && is_blamed_on_tls(t);

@@ -291,8 +291,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOTH(test_descriptor_kept_by_others), BOTH(test_crowd_without_buffers),
 #ifdef WSK_HAVE_URING
-        BOTH(test_pause_in_full_queue),       BOTH(test_close_in_full_queue),
-        BOTH(test_wake_in_full_queue),
+        URING(test_pause_in_full_queue),      URING(test_close_in_full_queue),
+        URING(test_wake_in_full_queue),
 #endif
     };
 

@@ -3,7 +3,6 @@
  * "websock connect": a client for people at a terminal and for scripts. Here: the options and what
  * they ask of each other. The session is in connect_session.c.
  */
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -211,25 +210,12 @@ static void settings_finish(connect_settings *s)
         s->client.retry_initial = 1000;
 }
 
-/* A socket of ours must not become stdin or stdout because those were closed. */
-static void hold_standard_files(void)
-{
-    int fd;
-
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0)
-        close(fd);
-}
-
 static int run(int argc, char **argv)
 {
     connect_settings settings;
     opt_list urls;
     int code = CLI_EXIT_USAGE;
 
-    hold_standard_files();
     settings_init(&settings);
     opt_result parsed = opt_parse(&usage, argc, argv, &settings, &urls);
     if (parsed == OPT_HELP) {

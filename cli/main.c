@@ -106,8 +106,22 @@ static int help(int argc, char **argv)
     return EXIT_SUCCESS;
 }
 
+/* No socket of ours must become stdin, stdout or stderr because those were closed: what is printed
+ * or logged would go to whoever is at its other end. */
+static void hold_standard_files(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
+    hold_standard_files();
     if (argc > 0 && judge_wstest_is_name(argv[0]))
         return judge_wstest_main(argc, argv);
     if (argc < 2) {

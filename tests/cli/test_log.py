@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: MIT
 """The lines that websock serve writes, as text and as JSON, and what a peer can put into them."""
 import json
+import os
 import re
+import subprocess
 import tempfile
 
-from cli_harness import Client, Server, check, get, run_tests, same, test, wait_until
+from cli_harness import (PATIENCE, PROGRAM, Client, Server, check, get, run_tests, same, test,
+                         wait_until)
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
@@ -131,6 +134,20 @@ def levels():
             same(server.stop(), 0, "exit code")
             same(server.log(), "", "log")
             same(server.output(), "", "stdout")
+
+
+@test
+def without_standard_files_no_line_goes_astray():
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/s"
+        p = subprocess.Popen(["sh", "-c", f"exec {PROGRAM} serve ws+unix:{path} <&- >&- 2>&-"])
+        try:
+            wait_until(lambda: os.path.exists(path), "the server to listen")
+            for fd in range(3):
+                same(os.readlink(f"/proc/{p.pid}/fd/{fd}"), "/dev/null", f"descriptor {fd}")
+        finally:
+            p.terminate()
+            same(p.wait(PATIENCE), 0, "exit code")
 
 
 run_tests()

@@ -15,7 +15,7 @@
 #   make format        formats the C files; make check-format only looks
 #   make coverage      tests with coverage: build-coverage/report/index.html; fails where the
 #                      protocol's folders fall below 95 % of branches
-#   make valgrind      tests under memcheck, and the program that scripts start (30 to 60 minutes;
+#   make valgrind      tests under memcheck, and the program that scripts start (an hour;
 #                      TESTARGS='--suite cli' for a part)
 #   make soak          CLIENTS=2000 of mixed manners for SECONDS=60, on each backend
 #   make scale         50,000 connections at once, on each backend, with and without TLS and
@@ -128,9 +128,12 @@ build-valgrind/build.ninja:
 
 valgrind:
 	scripts/packages valgrind
+	if [ -x tests/interop/setup ]; then tests/interop/setup; fi
 	$(MAKE) --no-print-directory build-valgrind/build.ninja
 	ninja -C build-valgrind
-	$(MESON) test -C build-valgrind --no-rebuild --print-errorlogs --setup valgrind $(TESTARGS)
+	rm -f build-valgrind/meson-logs/testlog-valgrind.json
+	$(MESON) test -C build-valgrind --no-rebuild --print-errorlogs --setup valgrind $(TESTARGS); \
+	    code=$$?; scripts/memcheck build-valgrind $(TESTARGS) && exit $$code
 
 # In a loop over $$io: what a build without io_uring cannot do is left out, and that is said.
 unless_without = if [ $$io = uring ] && ! grep -q DWSK_HAVE_URING $(1)/compile_commands.json; then \

@@ -247,11 +247,16 @@ static void play(script *s)
     while (s->fd >= 0 && (fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
         script_conn *c = calloc(1, sizeof(*c));
 
-        /* Long tests make many: the oldest ones go. */
+        /* Long tests make many: the oldest ones go, those that have ended first. */
         if (s->n == SCRIPT_CONNS) {
-            end_conn(s->conns[0]);
-            free(s->conns[0]);
-            memmove(s->conns, s->conns + 1, --s->n * sizeof(s->conns[0]));
+            size_t i = 0;
+
+            while (i < SCRIPT_CONNS && s->conns[i]->fd >= 0)
+                i++;
+            i %= SCRIPT_CONNS;
+            end_conn(s->conns[i]);
+            free(s->conns[i]);
+            memmove(s->conns + i, s->conns + i + 1, (--s->n - i) * sizeof(s->conns[0]));
         }
         c->owner = s;
         c->fd = fd;
@@ -306,7 +311,8 @@ uint16_t closed_port(void)
 
     assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-    close(fd);
+    /* It stays bound until the program ends, so that nobody else gets it, whose connections these
+     * would be. */
     return ntohs(a.sin_port);
 }
 

@@ -5,7 +5,7 @@
  * block: while it waits, no other thread of the program runs, and no signal comes through. So what
  * waits is poll(), on the descriptor of the ring, and io_uring_enter() only fetches what is there.
  * Completions that are put off until they are fetched would not end that poll(): they are not put
- * off.
+ * off. Nor does Valgrind 3.19 know epoll_pwait2(): epoll_wait() it is.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/epoll.h>
 
 /* submitted is what io_uring_submit() returned: negative where it failed. */
 static int fetch(struct io_uring *ring, int submitted, const struct timespec *limit,
@@ -63,4 +64,12 @@ int io_uring_submit_and_wait_timeout(struct io_uring *ring, struct io_uring_cqe 
     if (r >= 0)
         (void)io_uring_peek_cqe(ring, cqe);
     return r;
+}
+
+int epoll_pwait2(int fd, struct epoll_event *events, int n, const struct timespec *limit,
+                 const sigset_t *set)
+{
+    int ms = limit == NULL ? -1 : (int)(limit->tv_sec * 1000 + (limit->tv_nsec + 999999) / 1000000);
+
+    return epoll_pwait(fd, events, n, ms, set);
 }

@@ -58,6 +58,16 @@ static int hermetic_getaddrinfo(const char *host, const char *port, const struct
     return getaddrinfo(host, port, hints, ret);
 }
 
+/* Of closed_port(). */
+static int kept_port = -1;
+
+static void give_back_port(void)
+{
+    if (kept_port >= 0)
+        close(kept_port);
+    kept_port = -1;
+}
+
 void world_begin(world *w, void **state)
 {
     static const char *const names[] = {"ws_proxy",   "WS_PROXY",   "wss_proxy",   "WSS_PROXY",
@@ -68,6 +78,7 @@ void world_begin(world *w, void **state)
     for (size_t i = 0; i < WSK__COUNT(names); i++)
         unsetenv(names[i]);
     memset(w, 0, sizeof(*w));
+    give_back_port();
     test_alloc_init(&w->alloc);
     /* The first member: ud points to both. */
     w->alloc.hooks.log = log_line;
@@ -82,6 +93,7 @@ void world_begin(world *w, void **state)
 
 void world_end(world *w)
 {
+    give_back_port();
     while (w->scripts != NULL)
         script_end(w->scripts);
     wsk_loop_free(w->loop);
@@ -311,8 +323,9 @@ uint16_t closed_port(void)
 
     assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-    /* It stays bound until the program ends, so that nobody else gets it, whose connections these
-     * would be. */
+    /* It stays bound for a while, so that nobody else gets it, whose connections these would be. */
+    give_back_port();
+    kept_port = fd;
     return ntohs(a.sin_port);
 }
 

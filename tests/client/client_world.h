@@ -37,7 +37,7 @@ uint64_t clock_ms(void);
 
 #define world_until(w, cond)                                                                       \
     do {                                                                                           \
-        uint64_t end_ = clock_ms() + 10000;                                                        \
+        uint64_t end_ = clock_ms() + 10000 * test_patience();                                      \
         while (!(cond) && clock_ms() < end_)                                                       \
             world_turn(w, 2);                                                                      \
         if (!(cond))                                                                               \

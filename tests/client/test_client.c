@@ -585,7 +585,7 @@ static void test_nested(void **state)
 
     world_begin(&w, state);
     heard_connect(&h, &w, NULL, echo_begin(&e, w.loop, "ws://localhost:0/", NULL));
-    uint64_t end = clock_ms() + 5000;
+    uint64_t end = clock_ms() + 5000 * test_patience();
     while (h.n[ON_MESSAGE] == 0 && clock_ms() < end) {
         struct pollfd p = {.fd = wsk_loop_fd(w.loop), .events = POLLIN};
         int timeout = wsk_loop_timeout(w.loop);
@@ -752,7 +752,7 @@ static void client_body(void *ud, const wsk_hooks *hooks)
         if (failing_server_tls == NULL || wsk_tls_new(&o.tls, &to, NULL) == WSK_OK) {
             if (wsk_client_new(&c, loop, &o, &h, &ends) == WSK_OK &&
                 wsk_client_connect(c, url) == WSK_OK) {
-                uint64_t end = clock_ms() + 5000;
+                uint64_t end = clock_ms() + 5000 * test_patience();
                 while (ends == 0 && clock_ms() < end) {
                     (void)wsk_loop_turn(loop, 0);
                     (void)wsk_loop_turn(server_loop, 0);

@@ -212,7 +212,7 @@ static void begin(world *w, void **state, const char *list)
 static void end(world *w)
 {
     /* Threads use what a world is made of. */
-    for (int i = 0; i < 5000 && (lookups_running > 0 || lists_live > 0); i++)
+    for (unsigned i = 0; i < 5000 * test_patience() && (lookups_running > 0 || lists_live > 0); i++)
         usleep(1000);
     assert_int_equal(lists_live, 0);
     world_end(w);

@@ -93,7 +93,7 @@ static void expect_text(wsk_sync *c, const char *text)
 {
     wsk_message m;
 
-    assert_int_equal(wsk_sync_recv(c, &m, 5000), WSK_OK);
+    assert_int_equal(wsk_sync_recv(c, &m, 5000 * test_patience()), WSK_OK);
     assert_int_equal(m.opcode, WSK_OP_TEXT);
     assert_int_equal(m.len, strlen(text));
     assert_string_equal((char *)m.data, text);
@@ -130,7 +130,7 @@ static void test_closed_by_server(void **state)
 
     send_text(c, "close");
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(wsk_sync_recv(c, &m, 5000), WSK_OK);
+        assert_int_equal(wsk_sync_recv(c, &m, 5000 * test_patience()), WSK_OK);
         assert_int_equal(m.opcode, WSK_OP_CLOSE);
         assert_int_equal(m.code, 4321);
         assert_string_equal((char *)m.data, "as you say");
@@ -140,7 +140,7 @@ static void test_closed_by_server(void **state)
     wsk_sync_free(c);
     c = dial(state);
     send_text(c, "drop");
-    assert_int_equal(wsk_sync_recv(c, &m, 5000), WSK_OK);
+    assert_int_equal(wsk_sync_recv(c, &m, 5000 * test_patience()), WSK_OK);
     assert_int_equal(m.opcode, WSK_OP_CLOSE);
     assert_int_equal(m.code, 1006);
     assert_true(strlen(wsk_sync_text(c)) > 0);
@@ -180,7 +180,7 @@ static void test_large(void **state)
     memset(large, 'x', n);
     assert_int_equal(wsk_sync_send(c, WSK_OP_BINARY, large, n, 0), WSK_OK);
     assert_int_equal(wsk_client_queued(wsk_sync_client(c)), 0);
-    assert_int_equal(wsk_sync_recv(c, &m, 5000), WSK_OK);
+    assert_int_equal(wsk_sync_recv(c, &m, 5000 * test_patience()), WSK_OK);
     assert_int_equal(m.opcode, WSK_OP_BINARY);
     assert_int_equal(m.len, n);
     assert_memory_equal(m.data, large, n);
@@ -259,7 +259,7 @@ static void sync_body(void *ud, const wsk_hooks *hooks)
     o.conn.close_timeout = 2000;
     if (wsk_sync_connect(&c, s->url, &o) == WSK_OK &&
         wsk_sync_send(c, WSK_OP_TEXT, "hello", 5, 0) == WSK_OK &&
-        wsk_sync_recv(c, &m, 5000) == WSK_OK && m.opcode == WSK_OP_TEXT) {
+        wsk_sync_recv(c, &m, 5000 * test_patience()) == WSK_OK && m.opcode == WSK_OP_TEXT) {
         assert_string_equal((char *)m.data, "hello");
         (void)wsk_sync_close(c, 1000, NULL);
     }

@@ -201,7 +201,7 @@ static void turn(struct site *s, int times)
 /* Turns until *what >= n, for at most five seconds. */
 #define turn_until(s, cond)                                                                        \
     do {                                                                                           \
-        for (int i_ = 0; i_ < 1000 && !(cond); i_++)                                               \
+        for (unsigned i_ = 0; i_ < 1000 * test_patience() && !(cond); i_++)                        \
             turn(s, 1);                                                                            \
         if (!(cond))                                                                               \
             fail_msg("never came: %s", #cond);                                                     \

@@ -100,7 +100,7 @@ static void world_end(struct world *w)
 
 #define turn_until(w, cond)                                                                        \
     do {                                                                                           \
-        for (int i_ = 0; i_ < 2000 && !(cond); i_++)                                               \
+        for (unsigned i_ = 0; i_ < 2000 * test_patience() && !(cond); i_++)                        \
             assert_true(wsk_loop_turn((w)->loop, 5) >= 0);                                         \
         if (!(cond))                                                                               \
             fail_msg("never came: %s", #cond);                                                     \

@@ -160,6 +160,11 @@ size_t test_stride(size_t quick)
     return set ? quick : 1;
 }
 
+unsigned test_patience(void)
+{
+    return watched() ? 12 : 1;
+}
+
 static int hex_digit(int c)
 {
     return c <= '9' ? c - '0' : tolower(c) - 'a' + 10;

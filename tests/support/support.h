@@ -49,6 +49,9 @@ extern const size_t cut_sizes[5];
 /* The step of a loop over everything there is: 1, or `quick` where WSK_TEST_QUICK is set, for runs
  * on which each step takes fifty times as long. */
 size_t test_stride(size_t quick);
+/* How many times as long as usual is waited until what never came is a failure: 1, or more under
+ * memcheck. */
+unsigned test_patience(void);
 
 /* "81 05 48656c6c6f" to octets; white space and '|' are skipped. Returns malloc'ed memory. */
 uint8_t *unhex(const char *hex, size_t *ret_len);

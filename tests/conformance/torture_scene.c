@@ -778,7 +778,7 @@ static void check_memory(void)
         return;
     /* Behind a close frame it counts as any other break of the connection: what the peer said is
      * the end, also where it did not get all that was on its way. */
-    if (tk.fault.call == TK_CRYPTO && s.state == WSK_STATE_CLOSING &&
+    if (s.params->tls != TORTURE_PLAIN && t->opened && t->code == (unsigned)s.result.local_code &&
         strcmp(t->text, s.params->usual->text) == 0)
         return;
     s.unclear = silent && is_blamed_on_tls(t);

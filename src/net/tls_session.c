@@ -298,13 +298,44 @@ static wsk__tls_result judge(wsk__tls_session *t, int result)
     }
 }
 
+/* ------------------------------------------------------------------------------------ names -- */
+
+/* RFC 9525 6.3: names stand in subjectAltName. A common name may be anyone's. */
+#define HOST_FLAGS (X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT)
+
+static bool is_address(const char *host)
+{
+    unsigned char octets[16];
+
+    return inet_pton(AF_INET, host, octets) == 1 || inet_pton(AF_INET6, host, octets) == 1;
+}
+
+/*
+ * OpenSSL (3.0 at least) copies the names that it is to look for before it verifies, and does not
+ * look whether it had the memory to: without, whoever has a certificate of a trusted CA would be
+ * anyone. False if the peer's certificate is not for the host, or there is no memory to say.
+ */
+static bool is_for_host(const wsk__tls_session *t)
+{
+    X509 *cert;
+
+    if (t->tls->role != WSK_ROLE_CLIENT || t->tls->insecure)
+        return true;
+    cert = SSL_get0_peer_certificate(t->ssl);
+    if (cert == NULL || t->host == NULL)
+        return false;
+    return (is_address(t->host) ? X509_check_ip_asc(cert, t->host, 0)
+                                : X509_check_host(cert, t->host, 0, HOST_FLAGS, NULL)) == 1;
+}
+
 /* ----------------------------------------------------------------------------- life and use -- */
 
 int wsk__tls_on_new_session(SSL *ssl, SSL_SESSION *session)
 {
     wsk__tls_session *t = SSL_get_app_data(ssl);
 
-    if (t->host != NULL && SSL_SESSION_is_resumable(session))
+    /* With TLS 1.2 it comes within the handshake, before shake() has looked. */
+    if (t->host != NULL && SSL_SESSION_is_resumable(session) && (t->ready || is_for_host(t)))
         wsk__tls_ticket_keep(t->set, t->host, t->port, session);
     return 0; /* the reference stays OpenSSL's */
 }
@@ -328,13 +359,6 @@ void wsk__tls_on_message(int write, int version, int type, const void *buf, size
         t->idle_records++;
 }
 
-static bool is_address(const char *host)
-{
-    unsigned char octets[16];
-
-    return inet_pton(AF_INET, host, octets) == 1 || inet_pton(AF_INET6, host, octets) == 1;
-}
-
 /* RFC 6066 3 allows no addresses in SNI, and no dot at the end of a name. */
 static int set_host(wsk__tls_session *t, const char *host)
 {
@@ -355,9 +379,7 @@ static int set_host(wsk__tls_session *t, const char *host)
     if (is_address(t->host)) {
         ok = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), t->host) == 1;
     } else {
-        /* RFC 9525 6.3: names stand in subjectAltName. A common name may be anyone's. */
-        SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-                                      X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+        SSL_set_hostflags(t->ssl, HOST_FLAGS);
         ok = SSL_set1_host(t->ssl, t->host) == 1 && SSL_set_tlsext_host_name(t->ssl, t->host) == 1;
     }
     if (!ok)
@@ -452,6 +474,11 @@ static wsk__tls_result shake(wsk__tls_session *t)
 
     if (result != 1)
         return judge(t, result);
+    if (!is_for_host(t)) {
+        t->no_memory = true;
+        set_why(t, "out of memory");
+        return WSK__TLS_FAILED;
+    }
     t->ready = true;
     t->idle_records = 0;
     return WSK__TLS_OK;

@@ -96,7 +96,7 @@ def measure(what, number, limit, args, *how, pool=0):
 def settle(server, heap, goal=math.inf):
     """The heap once it does not change any more. A busy machine may let the server wait: while
     the heap is not below the goal, that it stands still says nothing yet."""
-    before, deadline = None, time.monotonic() + 10 * PATIENCE
+    before, deadline = None, time.monotonic() + 30 * PATIENCE
     while time.monotonic() < deadline:
         now = heap.read()[0]
         if now == before and now < goal:

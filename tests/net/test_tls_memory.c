@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How much heap an idle TLS connection holds, by kind: all that OpenSSL and the library allocate
- * for it, as malloc(3) rounds it. */
+ * for it, as malloc(3) rounds it. And that nobody is trusted for want of it. */
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +18,20 @@
  * of OpenSSL: the certificates of the peer make the difference. */
 #define LIMIT_ANONYMOUS   17408
 #define LIMIT_CERTIFICATE 22528
+/* One allocation of so many fails in turn: a handshake, with its contexts, has thousands. */
+#define STRANGERS_STEP ((size_t)499 * test_stride(5))
+#define LAST           ((size_t)150 / test_stride(5))
 
 static size_t live;
+/* The allocation with this number fails, from 1, with `and_all` those behind it, too. 0: none. */
+static size_t failing, calls;
+static bool and_all;
+
+static bool fails(void)
+{
+    calls++;
+    return failing > 0 && (calls == failing || (and_all && calls > failing));
+}
 
 /* glibc's blocks have 8 octets in front. */
 static void count(void *p, int sign)
@@ -31,7 +43,7 @@ static void count(void *p, int sign)
 
 static void *count_malloc(size_t n, const char *file, int line)
 {
-    void *p = malloc(n);
+    void *p = fails() ? NULL : malloc(n);
 
     (void)file;
     (void)line;
@@ -45,6 +57,8 @@ static void *count_realloc(void *p, size_t n, const char *file, int line)
 
     (void)file;
     (void)line;
+    if (fails())
+        return NULL;
     count(p, -1);
     q = realloc(p, n);
     count(q, 1);
@@ -78,6 +92,9 @@ static int make_certificates(void **state)
     certs_make(&(cert_spec){.file = "a", .san = "DNS:a.test", .issuer = "ca"});
     certs_make(&(cert_spec){.file = "b", .san = "DNS:b.test", .issuer = "ca", .rsa_bits = 2048});
     certs_make(&(cert_spec){.file = "user", .san = "DNS:user.test", .issuer = "ca"});
+    certs_make(&(cert_spec){.file = "odd-ca", .ca = true});
+    certs_make(&(cert_spec){.file = "odd", .san = "DNS:a.test", .issuer = "odd-ca"});
+    certs_make(&(cert_spec){.file = "old", .san = "DNS:a.test", .issuer = "ca", .expired = true});
     return 0;
 }
 
@@ -275,12 +292,106 @@ static void test_silent_client(void **state)
     wsk_tls_unref(server);
 }
 
+/* Who must not be trusted, and by whom. NULL: no certificate. */
+typedef struct stranger {
+    const char *server, *client, *host;
+    bool server_verifies;
+    bool is_none; /* ... after all: the control */
+} stranger;
+
+/* One handshake of two ends made anew, without a session to resume, while an allocation fails.
+ * True if the end that verifies took the other one. */
+static bool is_taken(const stranger *s, size_t fail_at, bool all, size_t *ret_calls)
+{
+    wsk_tls_options so = WSK_TLS_OPTIONS_INIT, co = WSK_TLS_OPTIONS_INIT;
+    const char *why = "";
+    wsk_tls *ends[2] = {NULL, NULL};
+    bool taken = false;
+    char pem[16], key[16];
+    tls_pair p;
+
+    so.role = WSK_ROLE_SERVER;
+    co.role = WSK_ROLE_CLIENT;
+    so.hooks = co.hooks = &hooks;
+    snprintf(pem, sizeof(pem), "%s.pem", s->server);
+    snprintf(key, sizeof(key), "%s.key", s->server);
+    so.certificate_file = certs_path(pem);
+    so.key_file = certs_path(key);
+    so.ca_file = co.ca_file = certs_path("ca.pem");
+    so.verify = s->server_verifies;
+    if (s->client != NULL) {
+        snprintf(pem, sizeof(pem), "%s.pem", s->client);
+        snprintf(key, sizeof(key), "%s.key", s->client);
+        co.certificate_file = certs_path(pem);
+        co.key_file = certs_path(key);
+    }
+    calls = 0;
+    failing = fail_at;
+    and_all = all;
+    /* A context that came into being in spite of it must be as strict as any. */
+    if (wsk_tls_new(&ends[0], &so, &why) == 0 && wsk_tls_new(&ends[1], &co, &why) == 0) {
+        if (pair_open(&p, ends[0], ends[1], s->host, SIZE_MAX) == 0) {
+            pair_run(&p);
+            taken = wsk__tls_session_is_ready(s->server_verifies ? p.server.session
+                                                                 : p.client.session);
+        }
+        pair_close(&p);
+    }
+    *ret_calls = calls;
+    failing = 0;
+    wsk_tls_unref(ends[0]);
+    wsk_tls_unref(ends[1]);
+    return taken;
+}
+
+static void test_strangers(void **state)
+{
+    static const stranger strangers[] = {
+        {.server = "a", .host = "a.test", .is_none = true},
+        {.server = "odd", .host = "a.test"},
+        {.server = "old", .host = "a.test"},
+        {.server = "a", .host = "b.test"},
+        {.server = "a", .host = "127.0.0.1"},
+        {.server = "a",
+         .client = "user",
+         .host = "a.test",
+         .server_verifies = true,
+         .is_none = true},
+        {.server = "a", .host = "a.test", .server_verifies = true},
+        {.server = "a", .client = "odd", .host = "a.test", .server_verifies = true},
+        {.server = "a", .client = "old", .host = "a.test", .server_verifies = true},
+    };
+    size_t n, ignored, taken = 0;
+
+    (void)state;
+    for (size_t i = 0; i < WSK__COUNT(strangers); i++) {
+        const stranger *s = &strangers[i];
+
+        assert_int_equal(is_taken(s, 0, false, &n), s->is_none);
+        if (s->is_none)
+            continue;
+        /* Another place to begin at for each row. Certificates are verified towards the end. */
+        for (size_t at = 1 + i % STRANGERS_STEP; at <= n;
+             at += at + LAST > n ? 1 : STRANGERS_STEP) {
+            for (int all = 0; all < 2; all++) {
+                if (is_taken(s, at, all != 0, &ignored)) {
+                    print_error("# row %zu: taken when allocation %zu of %zu%s failed\n", i, at, n,
+                                all ? " and all behind it" : "");
+                    taken++;
+                }
+            }
+        }
+    }
+    assert_int_equal(taken, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_idle_memory),
         cmocka_unit_test(test_kept_buffers),
         cmocka_unit_test(test_silent_client),
+        cmocka_unit_test(test_strangers),
     };
 
     /* Before OpenSSL allocates for the first time. */

@@ -141,12 +141,15 @@ enum { FILL = 1100 };
 static endpoint *filler;
 static int (*filler_fd)[2];
 
-static void make_filler(void)
+static void filled_begin(net_test *t, void **state)
 {
+    many_files();
     filler = calloc(FILL, sizeof(*filler));
     filler_fd = calloc(FILL, sizeof(*filler_fd));
     for (int i = 0; i < FILL; i++)
         assert_true(socket_pair(filler_fd[i], UNIX));
+    net_test_init(t, state);
+    net_test_loop(t);
 }
 
 static void fill_queue(wsk_loop *loop)
@@ -156,14 +159,16 @@ static void fill_queue(wsk_loop *loop)
         endpoint_open(&filler[i], loop, filler_fd[i][0], NULL);
 }
 
-static void free_filler(wsk_loop *loop)
+static void filled_end(net_test *t)
 {
     for (int i = 0; i < FILL; i++)
         close(filler_fd[i][1]);
     for (int i = 0; i < FILL; i++)
-        turn_until(loop, &filler[i].closeds, 1);
+        turn_until(t->loop, &filler[i].closeds, 1);
     free(filler);
     free(filler_fd);
+    t->fds -= 2 * FILL;
+    net_test_end(t);
 }
 
 static void test_pause_in_full_queue(void **state)
@@ -174,10 +179,7 @@ static void test_pause_in_full_queue(void **state)
     net_test t;
     int fd[2];
 
-    many_files();
-    make_filler();
-    net_test_init(&t, state);
-    net_test_loop(&t);
+    filled_begin(&t, state);
     assert_true(socket_pair(fd, UNIX));
     endpoint_open(&e, t.loop, fd[0], NULL);
     turn_for(t.loop, 2);
@@ -196,9 +198,7 @@ static void test_pause_in_full_queue(void **state)
     turn_until_octets(t.loop, &e.received, sent);
     close(fd[1]);
     turn_until(t.loop, &e.closeds, 1);
-    free_filler(t.loop);
-    t.fds -= 2 * FILL;
-    net_test_end(&t);
+    filled_end(&t);
 }
 
 static void test_close_in_full_queue(void **state)
@@ -209,10 +209,7 @@ static void test_close_in_full_queue(void **state)
     net_test t;
     char octet;
 
-    many_files();
-    make_filler();
-    net_test_init(&t, state);
-    net_test_loop(&t);
+    filled_begin(&t, state);
     assert_true(socket_pair(fd, TCP4));
     assert_true(socket_pair(young_fd, TCP4));
     assert_true(socket_pair(other, UNIX));
@@ -238,9 +235,7 @@ static void test_close_in_full_queue(void **state)
     close(other[0]);
     close(other[1]);
     close(fd[1]);
-    free_filler(t.loop);
-    t.fds -= 2 * FILL;
-    net_test_end(&t);
+    filled_end(&t);
 }
 
 static void fill_within(endpoint *e, unsigned callback)
@@ -263,10 +258,7 @@ static void test_wake_in_full_queue(void **state)
     net_test t;
     int fd[2];
 
-    many_files();
-    make_filler();
-    net_test_init(&t, state);
-    net_test_loop(&t);
+    filled_begin(&t, state);
     assert_true(socket_pair(fd, UNIX));
     endpoint_open(&e, t.loop, fd[0], NULL);
     turn_for(t.loop, 2);
@@ -280,9 +272,7 @@ static void test_wake_in_full_queue(void **state)
     turn_until(t.loop, &woken, 1);
     close(fd[1]);
     turn_until(t.loop, &e.closeds, 1);
-    free_filler(t.loop);
-    t.fds -= 2 * FILL;
-    net_test_end(&t);
+    filled_end(&t);
 }
 #endif
 

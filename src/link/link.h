@@ -23,9 +23,10 @@
 /*
  * Octets of messages that a compressed connection is given in one go. Whoever sends 256 KiB, which
  * is one read, may have sent 256 MiB of messages: to inflate them, and to answer, takes seconds in
- * which nobody else would be served.
+ * which nobody else would be served. With less than this, messages of 1 MiB would cost a twentieth
+ * more.
  */
-#define WSK__LINK_SHARE ((size_t)1024 * 1024)
+#define WSK__LINK_SHARE ((size_t)4 * 1024 * 1024)
 
 /* Embedded in its owner's struct. */
 typedef struct wsk__link {

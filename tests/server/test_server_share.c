@@ -22,7 +22,7 @@
 
 /* Each is more than a share by itself. */
 #define MESSAGES    12
-#define MESSAGE_LEN (2u << 20)
+#define MESSAGE_LEN (5u << 20)
 
 struct world {
     test_alloc alloc;

@@ -599,7 +599,11 @@ static int run_workers(serve *s, int signal_fd)
     sigaddset(&set, SIGINT);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     serve_workers_end(s->workers, started, started == s->n_workers);
-    if (started == s->n_workers && log_end(s) == 0 && code == EXIT_DROPPED)
+    bool late = false;
+    for (size_t i = 0; i < started; i++)
+        late = late || s->workers[i].late;
+    /* They may have gone in time and nobody had looked. */
+    if (started == s->n_workers && log_end(s) == 0 && code == EXIT_DROPPED && !late)
         code = EXIT_SUCCESS;
     return code;
 }

@@ -274,8 +274,14 @@ static void on_writable(wsk_peer *p)
 static void on_close(wsk_peer *p, unsigned code, const char *text)
 {
     client *c = wsk_peer_data(p);
+    serve_worker *w = worker_of(p);
 
-    note_number(worker_of(p));
+    note_number(w);
+    /* By the clock that the deadlines of connections go by: those that are as long as the drain end
+     * who is left at its end, and that is too late whoever sees it first. */
+    if (atomic_load(&w->looked) &&
+        wsk_loop_now(w->loop) - w->drain_began >= w->serve->settings->drain)
+        w->late = true;
     if (c == NULL)
         return;
     if (logs_clients(p))
@@ -370,10 +376,6 @@ static void look_whether_drained(void *ud)
     if (stats.connections > 0) {
         wsk_timer_set(w->drain_timer, DRAIN_LOOK_MS);
     } else {
-        /* By the clock that the deadlines of connections go by: those that are as long as the
-         * drain drop who is left at its end, and that is too late whoever sees it first. */
-        w->late = atomic_load(&w->looked) &&
-                  wsk_loop_now(w->loop) - w->drain_began >= w->serve->settings->drain;
         atomic_store(&w->drained, true);
         tell(w);
     }

@@ -35,7 +35,7 @@ struct serve_worker {
     sem_t may_free;       /* the others no longer post to it */
     atomic_bool looked;   /* whether anybody is connected, since it was told to drain */
     atomic_bool drained;  /* nobody is connected any more */
-    bool late;            /* only when the time was over; before `drained` */
+    bool late;            /* someone was closed when the time was over; before `drained` */
     uint64_t drain_began; /* in ms of the loop's clock */
     atomic_bool broken;   /* its loop failed */
     atomic_size_t inbox;  /* octets of broadcasts that others posted and it has not yet sent */

@@ -2,9 +2,12 @@
 """A client with python aiohttp that goes through all cases of "websock test --serve":
 client_aiohttp.py URL AGENT"""
 import asyncio
+import functools
 import sys
 
 import aiohttp
+
+from case_loop import all_cases
 
 url, agent = sys.argv[1:]
 
@@ -28,10 +31,7 @@ async def visit(session, path, echo=False):
 
 async def main():
     async with aiohttp.ClientSession() as session:
-        count = int(await visit(session, "/getCaseCount"))
-        for n in range(1, count + 1):
-            await visit(session, f"/runCase?case={n}&agent={agent}", echo=True)
-        await visit(session, f"/updateReports?agent={agent}")
+        await all_cases(functools.partial(visit, session), agent)
 
 
 asyncio.run(main())

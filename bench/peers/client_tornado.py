@@ -7,6 +7,8 @@ import sys
 
 from tornado.websocket import websocket_connect
 
+from case_loop import all_cases
+
 url, agent = sys.argv[1:]
 
 
@@ -25,12 +27,5 @@ async def visit(path, echo=False):
     return last
 
 
-async def main():
-    count = int(await visit("/getCaseCount"))
-    for n in range(1, count + 1):
-        await visit(f"/runCase?case={n}&agent={agent}", echo=True)
-    await visit(f"/updateReports?agent={agent}")
-
-
 logging.disable()
-asyncio.run(main())
+asyncio.run(all_cases(visit, agent))

@@ -6,6 +6,8 @@ import sys
 
 import websockets
 
+from case_loop import all_cases
+
 url, agent = sys.argv[1:]
 
 
@@ -26,11 +28,4 @@ async def visit(path, echo=False):
     return last
 
 
-async def main():
-    count = int(await visit("/getCaseCount"))
-    for n in range(1, count + 1):
-        await visit(f"/runCase?case={n}&agent={agent}", echo=True)
-    await visit(f"/updateReports?agent={agent}")
-
-
-asyncio.run(main())
+asyncio.run(all_cases(visit, agent))

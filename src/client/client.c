@@ -13,6 +13,7 @@
 #include "client/redirect.h"
 #include "net/listener.h"
 #include "net/tls_set.h"
+#include "util/option_struct.h"
 
 static void on_timer(void *ud);
 
@@ -55,11 +56,10 @@ int wsk_client_new(wsk_client **ret, wsk_loop *loop, const wsk_client_options *o
     wsk_client *c;
     int r;
 
-    if (loop == NULL || (options != NULL && options->size < sizeof(options->size)) ||
+    if (loop == NULL ||
+        (options != NULL && !wsk__options_take(&o, sizeof(o), options, options->size)) ||
         (handlers != NULL && handlers->size < sizeof(handlers->size)))
         return WSK_ERR_INVAL;
-    if (options != NULL)
-        memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));
     if (o.conn.size == 0)
         o.conn.size = sizeof(o.conn);
     o.conn.role = WSK_ROLE_CLIENT;

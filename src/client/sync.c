@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "client/client_internal.h"
+#include "util/option_struct.h"
 
 struct wsk_sync {
     wsk_loop *loop;
@@ -101,10 +102,8 @@ static int make(wsk_sync *s, const wsk_client_options *options)
     wsk_client_handlers h = WSK_CLIENT_HANDLERS_INIT;
     wsk_loop_options lo = WSK_LOOP_OPTIONS_INIT;
 
-    if (options != NULL && options->size < sizeof(options->size))
+    if (options != NULL && !wsk__options_take(&o, sizeof(o), options, options->size))
         return WSK_ERR_INVAL;
-    if (options != NULL)
-        memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));
     o.retry_initial = 0;
     if (o.conn.flags & WSK_CONN_STREAM)
         return WSK_ERR_INVAL;

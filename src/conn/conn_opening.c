@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "conn/conn_internal.h"
+#include "util/option_struct.h"
 #include "util/strs.h"
 
 /* Interim answers before the one that counts. */
@@ -88,16 +89,6 @@ static int set_subprotocol(wsk_conn *c, const char *name)
     return WSK_OK;
 }
 
-/* An option struct of a program that may have been built against another header: what it does not
- * have is as in *ret, what we do not know is not read. False: it has no size. */
-static bool take_options(void *ret, size_t n, const void *options, size_t size)
-{
-    if (size < sizeof(size))
-        return false;
-    memcpy(ret, options, size < n ? size : n);
-    return true;
-}
-
 /* ---------------------------------------------------------------------------------- server -- */
 
 static bool take_request(wsk_conn *c, wsk__opening *op, wsk_event *ret)
@@ -164,7 +155,7 @@ int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options)
 
     if (c->phase != WSK__PHASE_WAIT || !op->is_upgrade)
         return WSK_ERR_STATE;
-    if (options != NULL && !take_options(&o, sizeof(o), options, options->size))
+    if (options != NULL && !wsk__options_take(&o, sizeof(o), options, options->size))
         return WSK_ERR_INVAL;
     for (size_t i = 0; i < o.n_headers; i++) {
         if (!wsk__header_is_allowed(&o.headers[i], WSK_ROLE_SERVER))
@@ -206,7 +197,7 @@ int wsk_conn_respond(wsk_conn *c, const wsk_response *response)
 
     if (c->phase != WSK__PHASE_WAIT)
         return WSK_ERR_STATE;
-    if (response == NULL || !take_options(&o, sizeof(o), response, response->size) ||
+    if (response == NULL || !wsk__options_take(&o, sizeof(o), response, response->size) ||
         !wsk__response_is_allowed(&o))
         return WSK_ERR_INVAL;
     wsk__text t = {.hooks = c->env->cfg->hooks};
@@ -236,7 +227,8 @@ int wsk_conn_request(wsk_conn *c, const wsk_request_options *options)
     if (wsk__is_server(c) || c->w->opening != NULL || c->phase != WSK__PHASE_HEAD ||
         c->state != WSK_STATE_CONNECTING)
         return WSK_ERR_STATE;
-    if (options == NULL || !take_options(&o, sizeof(o), options, options->size) || o.host == NULL)
+    if (options == NULL || !wsk__options_take(&o, sizeof(o), options, options->size) ||
+        o.host == NULL)
         return WSK_ERR_INVAL;
     if (o.target == NULL)
         o.target = "/";

@@ -5,6 +5,7 @@
  * described in loop_priv.h.
  */
 #include "net/loop_priv.h"
+#include "util/option_struct.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -72,10 +73,8 @@ int wsk__loop_new_on(wsk_loop **ret, const wsk_loop_options *options, const wsk_
 {
     wsk_loop_options o = WSK_LOOP_OPTIONS_INIT;
 
-    if (options != NULL && options->size < sizeof(options->size))
+    if (options != NULL && !wsk__options_take(&o, sizeof(o), options, options->size))
         return WSK_ERR_INVAL;
-    if (options != NULL)
-        memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));
     if (ret == NULL || (unsigned)o.io > WSK_IO_EPOLL)
         return WSK_ERR_INVAL;
     if (o.recv_buffer == 0)

@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 
 #include "net/tls_set.h"
+#include "util/option_struct.h"
 #include "util/strs.h"
 
 /* RFC 8446 5.5 allows 2^24.5 records of full size under one AES-GCM key; 16 GiB are far below. */
@@ -119,9 +120,8 @@ int wsk_tls_new(wsk_tls **ret, const wsk_tls_options *options, const char **ret_
     wsk_tls *tls;
     int result;
 
-    if (ret == NULL || options == NULL || options->size < sizeof(size_t))
+    if (ret == NULL || options == NULL || !wsk__options_take(&o, sizeof(o), options, options->size))
         return WSK_ERR_INVAL;
-    memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));
     wrong = check(&o);
     if (wrong != NULL) {
         wsk__tls_complain(o.hooks, ret_why, "%s", wrong);

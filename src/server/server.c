@@ -8,6 +8,7 @@
 
 #include "net/tls_set.h"
 #include "server/server_internal.h"
+#include "util/option_struct.h"
 #include "util/strs.h"
 
 /* A burst of octets holds at least a request and a message of the usual size. */
@@ -79,11 +80,10 @@ int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *o
     wsk_server *s;
     int r;
 
-    if (loop == NULL || (options != NULL && options->size < sizeof(options->size)) ||
+    if (loop == NULL ||
+        (options != NULL && !wsk__options_take(&o, sizeof(o), options, options->size)) ||
         (handlers != NULL && handlers->size < sizeof(handlers->size)))
         return WSK_ERR_INVAL;
-    if (options != NULL)
-        memcpy(&o, options, options->size < sizeof(o) ? options->size : sizeof(o));
     if (o.conn.size == 0)
         o.conn.size = sizeof(o.conn);
     o.conn.role = WSK_ROLE_SERVER;

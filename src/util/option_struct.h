@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Option structs of programs that may have been built against another version of the headers. */
+#ifndef WSK_UTIL_OPTION_STRUCT_H
+#define WSK_UTIL_OPTION_STRUCT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+/* What `options`, of `size` octets, does not have is as it was in *ret, of n; what *ret does not
+ * have is not read. False, and nothing is taken: not even the size is there. */
+static inline bool wsk__options_take(void *ret, size_t n, const void *options, size_t size)
+{
+    if (size < sizeof(size))
+        return false;
+    memcpy(ret, options, size < n ? size : n);
+    return true;
+}
+
+#endif

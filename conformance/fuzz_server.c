@@ -25,6 +25,17 @@ static int64_t now_us(void)
 
 /* -------------------------------------------------------------------------- connections -- */
 
+static void listen_watch(judge_fuzz *f, bool on)
+{
+    if (f->full != on || (on && f->ended))
+        return;
+    for (size_t i = 0; i < f->n_listeners; i++) {
+        struct epoll_event e = {.events = EPOLLIN, .data.ptr = &f->listeners[i]};
+        epoll_ctl(f->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, f->listeners[i].fd, &e);
+    }
+    f->full = !on;
+}
+
 static void watch(judge_fuzz *f, conn *c)
 {
     bool deaf = c->state == CONN_QUEUED ||
@@ -38,12 +49,20 @@ static void watch(judge_fuzz *f, conn *c)
     c->watched = true;
 }
 
+/* Nobody is let in any more. */
+static void end(judge_fuzz *f, const conn *last)
+{
+    f->ended = true;
+    f->ends_by = last->query.act == FUZZ_REPORTS ? now_us() + ENDING_US : 0;
+    listen_watch(f, false);
+}
+
 static void drop(judge_fuzz *f, conn *c)
 {
     if (c->state == CONN_GONE)
         return;
     if (c->is_last)
-        f->ended = true;
+        end(f, c);
     if (c->watched)
         epoll_ctl(f->epoll, EPOLL_CTL_DEL, c->link.fd, NULL);
     judge_link_close(&c->link);
@@ -426,17 +445,6 @@ static void pump(judge_fuzz *f, conn *c, int64_t now)
 
 /* ----------------------------------------------------------------------------- listeners -- */
 
-static void listen_watch(judge_fuzz *f, bool on)
-{
-    if (f->full != on)
-        return;
-    for (size_t i = 0; i < f->n_listeners; i++) {
-        struct epoll_event e = {.events = EPOLLIN, .data.ptr = &f->listeners[i]};
-        epoll_ctl(f->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, f->listeners[i].fd, &e);
-    }
-    f->full = !on;
-}
-
 static void name_client(conn *c, const struct sockaddr_storage *at, socklen_t len)
 {
     char host[64] = "?", port[8] = "?";
@@ -655,10 +663,19 @@ static int wait_time(judge_fuzz *f, int64_t now)
     return next <= now ? 0 : (int)((next - now + 999) / 1000);
 }
 
+static bool is_over(const judge_fuzz *f)
+{
+    bool runs = false;
+    for (size_t i = 0; f->ended && i < f->n_conns && !runs; i++)
+        runs = f->conns[i]->query.act == FUZZ_RUN &&
+               (f->conns[i]->state == CONN_PEER || f->conns[i]->state == CONN_QUEUED);
+    return f->stopped || (f->ended && (!runs || now_us() >= f->ends_by));
+}
+
 bool judge_fuzz_run(judge_fuzz *f)
 {
     struct epoll_event events[MAX_EVENTS];
-    while (!f->stopped && !f->ended) {
+    while (!is_over(f)) {
         int n = epoll_wait(f->epoll, events, MAX_EVENTS, wait_time(f, now_us()));
         if (n < 0 && errno != EINTR)
             return false;

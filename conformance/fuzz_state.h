@@ -38,6 +38,8 @@ enum {
 /* So long a heavy case waits, and a process without descriptors. */
 #define TURN_US  INT64_C(60000000)
 #define RETRY_US INT64_C(100000)
+/* A client that drops TCP may ask for its report while the judge still waits in its last case. */
+#define ENDING_US INT64_C(30000000)
 /* Reports in which nothing would change are written again after so long only: with many agents
  * they take their time, and asking for them takes none. */
 #define REPORT_US INT64_C(1000000)
@@ -100,7 +102,8 @@ struct judge_fuzz {
     SSL_CTX *tls;
     int epoll;
     volatile sig_atomic_t stopped;
-    bool ended; /* by an agent */
+    bool ended;      /* by an agent */
+    int64_t ends_by; /* then; until then cases that still run come to their ends */
     listener listeners[MAX_LISTENERS];
     size_t n_listeners;
     fuzz_place places[MAX_PLACES];

@@ -496,6 +496,21 @@ def two_at_once():
 
 
 @test
+def end_behind_the_last_case():
+    """A client drops TCP and asks for its report while the judge is still in the case: it reads
+    again half a second later."""
+    s = Server("--out", "behind", "--cases", "19.15.1", "--then-exit")
+    c = Client(s.port, "/runCase?case=1&agent=hasty")
+    while c.frame()[0] != 0x88:
+        pass
+    c.send(0x88, struct.pack(">H", 1000))
+    c.close()
+    Client(s.port, "/updateReports?agent=hasty").answer()
+    s.end()
+    assert list(report("behind")["hasty"]) == ["19.15.1"], s.lines
+
+
+@test
 def web():
     s = Server("--out", "web", "--cases", "1.1.1", "--then-exit")
     with open(os.path.join(HOME, "secret.html"), "w", encoding="ascii") as f:

@@ -74,12 +74,13 @@ static void put_reference(judge_buf *b, const char *reference)
     if (!reference || !reference[0])
         return;
     judge_buf_str(b, "<p class=\"soft\">");
-    if (sscanf(reference, "RFC %u %15[0-9.]", &rfc, section) == 2)
-        judge_buf_printf(b, "<a href=\"https://www.rfc-editor.org/rfc/rfc%u#section-%s\">%s</a>",
-                         rfc, section, reference);
-    else
-        judge_put_html(b, reference);
-    judge_buf_str(b, "</p>");
+    bool is_section = sscanf(reference, "RFC %u %15[0-9.]", &rfc, section) == 2;
+    if (is_section)
+        judge_buf_printf(b, "<a href=\"https://www.rfc-editor.org/rfc/rfc%u#section-%s\">", rfc,
+                         section);
+    /* It may come from a result that was read back from a file. */
+    judge_put_html(b, reference);
+    judge_buf_str(b, is_section ? "</a></p>" : "</p>");
 }
 
 static void put_events(judge_buf *b, const judge_events *e)

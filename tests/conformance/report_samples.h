@@ -58,7 +58,7 @@ static inline judge_result evil_case(judge_log log[2], judge_event *event)
         .index = 1,
         .description = "d",
         .expectation = "e",
-        .reference = "RFC 6455 5.6",
+        .reference = "RFC 6455 5.6 " EVIL,
         .behavior = JUDGE_FAILED,
         .behavior_close = JUDGE_WRONG_CODE,
         .result = TEXT("r " EVIL),

@@ -1,0 +1,726 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A whole server on an emulated io_uring (mocked_ring.h): clients that come, send, stall, break and
+ * go in any order, completions that come late, in another order, or end a request that was to go
+ * on, queues that are full, a program whose handlers do anything to any peer, memory that runs out.
+ *
+ * What has to hold: every peer that was seen is told to be gone, once; what a client sends in order
+ * comes in order and as a whole, and so does what is sent back; all that goes out is frames; who is
+ * reset is gone soon, whatever the kernel did before; no request outlives its connection; in the
+ * end no memory and no descriptor is left.
+ *
+ * Input: two octets of options, then operations: low four bits what, high four bits on which client
+ * and a variant of it.
+ */
+#include "mocked_ring.h"
+
+#include <websock/server.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define CLIENTS 8
+#define ECHOES  64
+
+typedef struct sent_echo {
+    size_t len;
+    uint32_t hash;
+} sent_echo;
+
+/* The other end of a connection. */
+typedef struct far_end {
+    ring_file *file;
+    uint64_t serial;
+    uint32_t next_out, next_in; /* numbers of its messages: sent, arrived */
+    /* what goes out to it */
+    enum { IN_HEAD, IN_FRAME_HEAD, IN_PAYLOAD, IN_OTHERS } step;
+    uint32_t head_end; /* the last four octets of the head */
+    size_t head_n;
+    char status[16];
+    uint8_t frame[10];
+    size_t frame_n;
+    uint64_t left;
+    bool in_message, is_numbered;
+    size_t message_n;
+    uint32_t hash;
+    sent_echo echoes[ECHOES];
+    unsigned echo_first, echo_n;
+    bool unchecked; /* more was under way than there is room for */
+} far_end;
+
+typedef struct fuzz_script {
+    const uint8_t *p;
+    size_t n;
+} fuzz_script;
+
+static struct {
+    wsk_loop *loop;
+    wsk_server *server;
+    wsk_peer *peers[RING_FILES]; /* those that a handler has seen, and whose end it has not */
+    size_t n;
+    fuzz_script script;
+    unsigned depth; /* of actions: one may cause the next */
+    far_end far[CLIENTS];
+    int listener; /* its descriptor, or 0 */
+    bool deflate, stream;
+    bool dirty; /* a client sent something else than messages in order */
+    size_t allocated;
+    uint32_t fail_in;
+} w;
+
+static const char request[] = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+                              "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                              "Sec-WebSocket-Key: WlpaWlpaWlpaWlpaWlpaWg==\r\n";
+static const char offer[] = "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9"
+                            ", permessage-deflate\r\n";
+static uint8_t big[40000];
+
+/* ---------------------------------------------------------------------------- the script -- */
+
+/* 0 when there are none left. */
+static uint8_t octet(void)
+{
+    if (w.script.n == 0)
+        return 0;
+    w.script.n--;
+    return *w.script.p++;
+}
+
+/* As many octets as the next one says, or as there are. */
+static const uint8_t *octets(size_t *ret_n)
+{
+    size_t n = octet();
+    const uint8_t *p = w.script.p;
+
+    *ret_n = n < w.script.n ? n : w.script.n;
+    w.script.p += *ret_n;
+    w.script.n -= *ret_n;
+    return p;
+}
+
+/* ------------------------------------------------------------------------------ the hooks -- */
+
+/* A sanitizer is to see every octet. */
+static volatile unsigned looked_at;
+
+static void look(const void *buf, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        looked_at += ((const uint8_t *)buf)[i];
+}
+
+static void *fuzz_realloc(void *ud, void *p, size_t n)
+{
+    (void)ud;
+    if (n == 0) {
+        w.allocated -= p != NULL;
+        free(p);
+        return NULL;
+    }
+    if (w.fail_in > 0 && --w.fail_in == 0)
+        return NULL;
+    void *q = realloc(p, n);
+    w.allocated += p == NULL && q != NULL;
+    return q;
+}
+
+static int fuzz_random(void *ud, void *buf, size_t n)
+{
+    (void)ud;
+    memset(buf, 0x5A, n);
+    return 0;
+}
+
+static void fuzz_log(void *ud, wsk_log_level level, const char *line)
+{
+    (void)ud;
+    (void)level;
+    look(line, strlen(line));
+}
+
+static const wsk_hooks hooks = {
+    .size = sizeof(wsk_hooks),
+    .realloc = fuzz_realloc,
+    .random = fuzz_random,
+    .log = fuzz_log,
+    .log_level = WSK_LOG_DEBUG,
+};
+
+/* -------------------------------------------------------------------------- what goes out -- */
+
+static uint32_t hashed(uint32_t hash, const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ p[i]) * 16777619u;
+    return hash;
+}
+
+static void end_message(far_end *f)
+{
+    f->in_message = false;
+    if (!f->is_numbered || f->unchecked)
+        return;
+    RING_CHECK(f->echo_n > 0);
+    const sent_echo *e = &f->echoes[f->echo_first++ % ECHOES];
+    f->echo_n--;
+    RING_CHECK(e->len == f->message_n && e->hash == f->hash);
+}
+
+/* True if the head is complete. RFC 6455 5.2, and what a server must not do. */
+static bool take_frame_head(far_end *f, uint8_t c)
+{
+    f->frame[f->frame_n++] = c;
+    if (f->frame_n < 2)
+        return false;
+    uint8_t op = f->frame[0] & 15, len = f->frame[1];
+    size_t need = len == 127 ? 10 : len == 126 ? 4 : 2;
+
+    RING_CHECK(len < 128);
+    if (f->frame_n < need)
+        return false;
+    f->left = len;
+    if (need > 2) {
+        f->left = 0;
+        for (size_t i = 2; i < need; i++)
+            f->left = f->left << 8 | f->frame[i];
+        RING_CHECK(f->left >= (need == 4 ? 126 : 65536) && op < 8);
+    }
+    RING_CHECK(op <= 10 && (op < 3 || op > 7) && (f->frame[0] & 0x30) == 0);
+    RING_CHECK((f->frame[0] & 0x40) == 0 || (w.deflate && (op == 1 || op == 2)));
+    f->frame_n = 0;
+    if (op >= 8) {
+        RING_CHECK((f->frame[0] & 0x80) != 0);
+        return true;
+    }
+    RING_CHECK((op == 0) == f->in_message);
+    if (op != 0) {
+        f->in_message = true;
+        f->is_numbered = false;
+        f->message_n = 0;
+        f->hash = op;
+    }
+    return true;
+}
+
+static void end_frame(far_end *f)
+{
+    f->step = IN_FRAME_HEAD;
+    if ((f->frame[0] & 0x80) != 0 && (f->frame[0] & 15) < 8)
+        end_message(f);
+}
+
+static size_t take_payload(far_end *f, const uint8_t *p, size_t n)
+{
+    if (n > f->left)
+        n = (size_t)f->left;
+    if ((f->frame[0] & 15) < 8) {
+        if (f->message_n == 0 && n > 0)
+            f->is_numbered = p[0] == 'E' && !w.deflate && !w.stream;
+        f->hash = hashed(f->hash, p, n);
+        f->message_n += n;
+    }
+    f->left -= n;
+    return n;
+}
+
+static void on_sent(ring_file *file, const uint8_t *data, size_t n)
+{
+    far_end *f = w.far;
+
+    look(data, n);
+    while (f < w.far + CLIENTS && f->file != file)
+        f++;
+    if (f == w.far + CLIENTS)
+        return;
+    for (size_t i = 0; i < n;) {
+        switch (f->step) {
+        case IN_HEAD:
+            if (f->head_n < sizeof(f->status))
+                f->status[f->head_n] = (char)data[i];
+            f->head_n++;
+            f->head_end = f->head_end << 8 | data[i++];
+            if (f->head_end == 0x0D0A0D0A)
+                f->step = memcmp(f->status, "HTTP/1.1 101 ", 13) == 0 ? IN_FRAME_HEAD : IN_OTHERS;
+            break;
+        case IN_FRAME_HEAD:
+            if (take_frame_head(f, data[i++]))
+                f->step = IN_PAYLOAD;
+            break;
+        case IN_PAYLOAD:
+            i += take_payload(f, data + i, n - i);
+            break;
+        default:
+            return;
+        }
+        if (f->step == IN_PAYLOAD && f->left == 0)
+            end_frame(f);
+    }
+}
+
+/* ---------------------------------------------------------------------------- the program -- */
+
+static void seen(wsk_peer *p)
+{
+    for (size_t i = 0; i < w.n; i++) {
+        if (w.peers[i] == p)
+            return;
+    }
+    RING_CHECK(w.n < RING_FILES);
+    w.peers[w.n++] = p;
+}
+
+static void client_comes(unsigned i, bool to_listener)
+{
+    far_end *f = &w.far[i % CLIENTS];
+    ring_file *l = w.listener > 0 ? ring_file_at(w.listener) : NULL;
+
+    if (to_listener && (l == NULL || l->kind != FILE_LISTENER || l->shut_in || l->n_waiting == 8))
+        return;
+    ring_file *file = ring_file_new(FILE_SOCKET);
+    if (file == NULL)
+        return;
+    if (f->file != NULL)
+        ring_let_go(f->file);
+    memset(f, 0, sizeof(*f));
+    f->file = file;
+    f->serial = file->serial;
+    f->next_in = 1;
+    file->held++;
+    file->connected = true;
+    if (!to_listener) {
+        (void)wsk_server_adopt(w.server, ring_fd_new(file), NULL);
+        return;
+    }
+    file->held++;
+    l->waiting[l->n_waiting++] = (uint8_t)(file - kernel.files);
+    l->edges++;
+}
+
+static void posted(void *ud)
+{
+    (void)ud;
+    client_comes(octet(), false);
+}
+
+static void act_on_all(uint8_t what)
+{
+    switch (what & 7) {
+    case 0:
+        wsk_server_drain(w.server, WSK_CLOSE_GOING_AWAY, "");
+        break;
+    case 1:
+        wsk_server_stop_listening(w.server);
+        break;
+    case 2:
+        for (size_t i = 0; i < w.n; i++)
+            wsk_peer_drop(w.peers[i]);
+        break;
+    case 3:
+        (void)wsk_loop_post(w.loop, posted, NULL);
+        break;
+    default:
+        client_comes(what >> 4, false);
+        break;
+    }
+}
+
+/* The program does something, to the peer or to another one. */
+static void act(wsk_peer *p)
+{
+    uint8_t what = octet();
+    wsk_response response = WSK_RESPONSE_INIT;
+
+    if (w.depth > 3 || w.n == 0)
+        return;
+    w.depth++;
+    if (p == NULL || what & 0x80)
+        p = w.peers[(what >> 4 & 7) % w.n];
+    switch (what & 15) {
+    case 0:
+        (void)wsk_peer_send(p, WSK_OP_TEXT, "text", 4, 0);
+        break;
+    case 1:
+        (void)wsk_peer_send(p, WSK_OP_BINARY, big, 20000, WSK_SEND_COMPRESS);
+        break;
+    case 2:
+        (void)wsk_peer_send_part(p, WSK_OP_BINARY, big, 300, (what & 16) != 0, 0);
+        break;
+    case 3:
+        (void)wsk_peer_ping(p, "ping", 4);
+        break;
+    case 4:
+        (void)wsk_peer_close(p, WSK_CLOSE_NORMAL, "bye");
+        break;
+    case 5:
+        wsk_peer_drop(p);
+        break;
+    case 6:
+        wsk_peer_pause(p, (what & 16) != 0);
+        break;
+    case 7:
+        (void)wsk_server_broadcast(w.server, WSK_OP_BINARY, big, 5000, what & 16 ? p : NULL);
+        break;
+    case 8:
+        (void)wsk_server_broadcast(w.server, WSK_OP_TEXT, "all", 3, what & 16 ? p : NULL);
+        break;
+    case 9:
+        act_on_all(octet());
+        break;
+    case 10:
+        (void)wsk_peer_accept(p, NULL);
+        break;
+    case 11:
+        response.status = 403;
+        (void)wsk_peer_respond(p, &response);
+        break;
+    default:
+        break;
+    }
+    w.depth--;
+}
+
+static void on_request(wsk_peer *p, bool is_upgrade)
+{
+    seen(p);
+    if (is_upgrade && octet() % 4 != 3)
+        (void)wsk_peer_accept(p, NULL);
+    else
+        act(p);
+}
+
+static void on_open(wsk_peer *p)
+{
+    seen(p);
+    act(p);
+}
+
+/* 'E', the client, and a number. */
+static far_end *arrived(const uint8_t *data, size_t len)
+{
+    if (len < 8 || data[0] != 'E' || data[1] >= CLIENTS)
+        return NULL;
+    far_end *f = &w.far[data[1]];
+    if (f->file == NULL || (uint8_t)f->serial != data[2] || w.dirty)
+        return NULL;
+    RING_CHECK(data[3] == (uint8_t)f->next_in);
+    f->next_in++;
+    for (size_t i = 4; i < len; i++)
+        RING_CHECK(data[i] == (uint8_t)(data[3] + i));
+    return f;
+}
+
+static void on_message(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
+{
+    far_end *f = op == WSK_OP_BINARY ? arrived(data, len) : NULL;
+    const sent_echo echo = {len, hashed((uint32_t)op, data, len)};
+
+    if (f != NULL) {
+        if (f->echo_n == ECHOES)
+            f->unchecked = true;
+        else
+            f->echoes[(f->echo_first + f->echo_n++) % ECHOES] = echo;
+    } else if (len > 0 && data[0] == 'E') {
+        data[0] = 'e';
+    }
+    /* What is not sent is the last one: taken back. */
+    if (wsk_peer_send(p, op, data, len, 0) < 0 && f != NULL && !f->unchecked)
+        f->echo_n--;
+    act(p);
+}
+
+static void on_data(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len, bool first, bool last)
+{
+    (void)first;
+    (void)wsk_peer_send_part(p, op, data, len, last, 0);
+    act(p);
+}
+
+static void on_control(wsk_peer *p, const uint8_t *data, size_t len)
+{
+    look(data, len);
+    act(p);
+}
+
+static void on_close(wsk_peer *p, unsigned code, const char *text)
+{
+    look(text, strlen(text));
+    /* Nobody did anything wrong: octets are missing, or come twice. */
+    RING_CHECK(w.dirty || (code != WSK_CLOSE_PROTOCOL_ERROR && code != WSK_CLOSE_INVALID_PAYLOAD));
+    act(p);
+    for (size_t i = 0; i < w.n; i++) {
+        if (w.peers[i] == p) {
+            w.peers[i] = w.peers[--w.n];
+            return;
+        }
+    }
+    abort(); /* told twice, or never seen */
+}
+
+/* ----------------------------------------------------------------------- what may happen -- */
+
+static void far_frame(far_end *f, uint8_t first, const uint8_t *payload, size_t n)
+{
+    uint8_t head[8] = {first};
+    size_t head_n = 2;
+
+    if (n > 125) {
+        head[1] = 0x80 | 126;
+        head[2] = (uint8_t)(n >> 8);
+        head[3] = (uint8_t)n;
+        head_n = 4;
+    } else {
+        head[1] = (uint8_t)(0x80 | n);
+    }
+    ring_input(f->file, head, head_n + 4); /* the mask is zero */
+    ring_input(f->file, payload, n);
+}
+
+static void numbered_message(far_end *f, size_t n)
+{
+    static uint8_t buf[60000];
+    uint8_t number = (uint8_t)f->next_out;
+
+    if (n < 8)
+        n = 8;
+    if (f->file->fin)
+        return;
+    f->next_out++;
+    buf[0] = 'E';
+    buf[1] = (uint8_t)(f - w.far);
+    buf[2] = (uint8_t)f->serial;
+    buf[3] = number;
+    for (size_t i = 4; i < n; i++)
+        buf[i] = (uint8_t)(number + i);
+    far_frame(f, 0x82, buf, n);
+}
+
+static void turn(int timeout_ms)
+{
+    RING_CHECK(wsk_loop_turn(w.loop, timeout_ms) == WSK_OK);
+}
+
+/* The kernel is going to do something. */
+static void change_mood(uint8_t what)
+{
+    static const int enter[] = {EAGAIN, EBUSY, EINTR, EAGAIN};
+    static const int accept[] = {EMFILE, ECONNABORTED, ENOMEM, EINTR};
+    unsigned how = what >> 3;
+
+    switch (what & 7) {
+    case 0:
+        kernel.mood.enter_err = enter[how & 3];
+        kernel.mood.enter_spare = how >> 2;
+        break;
+    case 1:
+        kernel.mood.take = how;
+        break;
+    case 2:
+        kernel.mood.late = how;
+        break;
+    case 3:
+        kernel.mood.turn = how & 7;
+        kernel.mood.sleepy = how >> 3;
+        break;
+    case 4:
+        kernel.mood.ends_in = how;
+        break;
+    case 5:
+        kernel.mood.piece = how < 16 ? how : (how & 15) * 256;
+        break;
+    case 6:
+        kernel.mood.accept_err = accept[how & 3];
+        kernel.mood.poll_err = how & 4 ? ENOMEM : 0;
+        kernel.mood.interrupted = how >> 3;
+        break;
+    default:
+        kernel.floor = how * 50;
+        break;
+    }
+}
+
+static void operate_on(far_end *f, uint8_t op)
+{
+    bool variant = (op & 0x80) != 0;
+    const uint8_t *p;
+    size_t n;
+
+    switch (op & 15) {
+    case 0: /* octets come in */
+        w.dirty = true;
+        p = octets(&n);
+        ring_input(f->file, p, n);
+        break;
+    case 1: /* a frame */
+        w.dirty = true;
+        p = octets(&n);
+        if (n > 0)
+            far_frame(f, p[0], p + 1, n - 1);
+        break;
+    case 2:
+        ring_end(f->file, false, variant);
+        break;
+    case 3:
+        ring_end(f->file, true, variant);
+        break;
+    case 4: /* from now on writes do this */
+        n = octet() % 6;
+        if (f->file->send != RING_BROKEN)
+            f->file->send = (unsigned)n;
+        break;
+    case 5:
+        ring_room(f->file);
+        break;
+    case 7:
+        ring_input(f->file, request, sizeof(request) - 1);
+        if (variant)
+            ring_input(f->file, offer, sizeof(offer) - 1);
+        ring_input(f->file, "\r\n", 2);
+        /* More than one is no WebSocket. */
+        w.dirty |= f->next_out > 0;
+        f->next_out += f->next_out == 0;
+        break;
+    case 9:
+        w.dirty |= f->next_out == 0;
+        numbered_message(f, variant ? (size_t)octet() * 200 : octet());
+        break;
+    default: /* many at once */
+        w.dirty |= f->next_out == 0;
+        for (n = octet() % 64; n > 0; n--)
+            numbered_message(f, 8);
+        break;
+    }
+}
+
+static void operate(uint8_t op)
+{
+    far_end *f = &w.far[op >> 4 & (CLIENTS - 1)];
+
+    switch (op & 15) {
+    case 6:
+        client_comes(op >> 4, (op & 0x80) != 0);
+        break;
+    case 8:
+        if (op & 0x80)
+            act_on_all(octet());
+        else
+            act(NULL);
+        break;
+    case 10: /* time passes */
+        kernel.clock_us += 1000ull << octet() % 20;
+        turn(0);
+        break;
+    case 11: /* an allocation is going to fail */
+        w.fail_in = octet();
+        break;
+    case 12:
+        change_mood(octet());
+        break;
+    case 14:
+        turn(op & 0x80 ? -1 : 1 + (op >> 4));
+        break;
+    case 15:
+        turn(0);
+        break;
+    default:
+        if (f->file != NULL)
+            operate_on(f, op);
+        break;
+    }
+}
+
+/* From here on the kernel does what it should, and every client is reset: all have to be told. */
+static void all_go(void)
+{
+    wsk_response response = WSK_RESPONSE_INIT;
+
+    response.status = 403;
+    w.fail_in = 0;
+    memset(&kernel.mood, 0, sizeof(kernel.mood));
+    w.script.n = 0;
+    for (size_t i = 0; i < RING_FILES; i++) {
+        if (kernel.files[i].kind == FILE_SOCKET)
+            ring_end(&kernel.files[i], true, false);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        for (size_t k = 0; k < w.n; k++) {
+            (void)wsk_peer_respond(w.peers[k], &response); /* nothing is read before that */
+            wsk_peer_pause(w.peers[k], false);
+        }
+        kernel.clock_us += 600000;
+        turn(0);
+    }
+}
+
+/* --------------------------------------------------------------------------------- set-up -- */
+
+static void make_server(uint8_t options, uint8_t more)
+{
+    wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+    wsk_handlers h = WSK_HANDLERS_INIT;
+
+    w.deflate = (options & 1) != 0;
+    w.stream = (options & 2) != 0;
+    o.conn.hooks = &hooks;
+    o.conn.deflate.enabled = w.deflate;
+    o.conn.flags = w.stream ? WSK_CONN_STREAM : 0;
+    o.conn.max_message = 100000;
+    o.conn.max_queued = 200000;
+    o.conn.high_water = options & 4 ? 1000 : 100000;
+    o.conn.idle_timeout = options & 8 ? 5000 : 0;
+    o.conn.fragment_size = options & 16 ? 100 : 0;
+    o.conn.message_timeout = 3000;
+    o.max_connections = 6;
+    h.on_request = options & 32 ? on_request : NULL;
+    h.on_open = on_open;
+    h.on_message = on_message;
+    h.on_data = on_data;
+    h.on_ping = h.on_pong = on_control;
+    h.on_close = on_close;
+    RING_CHECK(wsk_server_new(&w.server, w.loop, &o, &h, NULL) == WSK_OK);
+    if (more & 0x10) {
+        RING_CHECK(wsk_server_listen(w.server, "ws://127.0.0.1:9/ws", NULL) == WSK_OK);
+        for (int i = 0; i < RING_FDS; i++) {
+            if (kernel.fds[i] != 0 && ring_file_at(RING_BASE + i)->kind == FILE_LISTENER)
+                w.listener = RING_BASE + i;
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const unsigned entries[] = {1024, 4, 16, 64};
+    wsk_loop_options o = WSK_LOOP_OPTIONS_INIT;
+
+    memset(&w, 0, sizeof(w));
+    w.script = (fuzz_script){data, size};
+    uint8_t options = octet(), more = octet();
+    unsigned sq = entries[more & 3], cq = entries[more >> 2 & 3] * 4;
+    ring_begin(sq, cq > sq ? cq : sq, on_sent);
+    o.hooks = &hooks;
+    o.io = WSK_IO_URING;
+    o.recv_buffer = options & 64 ? 65536 : 4096;
+    o.busy_poll_us = more & 0x40 ? 50 : 0;
+    kernel.tick = more & 0x40 ? 7 : 0;
+    RING_CHECK(wsk__loop_new_on(&w.loop, &o, &ring_sys) == WSK_OK);
+    if (more & 0x20)
+        RING_CHECK(wsk_loop_fd(w.loop) >= 0 && wsk_loop_timeout(w.loop) >= 0);
+    make_server(options, more);
+    while (w.script.n > 0)
+        operate(octet());
+    if (!(more & 0x80)) {
+        all_go();
+        RING_CHECK(w.n == 0 && ring_is_clean());
+    }
+    w.fail_in = 0;
+    w.script.n = 0;
+    wsk_server_free(w.server);
+    RING_CHECK(w.n == 0); /* each that was seen was told to be gone */
+    wsk_loop_free(w.loop);
+    RING_CHECK(w.allocated == 0 && kernel.n_fds == 0);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        if (w.far[i].file != NULL)
+            ring_let_go(w.far[i].file);
+    }
+    for (size_t i = 0; i < RING_FILES; i++)
+        RING_CHECK(kernel.files[i].kind == FILE_FREE);
+    return 0;
+}

@@ -242,15 +242,16 @@ static bool take_answer(judge_peer *p, const char *head, size_t len)
 {
     const char *eol = memchr(head, '\n', len), *status;
     size_t n = eol ? (size_t)(eol - head) : len;
+    size_t n_status;
     peer_field f;
 
     if (n < 12 || strncmp(head, "HTTP/1.1 ", 9) != 0)
         return refuse(p, peer_text(p, "bad HTTP response status line"));
-    status = peer_trim(head + 9, &(size_t){n - 9});
-    if (strncmp(status, "101", 3) != 0 || (status[3] != ' ' && status[3] != '\r'))
-        return refuse(p,
-                      peer_text(p, "WebSocket connection upgrade failed (%.*s)",
-                                (int)(n - 9 > 100 ? 100 : n - 9 - (head[n - 1] == '\r')), status));
+    n_status = n - 9;
+    status = peer_trim(head + 9, &n_status);
+    if (n_status < 3 || memcmp(status, "101", 3) != 0 || (status[3] != ' ' && status[3] != '\r'))
+        return refuse(p, peer_text(p, "WebSocket connection upgrade failed (%.*s)",
+                                   (int)(n_status > 100 ? 100 : n_status), status));
     f = peer_find_field(head, len, "Upgrade");
     if (f.count == 0)
         return refuse(p, peer_text(p, "HTTP Upgrade header missing"));

@@ -427,6 +427,9 @@ void peer_receive(judge_peer *p, const uint8_t *data, size_t len)
             if (p->head_have < header_size(p))
                 return;
             end_header(p);
+            /* What is behind a header that ended it is not looked at, in this read or the next. */
+            if (p->state == PEER_CLOSED)
+                return;
         }
         if (p->frame.at < p->frame.len) {
             const uint64_t left = p->frame.len - p->frame.at;

@@ -421,13 +421,13 @@ static void explain(judge_peer *p)
     } else if (!p->open_done) {
         r->why = peer_text(p, "the opening handshake was not completed: %s",
                            r->not_clean_reason ? r->not_clean_reason : "connection lost");
+    } else if (r->behavior == JUDGE_UNIMPLEMENTED) {
+        r->why = peer_text(p, "permessage-deflate was not agreed on");
     } else if (!good &&
                (p->test->rule == JUDGE_RULE_EVENTS || p->test->rule == JUDGE_RULE_CLOSE_CODE ||
                 (p->test->rule == JUDGE_RULE_HELLO && p->greet.outcome == JUDGE_HELLO_OPEN &&
                  p->test->ending[0].behavior != JUDGE_FAILED))) {
         r->why = events_why(p);
-    } else if (r->behavior == JUDGE_UNIMPLEMENTED) {
-        r->why = peer_text(p, "permessage-deflate was not agreed on");
     } else if (!good && p->verdict != NULL) {
         r->why = peer_text(p, "%s", p->verdict);
     }

@@ -67,10 +67,11 @@ static void pass(scene *s, int64_t us)
 }
 
 /* `opened`: as a client, the ordinary handshake is over. */
-static void begin(scene *s, const judge_case *c, bool opened)
+static void begin_limited(scene *s, const judge_case *c, bool opened, uint64_t max_frame)
 {
     *s = (scene){.now = SECOND};
     judge_options_init(&s->options);
+    s->options.max_frame_payload_size = max_frame;
     s->options.server_connection_drop_timeout = 0;
     const judge_peer_setup setup = {
         .test = c,
@@ -89,6 +90,11 @@ static void begin(scene *s, const judge_case *c, bool opened)
     forget(s);
     feed(s, ANSWER, strlen(ANSWER));
     assert_true(judge_peer_is_open(s->p));
+}
+
+static void begin(scene *s, const judge_case *c, bool opened)
+{
+    begin_limited(s, c, opened, 0);
 }
 
 /* The verdict, TCP being gone. */
@@ -404,6 +410,48 @@ static void answers_are_judged_however_they_are_cut(void **state)
     }
 }
 
+/* What is reported of a status line are octets of the line, however many of them are blanks. */
+static void a_status_behind_blanks_is_no_longer_than_its_line(void **state)
+{
+    const judge_case c = {CASE(.steps = STEPS(FRAME(FIN | TEXT, S("x"))))};
+    char head[1200], why[128];
+    scene s;
+
+    (void)state;
+    begin(&s, &c, false);
+    memset(head, ' ', sizeof(head));
+    memcpy(head, "HTTP/1.1 ", 9);
+    /* Ends where the judge's buffer does. */
+    memcpy(head + 1019, "4\r\n\r\n", 5);
+    feed(&s, head, 1024);
+    assert_true(judge_peer_is_done(s.p));
+    assert_int_equal(end(&s, why), JUDGE_FAILED);
+    assert_string_equal(why, "WebSocket connection upgrade failed (4)");
+}
+
+/* A frame that ended the connection by its header is not looked at, however it was cut. */
+static void nothing_is_taken_of_a_frame_whose_header_was_the_end(void **state)
+{
+    const judge_case c = {CASE(.steps = STEPS(FRAME(FIN | TEXT, S("x"))))};
+    static const char answer[] = "\x8f\x00\x88\x06\x03\xe8long";
+    judge_result r;
+    scene s;
+
+    (void)state;
+    for (size_t cut = 1; cut < sizeof(answer); cut++) {
+        begin_limited(&s, &c, true, 5);
+        for (size_t at = 0; at < sizeof(answer) - 1; at += cut)
+            feed(&s, answer + at, sizeof(answer) - 1 - at < cut ? sizeof(answer) - 1 - at : cut);
+        assert_true(judge_peer_is_done(s.p));
+        judge_peer_result(s.p, s.now, &r);
+        assert_int_equal(r.remote_code, -1);
+        assert_true(r.failed_by_me);
+        judge_result_deinit(&r);
+        judge_peer_free(s.p);
+        free(s.out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,6 +465,8 @@ int main(void)
         cmocka_unit_test(reactions_are_timed),
         cmocka_unit_test(holes_of_texts_are_filled),
         cmocka_unit_test(answers_are_judged_however_they_are_cut),
+        cmocka_unit_test(a_status_behind_blanks_is_no_longer_than_its_line),
+        cmocka_unit_test(nothing_is_taken_of_a_frame_whose_header_was_the_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #ifndef FUZZ_MOCKED_SYSTEM_H
 #define FUZZ_MOCKED_SYSTEM_H
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -21,11 +22,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <websock/conn.h>
+
 #include "net/sys.h"
 #include "util/attr.h"
 
 #define MOCK_FDS  256
-#define MOCK_WAKE 2u /* TAG_WAKE of loop_epoll.c */
+
+/* TAG_WAKE, TAG_LSOCK and TAG_MASK of loop_epoll.c */
+#define MOCK_WAKE  2u
+#define MOCK_LSOCK 1u
+#define MOCK_TAGS  3u
 
 #define MOCK_CHECK(cond)                                                                           \
     do {                                                                                           \
@@ -43,8 +50,20 @@ typedef struct mock_socket {
     size_t in_n, in_off;
     bool eof;
     int err;       /* of recv behind the input */
-    unsigned send; /* one of the above */
+    unsigned send;   /* one of the above */
+    unsigned source; /* of a client: which address it has, by the target's own numbers */
 } mock_socket;
+
+/* What accept() of a listening socket, and connect(), come to. */
+enum { MOCK_ACCEPTS_MAX = 32 };
+enum {
+    MOCK_CONNECT_LATER,   /* in progress: connected when told so */
+    MOCK_CONNECT_AT_ONCE, /* connected */
+    MOCK_CONNECT_REFUSED,
+    MOCK_CONNECT_AGAIN,  /* EAGAIN, as Unix sockets have it */
+    MOCK_CONNECT_SILENT, /* in progress, and not connected when told so */
+    MOCK_CONNECT_FAILS,  /* in progress, and then it has failed */
+};
 
 static struct {
     mock_socket at[MOCK_FDS];
@@ -52,6 +71,10 @@ static struct {
     int null_fd;
     int end;        /* above all descriptors that are in use */
     int connecting; /* the latest that connect() was called for */
+    unsigned connect;
+    /* those that accept() is going to give: 0 stands for a connection, else an errno */
+    uint8_t accepts[MOCK_ACCEPTS_MAX], sources[MOCK_ACCEPTS_MAX];
+    unsigned n_accepts;
     unsigned interrupted;
     /* memory */
     size_t allocated; /* pieces */
@@ -177,6 +200,8 @@ static int mock_epoll_wait(int ep, struct epoll_event *events, int max, int time
         /* What other threads, and posted calls, wake the loop with. */
         if (s->is_open && s->data == MOCK_WAKE && poll(&woken, 1, 0) > 0)
             now = EPOLLIN;
+        if (s->is_open && (s->data & MOCK_TAGS) == MOCK_LSOCK && mock.n_accepts > 0)
+            now = EPOLLIN;
 
         /* A descriptor that was closed is gone from the set. */
         if (now == 0 || !s->is_open || fcntl(fd, F_GETFD) < 0)
@@ -206,16 +231,58 @@ static int mock_connected_fd(void)
     return fd;
 }
 
+/* The connector asks the socket itself whether it is connected, and to whom. */
+static void mock_connected(int fd)
+{
+    MOCK_CHECK(dup2(mock_connected_fd(), fd) == fd);
+}
+
 static int mock_connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
+    unsigned what = mock.connect;
+
     (void)addr;
     (void)len;
     mock_new_socket(fd);
     mock.connecting = fd;
-    /* The connector asks the socket itself whether it is connected, and to whom. */
-    MOCK_CHECK(dup2(mock_connected_fd(), fd) == fd);
-    errno = EINPROGRESS;
+    mock.connect = MOCK_CONNECT_LATER;
+    if (what == MOCK_CONNECT_LATER || what == MOCK_CONNECT_AT_ONCE)
+        mock_connected(fd);
+    else if (what == MOCK_CONNECT_FAILS) /* which is no socket */
+        MOCK_CHECK(dup2(mock.null_fd, fd) == fd);
+    if (what == MOCK_CONNECT_AT_ONCE)
+        return 0;
+    errno = what == MOCK_CONNECT_REFUSED ? ECONNREFUSED
+            : what == MOCK_CONNECT_AGAIN ? EAGAIN
+                                         : EINPROGRESS;
     return -1;
+}
+
+static int mock_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+    unsigned err, source;
+
+    (void)fd;
+    (void)addr;
+    (void)len;
+    (void)flags;
+    if (mock.n_accepts == 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    err = mock.accepts[0];
+    source = mock.sources[0];
+    mock.n_accepts--;
+    memmove(mock.accepts, mock.accepts + 1, mock.n_accepts);
+    memmove(mock.sources, mock.sources + 1, mock.n_accepts);
+    if (err != 0) {
+        errno = (int)err;
+        return -1;
+    }
+    int client = fcntl(mock.null_fd, F_DUPFD_CLOEXEC, 0);
+    MOCK_CHECK(client >= 0);
+    mock_new_socket(client)->source = source;
+    return client;
 }
 
 /* Runs on a thread of its own. To ask a name server would open descriptors whose numbers a socket
@@ -293,6 +360,7 @@ static wsk_loop *mock_begin(void)
     mock_sys.sendmsg = mock_sendmsg;
     mock_sys.epoll_ctl = mock_epoll_ctl;
     mock_sys.epoll_wait = mock_epoll_wait;
+    mock_sys.accept4 = mock_accept4;
     mock_sys.connect = mock_connect;
     mock_sys.getaddrinfo = mock_getaddrinfo;
     mock_sys.clock_us = mock_clock_us;
@@ -358,6 +426,61 @@ static const uint8_t *mock_octets(mock_script *t, size_t *ret_n)
     t->p += *ret_n;
     t->n -= *ret_n;
     return p;
+}
+
+/* Text that is put together of what the input chooses. */
+typedef struct mock_text {
+    char p[2048];
+    size_t n;
+} mock_text;
+
+static void mock_add_octets(mock_text *t, const void *p, size_t n)
+{
+    if (n > sizeof(t->p) - 1 - t->n)
+        n = sizeof(t->p) - 1 - t->n;
+    if (n > 0)
+        memcpy(t->p + t->n, p, n);
+    t->n += n;
+    t->p[t->n] = 0;
+}
+
+static void mock_add(mock_text *t, const char *s)
+{
+    mock_add_octets(t, s, strlen(s));
+}
+
+/* What stands in the input itself. */
+static void mock_add_script(mock_text *t, mock_script *from)
+{
+    size_t n;
+    const uint8_t *p = mock_octets(from, &n);
+
+    mock_add_octets(t, p, n);
+}
+
+/* "name: value" with its end, unless value is empty. */
+static void mock_add_field(mock_text *t, const char *name, const char *value)
+{
+    if (*value == 0)
+        return;
+    mock_add(t, name);
+    mock_add(t, ": ");
+    mock_add(t, value);
+    mock_add(t, "\r\n");
+}
+
+/* What permessage-deflate is asked to be, of which an octet has the bits. */
+static void mock_deflate(wsk_deflate_options *d, uint8_t bits)
+{
+    d->server_max_window_bits = bits & 1 ? 9 : 0;
+    d->client_max_window_bits = bits & 2 ? 10 : 0;
+    d->server_no_context_takeover = (bits & 4) != 0;
+    d->client_no_context_takeover = (bits & 8) != 0;
+    d->level = bits & 16 ? 9 : 1;
+    d->mem_level = bits & 32 ? 1 : 0;
+    d->threshold = bits & 64 ? 1 : 0;
+    if (bits & 128)
+        d->server_max_window_bits = d->client_max_window_bits = 8;
 }
 
 /* What may happen to a socket; op from 0 to 5. masked: the frames that come in are. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A whole client on a mocked system: servers and proxies that do not answer, answer anything, stall,
- * break and come back; a program whose handlers do anything; time that passes, memory that runs
- * out. Each attempt ends in one call, no handler is called within a call, waiting and redirects have
- * their limits, and credentials go to no other place than theirs.
+ * A whole client on a mocked system: servers and proxies that do not answer, answer anything,
+ * stall, break and come back; a program whose handlers do anything; time that passes, memory that
+ * runs out. Each attempt ends in one call, no handler is called within a call, waiting and
+ * redirects have their limits, and credentials go to no other place than theirs.
  *
  * Input: an octet of options, six more of them if it has bits 3 and 4 (WIDE), then operations. With
  * WIDE the operations from 13 on are others than those that time and memory have, and actions from
@@ -340,23 +340,32 @@ static void add_body(mock_text *t, unsigned which, mock_script *script)
 static void answer_in_parts(mock_socket *s)
 {
     static const char *const statuses[] = {
-        "101 Switching Protocols", "200 OK",       "301 Moved", "302 Found",
+        "101 Switching Protocols", "200 OK",        "301 Moved", "302 Found",
         "307 Temporary Redirect",  "308 Permanent", "401 No",    "408 Timeout",
-        "429 Too Many Requests",   "503 Later",    "501 No",    "500 Fault",
-        "404 Not Found",           "426 Upgrade",  "204 None",  "101 Switching Protocols",
+        "429 Too Many Requests",   "503 Later",     "501 No",    "500 Fault",
+        "404 Not Found",           "426 Upgrade",   "204 None",  "101 Switching Protocols",
     };
     static const char *const interims[] = {
         "", "HTTP/1.1 100 Continue\r\n\r\n",
         "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nRetry-After: 9\r\n\r\n",
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"};
-    static const char *const retries[] = {"", "0", "3", "120", "99999999999999999999",
+    static const char *const retries[] = {"",
+                                          "0",
+                                          "3",
+                                          "120",
+                                          "99999999999999999999",
                                           "Sun, 06 Nov 1994 08:49:37 GMT",
                                           "Fri, 31 Dec 9999 23:59:59 GMT"};
-    static const char *const locations[] = {
-        "", "/other?a=b", "ws://127.0.0.1:9/x", "ws://other.test:9/", "http://name.test/../y",
-        "//[::1]:9/a", "ws://user:password@127.0.0.1:9/"};
+    static const char *const locations[] = {"",
+                                            "/other?a=b",
+                                            "ws://127.0.0.1:9/x",
+                                            "ws://other.test:9/",
+                                            "http://name.test/../y",
+                                            "//[::1]:9/a",
+                                            "ws://user:password@127.0.0.1:9/"};
     static const char *const extensions[] = {
-        "", "permessage-deflate",
+        "",
+        "permessage-deflate",
         "permessage-deflate; server_max_window_bits=9; client_no_context_takeover; a=1",
     };
     static const char *const protocols[] = {"", "chat", "superchat", "other"};

@@ -161,8 +161,7 @@ static void seen(wsk_peer *p)
     for (size_t i = 0; i < w.n; i++)
         counted += w.peers[i].key == key && w.peers[i].peer->link.conn.counted;
     MOCK_CHECK(w.o.max_connections_per_address == 0 || counted <= w.o.max_connections_per_address);
-    MOCK_CHECK(
-        is_within(++w.begun[key], w.o.max_handshake_rate, w.o.handshake_burst, passed));
+    MOCK_CHECK(is_within(++w.begun[key], w.o.max_handshake_rate, w.o.handshake_burst, passed));
 }
 
 /* A message begins, or a control frame came; or only octets of it. */
@@ -170,7 +169,7 @@ static void came(const wsk_peer *p, bool begins, size_t n)
 {
     known_peer *k = find(p);
     uint32_t passed = (uint32_t)wsk_loop_now(w.loop) - p->link.conn.t_begin;
-    uint64_t burst = w.o.octet_burst != 0          ? w.o.octet_burst
+    uint64_t burst = w.o.octet_burst != 0         ? w.o.octet_burst
                      : w.o.max_octet_rate < 65536 ? 65536
                                                   : w.o.max_octet_rate;
 
@@ -228,8 +227,10 @@ static void accept_with_options(wsk_peer *p)
 {
     static const char *const subprotocols[] = {NULL, "", "chat", "superchat", "other", "a b"};
     static const wsk_header headers[] = {
-        {"Set-Cookie", "a=b"}, {"X-Long", "0123456789012345678901234567890123456789"},
-        {"Upgrade", "h2c"},    {"", "x"},
+        {"Set-Cookie", "a=b"},
+        {"X-Long", "0123456789012345678901234567890123456789"},
+        {"Upgrade", "h2c"},
+        {"", "x"},
     };
     wsk_accept_options o = WSK_ACCEPT_OPTIONS_INIT;
     uint8_t what = mock_octet(w.script);
@@ -266,7 +267,7 @@ static void ask(wsk_peer *p)
     static const char *const names[] = {"Host", "origin", "COOKIE", "Sec-WebSocket-Protocol", ""};
     const wsk_conn *c = wsk_peer_conn(p);
     wsk_str parts[] = {wsk_conn_method(c), wsk_conn_target(c), wsk_conn_path(c),
-                       wsk_conn_query(c), wsk_conn_head(c), wsk_conn_body(c)};
+                       wsk_conn_query(c),  wsk_conn_head(c),   wsk_conn_body(c)};
     wsk_server_stats stats;
     wsk_str name, value;
     char buf[40];
@@ -506,16 +507,19 @@ static void add_own(mock_text *t, const char *name)
 static void request_in_parts(mock_socket *s)
 {
     static const char *const methods[] = {"GET ", "GET ", "HEAD ", "POST "};
-    static const char *const targets[] = {"/ws", "/ws?a=b", "/", "http://localhost/ws", "*", "/no",
-                                          "/ws#x"};
-    static const char *const hosts[] = {"localhost", "example.org", "evil.test", "[::1]:80",
-                                        "10.0.0.1", ""};
-    static const char *const origins[] = {"", "http://localhost", "http://evil.test", "null",
-                                          "https://example.org", "http://localhost:80"};
+    static const char *const targets[] = {"/ws", "/ws?a=b", "/",    "http://localhost/ws",
+                                          "*",   "/no",     "/ws#x"};
+    static const char *const hosts[] = {"localhost", "example.org", "evil.test",
+                                        "[::1]:80",  "10.0.0.1",    ""};
+    static const char *const origins[] = {"",     "http://localhost",    "http://evil.test",
+                                          "null", "https://example.org", "http://localhost:80"};
     static const char *const offers[] = {
-        "", "permessage-deflate; client_max_window_bits",
-        "permessage-deflate; server_max_window_bits=8; client_no_context_takeover, x-other; a=\"b\"",
-        "permessage-deflate; server_max_window_bits=7, permessage-deflate; client_max_window_bits=9",
+        "",
+        "permessage-deflate; client_max_window_bits",
+        "permessage-deflate; server_max_window_bits=8; client_no_context_takeover, x-other; "
+        "a=\"b\"",
+        "permessage-deflate; server_max_window_bits=7, permessage-deflate; "
+        "client_max_window_bits=9",
     };
     static const char *const protocols[] = {"", "chat", "other, superchat", "chat, chat"};
     uint8_t a = mock_octet(w.script), b = mock_octet(w.script), c = mock_octet(w.script);

@@ -27,7 +27,7 @@
 #include "net/sys.h"
 #include "util/attr.h"
 
-#define MOCK_FDS  256
+#define MOCK_FDS 256
 
 /* TAG_WAKE, TAG_LSOCK and TAG_MASK of loop_epoll.c */
 #define MOCK_WAKE  2u
@@ -49,7 +49,7 @@ typedef struct mock_socket {
     uint8_t *in;
     size_t in_n, in_off;
     bool eof;
-    int err;       /* of recv behind the input */
+    int err;         /* of recv behind the input */
     unsigned send;   /* one of the above */
     unsigned source; /* of a client: which address it has, by the target's own numbers */
 } mock_socket;

@@ -17,7 +17,8 @@ static int digits(const char *s, size_t n)
     return value;
 }
 
-/* 'd' stands for a digit, 's' for one or a space, 'a' for anything. */
+/* 'd' stands for a digit, which whoever reads the number looks at, 's' for one or a space, 'a' for
+ * anything. */
 static bool has_form(wsk_str v, const char *form)
 {
     if (v.len != strlen(form))

@@ -2,7 +2,8 @@
 /*
  * The opening handshake in both roles. The first octet says which: 'q' judges the rest as a
  * request, 's' as a response; 'w' writes a request of the program's strings, and 'r' the responses,
- * which stand one behind the other with NUL between.
+ * which stand one behind the other with NUL between; 'o' compares an origin, a Host field and a
+ * list of origins, which stand so, too.
  */
 #include "head_oracle.h"
 
@@ -123,6 +124,83 @@ static const char *next_string(const char **p, const char *end)
     return *s != 0 ? s : NULL;
 }
 
+static wsk_str slow_lower(const char *s, size_t n, char buf[4096])
+{
+    for (size_t i = 0; i < n; i++)
+        buf[i] = (char)(s[i] >= 'A' && s[i] <= 'Z' ? s[i] + 32 : s[i]);
+    return wsk__strn(buf, n);
+}
+
+/* The same host, and the same port if the field names one: by cutting the origin at its "://", and
+ * both at a colon that only digits follow. */
+static bool slow_same_host(const char *origin, const char *field)
+{
+    static char a[4096], b[4096];
+    const char *from = strstr(origin, "://"), *colon[2], *of[2];
+    long port[2];
+    size_t n[2];
+
+    if (from == NULL)
+        return false;
+    of[0] = from + 3;
+    of[1] = field;
+    for (unsigned i = 0; i < 2; i++) {
+        colon[i] = strrchr(of[i], ':');
+        if (colon[i] != NULL && strspn(colon[i] + 1, "0123456789") < strlen(colon[i] + 1))
+            colon[i] = NULL;
+        n[i] = colon[i] != NULL ? (size_t)(colon[i] - of[i]) : strlen(of[i]);
+        port[i] = colon[i] != NULL && colon[i][1] != 0 ? strtol(colon[i] + 1, NULL, 10) : 0;
+    }
+    if (port[0] == 0 && (colon[0] == NULL || colon[0][1] == 0))
+        port[0] = from - origin == 5 && strncasecmp(origin, "https", 5) == 0 ? 443 : 80;
+    return wsk__str_eq(slow_lower(of[0], n[0], a), slow_lower(of[1], n[1], b)) &&
+           (colon[1] == NULL || colon[1][1] == 0 || port[0] == port[1]);
+}
+
+static void compare_origins(const char *p, const char *end)
+{
+    const char *origin = next_string(&p, end), *host = next_string(&p, end);
+    const char *list[4] = {next_string(&p, end), next_string(&p, end), NULL, NULL};
+    wsk__field fields[3] = {{wsk__str("Host"), wsk__str(host ? host : "")},
+                            {wsk__str("Origin"), wsk__str(origin ? origin : "")},
+                            {wsk__str("Origin"), wsk__str("null")}};
+    const wsk__head head = {.fields = fields, .n_fields = 2};
+    const wsk__head twice = {.fields = fields, .n_fields = 3};
+    const wsk_str o = fields[1].value, h = fields[0].value;
+    const unsigned ports[] = {80, 443, 8080};
+    bool is_origin, same, listed = false;
+    wsk_str name, port;
+
+    is_origin = wsk__is_origin(o);
+    same = wsk__origin_allowed(&head, WSK_ORIGIN_SAME_HOST, NULL);
+    if (same)
+        expect(is_origin && wsk__is_host(h, &name, &port) && slow_same_host(o.ptr, h.ptr));
+    else
+        expect(!is_origin || wsk__str_eq(o, wsk__str("null")) || !wsk__is_host(h, &name, &port) ||
+               !slow_same_host(o.ptr, h.ptr));
+    for (size_t i = 0; i < 2; i++)
+        listed = listed || (list[0] != NULL && list[i] != NULL && strlen(list[i]) == o.len &&
+                            strcasecmp(list[i], o.ptr) == 0);
+    expect(wsk__origin_allowed(&head, WSK_ORIGIN_LIST, list) == listed);
+    /* RFC 6454 7.3: a list of origins in the field, or several fields, come from no browser. */
+    expect(!wsk__origin_allowed(&twice, WSK_ORIGIN_SAME_HOST, NULL));
+    expect(!wsk__origin_allowed(&twice, WSK_ORIGIN_LIST, list));
+    for (size_t i = 0; i < 3; i++) {
+        const bool plain = wsk__origin_fits_listener(o, h, false, ports[i]);
+        const bool tls = wsk__origin_fits_listener(o, h, true, ports[i]);
+
+        expect((!plain && !tls) || (is_origin && wsk__is_host(h, &name, &port)));
+        expect(!tls || strncasecmp(o.ptr, "https:", 6) == 0);
+    }
+    if (wsk__is_host(h, &name, &port)) {
+        expect(wsk__port_number(port, true) <= 99999);
+        expect(wsk__port_number(port, false) == (port.len ? strtoul(port.ptr, NULL, 10) : 80));
+        /* An address has no letters, but for one of version 6, which stands in brackets. */
+        if (wsk__host_is_address(name) && name.ptr[0] != '[')
+            expect(strspn(name.ptr, "0123456789.") >= name.len);
+    }
+}
+
 /* What was not refused must come out as it was meant: not a field more, not a line more. */
 static void write_request(const char *p, const char *end)
 {
@@ -222,6 +300,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 'w':
         write_request(text, text + size - 1);
+        break;
+    case 'o':
+        compare_origins(text, text + size - 1);
         break;
     case 'r':
         write_responses(text, text + size - 1);

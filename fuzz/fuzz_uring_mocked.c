@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A whole server on an emulated io_uring (mocked_ring.h): clients that come, send, stall, break and
- * go in any order, completions that come late, in another order, or end a request that was to go
- * on, queues that are full, a program whose handlers do anything to any peer, memory that runs out.
+ * A whole server, and a client beside it, on an emulated io_uring (mocked_ring.h): clients that
+ * come, send, stall, break and go in any order, completions that come late, in another order, or
+ * end a request that was to go on, queues that are full, a program whose handlers do anything to
+ * any peer, memory that runs out.
  *
  * What has to hold: every peer that was seen is told to be gone, once; what a client sends in order
  * comes in order and as a whole, and so does what is sent back; all that goes out is frames; who is
@@ -14,11 +15,12 @@
  */
 #include "mocked_ring.h"
 
+#include <websock/client.h>
 #include <websock/server.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define CLIENTS 8
+#define CLIENTS 8 /* other ends; the last one may be the server of our client */
 #define ECHOES  64
 
 typedef struct sent_echo {
@@ -45,6 +47,7 @@ typedef struct far_end {
     sent_echo echoes[ECHOES];
     unsigned echo_first, echo_n;
     bool unchecked; /* more was under way than there is room for */
+    bool is_server;
 } far_end;
 
 typedef struct fuzz_script {
@@ -60,7 +63,9 @@ static struct {
     fuzz_script script;
     unsigned depth; /* of actions: one may cause the next */
     far_end far[CLIENTS];
-    int listener; /* its descriptor, or 0 */
+    int listener;       /* its descriptor, or 0 */
+    wsk_client *client; /* or NULL */
+    bool is_open;       /* its on_open came, and on_close has not */
     bool deflate, stream;
     bool dirty; /* a client sent something else than messages in order */
     size_t allocated;
@@ -72,6 +77,11 @@ static const char request[] = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: w
                               "Sec-WebSocket-Key: WlpaWlpaWlpaWlpaWlpaWg==\r\n";
 static const char offer[] = "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9"
                             ", permessage-deflate\r\n";
+/* The random numbers make this the key's only answer. */
+static const char answer[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                             "Connection: Upgrade\r\n"
+                             "Sec-WebSocket-Accept: 1nwQI3IBoftOh+fG2YorpTWcrHs=\r\n";
+static const char chosen[] = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
 static uint8_t big[40000];
 
 /* ---------------------------------------------------------------------------- the script -- */
@@ -268,16 +278,10 @@ static void seen(wsk_peer *p)
     w.peers[w.n++] = p;
 }
 
-static void client_comes(unsigned i, bool to_listener)
+static far_end *new_far_end(unsigned i, ring_file *file)
 {
     far_end *f = &w.far[i % CLIENTS];
-    ring_file *l = w.listener > 0 ? ring_file_at(w.listener) : NULL;
 
-    if (to_listener && (l == NULL || l->kind != FILE_LISTENER || l->shut_in || l->n_waiting == 8))
-        return;
-    ring_file *file = ring_file_new(FILE_SOCKET);
-    if (file == NULL)
-        return;
     if (f->file != NULL)
         ring_let_go(f->file);
     memset(f, 0, sizeof(*f));
@@ -285,6 +289,27 @@ static void client_comes(unsigned i, bool to_listener)
     f->serial = file->serial;
     f->next_in = 1;
     file->held++;
+    return f;
+}
+
+static void on_connecting(ring_file *file)
+{
+    far_end *f = new_far_end(CLIENTS - 1, file);
+
+    f->is_server = true;
+    f->step = IN_OTHERS;
+}
+
+static void client_comes(unsigned i, bool to_listener)
+{
+    ring_file *l = w.listener > 0 ? ring_file_at(w.listener) : NULL;
+
+    if (to_listener && (l == NULL || l->kind != FILE_LISTENER || l->shut_in || l->n_waiting == 8))
+        return;
+    ring_file *file = ring_file_new(FILE_SOCKET);
+    if (file == NULL)
+        return;
+    (void)new_far_end(i, file);
     file->connected = true;
     if (!to_listener) {
         (void)wsk_server_adopt(w.server, ring_fd_new(file), NULL);
@@ -298,7 +323,39 @@ static void client_comes(unsigned i, bool to_listener)
 static void posted(void *ud)
 {
     (void)ud;
-    client_comes(octet(), false);
+    if (w.server != NULL)
+        client_comes(octet(), false);
+}
+
+static void act_on_client(uint8_t what)
+{
+    if (w.client == NULL)
+        return;
+    switch (what & 7) {
+    case 0:
+        (void)wsk_client_connect(w.client, "ws://h:9/ws");
+        break;
+    case 1:
+        (void)wsk_client_send(w.client, WSK_OP_BINARY, big, 20000, 0);
+        break;
+    case 2:
+        (void)wsk_client_ping(w.client, "ping", 4);
+        break;
+    case 3:
+        (void)wsk_client_close(w.client, WSK_CLOSE_NORMAL, "bye");
+        break;
+    case 4:
+        wsk_client_drop(w.client);
+        break;
+    case 5:
+        wsk_client_pause(w.client, (what & 16) != 0);
+        break;
+    case 6:
+        (void)wsk_client_send(w.client, WSK_OP_TEXT, "text", 4, 0);
+        break;
+    default:
+        break;
+    }
 }
 
 static void act_on_all(uint8_t what)
@@ -317,8 +374,11 @@ static void act_on_all(uint8_t what)
     case 3:
         (void)wsk_loop_post(w.loop, posted, NULL);
         break;
-    default:
+    case 4:
         client_comes(what >> 4, false);
+        break;
+    default:
+        act_on_client(what >> 3);
         break;
     }
 }
@@ -455,22 +515,64 @@ static void on_close(wsk_peer *p, unsigned code, const char *text)
     abort(); /* told twice, or never seen */
 }
 
+static void on_client_open(wsk_client *c)
+{
+    RING_CHECK(c == w.client && !w.is_open);
+    w.is_open = true;
+    act_on_client(octet());
+}
+
+static void on_client_message(wsk_client *c, wsk_opcode op, uint8_t *data, size_t len)
+{
+    RING_CHECK(w.is_open);
+    if (op == WSK_OP_BINARY)
+        (void)arrived(data, len);
+    (void)wsk_client_send(c, op, data, len, 0);
+    act_on_client(octet());
+}
+
+static void on_client_control(wsk_client *c, const uint8_t *data, size_t len)
+{
+    RING_CHECK(c == w.client && w.is_open);
+    look(data, len);
+    act_on_client(octet());
+}
+
+static void on_client_close(wsk_client *c, unsigned code, const char *reason, const char *text)
+{
+    RING_CHECK(c == w.client && w.is_open);
+    RING_CHECK(w.dirty || (code != WSK_CLOSE_PROTOCOL_ERROR && code != WSK_CLOSE_INVALID_PAYLOAD));
+    look(reason, strlen(reason));
+    look(text, strlen(text));
+    w.is_open = false;
+    act_on_client(octet());
+}
+
+static void on_client_fail(wsk_client *c, wsk_fail kind, unsigned status, const char *text)
+{
+    (void)status;
+    RING_CHECK(c == w.client && !w.is_open && kind != WSK_FAIL_NONE);
+    look(text, strlen(text));
+    act_on_client(octet());
+}
+
 /* ----------------------------------------------------------------------- what may happen -- */
 
 static void far_frame(far_end *f, uint8_t first, const uint8_t *payload, size_t n)
 {
     uint8_t head[8] = {first};
-    size_t head_n = 2;
+    size_t head_n = 2, mask_n = f->is_server ? 0 : 4; /* the mask is zero */
+    uint8_t masked = f->is_server ? 0 : 0x80;
 
     if (n > 125) {
-        head[1] = 0x80 | 126;
+        head[1] = masked | 126;
         head[2] = (uint8_t)(n >> 8);
         head[3] = (uint8_t)n;
         head_n = 4;
     } else {
-        head[1] = (uint8_t)(0x80 | n);
+        head[1] = (uint8_t)(masked | n);
     }
-    ring_input(f->file, head, head_n + 4); /* the mask is zero */
+    ring_input(f->file, head, head_n + mask_n);
     ring_input(f->file, payload, n);
 }
 
@@ -508,7 +610,7 @@ static void change_mood(uint8_t what)
     switch (what & 7) {
     case 0:
         kernel.mood.enter_err = enter[how & 3];
-        kernel.mood.enter_spare = how >> 2;
+        kernel.mood.enter_fails = 1 + (how >> 2);
         break;
     case 1:
         kernel.mood.take = how;
@@ -543,6 +645,9 @@ static void operate_on(far_end *f, uint8_t op)
     const uint8_t *p;
     size_t n;
 
+    /* Nothing comes before there is a connection. */
+    if (!f->file->connected && (op & 15) != 3 && (op & 15) != 5)
+        return;
     switch (op & 15) {
     case 0: /* octets come in */
         w.dirty = true;
@@ -567,12 +672,15 @@ static void operate_on(far_end *f, uint8_t op)
             f->file->send = (unsigned)n;
         break;
     case 5:
+        f->file->connected |= f->file->err == 0;
         ring_room(f->file);
         break;
     case 7:
-        ring_input(f->file, request, sizeof(request) - 1);
+        p = (const uint8_t *)(f->is_server ? answer : request);
+        ring_input(f->file, p, strlen((const char *)p));
+        p = (const uint8_t *)(f->is_server ? chosen : offer);
         if (variant)
-            ring_input(f->file, offer, sizeof(offer) - 1);
+            ring_input(f->file, p, strlen((const char *)p));
         ring_input(f->file, "\r\n", 2);
         /* More than one is no WebSocket. */
         w.dirty |= f->next_out > 0;
@@ -640,17 +748,42 @@ static void all_go(void)
         if (kernel.files[i].kind == FILE_SOCKET)
             ring_end(&kernel.files[i], true, false);
     }
-    for (unsigned i = 0; i < 8; i++) {
+    /* Not so long that a deadline does it; the queues are small. */
+    for (unsigned i = 0; i < 40 && (i < 4 || w.n > 0 || w.is_open || !ring_is_clean()); i++) {
         for (size_t k = 0; k < w.n; k++) {
             (void)wsk_peer_respond(w.peers[k], &response); /* nothing is read before that */
             wsk_peer_pause(w.peers[k], false);
         }
-        kernel.clock_us += 600000;
+        if (w.client != NULL)
+            wsk_client_pause(w.client, false);
+        kernel.clock_us += i < 4 ? 600000 : 0;
         turn(0);
     }
 }
 
 /* --------------------------------------------------------------------------------- set-up -- */
+
+static void make_client(uint8_t options, uint8_t more)
+{
+    static const char *const addresses[] = {"h:9:127.0.0.1,127.0.0.2", NULL};
+    wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
+    wsk_client_handlers h = WSK_CLIENT_HANDLERS_INIT;
+
+    o.conn.hooks = &hooks;
+    o.conn.deflate.enabled = w.deflate;
+    o.conn.max_message = 100000;
+    o.conn.max_queued = 200000;
+    o.conn.high_water = options & 4 ? 1000 : 100000;
+    o.resolve = addresses;
+    o.proxy = more & 0x40 ? "socks5://h:9" : "";
+    h.on_open = on_client_open;
+    h.on_message = on_client_message;
+    h.on_ping = h.on_pong = on_client_control;
+    h.on_close = on_client_close;
+    h.on_fail = on_client_fail;
+    RING_CHECK(wsk_client_new(&w.client, w.loop, &o, &h, NULL) == WSK_OK);
+    (void)wsk_client_connect(w.client, "ws://h:9/ws");
+}
 
 static void make_server(uint8_t options, uint8_t more)
 {
@@ -687,14 +820,13 @@ static void make_server(uint8_t options, uint8_t more)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const unsigned entries[] = {1024, 4, 16, 64};
     wsk_loop_options o = WSK_LOOP_OPTIONS_INIT;
 
     memset(&w, 0, sizeof(w));
     w.script = (fuzz_script){data, size};
     uint8_t options = octet(), more = octet();
-    unsigned sq = entries[more & 3], cq = entries[more >> 2 & 3] * 4;
-    ring_begin(sq, cq > sq ? cq : sq, on_sent);
+    ring_begin((unsigned)RING_SQ >> (more & 1), (unsigned)RING_CQ >> (more >> 2 & 3), on_sent);
+    kernel.connecting = on_connecting;
     o.hooks = &hooks;
     o.io = WSK_IO_URING;
     o.recv_buffer = options & 64 ? 65536 : 4096;
@@ -704,15 +836,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (more & 0x20)
         RING_CHECK(wsk_loop_fd(w.loop) >= 0 && wsk_loop_timeout(w.loop) >= 0);
     make_server(options, more);
+    if (options & 0x80)
+        make_client(options, more);
     while (w.script.n > 0)
         operate(octet());
     if (!(more & 0x80)) {
         all_go();
-        RING_CHECK(w.n == 0 && ring_is_clean());
+        RING_CHECK(w.n == 0 && !w.is_open && ring_is_clean());
     }
     w.fail_in = 0;
     w.script.n = 0;
+    wsk_client_free(w.client);
     wsk_server_free(w.server);
+    w.server = NULL;
     RING_CHECK(w.n == 0); /* each that was seen was told to be gone */
     wsk_loop_free(w.loop);
     RING_CHECK(w.allocated == 0 && kernel.n_fds == 0);

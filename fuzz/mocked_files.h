@@ -57,8 +57,8 @@ typedef struct ring_file {
 
 /* What the kernel is going to do. */
 typedef struct ring_mood {
-    int enter_err;        /* the next call that submits or waits fails */
-    unsigned enter_spare; /* ... but so many before it */
+    unsigned enter_fails; /* so many calls that submit or wait fail */
+    int enter_err;
     unsigned take;        /* so many requests are taken by the next one; 0: all */
     unsigned late;        /* so many requests are not tried when they are submitted */
     unsigned sleepy;      /* so many waits see nothing of what is ready */
@@ -79,6 +79,8 @@ static struct {
     uint64_t clock_us;
     unsigned tick; /* each look at the clock takes so long */
     void (*sent)(ring_file *f, const uint8_t *data, size_t n);
+    void (*looked)(void);             /* at the clock */
+    void (*connecting)(ring_file *f); /* the library does, with this socket */
 } kernel;
 
 static wsk__sys ring_sys;
@@ -218,7 +220,7 @@ static void ring_end(ring_file *f, bool reset, bool lost)
     f->lost = lost;
     f->reset = reset;
     if (reset) {
-        f->err = ECONNRESET;
+        f->err = f->connected ? ECONNRESET : ECONNREFUSED;
         f->send = RING_BROKEN;
     }
 }
@@ -378,14 +380,16 @@ static int ring_epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
 static uint64_t ring_clock_us(void)
 {
     kernel.clock_us += kernel.tick;
+    if (kernel.looked != NULL)
+        kernel.looked();
     return kernel.clock_us;
 }
 
 static int ring_connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
-    (void)fd;
     (void)addr;
     (void)len;
+    kernel.connecting(ring_open_file(fd));
     errno = EINPROGRESS;
     return -1;
 }

@@ -16,6 +16,7 @@
 #include <liburing.h>
 
 #include "mocked_files.h"
+#include "net/loop_uring.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define RING_ASAN 1
@@ -28,8 +29,8 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-#define RING_SQ       1024
-#define RING_CQ       4096
+#define RING_SQ       WSK__URING_SQ_ENTRIES
+#define RING_CQ       WSK__URING_CQ_ENTRIES
 #define RING_OVERFLOW 8192
 #define RING_REQUESTS 1024
 
@@ -50,7 +51,7 @@ static struct {
     struct io_uring_sqe sqes[RING_SQ];
     struct io_uring_cqe *cqes, *over; /* made once */
     unsigned n_over;
-    bool made;
+    bool made, tells; /* IORING_SETUP_TASKRUN_FLAG */
     ring_request requests[RING_REQUESTS];
     unsigned n;
     struct io_uring_buf_ring *buffers;
@@ -227,6 +228,7 @@ static void ring_work(void)
 
     ring_see_buffers();
     ring_flush_overflow();
+    uring.sq_flags &= ~IORING_SQ_TASKRUN;
     if (kernel.mood.sleepy > 0) {
         kernel.mood.sleepy--;
         return;
@@ -339,18 +341,26 @@ static void ring_submit_one(const struct io_uring_sqe *q)
     RING_CHECK(q->flags & IOSQE_CQE_SKIP_SUCCESS);
 }
 
+/* Whoever does not wait looks at a flag that says whether it would be worth it. */
+static void ring_tell(void)
+{
+    for (unsigned i = 0; i < uring.n && uring.tells; i++) {
+        const ring_request *q = &uring.requests[i];
+
+        if (q->cancelled || !q->tried || q->seen != q->file->edges)
+            uring.sq_flags |= IORING_SQ_TASKRUN;
+    }
+}
+
 /* What io_uring_enter(2) returns. */
 static int ring_enter(struct io_uring *ring, bool events)
 {
     int n = 0;
 
     RING_CHECK(uring.made);
-    if (kernel.mood.enter_err != 0 && kernel.mood.enter_spare-- == 0) {
-        int err = kernel.mood.enter_err;
-
-        kernel.mood.enter_err = 0;
-        kernel.mood.enter_spare = 0;
-        return -err;
+    if (kernel.mood.enter_fails > 0) {
+        kernel.mood.enter_fails--;
+        return -kernel.mood.enter_err;
     }
     ring_see_buffers();
     unsigned take = kernel.mood.take;
@@ -451,6 +461,7 @@ int __wrap_io_uring_queue_init_params(unsigned entries, struct io_uring *ring,
     ring->cq.ring_entries = uring.cq_entries;
     ring->ring_fd = ring->enter_ring_fd = ring_make_fd(FILE_OTHER);
     uring.made = true;
+    uring.tells = (p->flags & IORING_SETUP_TASKRUN_FLAG) != 0;
     return 0;
 }
 
@@ -507,6 +518,8 @@ static void ring_begin(unsigned sq, unsigned cq,
     ring_files_begin(sent);
     /* Not the large arrays. */
     uring.sq_head = uring.sq_tail = uring.sq_flags = uring.cq_head = uring.cq_tail = 0;
+    uring.tells = false;
+    kernel.looked = ring_tell;
     uring.n = uring.n_over = 0;
     uring.buffer_head = uring.buffer_seen = 0;
     uring.made = false;

@@ -144,7 +144,7 @@ bool wsk__uring_cancel(wsk__uring *u, uint64_t user_data)
 }
 
 /* The number may be another's when what is queued goes out: nothing of it may name that. */
-static void close_now(wsk__uring *u, int fd)
+static void take_back(wsk__uring *u, int fd)
 {
     struct io_uring_sq *sq = &u->ring.sq;
 
@@ -157,6 +157,11 @@ static void close_now(wsk__uring *u, int fd)
         sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
         sqe->user_data = wsk__uring_tag(WSK__REQUEST_CANCEL, 0, 0);
     }
+}
+
+static void close_now(wsk__uring *u, int fd)
+{
+    take_back(u, fd);
     /* A request that is pending has the socket, too: this ends both. */
     shutdown(fd, SHUT_RDWR);
     close(fd);
@@ -420,6 +425,7 @@ static void io_unwatch(wsk__watch *w)
     w->known = w->armed = false;
     /* The request names the descriptor's number, which may be another's before the next wait. */
     wsk__uring_submit(u);
+    take_back(u, w->fd);
 }
 
 /* --------------------------------------------------------------------- making and freeing -- */

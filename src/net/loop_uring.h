@@ -11,12 +11,23 @@
 
 #include <liburing.h>
 
+/* A test that wants to see them full says WSK__URING_SMALL. */
+#ifndef WSK__URING_SMALL
 #define WSK__URING_SQ_ENTRIES 1024
 #define WSK__URING_CQ_ENTRIES 4096
 #define WSK__URING_SENDS      1024 /* queued at a time, a power of two */
 #define WSK__URING_IOVECS     4096
 /* Few and small, so that they stay in the cache. */
-#define WSK__URING_BUFFERS      64
+#define WSK__URING_BUFFERS 64
+#define WSK__URING_ARENA   ((size_t)256 * 1024)
+#else
+#define WSK__URING_SQ_ENTRIES 8
+#define WSK__URING_CQ_ENTRIES 32
+#define WSK__URING_SENDS      4
+#define WSK__URING_IOVECS     128
+#define WSK__URING_BUFFERS    8
+#define WSK__URING_ARENA      ((size_t)72 * 1024)
+#endif
 #define WSK__URING_BUFFER_SIZE  ((size_t)4 * 1024)
 #define WSK__URING_BUFFER_GROUP 0
 /* A stream that gets so much at a time is read in bulk; with less than the second, again and
@@ -24,7 +35,6 @@
 #define WSK__URING_BULK_FROM ((size_t)16 * 1024)
 #define WSK__URING_BULK_TO   ((size_t)8 * 1024)
 #define WSK__URING_RING_SIZE ((size_t)4096) /* of the ring of buffers, in front of them */
-#define WSK__URING_ARENA     ((size_t)256 * 1024)
 
 /* A piece of input that came while the owner did not want any. */
 typedef struct wsk__uring_held {

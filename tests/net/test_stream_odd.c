@@ -249,6 +249,41 @@ static void wake(void *ud)
     ++*(unsigned *)ud;
 }
 
+static void never_ready(wsk__watch *w)
+{
+    (void)w;
+    fail();
+}
+
+/* A watch that ends before the kernel has heard of it leaves nothing that names the descriptor. */
+static void test_watch_ends_unheard(void **state)
+{
+    endpoint e = {.seed = 1};
+    wsk__watch w;
+    net_test t;
+    int fd[2];
+
+    net_test_init(&t, state);
+    net_test_loop(&t);
+    assert_true(socket_pair(fd, UNIX));
+    endpoint_open(&e, t.loop, fd[0], NULL);
+    turn_for(t.loop, 2);
+    refuse = true;
+    wsk__watch_init(&w, t.loop, fd[1], never_ready);
+    assert_int_equal(wsk__watch_set(&w, false), WSK_OK);
+    wsk__watch_end(&w);
+    const wsk__uring *u = t.loop->io_data;
+    const struct io_uring_sq *sq = &u->ring.sq;
+    assert_true(io_uring_sq_ready(&u->ring) > 0);
+    for (unsigned i = *sq->khead; i != sq->sqe_tail; i++)
+        assert_int_not_equal(sq->sqes[i & *sq->kring_mask].fd, fd[1]);
+    refuse = false;
+    turn_for(t.loop, 2);
+    close(fd[1]);
+    turn_until(t.loop, &e.closeds, 1);
+    net_test_end(&t);
+}
+
 /* Other threads can still wake the loop when the request by which it hears of them ended at a bad
  * moment. */
 static void test_wake_in_full_queue(void **state)
@@ -282,7 +317,7 @@ int main(void)
         BOTH(test_descriptor_kept_by_others), BOTH(test_crowd_without_buffers),
 #ifdef WSK_HAVE_URING
         URING(test_pause_in_full_queue),      URING(test_close_in_full_queue),
-        URING(test_wake_in_full_queue),
+        URING(test_wake_in_full_queue),       URING(test_watch_ends_unheard),
 #endif
     };
 

@@ -717,7 +717,8 @@ static void operate(mock_script *script, const int *fds)
         }
         break;
     case 15:
-        if (w.wide) { /* a little time */
+        if (w.wide) { /* a little time, or the kernel is short of memory */
+            mock.no_watch = (op & 0x80) != 0;
             mock.clock_us += 1000ull * mock_octet(script);
             MOCK_CHECK(wsk_loop_turn(w.loop, 0) == WSK_OK);
             return;
@@ -778,6 +779,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         while (script.n > 0)
             operate(&script, fds);
         mock.fail_in = 0;
+        mock.no_watch = false;
         if (what & 4)
             all_go();
         wsk_server_free(w.server);

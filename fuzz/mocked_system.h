@@ -72,6 +72,7 @@ static struct {
     int end;        /* above all descriptors that are in use */
     int connecting; /* the latest that connect() was called for */
     unsigned connect;
+    bool no_watch; /* the next descriptor cannot be watched */
     /* those that accept() is going to give: 0 stands for a connection, else an errno */
     uint8_t accepts[MOCK_ACCEPTS_MAX], sources[MOCK_ACCEPTS_MAX];
     unsigned n_accepts;
@@ -174,6 +175,11 @@ static int mock_epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
     mock_socket *s = mock_of(fd);
 
     (void)ep;
+    if (op == EPOLL_CTL_ADD && mock.no_watch) {
+        mock.no_watch = false;
+        errno = ENOSPC;
+        return -1;
+    }
     s->is_open = op != EPOLL_CTL_DEL;
     s->interest = 0;
     if (op == EPOLL_CTL_DEL)

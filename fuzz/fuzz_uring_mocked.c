@@ -735,7 +735,8 @@ static void operate(uint8_t op)
     }
 }
 
-/* From here on the kernel does what it should, and every client is reset: all have to be told. */
+/* From here on the kernel does what it should. No request outlives its connection, even where the
+ * other end does nothing; and when that resets, everyone has to be told. */
 static void all_go(void)
 {
     wsk_response response = WSK_RESPONSE_INIT;
@@ -744,6 +745,9 @@ static void all_go(void)
     w.fail_in = 0;
     memset(&kernel.mood, 0, sizeof(kernel.mood));
     w.script.n = 0;
+    for (unsigned i = 0; i < 40 && (i < 2 || !ring_is_clean()); i++)
+        turn(0);
+    RING_CHECK(ring_is_clean());
     for (size_t i = 0; i < RING_FILES; i++) {
         if (kernel.files[i].kind == FILE_SOCKET)
             ring_end(&kernel.files[i], true, false);

@@ -367,6 +367,10 @@ void wsk__uring_readable_done(wsk__uring *u, const struct io_uring_cqe *cqe)
 {
     wsk__uring_file *f = wsk__uring_find(u, cqe->user_data);
 
+    /* Where there was no room to take it back, the end of the socket is an event of it as any other
+     * one: it goes on, and with it the socket. */
+    if (f == NULL && (cqe->flags & IORING_CQE_F_MORE))
+        wsk__uring_cancel(u, cqe->user_data);
     if (f == NULL)
         return;
     wsk__stream *s = wsk__uring_obj(f);

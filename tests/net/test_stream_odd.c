@@ -284,6 +284,38 @@ static void test_watch_ends_unheard(void **state)
     net_test_end(&t);
 }
 
+/* A poll that could not be taken back when its stream was closed does not end with the socket, but
+ * holds that: it is taken back as soon as it is heard of. */
+static void test_poll_of_closed_stream(void **state)
+{
+    endpoint e = {.seed = 1};
+    net_test t;
+    int fd[2];
+
+    net_test_init(&t, state);
+    net_test_loop(&t);
+    assert_true(socket_pair(fd, UNIX));
+    endpoint_open(&e, t.loop, fd[0], NULL);
+    turn_for(t.loop, 2);
+    wsk__uring *u = t.loop->io_data;
+    const struct io_uring_cqe cqe = {
+        .user_data = wsk__uring_tag(WSK__REQUEST_READABLE, 1000, (uint32_t)fd[0]),
+        .res = POLLIN | POLLRDHUP,
+        .flags = IORING_CQE_F_MORE,
+    };
+    const unsigned queued = io_uring_sq_ready(&u->ring);
+    wsk__uring_readable_done(u, &cqe);
+    assert_int_equal(io_uring_sq_ready(&u->ring), queued + 1);
+    const struct io_uring_sq *sq = &u->ring.sq;
+    const struct io_uring_sqe *sqe = &sq->sqes[(sq->sqe_tail - 1) & *sq->kring_mask];
+    assert_int_equal(sqe->opcode, IORING_OP_ASYNC_CANCEL);
+    assert_true(sqe->addr == cqe.user_data);
+    turn_for(t.loop, 2);
+    close(fd[1]);
+    turn_until(t.loop, &e.closeds, 1);
+    net_test_end(&t);
+}
+
 /* Other threads can still wake the loop when the request by which it hears of them ended at a bad
  * moment. */
 static void test_wake_in_full_queue(void **state)
@@ -318,6 +350,7 @@ int main(void)
 #ifdef WSK_HAVE_URING
         URING(test_pause_in_full_queue),      URING(test_close_in_full_queue),
         URING(test_wake_in_full_queue),       URING(test_watch_ends_unheard),
+        URING(test_poll_of_closed_stream),
 #endif
     };
 

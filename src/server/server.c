@@ -137,11 +137,12 @@ void wsk_server_free(wsk_server *s)
     if (s == NULL)
         return;
     wsk_server_stop_listening(s);
-    for (wsk_peer *p = s->peers; p != NULL; p = p->next)
-        wsk__peer_end(p, "the server was ended");
-    /* Streams are freed by the loop, at the end of a turn. */
-    while (s->peers != NULL && wsk_loop_turn(s->loop, 0) >= 0)
-        ;
+    /* Streams are freed by the loop, at the end of a turn. In that a posted call, or a handler, may
+     * have us adopt others: they go, too. */
+    do {
+        for (wsk_peer *p = s->peers; p != NULL; p = p->next)
+            wsk__peer_end(p, "the server was ended");
+    } while (s->peers != NULL && wsk_loop_turn(s->loop, 0) >= 0);
     wsk__run_deinit(s);
     while (s->sites != NULL) {
         wsk__site *site = s->sites;

@@ -51,6 +51,10 @@ static struct {
 /* Megabytes say nothing that shorter messages do not. */
 static bool is_short(const judge_case *c)
 {
+    for (size_t i = 0; i < WSK__COUNT(c->ending); i++)
+        for (size_t k = 0; k < c->ending[i].n; k++)
+            if (c->ending[i].event[k].blob.total > (1u << 20))
+                return false;
     if (c->weight != 1)
         return true;
     for (const judge_step *s = c->steps; s->op != JUDGE_STEP_END; s++)

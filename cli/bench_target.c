@@ -184,7 +184,7 @@ int bench_target_init(bench_target *t, const bench_target_options *o)
         return CLI_EXIT_USAGE;
     }
     if (!t->url.tls && (o->insecure || o->ca_file != NULL)) {
-        cli_error("bench", "--insecure and --ca are of no use without a wss URL");
+        cli_error("bench", "--insecure and --cacert are of no use without a wss URL");
         return CLI_EXIT_USAGE;
     }
     if (t->url.tls) {

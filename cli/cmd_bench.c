@@ -82,7 +82,7 @@ static const opt_spec specs[] = {
  .help = "When all are open, say so on stderr and wait for a line or the end of stdin."},
 {.name = "insecure", .letter = 'k', .type = OPT_FLAG, FIELD(insecure),
  .help = "Do not verify the server's certificate."},
-{.name = "ca", .value = "FILE", .type = OPT_STRING, FIELD(ca_file), .preset = "the system's",
+{.name = "cacert", .value = "FILE", .type = OPT_STRING, FIELD(ca_file), .preset = "the system's",
  .help = "Authorities to trust, in PEM."},
 
 {.group = "Running",

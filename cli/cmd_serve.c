@@ -266,6 +266,10 @@ static bool settings_fit(const serve_settings *s, const opt_list *urls)
                       urls->at[i]);
             return false;
         }
+        if (strchr(urls->at[i], '?') != NULL) {
+            cli_error("serve", "\"%s\" has a query, which only requests have", urls->at[i]);
+            return false;
+        }
         wss = wss || is_wss(urls->at[i]);
     }
     bool has_tls = s->certificates.n > 0 || s->self_signed;

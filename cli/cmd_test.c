@@ -66,7 +66,7 @@ static const opt_spec specs[] = {
          "repeated."},
 
 {.group = "TLS",
- .name = "ca", .value = "FILE", .type = OPT_STRING, FIELD(ca), .preset = "the system's",
+ .name = "cacert", .value = "FILE", .type = OPT_STRING, FIELD(ca), .preset = "the system's",
  .help = "Trust the certificates in this PEM file."},
 {.name = "insecure", .letter = 'k', .type = OPT_FLAG, FIELD(insecure),
  .help = "Take any certificate. Specs do so unless they say \"verify\": true."},
@@ -631,7 +631,7 @@ static int run_test(int argc, char **argv)
     else if (parsed == OPT_RUN && !settings.serve && (settings.then_exit || settings.webport))
         cli_error("test", "--then-exit and --webport go with --serve");
     else if (parsed == OPT_RUN && settings.insecure && settings.ca)
-        cli_error("test", "--insecure and --ca contradict each other");
+        cli_error("test", "--insecure and --cacert contradict each other");
     else if (parsed == OPT_RUN && settings.explain)
         code = explain(settings.explain, settings.serve, settings.limit);
     else if (parsed == OPT_RUN && settings.rebuild)

@@ -119,9 +119,8 @@ static void hold_standard_files(void)
         close(fd);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-    hold_standard_files();
     if (argc > 0 && judge_wstest_is_name(argv[0]))
         return judge_wstest_main(argc, argv);
     if (argc < 2) {
@@ -143,4 +142,24 @@ int main(int argc, char **argv)
         return CLI_EXIT_USAGE;
     }
     return unknown_command(name);
+}
+
+/* On a full disk, say. Who reads from a pipe may leave when it has seen enough. */
+static bool output_is_lost(void)
+{
+    struct stat st;
+
+    return (fflush(stdout) != 0 || ferror(stdout) != 0) &&
+           !(fstat(STDOUT_FILENO, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)));
+}
+
+int main(int argc, char **argv)
+{
+    hold_standard_files();
+    int code = run(argc, argv);
+    if (code == EXIT_SUCCESS && output_is_lost()) {
+        cli_error(NULL, "cannot write the output");
+        code = EXIT_FAILURE;
+    }
+    return code;
 }

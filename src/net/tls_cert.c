@@ -166,7 +166,8 @@ static int no_passphrase(char *buf, int size, int writing, void *asked)
     return -1;
 }
 
-static int pem_key(pem_file *f, EVP_PKEY **ret)
+/* `hint`: where else the key may be. */
+static int pem_key(pem_file *f, const char *hint, EVP_PKEY **ret)
 {
     bool asked = false;
     EVP_PKEY *key;
@@ -179,8 +180,8 @@ static int pem_key(pem_file *f, EVP_PKEY **ret)
                                  "the key in %s '%s' is encrypted: give one without a passphrase",
                                  f->kind, f->path);
     if (key == NULL)
-        return wsk__tls_complain(f->hooks, f->ret_why, "%s '%s' holds no private key in PEM (%s)",
-                                 f->kind, f->path, wsk__tls_last_reason());
+        return wsk__tls_complain(f->hooks, f->ret_why, "%s '%s' holds no private key in PEM%s (%s)",
+                                 f->kind, f->path, hint, wsk__tls_last_reason());
     /* Older blocks that were skipped leave their errors. */
     ERR_clear_error();
     *ret = key;
@@ -200,12 +201,12 @@ int wsk__tls_cert_load(wsk__tls_cert *ret, const wsk_hooks *hooks, const char *c
     if (result == 0)
         cert.leaf = sk_X509_shift(cert.chain);
     if (result == 0 && key_file == NULL)
-        result = pem_key(&certs, &cert.key);
+        result = pem_key(&certs, ", and no file for it was named", &cert.key);
     pem_close(&certs);
     if (result == 0 && key_file != NULL) {
         result = pem_open(&keys);
         if (result == 0)
-            result = pem_key(&keys, &cert.key);
+            result = pem_key(&keys, "", &cert.key);
         pem_close(&keys);
     }
     if (result == 0 && !X509_check_private_key(cert.leaf, cert.key)) {

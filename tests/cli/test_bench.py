@@ -171,7 +171,7 @@ def other_transports_are_measured():
                     urls=("wss://localhost:0/ws", f"ws+unix:{path}:/ws", "ws://[::1]:0/ws")) as s:
             wss, unix, v6 = s.urls
             wss = wss.replace("127.0.0.1", "localhost")
-            looks_right(bench(wss, "-c", "5", "--ca", cert), 5, 127)
+            looks_right(bench(wss, "-c", "5", "--cacert", cert), 5, 127)
             looks_right(bench(wss, "-c", "2", "-s", "200K", "--insecure"), 2)
             looks_right(bench(wss, "-c", "2", "-m", "handshake", "--insecure"), 2)
             failing(wss, "-c", "2", code=3, says="verify failed")

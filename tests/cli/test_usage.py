@@ -41,6 +41,18 @@ def commands_that_do_not_exist():
 
 
 @test
+def output_that_cannot_be_written():
+    if not os.path.exists("/dev/full"):
+        return
+    with open("/dev/full", "wb") as full:
+        for args in (["help"], ["--version"], ["help", "serve"], ["connect", "--help"]):
+            r = subprocess.run([PROGRAM, *args], stdout=full, stderr=subprocess.PIPE,
+                               timeout=PATIENCE, check=False)
+            same(r.returncode, 1, f"exit code of {args}")
+            check(b"cannot write the output" in r.stderr, r.stderr)
+
+
+@test
 def options_that_do_not_exist():
     wrong(["serve", "--max-mesage", "1"], "--max-mesage", "did you mean --max-message?")
     wrong(["serve", "--broadcst"], "did you mean --broadcast?")
@@ -77,6 +89,7 @@ def options_that_do_not_fit_together():
     wrong(["serve", "--subprotocol", "a b"], "subprotocol")
     wrong(["serve", "wss://127.0.0.1:0/"], "--tls-cert", "--tls-self-signed")
     wrong(["serve", "--tls-self-signed"], "wss")
+    wrong(["serve", "ws://127.0.0.1:0/ws?a=b"], "ws://127.0.0.1:0/ws?a=b", "query")
     wrong(["serve", "wss://127.0.0.1:0/", "--tls-self-signed", "--tls-cert", "x"], "exclude")
     wrong(["serve", "wss://127.0.0.1:0/", "--tls-cert", "a", "--tls-cert", "b", "--tls-key", "c"],
           "2 --tls-cert", "1 --tls-key")

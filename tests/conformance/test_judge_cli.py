@@ -185,7 +185,7 @@ def usage_errors():
         (["--serve", "a"], '"a"'),
         (["--serve", "ws+unix:/x:/"], "TCP"),
         (["--tap", "--json", "-", "ws://127.0.0.1:1/"], "stdout"),
-        (["--insecure", "--ca", "x", "wss://127.0.0.1:1/"], "--ca"),
+        (["--insecure", "--cacert", "x", "wss://127.0.0.1:1/"], "--cacert"),
     ]
     for args, word in rows:
         r = judge(*args)
@@ -285,7 +285,7 @@ def nothing_to_run():
         r = judge(dead, "--cases", "1.1.1", *args)
         assert r.returncode == 3, r
         one_line(r.stderr, "cannot write nodir/x: No such file or directory")
-    for args in (["--ca", "/nope"], ["--cert", "/nope"], ["--cert", WEBSOCK]):
+    for args in (["--cacert", "/nope"], ["--cert", "/nope"], ["--cert", WEBSOCK]):
         r = judge(dead, "--cases", "1.1.1", *args)
         assert r.returncode == 3, r
         one_line(r.stderr, args[1] + " cannot be used: " + ("No such file" if args[1] == "/nope" else ""))

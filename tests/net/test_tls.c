@@ -112,8 +112,8 @@ static void test_files(void **state)
     try_files("damaged.pem", "a.key", "damaged.pem' is damaged: ");
     try_files("half.pem", "a.key", "half.pem' is damaged: ");
     try_files("a.key", "a.key", "a.key' holds no certificate in PEM");
-    try_files("a.pem", NULL, "a.pem' holds no private key in PEM");
-    try_files("a.pem", "text.pem", "text.pem' holds no private key in PEM");
+    try_files("a.pem", NULL, "a.pem' holds no private key in PEM, and no file for it was named (");
+    try_files("a.pem", "text.pem", "text.pem' holds no private key in PEM (");
     try_files("a.pem", "b.key", "b.key' does not belong to certificate file '");
     try_files("a.pem", "rsa.key", "rsa.key' does not belong to certificate file '");
     try_files("wrong-both.pem", NULL, "does not belong to its first certificate");

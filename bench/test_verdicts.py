@@ -143,18 +143,38 @@ def tell_of_clients(folder):
     assert len(said) == 20 and [c for c, v in said.items() if v != "OK"] == ["16.2.11"], said
 
 
-def notice_who_hangs(folder):
-    lines = os.path.join(folder, "lines")
-    open(lines, "w").close()
+def load_verdicts():
     path = os.path.join(HERE, "verdicts")
     module = types.ModuleType("verdicts")
     module.__file__ = path
     importlib.machinery.SourceFileLoader("verdicts", path).exec_module(module)
+    return module
+
+
+def notice_who_hangs(folder):
+    lines = os.path.join(folder, "lines")
+    open(lines, "w").close()
+    module = load_verdicts()
     sleeping = ["sleep", "600"]
     with processes.Started(sleeping, None, None, stdin=subprocess.PIPE) as client, \
             processes.Started(sleeping, None, None) as judging:
         found = module.watch(types.SimpleNamespace(hang=0.2), client, judging, 1, lines)
         assert found == "hangs" and judging.poll() == -15 and client.poll() is None, found
+
+
+def notice_who_swells(folder):
+    lines = os.path.join(folder, "lines")
+    open(lines, "w").close()
+    module = load_verdicts()
+    module.verdict_tables.MOST_MEMORY = 64 << 20
+    large = [sys.executable, "-c", "import time; a = bytes(range(256)) * (1 << 19); time.sleep(600)"]
+    try:
+        with processes.Started(large, None, None, stdin=subprocess.PIPE) as client, \
+                processes.Started(["sleep", "600"], None, None) as judging:
+            found = module.watch(types.SimpleNamespace(hang=60), client, judging, 1, lines)
+            assert found == "swells" and judging.poll() == -15 and client.poll() is None, found
+    finally:
+        module.verdict_tables.MOST_MEMORY = 4 << 30
 
 
 def children(pid):
@@ -179,7 +199,7 @@ def who_ends_it_ends_its_peers(folder):
 
 def main():
     tests = [run_twice, tell_what_varies, write_docs, never_mix, tell_what_a_server_dies_of,
-             tell_of_clients, notice_who_hangs, who_ends_it_ends_its_peers]
+             tell_of_clients, notice_who_hangs, notice_who_swells, who_ends_it_ends_its_peers]
     failed = False
     print(f"1..{len(tests)}")
     with tempfile.TemporaryDirectory() as folder:

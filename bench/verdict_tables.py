@@ -12,6 +12,8 @@ SUITES = {14: "handshake", 15: "handshake", 16: "masking", 17: "frames", 18: "li
           20: "ping", 21: "compression", 22: "time", 23: "attacks"}
 VERDICTS = ["OK", "NON-STRICT", "INFORMATIONAL", "UNIMPLEMENTED", "FAILED"]
 UNCLEAN = "UNCLEAN"
+# Octets that a client may come to hold before it is ended: the machine is for others, too.
+MOST_MEMORY = 4 << 30
 
 
 def order(case):
@@ -130,6 +132,8 @@ def tell_deadly(results, peers, parts):
 def how_it_ended(how):
     if how == "hangs":
         return "it hung, and was ended"
+    if how == "swells":
+        return f"it took more than {MOST_MEMORY >> 30} GiB of memory, and was ended"
     return f"signal {-how}" if how < 0 else f"exit code {how}"
 
 

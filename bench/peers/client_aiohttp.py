@@ -29,8 +29,15 @@ async def visit(session, path, echo=False):
     return last
 
 
+async def stay_here(session, context, params):
+    """Where it is sent to, nobody has a case for it."""
+    raise aiohttp.ClientError("redirected")
+
+
 async def main():
-    async with aiohttp.ClientSession() as session:
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(stay_here)
+    async with aiohttp.ClientSession(trace_configs=[trace]) as session:
         await all_cases(functools.partial(visit, session), agent)
 
 

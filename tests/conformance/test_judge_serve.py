@@ -511,6 +511,25 @@ def end_behind_the_last_case():
 
 
 @test
+def answers_that_end_the_connection():
+    """A client of HTTP may ask for the next case on a connection that is not said to end."""
+    s = Server("--out", "ends", "--cases", "15.2.*")
+    n, found = int(Client(s.port, "/getCaseCount").answer()), 0
+    for i in range(1, n + 1):
+        with socket.create_connection(("127.0.0.1", s.port), LONG) as c:
+            c.sendall(f"GET /runCase?case={i}&agent=a HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+                      "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode())
+            f = c.makefile("rb")
+            head = b"".join(iter(f.readline, b"\r\n"))
+            if re.match(rb"HTTP/1.1 [2-9]\d\d ", head):
+                found += 1
+                assert re.search(rb"(?i)\nconnection: *close\r", head), head
+    assert found > 15, found
+    s.stop()
+
+
+@test
 def web():
     s = Server("--out", "web", "--cases", "1.1.1", "--then-exit")
     with open(os.path.join(HOME, "secret.html"), "w", encoding="ascii") as f:

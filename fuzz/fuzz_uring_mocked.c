@@ -836,7 +836,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     o.recv_buffer = options & 64 ? 65536 : 4096;
     o.busy_poll_us = more & 0x40 ? 50 : 0;
     kernel.tick = more & 0x40 ? 7 : 0;
-    RING_CHECK(wsk__loop_new_on(&w.loop, &o, &ring_sys) == WSK_OK);
+    w.fail_in = more & 2 ? octet() : 0;
+    if (wsk__loop_new_on(&w.loop, &o, &ring_sys) != WSK_OK) {
+        RING_CHECK((more & 2) != 0 && w.allocated == 0 && kernel.n_fds == 0);
+        return 0;
+    }
+    w.fail_in = 0;
     if (more & 0x20)
         RING_CHECK(wsk_loop_fd(w.loop) >= 0 && wsk_loop_timeout(w.loop) >= 0);
     make_server(options, more);

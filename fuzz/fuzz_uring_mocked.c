@@ -22,6 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define CLIENTS 8 /* other ends; the last one may be the server of our client */
 #define ECHOES  64
+#define MANY    2000 /* turns: enough for all that an input may have under way */
 
 typedef struct sent_echo {
     size_t len;
@@ -745,7 +746,7 @@ static void all_go(void)
     w.fail_in = 0;
     memset(&kernel.mood, 0, sizeof(kernel.mood));
     w.script.n = 0;
-    for (unsigned i = 0; i < 40 && (i < 2 || !ring_is_clean()); i++)
+    for (unsigned i = 0; i < MANY && (i < 2 || !ring_is_clean()); i++)
         turn(0);
     RING_CHECK(ring_is_clean());
     for (size_t i = 0; i < RING_FILES; i++) {
@@ -753,7 +754,7 @@ static void all_go(void)
             ring_end(&kernel.files[i], true, false);
     }
     /* Not so long that a deadline does it; the queues are small. */
-    for (unsigned i = 0; i < 40 && (i < 4 || w.n > 0 || w.is_open || !ring_is_clean()); i++) {
+    for (unsigned i = 0; i < MANY && (i < 4 || w.n > 0 || w.is_open || !ring_is_clean()); i++) {
         for (size_t k = 0; k < w.n; k++) {
             (void)wsk_peer_respond(w.peers[k], &response); /* nothing is read before that */
             wsk_peer_pause(w.peers[k], false);

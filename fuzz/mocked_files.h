@@ -449,6 +449,7 @@ int __wrap_shutdown(int fd, int how)
 
     f->shut_in |= how != SHUT_WR;
     f->shut_out |= how != SHUT_RD;
+    f->lost = false; /* only what comes from the other end is lost */
     f->edges++;
     return 0;
 }

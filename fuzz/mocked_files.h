@@ -217,7 +217,7 @@ static void ring_end(ring_file *f, bool reset, bool lost)
         return;
     f->fin = true;
     f->edges++;
-    f->lost = lost;
+    f->lost = lost && !f->shut_in;
     f->reset = reset;
     if (reset) {
         f->err = f->connected ? ECONNRESET : ECONNREFUSED;

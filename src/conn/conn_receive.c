@@ -121,8 +121,10 @@ static WSK__INLINE void consume(wsk_conn *c, size_t n)
         }
         return;
     }
-    c->w->in += n;
-    c->w->in_len -= n;
+    if (n > 0) { /* an empty payload may be taken when no input is lent */
+        c->w->in += n;
+        c->w->in_len -= n;
+    }
 }
 
 uint8_t *wsk__input(const wsk_conn *c, size_t *ret_n)
@@ -287,6 +289,8 @@ static WSK__INLINE bool unmask(wsk_conn *c, uint8_t *p, size_t n, bool is_text)
 {
     bool ok = true;
 
+    if (n == 0) /* and p may be NULL */
+        return true;
     if (is_text && c->w->key != 0)
         ok = wsk__utf8_unmask_check(&c->w->utf8, p, n, c->w->key, c->w->mask_phase) == n;
     else if (is_text)

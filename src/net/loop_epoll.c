@@ -165,6 +165,12 @@ static void stream_read(wsk__stream *s)
     wsk__loop_later(s);
 }
 
+/* Nobody reads from it who would be told. */
+static bool is_unread(const wsk__stream *s)
+{
+    return !(s->state & WSK__S_DEAD) && (s->state & (WSK__S_PAUSED | WSK__S_EOF));
+}
+
 static void stream_event(wsk__stream *s, uint32_t events)
 {
     if (s->state & WSK__S_DEAD)
@@ -173,9 +179,10 @@ static void stream_event(wsk__stream *s, uint32_t events)
         s->state |= WSK__S_READABLE;
         if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
             s->state |= WSK__S_HUP;
-        if (!(s->state & (WSK__S_PAUSED | WSK__S_EOF))) {
+        if (!is_unread(s))
             stream_read(s);
-        } else if (events & EPOLLERR) {
+        /* What was read may have paused it; there is no second event for a reset. */
+        if (events & EPOLLERR && is_unread(s)) {
             int err = 0;
             socklen_t len = sizeof(err);
 

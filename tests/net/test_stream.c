@@ -376,12 +376,19 @@ static void reset(int fd)
     close(fd);
 }
 
+static void pause_itself(endpoint *e, unsigned callback)
+{
+    if (callback == IN_RECEIVED)
+        endpoint_pause(e, true);
+}
+
 static void test_reset(void **state)
 {
     net_test t;
 
-    /* While idle; while paused; while output waits; behind data that is to be had still. */
-    for (int how = 0; how < 4; how++) {
+    /* While idle; while paused; while output waits; behind data that is to be had still, and with
+     * which reading stops. */
+    for (int how = 0; how < 5; how++) {
         endpoint e = {.seed = 4, .verify = true};
         int fd[2];
 
@@ -394,14 +401,14 @@ static void test_reset(void **state)
             endpoint_pause(&e, true);
         if (how == 2)
             endpoint_make(&e, 50000000);
-        if (how == 3) {
+        if (how >= 3) {
             uint8_t data[3];
 
             for (size_t i = 0; i < 3; i++)
                 data[i] = octet_at(i);
             assert_int_equal(send(fd[0], data, 3, 0), 3);
         }
-        if (how != 3)
+        if (how < 3)
             turn_for(t.loop, 20);
         reset(fd[0]);
         if (how == 3) {
@@ -410,7 +417,13 @@ static void test_reset(void **state)
             endpoint_make(&e, 10);
             turn_until(t.loop, &e.losts, 1);
             assert_int_equal(e.checked, 3);
-        } else if (how == 1 && t.io == WSK_IO_URING) {
+        } else if (how == 4) {
+            usleep(1000);
+            e.then = pause_itself;
+            turn_until(t.loop, &e.received_calls, 1);
+            assert_int_equal(e.checked, 3);
+        }
+        if ((how == 1 || how == 4) && t.io == WSK_IO_URING) {
             /* Nothing is asked of the kernel then, so nothing is heard of it. */
             turn_for(t.loop, 20);
             endpoint_pause(&e, false);

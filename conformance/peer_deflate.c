@@ -23,6 +23,9 @@
 /* Messages from here on are made of bricks. */
 #define LONG   16384u
 #define WINDOW 32768u
+/* zlib checks a distance against the window only as far as it reaches back behind the output of a
+ * call: with smaller windows no distance above the window plus this passes. */
+#define SMALL_WINDOW_STEP 64
 /* zlib's fastest level: what the judge sends need only be compressed, not small. */
 #define LEVEL Z_BEST_SPEED
 
@@ -570,7 +573,7 @@ judge_inflater *judge_inflater_new(judge_stream *st)
     memset(in, 0, offsetof(judge_inflater, scratch));
     in->stream = st;
     in->in_step = true;
-    /* With exactly the window that was agreed on, zlib refuses what reaches farther back. */
+    /* With the window that was agreed on, zlib refuses what reaches farther back. */
     if (inflateInit2(&in->z, -(int)st->received->params.window_bits) != Z_OK) {
         free(in);
         return NULL;
@@ -608,14 +611,14 @@ static void catch_up(judge_inflater *in, uint64_t at)
 
 static judge_inflate_status compare(judge_inflater *in, const uint8_t *data, size_t len)
 {
+    const bool too_long = len > in->want - in->octets;
     judge_piece pieces[2];
     uint64_t base = 0;
 
+    /* The first octet that is wrong is named, not where the read began that it came in. */
+    if (too_long)
+        len = (size_t)(in->want - in->octets);
     judge_window(&in->stream->windows, in->k, pieces);
-    if (len > in->want - in->octets) {
-        in->differs = true;
-        return JUDGE_INFLATE_DIFFERS;
-    }
     for (int i = 0; i < 2 && len > 0; i++) {
         if (in->octets < base + pieces[i].len) {
             const size_t from = (size_t)(in->octets - base);
@@ -636,12 +639,15 @@ static judge_inflate_status compare(judge_inflater *in, const uint8_t *data, siz
         }
         base += pieces[i].len;
     }
-    return JUDGE_INFLATE_OK;
+    in->differs = too_long;
+    return too_long ? JUDGE_INFLATE_DIFFERS : JUDGE_INFLATE_OK;
 }
 
 static judge_inflate_status run_inflate(judge_inflater *in, const uint8_t *data, size_t len)
 {
     z_stream *z = &in->z;
+    const uInt room = in->stream->received->params.window_bits < MAX_WBITS ? SMALL_WINDOW_STEP
+                                                                           : sizeof(in->scratch);
 
     z->next_in = data;
     z->avail_in = (uInt)len;
@@ -649,24 +655,21 @@ static judge_inflate_status run_inflate(judge_inflater *in, const uint8_t *data,
         int status;
 
         z->next_out = in->scratch;
-        z->avail_out = sizeof(in->scratch);
+        z->avail_out = room;
         status = inflate(z, Z_SYNC_FLUSH);
+        /* Also what lies before a fault in the data: the first thing wrong is what is said,
+         * however TCP cuts. */
+        if (z->avail_out < room &&
+            compare(in, in->scratch, room - z->avail_out) != JUDGE_INFLATE_OK)
+            return JUDGE_INFLATE_DIFFERS;
         if (status != Z_OK && status != Z_BUF_ERROR && status != Z_STREAM_END) {
             in->error = z->msg ? z->msg : "invalid DEFLATE data";
             return JUDGE_INFLATE_BROKEN;
         }
-        if (z->avail_out < sizeof(in->scratch) &&
-            compare(in, in->scratch, sizeof(in->scratch) - z->avail_out) != JUDGE_INFLATE_OK)
-            return JUDGE_INFLATE_DIFFERS;
         if (status == Z_STREAM_END) {
             /* RFC 7692 7.2.3.4: a block with BFINAL ends zlib's stream, not the context. */
-            const uint8_t *rest = z->next_in;
-            const uInt n = z->avail_in;
-
-            catch_up(in, in->octets);
-            z->next_in = rest;
-            z->avail_in = n;
-            if (n == 0)
+            inflateResetKeep(z);
+            if (z->avail_in == 0)
                 return JUDGE_INFLATE_OK;
             continue;
         }

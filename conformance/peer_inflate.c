@@ -69,18 +69,20 @@ static bool feed(judge_peer *p, const uint8_t *data, size_t len)
                 p->failed = true;
                 return false;
             }
-            if (status != Z_OK && status != Z_BUF_ERROR && status != Z_STREAM_END)
-                return false;
+            /* Also what lies before a fault in the data: the first thing wrong is what is said,
+             * however TCP cuts. */
             if (z->avail_out < room)
                 peer_message_data(p, buf, room - z->avail_out);
+            if (status != Z_OK && status != Z_BUF_ERROR && status != Z_STREAM_END)
+                return false;
             /* What is longer than all that can be right is wrong, and a few octets on the wire are
              * gigabytes behind it: nobody shall keep the judge from its other connections. */
             if (p->message_len > p->message_cap) {
                 p->unpack.too_much = true;
                 return false;
             }
-            /* RFC 7692 7.2.3.4: behind a block with BFINAL others may come. */
-            if (status == Z_STREAM_END && inflateReset(z) != Z_OK)
+            /* RFC 7692 7.2.3.4: behind a block with BFINAL others may come, and refer to it. */
+            if (status == Z_STREAM_END && inflateResetKeep(z) != Z_OK)
                 return false;
         } while (z->avail_out == 0 && p->state != PEER_CLOSED);
         if (status == Z_BUF_ERROR && z->avail_in > 0)

@@ -181,9 +181,18 @@ static void check_text(judge_peer *p, const uint8_t *data, size_t len)
 
 void peer_message_data(judge_peer *p, const uint8_t *data, size_t len)
 {
+    const uint64_t most = p->options.max_message_payload_size;
+
+    /* What lies within the limit is judged before the limit is, however TCP cuts. */
+    if (most > 0 && p->message_len < most && len > most - p->message_len) {
+        const size_t n = (size_t)(most - p->message_len);
+
+        peer_message_data(p, data, n);
+        data += n;
+        len -= n;
+    }
     p->message_len += len;
-    if (p->options.max_message_payload_size > 0 &&
-        p->message_len > p->options.max_message_payload_size && !p->r.failed_by_me)
+    if (most > 0 && p->message_len > most && !p->r.failed_by_me)
         peer_fault(p, WSK_CLOSE_MESSAGE_TOO_BIG,
                    peer_text(p, "message exceeds payload limit of %llu octets",
                              (unsigned long long)p->options.max_message_payload_size));

@@ -409,6 +409,55 @@ static void reasons_may_be_the_peers_own(void **state)
 
 /* ------------------------------------------------------------------------------ the judge -- */
 
+/* RFC 7692 7.2.3.4 and 7.2.3.2: the second "Hello" is the first one again, by its distance. */
+static void a_final_block_does_not_end_the_context(void **state)
+{
+    scene s;
+
+    (void)state;
+    open_with(&s, "21.4.6", OPEN "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
+    frame(&s, 0xc1, "\xf3\x48\xcd\xc9\xc9\x07\x00\x00", 8);
+    frame(&s, 0xc1, "\xf2\x00\x11\x00\x00", 5);
+    assert_int_equal(closes(&s), JUDGE_OK);
+    /* But there must be something so far back. */
+    open_with(&s, "21.4.6", OPEN "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
+    frame(&s, 0xc1, "\xf2\x00\x11\x00\x00", 5);
+    assert_int_equal(end(&s), JUDGE_FAILED);
+}
+
+/* What came out before compressed data breaks off is judged first, however TCP cuts. */
+static void faults_of_compressed_text_are_told_in_their_order(void **state)
+{
+    /* A stored block of three octets, then a block of the type that there is none of. */
+    static const char bad_text[] = "\xc1\x09\x00\x03\x00\xfc\xff"
+                                   "a\xff"
+                                   "b\x07",
+                      good_text[] = "\xc1\x09\x00\x03\x00\xfc\xff"
+                                    "abc\x07";
+
+    (void)state;
+    for (int good = 0; good < 2; good++) {
+        const char *answer = good ? good_text : bad_text;
+
+        for (size_t cut = 1; cut < sizeof(bad_text); cut++) {
+            scene s;
+
+            open_with(&s, "21.4.6", OPEN "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
+            for (size_t at = 0, n; at < sizeof(bad_text) - 1; at += n) {
+                n = sizeof(bad_text) - 1 - at < cut ? sizeof(bad_text) - 1 - at : cut;
+                feed(&s, answer + at, n);
+            }
+            judge_peer_lost(s.p, s.now);
+            judge_peer_result(s.p, s.now, &s.r);
+            assert_int_equal(s.r.behavior, JUDGE_FAILED);
+            assert_non_null(strstr(s.r.why, good ? "cannot be inflated (invalid block type)"
+                                                 : "invalid UTF-8"));
+            judge_result_deinit(&s.r);
+            judge_peer_free(s.p);
+        }
+    }
+}
+
 /* An octet on the wire is up to 1,032 behind it, and with a small window each of them takes a call:
  * nothing that is right is so long, and no more of it is inflated. */
 static void bombs_do_not_burn_the_judge(void **state)
@@ -481,6 +530,8 @@ int main(void)
         cmocka_unit_test(pongs_may_come_unasked),
         cmocka_unit_test(tcp_may_be_left_to_the_judge),
         cmocka_unit_test(reasons_may_be_the_peers_own),
+        cmocka_unit_test(a_final_block_does_not_end_the_context),
+        cmocka_unit_test(faults_of_compressed_text_are_told_in_their_order),
         cmocka_unit_test(bombs_do_not_burn_the_judge),
         cmocka_unit_test(interim_answers_come_to_an_end),
     };

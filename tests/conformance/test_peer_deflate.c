@@ -290,6 +290,141 @@ static void bombs_are_left_alone(void **state)
     judge_stream_release(st);
 }
 
+/* Compresses as it is told; returns the octets. */
+static size_t pack(z_stream *z, const void *data, size_t len, int flush, uint8_t *out, size_t room)
+{
+    z->next_in = data;
+    z->avail_in = (uInt)len;
+    z->next_out = out;
+    z->avail_out = (uInt)room;
+    deflate(z, flush);
+    assert_int_equal(z->avail_in, 0);
+    return room - z->avail_out;
+}
+
+static judge_inflate_status take_cut(judge_inflater *in, uint32_t k, const uint8_t *data, size_t n,
+                                     size_t cut)
+{
+    judge_inflate_status status = JUDGE_INFLATE_OK;
+
+    judge_inflater_begin(in, k, true);
+    for (size_t at = 0; at < n && status == JUDGE_INFLATE_OK; at += cut)
+        status = judge_inflater_feed(in, data + at, n - at < cut ? n - at : cut);
+    return status == JUDGE_INFLATE_OK ? judge_inflater_end(in) : status;
+}
+
+/* Of two faults the first one is told, at its octet, however the message was cut. */
+static void the_first_fault_is_told(void **state)
+{
+    static const struct {
+        size_t wrong, extra; /* the octet that differs; octets too many */
+        bool broken;         /* a block behind all that is none */
+        judge_inflate_status status;
+        uint64_t at;
+    } rows[] = {
+        {100, 0, true, JUDGE_INFLATE_DIFFERS, 100},
+        {SIZE_MAX, 0, true, JUDGE_INFLATE_BROKEN, 300},
+        {100, 0, false, JUDGE_INFLATE_DIFFERS, 100},
+        {SIZE_MAX, 5, false, JUDGE_INFLATE_DIFFERS, 300},
+        {299, 5, true, JUDGE_INFLATE_DIFFERS, 299},
+        {SIZE_MAX, 1, true, JUDGE_INFLATE_DIFFERS, 300},
+    };
+    const judge_deflate_params p = {15, false};
+    judge_stream *st = judge_stream_hold(streams, 3, 300, p, p);
+    uint8_t plain[305] = {0}, packed[1024];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        judge_piece piece[2];
+        z_stream z = {0};
+        size_t n;
+
+        assert_int_equal(judge_window(judge_stream_windows(st), 0, piece), 300);
+        memcpy(plain, piece[0].data, 300);
+        if (rows[i].wrong < 300)
+            plain[rows[i].wrong] ^= 1;
+        assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, -15, 8, 0), Z_OK);
+        n = pack(&z, plain, 300 + rows[i].extra, Z_SYNC_FLUSH, packed, sizeof(packed));
+        deflateEnd(&z);
+        if (rows[i].broken)
+            packed[n++] = 0x07;
+        else
+            n -= 4;
+        for (size_t cut = 1; cut <= n; cut++) {
+            judge_inflater *in = judge_inflater_new(st);
+
+            assert_int_equal(take_cut(in, 0, packed, n, cut), rows[i].status);
+            assert_int_equal(judge_inflater_octets(in), rows[i].at);
+            judge_inflater_free(in);
+        }
+    }
+    judge_stream_release(st);
+}
+
+/* A distance that is farther than the agreed window is one also within a read. */
+static void windows_hold_within_a_read(void **state)
+{
+    const judge_deflate_params p = {9, false};
+    judge_stream *st = judge_stream_hold(streams, 1, 16384, p, p);
+    uint8_t *packed = malloc(32768);
+    judge_piece piece[2];
+
+    (void)state;
+    assert_int_equal(judge_window(judge_stream_windows(st), 0, piece), 16384);
+    assert_int_equal(piece[1].len, 0);
+    for (int bits = 9; bits <= 15; bits += 6) {
+        z_stream z = {0};
+        size_t n;
+
+        assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, -bits, 8, 0), Z_OK);
+        n = pack(&z, piece[0].data, 16384, Z_SYNC_FLUSH, packed, 32768) - 4;
+        deflateEnd(&z);
+        for (size_t cut = 1; cut <= n; cut = cut < n && cut * 100 > n ? n : cut * 100) {
+            judge_inflater *in = judge_inflater_new(st);
+
+            assert_int_equal(take_cut(in, 0, packed, n, cut),
+                             bits == 9 ? JUDGE_INFLATE_OK : JUDGE_INFLATE_BROKEN);
+            judge_inflater_free(in);
+        }
+    }
+    free(packed);
+    judge_stream_release(st);
+}
+
+/* RFC 7692 7.2.3.4: the context goes on behind it, and holds what was compressed, but nothing
+ * else. */
+static void final_blocks_end_no_context(void **state)
+{
+    const judge_deflate_params p = {15, false};
+    judge_stream *st = judge_stream_hold(streams, 1, 1000, p, p);
+    judge_inflater *in = judge_inflater_new(st);
+    uint8_t context[1500], packed[4096];
+    judge_piece piece[2];
+    z_stream z = {0};
+    size_t n;
+
+    (void)state;
+    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, -15, 8, 0), Z_OK);
+    assert_int_equal(judge_window(judge_stream_windows(st), 0, piece), 1000);
+    memcpy(context, piece[0].data, 1000);
+    n = pack(&z, context, 1000, Z_SYNC_FLUSH, packed, sizeof(packed)) - 4;
+    assert_int_equal(take_cut(in, 0, packed, n, 100), JUDGE_INFLATE_OK);
+    judge_window(judge_stream_windows(st), 1, piece);
+    judge_inflater_begin(in, 1, false);
+    assert_int_equal(judge_inflater_feed(in, piece[0].data, 1000), JUDGE_INFLATE_OK);
+    assert_int_equal(judge_inflater_end(in), JUDGE_INFLATE_OK);
+    judge_window(judge_stream_windows(st), 2, piece);
+    memcpy(context + 1000, piece[0].data, 500);
+    n = pack(&z, context + 1000, 500, Z_FINISH, packed, sizeof(packed));
+    deflateReset(&z);
+    assert_int_equal(deflateSetDictionary(&z, context, 1500), Z_OK);
+    n += pack(&z, piece[0].data + 500, 500, Z_SYNC_FLUSH, packed + n, sizeof(packed) - n) - 4;
+    assert_int_equal(take_cut(in, 2, packed, n, n), JUDGE_INFLATE_OK);
+    deflateEnd(&z);
+    judge_inflater_free(in);
+    judge_stream_release(st);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +434,9 @@ int main(void)
         cmocka_unit_test(followers_are_checked),
         cmocka_unit_test(broken_data_is_told),
         cmocka_unit_test(bombs_are_left_alone),
+        cmocka_unit_test(the_first_fault_is_told),
+        cmocka_unit_test(windows_hold_within_a_read),
+        cmocka_unit_test(final_blocks_end_no_context),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -67,11 +67,13 @@ static void pass(scene *s, int64_t us)
 }
 
 /* `opened`: as a client, the ordinary handshake is over. */
-static void begin_limited(scene *s, const judge_case *c, bool opened, uint64_t max_frame)
+static void begin_limited(scene *s, const judge_case *c, bool opened, uint64_t max_frame,
+                          uint64_t max_message)
 {
     *s = (scene){.now = SECOND};
     judge_options_init(&s->options);
     s->options.max_frame_payload_size = max_frame;
+    s->options.max_message_payload_size = max_message;
     s->options.server_connection_drop_timeout = 0;
     const judge_peer_setup setup = {
         .test = c,
@@ -94,7 +96,7 @@ static void begin_limited(scene *s, const judge_case *c, bool opened, uint64_t m
 
 static void begin(scene *s, const judge_case *c, bool opened)
 {
-    begin_limited(s, c, opened, 0);
+    begin_limited(s, c, opened, 0, 0);
 }
 
 /* The verdict, TCP being gone. */
@@ -439,7 +441,7 @@ static void nothing_is_taken_of_a_frame_whose_header_was_the_end(void **state)
 
     (void)state;
     for (size_t cut = 1; cut < sizeof(answer); cut++) {
-        begin_limited(&s, &c, true, 5);
+        begin_limited(&s, &c, true, 5, 0);
         for (size_t at = 0; at < sizeof(answer) - 1; at += cut)
             feed(&s, answer + at, sizeof(answer) - 1 - at < cut ? sizeof(answer) - 1 - at : cut);
         assert_true(judge_peer_is_done(s.p));
@@ -449,6 +451,51 @@ static void nothing_is_taken_of_a_frame_whose_header_was_the_end(void **state)
         judge_result_deinit(&r);
         judge_peer_free(s.p);
         free(s.out);
+    }
+}
+
+/* Of a message with two faults the first one is told, however it was cut. */
+static void faults_are_told_in_their_order(void **state)
+{
+    static const struct {
+        const char *answer;
+        int code;
+        const char *why;
+    } rows[] = {
+        {"\x81\x08"
+         "abc\xff"
+         "defg",
+         1007, "encountered invalid UTF-8 while processing text message at payload octet index 3"},
+        {"\x81\x08"
+         "abcdef\xffg",
+         1009, "message exceeds payload limit of 5 octets"},
+        {"\x01\x03"
+         "abc\x80\x03"
+         "d\xff"
+         "e",
+         1007, "encountered invalid UTF-8 while processing text message at payload octet index 4"},
+    };
+    const judge_case c = {CASE(.steps = STEPS(FRAME(FIN | TEXT, S("x"))))};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const size_t n = strlen(rows[i].answer);
+
+        for (size_t cut = 1; cut <= n; cut++) {
+            judge_result r;
+            scene s;
+
+            begin_limited(&s, &c, true, 0, 5);
+            for (size_t at = 0; at < n; at += cut)
+                feed(&s, rows[i].answer + at, n - at < cut ? n - at : cut);
+            judge_peer_lost(s.p, s.now);
+            judge_peer_result(s.p, s.now, &r);
+            assert_int_equal(r.local_code, rows[i].code);
+            assert_string_equal(r.why, rows[i].why);
+            judge_result_deinit(&r);
+            judge_peer_free(s.p);
+            free(s.out);
+        }
     }
 }
 
@@ -467,6 +514,7 @@ int main(void)
         cmocka_unit_test(answers_are_judged_however_they_are_cut),
         cmocka_unit_test(a_status_behind_blanks_is_no_longer_than_its_line),
         cmocka_unit_test(nothing_is_taken_of_a_frame_whose_header_was_the_end),
+        cmocka_unit_test(faults_are_told_in_their_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,7 @@
 #include "conformance/report_formats.h"
 #include "conformance/report_html.h"
 #include "conformance/report_json.h"
+#include "wire/utf8.h"
 
 /* Says which of many it was. */
 static inline void oracle_broken(const char *what, const char *file, int line)
@@ -37,7 +38,7 @@ static inline size_t oracle_count(const char *text, const char *word)
 static inline void oracle_lines(const judge_buf *b, bool tabs)
 {
     expect(!b->failed && b->len > 0 && strlen(b->at) == b->len && b->at[b->len - 1] == '\n');
-    expect(judge_utf8_is_valid(b->at, b->len));
+    expect(wsk__utf8_is_valid(b->at, b->len));
     for (size_t i = 0; i < b->len; i++)
         expect(((unsigned char)b->at[i] >= 0x20 && b->at[i] != 0x7f) || b->at[i] == '\n' ||
                (tabs && b->at[i] == '\t'));
@@ -129,7 +130,7 @@ static inline void oracle_page(const judge_result *r)
     expect(!b.failed);
     expect(oracle_count(b.at, "<script") == 1 && oracle_count(b.at, "<style") == 1 &&
            oracle_count(b.at, "<img") == 0);
-    expect(judge_utf8_is_valid(b.at, b.len));
+    expect(wsk__utf8_is_valid(b.at, b.len));
     judge_buf_deinit(&b);
 }
 

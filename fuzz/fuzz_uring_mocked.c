@@ -23,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define CLIENTS 8 /* other ends; the last one may be the server of our client */
 #define ECHOES  64
 #define MANY    2000 /* turns: enough for all that an input may have under way */
+#define STEPS   4    /* of 600 ms: a listener's rest, and a look for ends that were lost */
 
 typedef struct sent_echo {
     size_t len;
@@ -753,16 +754,26 @@ static void all_go(void)
         if (kernel.files[i].kind == FILE_SOCKET)
             ring_end(&kernel.files[i], true, false);
     }
-    /* Not so long that a deadline does it; the queues are small. */
-    for (unsigned i = 0; i < MANY && (i < 4 || w.n > 0 || w.is_open || !ring_is_clean()); i++) {
+    /* As many turns as it takes, for the queues are small. Time passes when nothing else happens,
+     * and not so much that a deadline does it. */
+    unsigned steps = 0, quiet = 0;
+    for (unsigned i = 0; i < MANY && (steps < STEPS || w.n > 0 || w.is_open || !ring_is_clean());
+         i++) {
+        const uint64_t moved = kernel.moved + uring.cq_head;
+
         for (size_t k = 0; k < w.n; k++) {
             (void)wsk_peer_respond(w.peers[k], &response); /* nothing is read before that */
             wsk_peer_pause(w.peers[k], false);
         }
         if (w.client != NULL)
             wsk_client_pause(w.client, false);
-        kernel.clock_us += i < 4 ? 600000 : 0;
         turn(0);
+        quiet = kernel.moved + uring.cq_head == moved ? quiet + 1 : 0;
+        if (quiet >= 3 && steps < STEPS) {
+            kernel.clock_us += 600000;
+            quiet = 0;
+            steps++;
+        }
     }
 }
 

@@ -46,7 +46,7 @@ typedef struct ring_file {
     uint8_t *in;
     size_t in_n, in_off;
     bool fin, reset, shut_in, shut_out, connected;
-    bool lost; /* the end comes in the moment in which the octets before it are received */
+    bool lost; /* the end, or ours, comes in the moment in which octets before it are received */
     int err;   /* told once, behind the input */
     unsigned send;
     /* a listener */
@@ -76,6 +76,7 @@ static struct {
     uint8_t fds[RING_FDS]; /* number of the file and 1 */
     unsigned floor, n_fds;
     uint64_t serial;
+    uint64_t moved; /* octets, in and out */
     uint64_t clock_us;
     unsigned tick; /* each look at the clock takes so long */
     void (*sent)(ring_file *f, const uint8_t *data, size_t n);
@@ -186,7 +187,7 @@ static uint32_t ring_readiness(const ring_file *f)
     if (f->kind == FILE_LISTENER)
         return (f->n_waiting > 0 ? POLLIN : 0) | (f->shut_in ? POLLIN | POLLHUP | POLLRDHUP : 0);
     if (!f->connected)
-        return f->err != 0 ? POLLIN | POLLOUT | POLLERR | POLLHUP : 0;
+        return f->err != 0 ? POLLIN | POLLOUT | POLLERR | POLLHUP : f->shut_in ? POLLHUP : 0;
     if (f->in_n > f->in_off)
         events |= POLLIN;
     if (f->fin || f->shut_in)
@@ -217,7 +218,7 @@ static void ring_end(ring_file *f, bool reset, bool lost)
         return;
     f->fin = true;
     f->edges++;
-    f->lost = lost && !f->shut_in;
+    f->lost |= lost;
     f->reset = reset;
     if (reset) {
         f->err = f->connected ? ECONNRESET : ECONNREFUSED;
@@ -243,8 +244,10 @@ static ssize_t ring_take(ring_file *f, void *buf, size_t n, int flags)
     if (kernel.mood.piece > 0 && n > kernel.mood.piece)
         n = kernel.mood.piece;
     memcpy(buf, f->in + f->in_off, n);
-    if (!(flags & MSG_PEEK))
+    if (!(flags & MSG_PEEK)) {
         f->in_off += n;
+        kernel.moved += n;
+    }
     return (ssize_t)n;
 }
 
@@ -283,6 +286,7 @@ static ssize_t ring_give(ring_file *f, const struct iovec *iov, size_t n_iov)
     default:
         break;
     }
+    kernel.moved += n;
     for (size_t i = 0; i < n_iov && at < n; i++) {
         size_t k = iov[i].iov_len < n - at ? iov[i].iov_len : n - at;
 
@@ -449,7 +453,7 @@ int __wrap_shutdown(int fd, int how)
 
     f->shut_in |= how != SHUT_WR;
     f->shut_out |= how != SHUT_RD;
-    f->lost = false; /* only what comes from the other end is lost */
+    f->lost |= how != SHUT_WR && f->in_n > f->in_off;
     f->edges++;
     return 0;
 }

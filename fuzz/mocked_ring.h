@@ -411,12 +411,26 @@ int __wrap_io_uring_get_events(struct io_uring *ring)
     return 0;
 }
 
+/* Who waits hears of other threads. */
+static void ring_check_wake(int taken)
+{
+    unsigned i = 0;
+
+    if (taken < 0 || uring.cq_tail != uring.cq_head || uring.sq_head != uring.sq_tail)
+        return;
+    while (i < uring.n && ((uring.requests[i].user_data & 0xFF) != WSK__REQUEST_WAKE ||
+                           uring.requests[i].cancelled))
+        i++;
+    RING_CHECK(i < uring.n);
+}
+
 /* Nobody else runs while it waits: a signal ends it. */
 int __wrap_io_uring_submit_and_wait(struct io_uring *ring, unsigned n)
 {
     int taken = ring_enter(ring, true);
 
     (void)n;
+    ring_check_wake(taken);
     return taken == 0 && uring.cq_tail == uring.cq_head ? -EINTR : taken;
 }
 
@@ -429,6 +443,7 @@ int __wrap_io_uring_submit_and_wait_timeout(struct io_uring *ring, struct io_uri
     (void)cqe;
     (void)n;
     (void)set;
+    ring_check_wake(taken);
     if (taken < 0 || uring.cq_tail != uring.cq_head)
         return taken;
     kernel.clock_us += (uint64_t)ts->tv_sec * 1000000 + (uint64_t)ts->tv_nsec / 1000;

@@ -68,6 +68,14 @@ static void next_attempt(wsk__connector *c);
 
 /* --------------------------------------------------------------------------------- ending -- */
 
+/* Where there was no room to take a watch back, its request holds the socket, and the other end
+ * would wait: this ends both. */
+static void end_socket(int fd)
+{
+    shutdown(fd, SHUT_RDWR);
+    close(fd);
+}
+
 static void stop_racers(wsk__connector *c, const racer *winner)
 {
     for (size_t i = 0; i < c->next; i++) {
@@ -76,7 +84,7 @@ static void stop_racers(wsk__connector *c, const racer *winner)
         if (r->connector == NULL || r == winner)
             continue;
         wsk__watch_end(&r->watch);
-        close(r->watch.fd);
+        end_socket(r->watch.fd);
         r->connector = NULL;
     }
     c->active = 0;
@@ -88,7 +96,7 @@ static void stop_talking(wsk__connector *c)
     wsk__proxy_talk_deinit(&c->talk);
     wsk__proxy_pipe_deinit(&c->pipe);
     if (c->fd >= 0)
-        close(c->fd);
+        end_socket(c->fd);
     c->fd = -1;
 }
 

@@ -159,25 +159,51 @@ static void take_back(wsk__uring *u, int fd)
     }
 }
 
-static void close_now(wsk__uring *u, int fd)
-{
-    take_back(u, fd);
-    /* A request that is pending has the socket, too: this ends both. */
-    shutdown(fd, SHUT_RDWR);
-    close(fd);
-}
-
-void wsk__uring_close_fd(wsk__uring *u, int fd)
+static bool close_fd(wsk__uring *u, int fd)
 {
     struct io_uring_sqe *sqe = wsk__uring_request(u);
 
-    if (sqe == NULL) {
-        close_now(u, fd);
-        return;
-    }
+    if (sqe == NULL)
+        return false;
     io_uring_prep_close(sqe, fd);
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
     sqe->user_data = wsk__uring_tag(WSK__REQUEST_CANCEL, 0, 0);
+    return true;
+}
+
+void wsk__uring_close_file(wsk_loop *loop, int fd, bool now)
+{
+    wsk__uring *u = loop->io_data;
+
+    wsk__uring_forget_file(loop, &u->files[fd]);
+    if (now && close_fd(u, fd))
+        return;
+    /* The peer does not wait for its end until the kernel takes requests again. */
+    shutdown(fd, SHUT_RDWR);
+    u->files[fd].send = u->owed;
+    u->owed = (uint32_t)fd + 1;
+}
+
+/* Queues what is owed, unless the kernel still refuses. shutdown() alone is not enough: a receive
+ * may miss it, see uring_ends.c, and would hold the socket as long as the loop lives. */
+static void pay(wsk__uring *u)
+{
+    static const wsk__sys_request kinds[] = {WSK__REQUEST_RECV, WSK__REQUEST_READABLE,
+                                             WSK__REQUEST_WRITABLE, WSK__REQUEST_ACCEPT};
+
+    while (u->owed != 0) {
+        uint32_t fd = u->owed - 1;
+        const wsk__uring_file *f = &u->files[fd];
+
+        /* Those that were not pending are not found, and nothing comes of it. */
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+            if (!wsk__uring_cancel(u, wsk__uring_tag(kinds[i], f->generation - 1, fd)))
+                return;
+        }
+        if (!close_fd(u, (int)fd))
+            return;
+        u->owed = f->send;
+    }
 }
 
 /* --------------------------------------------------------------------------- completions -- */
@@ -308,7 +334,7 @@ static bool io_queued(const wsk_loop *loop)
     const wsk__uring *u = loop->io_data;
 
     return !u->enabled || u->head != u->tail || io_uring_sq_ready(&u->ring) > 0 ||
-           io_uring_cq_ready(&u->ring) > 0;
+           io_uring_cq_ready(&u->ring) > 0 || u->owed != 0 || !u->hears;
 }
 
 static int io_wait(wsk_loop *loop, int timeout_ms)
@@ -324,6 +350,12 @@ static int io_wait(wsk_loop *loop, int timeout_ms)
         return -1;
     if (!u->hears)
         watch_wake(loop);
+    if (u->owed != 0)
+        pay(u);
+    /* The kernel may take requests again by the time it is to wait: not for good, as long as it has
+     * not been told of all. */
+    if (!u->hears || u->owed != 0)
+        timeout_ms = 0;
     /* Before anything is looked at: what comes after that makes it readable again. */
     if (u->nest_fd >= 0)
         (void)eventfd_read(u->event_fd, &count);
@@ -347,6 +379,7 @@ static int io_wait(wsk_loop *loop, int timeout_ms)
 
 static void io_submit(wsk_loop *loop)
 {
+    pay(loop->io_data);
     wsk__uring_submit(loop->io_data);
     wsk__uring_settle_all(loop);
 }
@@ -376,14 +409,15 @@ static void io_unlisten(wsk__lsock *l)
 
     /* Frees the address at once, whenever the requests go. */
     shutdown(l->fd, SHUT_RDWR);
-    if ((size_t)l->fd < u->n_files && wsk__uring_obj(&u->files[l->fd]) == l) {
-        if (l->armed)
-            wsk__uring_cancel(u, wsk__uring_tag(WSK__REQUEST_ACCEPT, u->files[l->fd].generation,
-                                                (uint32_t)l->fd));
-        wsk__uring_forget_file(l->loop, &u->files[l->fd]);
-    }
+    if ((size_t)l->fd < u->n_files && wsk__uring_obj(&u->files[l->fd]) == l)
+        wsk__uring_close_file(
+            l->loop, l->fd,
+            !l->armed ||
+                wsk__uring_cancel(u, wsk__uring_tag(WSK__REQUEST_ACCEPT, u->files[l->fd].generation,
+                                                    (uint32_t)l->fd)));
+    else
+        close(l->fd); /* no request has named it */
     l->armed = false;
-    wsk__uring_close_fd(u, l->fd);
     wsk__uring_submit(u);
 }
 
@@ -541,6 +575,7 @@ static void io_close(wsk_loop *loop)
     /* Descriptors are closed by requests. */
     if (!u->enabled)
         (void)enable(u);
+    pay(u);
     wsk__uring_submit(u);
     /* Refused to a thread other than the one that ran the loop. */
     for (unsigned i = *u->ring.sq.khead; i != u->ring.sq.sqe_tail; i++) {
@@ -549,6 +584,8 @@ static void io_close(wsk_loop *loop)
         if (sqe->opcode == IORING_OP_CLOSE)
             close(sqe->fd);
     }
+    for (; u->owed != 0; u->owed = u->files[u->owed - 1].send)
+        close((int)u->owed - 1);
     close_unheard(u);
     io_uring_queue_exit(&u->ring);
     if (u->nest_fd >= 0) {

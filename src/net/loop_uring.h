@@ -50,7 +50,7 @@ typedef struct wsk__uring_file {
      * the lowest bit. */
     uintptr_t ref;
     uint32_t generation; /* 24 bits */
-    uint32_t send;       /* SENDING: number of its record */
+    uint32_t send;       /* SENDING: number of its record; owed: the next one that is, see owed */
 } wsk__uring_file;
 
 typedef struct wsk__uring_send {
@@ -74,7 +74,10 @@ typedef struct wsk__uring {
     struct io_uring ring;
     bool enabled;
     bool settling;
-    bool hears;   /* of wake_fd: a poll for it is queued or pending */
+    bool hears; /* of wake_fd: a poll for it is queued or pending */
+    /* Descriptors (the first one and 1; 0: none) that are closed but for the kernel, which did not
+     * take the requests. Their numbers stay theirs, so that nothing queued meets another's. */
+    uint32_t owed;
     int nest_fd;  /* what another loop polls; -1: nobody asked for it yet */
     int event_fd; /* the kernel's part of it */
     wsk__uring_file *files;
@@ -175,7 +178,9 @@ void wsk__uring_submit(wsk__uring *u);
 /* NULL only when the kernel does not take any: the caller tries again in the next turn. */
 struct io_uring_sqe *wsk__uring_request(wsk__uring *u);
 bool wsk__uring_cancel(wsk__uring *u, uint64_t user_data);
-void wsk__uring_close_fd(wsk__uring *u, int fd);
+/* Forgets the descriptor and closes it. now: its requests are taken back, or queued to be; else
+ * that is owed. */
+void wsk__uring_close_file(wsk_loop *loop, int fd, bool now);
 
 /* ---- uring_send.c: see wsk__io_ops ---- */
 bool wsk__uring_room(wsk_loop *loop);

@@ -28,8 +28,8 @@ static void free_lists(wsk_loop *loop, wsk__uring *u)
     u->recent_cap = 0;
 }
 
-/* Nothing could be learnt of the first n: they are asked again, or nobody would ever hear of an end
- * that is lost. */
+/* Nothing could be learnt of the first n, or nothing done: they are asked again, or nobody would
+ * ever hear of an end that is lost. */
 static void look_again(wsk__uring *u, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -66,9 +66,16 @@ static void look(void *ud)
         return;
     }
     if (found > 0) {
+        size_t kept = 0;
+
         for (size_t i = 0; i < n; i++) {
-            if (u->polls[i].revents != 0)
-                wsk__uring_cancel(u, u->recent[i].tag);
+            if (u->polls[i].revents != 0 && !wsk__uring_cancel(u, u->recent[i].tag))
+                u->recent[kept++].tag = u->recent[i].tag;
+        }
+        /* The kernel takes no requests just now. */
+        if (kept > 0) {
+            look_again(u, kept);
+            return;
         }
     }
     /* A crowd that came at once and is quiet now leaves nothing behind. */

@@ -75,11 +75,7 @@ void wsk__uring_stream_close(wsk__stream *s)
         ok = wsk__uring_cancel(u, stream_tag(s, WSK__REQUEST_READABLE)) && ok;
     if (s->state & WSK__S_OUT_ARMED)
         ok = wsk__uring_cancel(u, stream_tag(s, WSK__REQUEST_WRITABLE)) && ok;
-    /* A request that goes on keeps the socket, and the peer would wait for its end. */
-    if (!ok)
-        shutdown(s->fd, SHUT_RDWR);
-    wsk__uring_forget_file(s->loop, &u->files[s->fd]);
-    wsk__uring_close_fd(u, s->fd);
+    wsk__uring_close_file(s->loop, s->fd, ok);
 }
 
 void wsk__uring_stream_pause(wsk__stream *s)

@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -121,7 +122,19 @@ static void test_crowd_without_buffers(void **state)
 #f " (io_uring)", f, NULL, NULL, &net_test_uring                                           \
     }
 
-static bool refuse;
+static bool refuse, deaf;
+
+/* In place of the C library's: whoever waits for the end may miss it, see uring_ends.c. */
+int shutdown(int fd, int how)
+{
+    static int (*real)(int, int);
+
+    if (deaf)
+        return 0;
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "shutdown");
+    return real(fd, how);
+}
 
 /* In place of liburing's. */
 int io_uring_submit(struct io_uring *ring)
@@ -220,21 +233,135 @@ static void test_close_in_full_queue(void **state)
     e.is_open = young.is_open = false;
     wsk__stream_close(&young.stream);
     wsk__stream_close(&e.stream);
-    /* The number is another's now: nobody may read there. */
-    assert_int_equal(dup2(other[0], young_fd[0]), young_fd[0]);
-    assert_int_equal(write(other[1], "x", 1), 1);
-    refuse = false;
-    turn_for(t.loop, 5);
-    assert_int_equal(recv(other[0], &octet, 1, MSG_DONTWAIT), 1);
-    /* The peer hears of the end. */
+    /* Nobody else gets the number while something that names it is queued. */
+    assert_int_equal(fcntl(young_fd[0], F_GETFD), FD_CLOEXEC);
+    /* The peer hears of the end, whatever the kernel takes. */
     peer = (struct pollfd){.fd = fd[1], .events = POLLIN};
     assert_int_equal(poll(&peer, 1, 5000), 1);
     assert_int_equal(read(fd[1], &octet, 1), 0);
+    refuse = false;
+    turn_for(t.loop, 5);
+    assert_int_equal(fcntl(young_fd[0], F_GETFD), -1);
+    assert_int_equal(fcntl(fd[0], F_GETFD), -1);
+    /* The number is another's now: nobody may read there. */
+    assert_int_equal(dup2(other[0], young_fd[0]), young_fd[0]);
+    assert_int_equal(write(other[1], "x", 1), 1);
+    turn_for(t.loop, 5);
+    assert_int_equal(recv(other[0], &octet, 1, MSG_DONTWAIT), 1);
     close(young_fd[0]);
     close(young_fd[1]);
     close(other[0]);
     close(other[1]);
     close(fd[1]);
+    filled_end(&t);
+}
+
+/* Whether a request is pending still. */
+static bool is_pending(wsk_loop *loop, uint64_t tag)
+{
+    const uint64_t mine = wsk__uring_tag(WSK__REQUEST_CANCEL, 0, 1);
+    wsk__uring *u = loop->io_data;
+    struct io_uring_sqe *sqe = wsk__uring_request(u);
+
+    assert_non_null(sqe);
+    io_uring_prep_cancel64(sqe, tag, 0);
+    sqe->user_data = mine;
+    assert_true(io_uring_submit_and_get_events(&u->ring) >= 0);
+    for (uint32_t i = *u->ring.cq.khead; i != *u->ring.cq.ktail; i++) {
+        const struct io_uring_cqe *cqe = &u->ring.cq.cqes[i & *u->ring.cq.kring_mask];
+
+        if (cqe->user_data == mine)
+            return cqe->res != -ENOENT;
+    }
+    fail();
+    return false;
+}
+
+/* Where the end that we make ourselves comes together with octets, the receive may miss it: it is
+ * taken back as soon as the kernel takes requests again, and does not hold the socket. */
+static void test_close_in_full_queue_unread(void **state)
+{
+    endpoint e = {.seed = 1};
+    net_test t;
+    int fd[2];
+
+    filled_begin(&t, state);
+    assert_true(socket_pair(fd, TCP4));
+    endpoint_open(&e, t.loop, fd[0], NULL);
+    assert_int_equal(write(fd[1], "x", 1), 1);
+    turn_until_octets(t.loop, &e.received, 1);
+    turn_for(t.loop, 2);
+    const wsk__uring *u = t.loop->io_data;
+    const uint64_t tag = wsk__uring_tag(WSK__REQUEST_RECV, u->files[fd[0]].generation,
+                                        (uint32_t)fd[0]);
+    fill_queue(t.loop);
+    assert_int_equal(write(fd[1], "y", 1), 1);
+    e.is_open = false;
+    deaf = true;
+    wsk__stream_close(&e.stream);
+    deaf = false;
+    assert_int_equal(wsk_loop_timeout(t.loop), 0);
+    refuse = false;
+    turn_for(t.loop, 5);
+    assert_false(is_pending(t.loop, tag));
+    close(fd[1]);
+    filled_end(&t);
+}
+
+static unsigned polls, polled_streams;
+
+/* All of them have ended, and their receives have missed it. */
+static int all_ended(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+    (void)timeout_ms;
+    polls++;
+    polled_streams += (unsigned)n;
+    for (nfds_t i = 0; i < n; i++)
+        fds[i].revents = POLLRDHUP;
+    return (int)n;
+}
+
+static uint64_t ahead_us;
+
+static uint64_t clock_ahead(void)
+{
+    return wsk__sys_default.clock_us() + ahead_us;
+}
+
+/* An end that is found while the kernel takes no requests is not forgotten. */
+static void test_look_in_full_queue(void **state)
+{
+    endpoint e = {.seed = 1};
+    net_test t;
+    int fd[2];
+
+    filled_begin(&t, state);
+    wsk_loop_free(t.loop);
+    t.sys.poll = all_ended;
+    t.sys.clock_us = clock_ahead;
+    polls = polled_streams = 0;
+    net_test_loop(&t);
+    assert_true(socket_pair(fd, UNIX));
+    endpoint_open(&e, t.loop, fd[0], NULL);
+    assert_int_equal(write(fd[1], "x", 1), 1);
+    turn_until_octets(t.loop, &e.received, 1);
+    fill_queue(t.loop);
+    /* Calls that wait submit as well: what makes the time pass is called instead. */
+    ahead_us += 600000;
+    t.loop->now = clock_ahead() / 1000;
+    wsk__timers_fire(t.loop);
+    assert_int_equal(polls, 1);
+    refuse = false;
+    turn_for(t.loop, 2);
+    ahead_us += 600000;
+    turn_until(t.loop, &polls, 2);
+    assert_int_equal(polled_streams, 2);
+    /* The receive that was taken back is begun again, and nothing came by it. */
+    ahead_us += 600000;
+    turn_for(t.loop, 5);
+    assert_int_equal(polls, 2);
+    close(fd[1]);
+    turn_until(t.loop, &e.closeds, 1);
     filled_end(&t);
 }
 
@@ -333,6 +460,12 @@ static void test_wake_in_full_queue(void **state)
     assert_true(wsk__uring_cancel(u, wsk__uring_tag(WSK__REQUEST_WAKE, 0, 0)));
     assert_int_equal(write(fd[1], "x", 1), 1);
     turn_until_octets(t.loop, &e.received, 1);
+    /* What waits submits, and is taken: not before it hears. */
+    assert_false(u->hears);
+    const uint64_t start = clock_ms();
+    assert_int_equal(wsk_loop_timeout(t.loop), 0);
+    assert_true(t.loop->io->wait(t.loop, 10000) >= 0);
+    assert_true(clock_ms() - start < 9000);
     refuse = false;
     turn_for(t.loop, 2);
     assert_int_equal(wsk_loop_post(t.loop, wake, &woken), WSK_OK);
@@ -350,7 +483,8 @@ int main(void)
 #ifdef WSK_HAVE_URING
         URING(test_pause_in_full_queue),      URING(test_close_in_full_queue),
         URING(test_wake_in_full_queue),       URING(test_watch_ends_unheard),
-        URING(test_poll_of_closed_stream),
+        URING(test_poll_of_closed_stream),    URING(test_close_in_full_queue_unread),
+        URING(test_look_in_full_queue),
 #endif
     };
 

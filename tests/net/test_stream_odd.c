@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* What seldom happens to streams: descriptors that another process has, too, and crowds that find
- * every buffer taken. */
+/* What seldom happens to streams: descriptors that another process has, too, crowds that find every
+ * buffer taken, and requests that the kernel does not take. */
 #include "endpoint.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #ifdef WSK_HAVE_URING
+#include "net/connector.h"
 #include "net/loop_uring.h"
 #endif
 
@@ -365,6 +367,54 @@ static void test_look_in_full_queue(void **state)
     filled_end(&t);
 }
 
+static void never_done(void *ud, const wsk__connect_result *result)
+{
+    (void)ud;
+    (void)result;
+    fail();
+}
+
+/* A proxy that says nothing, and is given up while the watch on it cannot be taken back: it hears
+ * of that. */
+static void test_connector_freed_in_full_queue(void **state)
+{
+    char host[] = "127.0.0.1", octets[16];
+    wsk__proxy proxy = {.kind = WSK__PROXY_SOCKS5H, .host = host};
+    const wsk__connect_options options = {.host = "host.test", .port = 80, .proxy = &proxy};
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+    struct pollfd peer = {.events = POLLIN};
+    wsk__connector *c;
+    net_test t;
+
+    filled_begin(&t, state);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_true(listener >= 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&a, len), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&a, &len), 0);
+    proxy.port = ntohs(a.sin_port);
+    assert_int_equal(wsk__connector_new(&c, t.loop, &t.alloc.hooks, &options, never_done, NULL),
+                     WSK_OK);
+    const uint64_t start = clock_ms();
+    do {
+        assert_true(clock_ms() - start < 20000);
+        assert_int_equal(wsk_loop_turn(t.loop, 1), WSK_OK);
+        if (peer.fd <= 0)
+            peer.fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    } while (peer.fd < 0 || recv(peer.fd, octets, sizeof(octets), MSG_DONTWAIT) <= 0);
+    turn_for(t.loop, 2);
+    fill_queue(t.loop);
+    wsk__connector_free(c);
+    assert_int_equal(poll(&peer, 1, 5000), 1);
+    assert_int_equal(recv(peer.fd, octets, sizeof(octets), 0), 0);
+    refuse = false;
+    turn_for(t.loop, 2);
+    close(peer.fd);
+    close(listener);
+    filled_end(&t);
+}
+
 static void fill_within(endpoint *e, unsigned callback)
 {
     if (callback == IN_RECEIVED && e->received == 1)
@@ -484,7 +534,7 @@ int main(void)
         URING(test_pause_in_full_queue),      URING(test_close_in_full_queue),
         URING(test_wake_in_full_queue),       URING(test_watch_ends_unheard),
         URING(test_poll_of_closed_stream),    URING(test_close_in_full_queue_unread),
-        URING(test_look_in_full_queue),
+        URING(test_look_in_full_queue),       URING(test_connector_freed_in_full_queue),
 #endif
     };
 

@@ -37,6 +37,7 @@ typedef struct talk {
     unsigned n_reads;
     size_t taken;
     bool deaf;              /* the server takes nothing */
+    bool joined;            /* what it answers comes with what it answers next */
     size_t n_heard, echoed; /* what it was sent, and how much of it came back */
     uint8_t heard[MOST_HEARD];
     buffer waiting; /* for the judge to read it */
@@ -282,7 +283,8 @@ static void pass_time(talk *t, int64_t until)
  * One act of the server; false: it is gone. Each is a letter and what it needs: 'a', how, bits: a
  * good answer; 't', length, text with {accept}; 'f', first octet, length, payload: a frame, 'm': a
  * masked one, 'z': a compressed one; 'e', n: so many frames of the judge's come back (0: all); 'w',
- * n: time passes; 'd': it takes no more of what is sent, or again; 'x': it goes.
+ * n: time passes; 'd': it takes no more of what is sent, or again; 'j': what follows comes in one
+ * piece, or no more; 'x': it goes.
  */
 static bool act(talk *t, const uint8_t **at, size_t *left)
 {
@@ -338,6 +340,9 @@ static bool act(talk *t, const uint8_t **at, size_t *left)
     case 'd':
         t->deaf = !t->deaf;
         break;
+    case 'j':
+        t->joined = !t->joined;
+        break;
     case 'x':
         return false;
     default:
@@ -346,7 +351,8 @@ static bool act(talk *t, const uint8_t **at, size_t *left)
     *at += used;
     *left -= used;
     put(&t->waiting, t->answer.at, t->answer.len);
-    let_read(t);
+    if (!t->joined)
+        let_read(t);
     take_output(t);
     return true;
 }
@@ -432,7 +438,7 @@ static void hold(const judge_peer_setup *setup, const uint8_t *data, size_t size
     t.cut = cut;
     t.taken = t.n_heard = t.echoed = t.waiting.len = 0;
     t.n_reads = 0;
-    t.deaf = false;
+    t.deaf = t.joined = false;
     t.p = judge_peer_new(setup, t.now);
     expect(t.p != NULL);
     /* The same input, the same masks. */
@@ -443,6 +449,7 @@ static void hold(const judge_peer_setup *setup, const uint8_t *data, size_t size
         if (!act(&t, &data, &size))
             judge_peer_lost(t.p, t.now);
     t.deaf = false;
+    let_read(&t);
     take_output(&t);
     /* Every case has an end, however long its server says nothing. */
     pass_time(&t, t.now + (int64_t)600 * 1000000);

@@ -25,7 +25,7 @@
 #define WINDOW 32768u
 /* zlib checks a distance against the window only as far as it reaches back behind the output of a
  * call: with smaller windows no distance above the window plus a step passes. That is slow, and who
- * reaches too far does so in the first octets of a message, too. */
+ * reaches too far does so soon after there is something so far back. */
 #define SMALL_WINDOW_STEP   64
 #define SMALL_WINDOW_OCTETS 16384
 /* zlib's fastest level: what the judge sends need only be compressed, not small. */
@@ -648,13 +648,13 @@ static judge_inflate_status compare(judge_inflater *in, const uint8_t *data, siz
 static judge_inflate_status run_inflate(judge_inflater *in, const uint8_t *data, size_t len)
 {
     z_stream *z = &in->z;
-    const bool small = in->stream->received->params.window_bits < MAX_WBITS;
+    const unsigned bits = in->stream->received->params.window_bits;
+    const uint64_t looked_at = bits < MAX_WBITS ? SMALL_WINDOW_OCTETS + (1u << bits) : 0;
 
     z->next_in = data;
     z->avail_in = (uInt)len;
     for (;;) {
-        const uInt room = small && in->octets < SMALL_WINDOW_OCTETS ? SMALL_WINDOW_STEP
-                                                                    : sizeof(in->scratch);
+        const uInt room = in->octets < looked_at ? SMALL_WINDOW_STEP : sizeof(in->scratch);
         int status;
 
         z->next_out = in->scratch;

@@ -193,16 +193,20 @@ void peer_message_data(judge_peer *p, const uint8_t *data, size_t len)
     }
     p->message_len += len;
     if (most > 0 && p->message_len > most && !p->r.failed_by_me)
-        peer_fault(p, WSK_CLOSE_MESSAGE_TOO_BIG,
-                   peer_text(p, "message exceeds payload limit of %llu octets",
-                             (unsigned long long)p->options.max_message_payload_size));
+        peer_fault(
+            p, WSK_CLOSE_MESSAGE_TOO_BIG,
+            peer_text(p, "message exceeds payload limit of %llu octets", (unsigned long long)most));
+    /* What is behind the end is not looked at, in this read or the next. */
+    if (p->state == PEER_CLOSED)
+        return;
     if (p->state == PEER_OPEN)
         p->traffic.in_ws += len;
     if (p->echo.on) {
-        /* A text that equals what was sent is valid; what differs is looked at there. */
-        if (!peer_echo_wants_raw(p) && !p->binary && p->options.utf8_validate_incoming)
-            check_text(p, data, len);
+        /* A text that equals what was sent is valid, so what differs comes first. */
         peer_echo_data(p, data, len);
+        if (!peer_echo_wants_raw(p) && !p->binary && p->options.utf8_validate_incoming &&
+            (!p->echo.judged || p->behavior == JUDGE_OK))
+            check_text(p, data, len);
         return;
     }
     if (!p->binary && p->options.utf8_validate_incoming)

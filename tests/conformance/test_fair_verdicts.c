@@ -458,6 +458,31 @@ static void faults_of_compressed_text_are_told_in_their_order(void **state)
     }
 }
 
+/* Of an echo that is no text either it is told where it differs, however TCP cuts. */
+static void echoes_differ_where_they_do(void **state)
+{
+    static const char answer[] = "\x81\x10****x**\xff********";
+
+    (void)state;
+    for (size_t cut = 1; cut < sizeof(answer); cut++) {
+        scene s;
+
+        open_with(&s, "9.7.2", OPEN "\r\n");
+        for (size_t at = 0, n; at < sizeof(answer) - 1; at += n) {
+            n = sizeof(answer) - 1 - at < cut ? sizeof(answer) - 1 - at : cut;
+            feed(&s, answer + at, n);
+        }
+        CLOSES(&s, "\x03\xe8");
+        judge_peer_lost(s.p, s.now);
+        judge_peer_result(s.p, s.now, &s.r);
+        assert_int_equal(s.r.behavior, JUDGE_FAILED);
+        assert_int_equal(s.r.local_code, 1000);
+        assert_non_null(strstr(s.r.why, "octet 4)"));
+        judge_result_deinit(&s.r);
+        judge_peer_free(s.p);
+    }
+}
+
 /* An octet on the wire is up to 1,032 behind it, and with a small window each of them takes a call:
  * nothing that is right is so long, and no more of it is inflated. */
 static void bombs_do_not_burn_the_judge(void **state)
@@ -532,6 +557,7 @@ int main(void)
         cmocka_unit_test(reasons_may_be_the_peers_own),
         cmocka_unit_test(a_final_block_does_not_end_the_context),
         cmocka_unit_test(faults_of_compressed_text_are_told_in_their_order),
+        cmocka_unit_test(echoes_differ_where_they_do),
         cmocka_unit_test(bombs_do_not_burn_the_judge),
         cmocka_unit_test(interim_answers_come_to_an_end),
     };

@@ -863,7 +863,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         operate(octet());
     if (!(more & 0x80)) {
         all_go();
-        RING_CHECK(w.n == 0 && !w.is_open && ring_is_clean());
+        RING_CHECK(w.n == 0 && !w.is_open && ring_is_clean() && !ring_has_reset());
     }
     w.fail_in = 0;
     w.script.n = 0;

@@ -562,4 +562,14 @@ static bool ring_is_clean(void)
     return true;
 }
 
+/* True if a descriptor is open whose other end has reset. */
+static bool ring_has_reset(void)
+{
+    for (unsigned i = 0; i < RING_FILES; i++) {
+        if (kernel.files[i].kind == FILE_SOCKET && kernel.files[i].has_fd && kernel.files[i].reset)
+            return true;
+    }
+    return false;
+}
+
 #endif

@@ -164,19 +164,39 @@ static void show_more(judge_octets *o, const uint8_t *data, size_t len)
     o->kept = (uint8_t)(o->kept + n);
 }
 
-static void check_text(judge_peer *p, const uint8_t *data, size_t len)
+/* Returns the octets in front of the first that is no text. */
+static size_t take_text(judge_peer *p, const uint8_t *data, size_t len)
 {
     const size_t good = wsk__utf8_check(&p->utf8, data, len);
 
     p->utf8_at += good;
-    if (good == len || p->bad_text)
-        return;
+    return good;
+}
+
+static void text_ends(judge_peer *p)
+{
     p->bad_text = true;
     peer_fault(p, WSK_CLOSE_INVALID_PAYLOAD,
                peer_text(p,
                          "encountered invalid UTF-8 while processing text message at payload octet "
                          "index %llu",
                          (unsigned long long)p->utf8_at));
+}
+
+/* Octet by octet what differs comes before what is no text, and the end of the connection before
+ * all that is behind it. */
+static void echo_data(judge_peer *p, const uint8_t *data, size_t len)
+{
+    const bool text = !peer_echo_wants_raw(p) && !p->binary && p->options.utf8_validate_incoming &&
+                      !p->bad_text;
+    const size_t good = text ? take_text(p, data, len) : len;
+    const size_t n = good < len ? good + 1 : len;
+
+    peer_echo_data(p, data, n);
+    if (good < len && (!p->echo.judged || p->behavior == JUDGE_OK))
+        text_ends(p);
+    if (n < len && p->state != PEER_CLOSED)
+        peer_echo_data(p, data + n, len - n);
 }
 
 void peer_message_data(judge_peer *p, const uint8_t *data, size_t len)
@@ -202,15 +222,12 @@ void peer_message_data(judge_peer *p, const uint8_t *data, size_t len)
     if (p->state == PEER_OPEN)
         p->traffic.in_ws += len;
     if (p->echo.on) {
-        /* A text that equals what was sent is valid, so what differs comes first. */
-        peer_echo_data(p, data, len);
-        if (!peer_echo_wants_raw(p) && !p->binary && p->options.utf8_validate_incoming &&
-            (!p->echo.judged || p->behavior == JUDGE_OK))
-            check_text(p, data, len);
+        echo_data(p, data, len);
         return;
     }
-    if (!p->binary && p->options.utf8_validate_incoming)
-        check_text(p, data, len);
+    if (!p->binary && p->options.utf8_validate_incoming && take_text(p, data, len) < len &&
+        !p->bad_text)
+        text_ends(p);
     if (p->message.len < p->message_cap) {
         const size_t room = (size_t)(p->message_cap - p->message.len);
 

@@ -97,6 +97,9 @@ bool fuzz_care_hold(judge_fuzz *f, const conn *c, judge_result *r, int64_t now)
     fuzz_held *h;
     if (f->p.compat || !c->query.test->survival.after || f->n_held == MAX_HELD)
         return false;
+    /* A client that has asked for its last report has got over it, and need not come again. */
+    if (f->ended)
+        return false;
     h = &f->held[f->n_held];
     *h = (fuzz_held){c->query.test, strdup(c->query.agent), *r, now, c->process};
     if (!h->agent)

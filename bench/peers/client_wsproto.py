@@ -8,7 +8,7 @@ import urllib.parse
 
 from wsproto import ConnectionType, WSConnection, events
 from wsproto.extensions import PerMessageDeflate
-from wsproto.utilities import LocalProtocolError, RemoteProtocolError
+from wsproto.utilities import RemoteProtocolError
 
 url, agent = sys.argv[1:]
 where = urllib.parse.urlsplit(url)
@@ -44,13 +44,14 @@ def visit(path, echo=False):
                         if word is not None:
                             s.sendall(ws.send(word))
                 except RemoteProtocolError as e:
-                    # What to answer a fault by, if there is anything.
-                    if e.event_hint is not None:
+                    # What to answer a fault by, if there is anything: to an answer of HTTP a client
+                    # has nothing to say.
+                    if isinstance(e.event_hint, events.CloseConnection):
                         s.sendall(ws.send(e.event_hint))
                     return text
                 if not octets:
                     return text
-    except (OSError, LocalProtocolError):
+    except Exception:
         return text
 
 

@@ -497,17 +497,22 @@ def two_at_once():
 
 @test
 def end_behind_the_last_case():
-    """A client drops TCP and asks for its report while the judge is still in the case: it reads
-    again half a second later."""
-    s = Server("--out", "behind", "--cases", "19.15.1", "--then-exit")
-    c = Client(s.port, "/runCase?case=1&agent=hasty")
-    while c.frame()[0] != 0x88:
-        pass
-    c.send(0x88, struct.pack(">H", 1000))
-    c.close()
-    Client(s.port, "/updateReports?agent=hasty").answer()
-    s.end()
+    """A client drops TCP, asks for its report and is done, while the judge is still in the case: it
+    reads again half a second later."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as client:
+        s = Server("--out", "behind", "--cases", "19.15.1", "--then-exit", "--pid", str(client.pid))
+        c = Client(s.port, "/runCase?case=1&agent=hasty")
+        while c.frame()[0] != 0x88:
+            pass
+        c.send(0x88, struct.pack(">H", 1000))
+        c.close()
+        Client(s.port, "/updateReports?agent=hasty").answer()
+        client.kill()
+        client.wait()
+        s.end()
     assert list(report("behind")["hasty"]) == ["19.15.1"], s.lines
+    with open(os.path.join(HOME, "behind", "hasty_case_19_15_1.json"), encoding="utf-8") as f:
+        assert "process is gone" not in f.read()
 
 
 @test

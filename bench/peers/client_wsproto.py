@@ -2,6 +2,7 @@
 """A client with python wsproto, which leaves the socket to the program, that goes through all cases
 of "websock test --serve": client_wsproto.py URL AGENT. Messages go back in the pieces in which it
 hands them out."""
+import asyncio
 import socket
 import sys
 import urllib.parse
@@ -9,6 +10,8 @@ import urllib.parse
 from wsproto import ConnectionType, WSConnection, events
 from wsproto.extensions import PerMessageDeflate
 from wsproto.utilities import RemoteProtocolError
+
+from case_loop import all_cases
 
 url, agent = sys.argv[1:]
 where = urllib.parse.urlsplit(url)
@@ -24,7 +27,7 @@ def answer(event, echo):
     return None
 
 
-def visit(path, echo=False):
+async def visit(path, echo=False):
     """The text that came, once the connection has ended, for whatever reason."""
     ws, text = WSConnection(ConnectionType.CLIENT), ""
     try:
@@ -55,6 +58,4 @@ def visit(path, echo=False):
         return text
 
 
-for n in range(1, int(visit("/getCaseCount")) + 1):
-    visit(f"/runCase?case={n}&agent={agent}", echo=True)
-visit(f"/updateReports?agent={agent}")
+asyncio.run(all_cases(visit, agent))

@@ -609,7 +609,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         h.on_redirect = on_redirect;
     }
     w.o = o;
-    mock.fail_in = fail_in;
+    mock_memory.fail_in = fail_in;
     int r = wsk_client_new(&w.client, loop, &o, &h, NULL);
     MOCK_CHECK(r == WSK_OK || (r == WSK_ERR_NOMEM && fail_in != 0) ||
                (r == WSK_ERR_INVAL && w.n_texts > 0));
@@ -617,7 +617,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         begin(url);
         while (script.n > 0)
             operate(loop, &script);
-        mock.fail_in = 0;
+        mock_memory.fail_in = 0;
         if (!w.freed)
             wsk_client_free(w.client);
     }

@@ -13,7 +13,9 @@
  * Input: two octets of options, then operations: low four bits what, high four bits on which client
  * and a variant of it.
  */
+#include "mocked_memory.h"
 #include "mocked_ring.h"
+#include "peer_acts.h"
 
 #include <websock/client.h>
 #include <websock/server.h>
@@ -70,8 +72,6 @@ static struct {
     bool is_open;       /* its on_open came, and on_close has not */
     bool deflate, stream;
     bool dirty; /* a client sent something else than messages in order */
-    size_t allocated;
-    uint32_t fail_in;
 } w;
 
 static const char request[] = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
@@ -108,54 +108,6 @@ static const uint8_t *octets(size_t *ret_n)
     w.script.n -= *ret_n;
     return p;
 }
-
-/* ------------------------------------------------------------------------------ the hooks -- */
-
-/* A sanitizer is to see every octet. */
-static volatile unsigned looked_at;
-
-static void look(const void *buf, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        looked_at += ((const uint8_t *)buf)[i];
-}
-
-static void *fuzz_realloc(void *ud, void *p, size_t n)
-{
-    (void)ud;
-    if (n == 0) {
-        w.allocated -= p != NULL;
-        free(p);
-        return NULL;
-    }
-    if (w.fail_in > 0 && --w.fail_in == 0)
-        return NULL;
-    void *q = realloc(p, n);
-    w.allocated += p == NULL && q != NULL;
-    return q;
-}
-
-static int fuzz_random(void *ud, void *buf, size_t n)
-{
-    (void)ud;
-    memset(buf, 0x5A, n);
-    return 0;
-}
-
-static void fuzz_log(void *ud, wsk_log_level level, const char *line)
-{
-    (void)ud;
-    (void)level;
-    look(line, strlen(line));
-}
-
-static const wsk_hooks hooks = {
-    .size = sizeof(wsk_hooks),
-    .realloc = fuzz_realloc,
-    .random = fuzz_random,
-    .log = fuzz_log,
-    .log_level = WSK_LOG_DEBUG,
-};
 
 /* -------------------------------------------------------------------------- what goes out -- */
 
@@ -238,7 +190,7 @@ static void on_sent(ring_file *file, const uint8_t *data, size_t n)
 {
     far_end *f = w.far;
 
-    look(data, n);
+    mock_look(data, n);
     while (f < w.far + CLIENTS && f->file != file)
         f++;
     if (f == w.far + CLIENTS)
@@ -389,53 +341,18 @@ static void act_on_all(uint8_t what)
 static void act(wsk_peer *p)
 {
     uint8_t what = octet();
-    wsk_response response = WSK_RESPONSE_INIT;
 
     if (w.depth > 3 || w.n == 0)
         return;
     w.depth++;
     if (p == NULL || what & 0x80)
         p = w.peers[(what >> 4 & 7) % w.n];
-    switch (what & 15) {
-    case 0:
-        (void)wsk_peer_send(p, WSK_OP_TEXT, "text", 4, 0);
-        break;
-    case 1:
-        (void)wsk_peer_send(p, WSK_OP_BINARY, big, 20000, WSK_SEND_COMPRESS);
-        break;
-    case 2:
-        (void)wsk_peer_send_part(p, WSK_OP_BINARY, big, 300, (what & 16) != 0, 0);
-        break;
-    case 3:
-        (void)wsk_peer_ping(p, "ping", 4);
-        break;
-    case 4:
-        (void)wsk_peer_close(p, WSK_CLOSE_NORMAL, "bye");
-        break;
-    case 5:
-        wsk_peer_drop(p);
-        break;
-    case 6:
-        wsk_peer_pause(p, (what & 16) != 0);
-        break;
-    case 7:
-        (void)wsk_server_broadcast(w.server, WSK_OP_BINARY, big, 5000, what & 16 ? p : NULL);
-        break;
-    case 8:
+    if (act_on_peer(w.server, p, what, big)) {
+        /* as on other systems */
+    } else if ((what & 15) == 8) {
         (void)wsk_server_broadcast(w.server, WSK_OP_TEXT, "all", 3, what & 16 ? p : NULL);
-        break;
-    case 9:
+    } else if ((what & 15) == 9) {
         act_on_all(octet());
-        break;
-    case 10:
-        (void)wsk_peer_accept(p, NULL);
-        break;
-    case 11:
-        response.status = 403;
-        (void)wsk_peer_respond(p, &response);
-        break;
-    default:
-        break;
     }
     w.depth--;
 }
@@ -498,13 +415,13 @@ static void on_data(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len, bool 
 
 static void on_control(wsk_peer *p, const uint8_t *data, size_t len)
 {
-    look(data, len);
+    mock_look(data, len);
     act(p);
 }
 
 static void on_close(wsk_peer *p, unsigned code, const char *text)
 {
-    look(text, strlen(text));
+    mock_look(text, strlen(text));
     /* Nobody did anything wrong: octets are missing, or come twice. */
     RING_CHECK(w.dirty || (code != WSK_CLOSE_PROTOCOL_ERROR && code != WSK_CLOSE_INVALID_PAYLOAD));
     act(p);
@@ -536,7 +453,7 @@ static void on_client_message(wsk_client *c, wsk_opcode op, uint8_t *data, size_
 static void on_client_control(wsk_client *c, const uint8_t *data, size_t len)
 {
     RING_CHECK(c == w.client && w.is_open);
-    look(data, len);
+    mock_look(data, len);
     act_on_client(octet());
 }
 
@@ -544,8 +461,8 @@ static void on_client_close(wsk_client *c, unsigned code, const char *reason, co
 {
     RING_CHECK(c == w.client && w.is_open);
     RING_CHECK(w.dirty || (code != WSK_CLOSE_PROTOCOL_ERROR && code != WSK_CLOSE_INVALID_PAYLOAD));
-    look(reason, strlen(reason));
-    look(text, strlen(text));
+    mock_look(reason, strlen(reason));
+    mock_look(text, strlen(text));
     w.is_open = false;
     act_on_client(octet());
 }
@@ -554,7 +471,7 @@ static void on_client_fail(wsk_client *c, wsk_fail kind, unsigned status, const 
 {
     (void)status;
     RING_CHECK(c == w.client && !w.is_open && kind != WSK_FAIL_NONE);
-    look(text, strlen(text));
+    mock_look(text, strlen(text));
     act_on_client(octet());
 }
 
@@ -719,7 +636,7 @@ static void operate(uint8_t op)
         turn(0);
         break;
     case 11: /* an allocation is going to fail */
-        w.fail_in = octet();
+        mock_memory.fail_in = octet();
         break;
     case 12:
         change_mood(octet());
@@ -744,7 +661,7 @@ static void all_go(void)
     wsk_response response = WSK_RESPONSE_INIT;
 
     response.status = 403;
-    w.fail_in = 0;
+    mock_memory.fail_in = 0;
     memset(&kernel.mood, 0, sizeof(kernel.mood));
     w.script.n = 0;
     for (unsigned i = 0; i < MANY && (i < 2 || !ring_is_clean()); i++)
@@ -785,7 +702,7 @@ static void make_client(uint8_t options, uint8_t more)
     wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
     wsk_client_handlers h = WSK_CLIENT_HANDLERS_INIT;
 
-    o.conn.hooks = &hooks;
+    o.conn.hooks = &mock_hooks;
     o.conn.deflate.enabled = w.deflate;
     o.conn.max_message = 100000;
     o.conn.max_queued = 200000;
@@ -808,7 +725,7 @@ static void make_server(uint8_t options, uint8_t more)
 
     w.deflate = (options & 1) != 0;
     w.stream = (options & 2) != 0;
-    o.conn.hooks = &hooks;
+    o.conn.hooks = &mock_hooks;
     o.conn.deflate.enabled = w.deflate;
     o.conn.flags = w.stream ? WSK_CONN_STREAM : 0;
     o.conn.max_message = 100000;
@@ -839,21 +756,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     wsk_loop_options o = WSK_LOOP_OPTIONS_INIT;
 
     memset(&w, 0, sizeof(w));
+    memset(&mock_memory, 0, sizeof(mock_memory));
     w.script = (fuzz_script){data, size};
     uint8_t options = octet(), more = octet();
     ring_begin((unsigned)RING_SQ >> (more & 1), (unsigned)RING_CQ >> (more >> 2 & 3), on_sent);
     kernel.connecting = on_connecting;
-    o.hooks = &hooks;
+    o.hooks = &mock_hooks;
     o.io = WSK_IO_URING;
     o.recv_buffer = options & 64 ? 65536 : 4096;
     o.busy_poll_us = more & 0x40 ? 50 : 0;
     kernel.tick = more & 0x40 ? 7 : 0;
-    w.fail_in = more & 2 ? octet() : 0;
+    mock_memory.fail_in = more & 2 ? octet() : 0;
     if (wsk__loop_new_on(&w.loop, &o, &ring_sys) != WSK_OK) {
-        RING_CHECK((more & 2) != 0 && w.allocated == 0 && kernel.n_fds == 0);
+        RING_CHECK((more & 2) != 0 && mock_memory.allocated == 0 && kernel.n_fds == 0);
         return 0;
     }
-    w.fail_in = 0;
+    mock_memory.fail_in = 0;
     if (more & 0x20)
         RING_CHECK(wsk_loop_fd(w.loop) >= 0 && wsk_loop_timeout(w.loop) >= 0);
     make_server(options, more);
@@ -865,14 +783,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         all_go();
         RING_CHECK(w.n == 0 && !w.is_open && ring_is_clean() && !ring_has_reset());
     }
-    w.fail_in = 0;
+    mock_memory.fail_in = 0;
     w.script.n = 0;
     wsk_client_free(w.client);
     wsk_server_free(w.server);
     w.server = NULL;
     RING_CHECK(w.n == 0); /* each that was seen was told to be gone */
     wsk_loop_free(w.loop);
-    RING_CHECK(w.allocated == 0 && kernel.n_fds == 0);
+    RING_CHECK(mock_memory.allocated == 0 && kernel.n_fds == 0);
     for (size_t i = 0; i < CLIENTS; i++) {
         if (w.far[i].file != NULL)
             ring_let_go(w.far[i].file);

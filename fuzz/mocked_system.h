@@ -24,6 +24,7 @@
 
 #include <websock/conn.h>
 
+#include "mocked_memory.h"
 #include "net/sys.h"
 #include "util/attr.h"
 
@@ -77,9 +78,6 @@ static struct {
     uint8_t accepts[MOCK_ACCEPTS_MAX], sources[MOCK_ACCEPTS_MAX];
     unsigned n_accepts;
     unsigned interrupted;
-    /* memory */
-    size_t allocated; /* pieces */
-    uint32_t fail_in; /* the so manieth allocation from now fails; 0: none */
 } mock;
 
 /* -------------------------------------------------------------------------- system calls -- */
@@ -138,15 +136,6 @@ static ssize_t mock_sent(mock_socket *s, size_t n)
     default:
         return (ssize_t)n;
     }
-}
-
-/* A sanitizer is to see every octet that goes out. */
-static volatile unsigned mock_seen;
-
-static void mock_look(const void *buf, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        mock_seen += ((const uint8_t *)buf)[i];
 }
 
 static ssize_t mock_send(int fd, const void *buf, size_t n, int flags)
@@ -310,46 +299,7 @@ static uint64_t mock_clock_us(void)
     return mock.clock_us;
 }
 
-/* -------------------------------------------------------------------------------- hooks -- */
-
-static void *mock_realloc(void *ud, void *p, size_t n)
-{
-    (void)ud;
-    if (n == 0) {
-        mock.allocated -= p != NULL;
-        free(p);
-        return NULL;
-    }
-    if (mock.fail_in > 0 && --mock.fail_in == 0)
-        return NULL;
-    void *q = realloc(p, n);
-    mock.allocated += p == NULL && q != NULL;
-    return q;
-}
-
-static int mock_random(void *ud, void *buf, size_t n)
-{
-    (void)ud;
-    memset(buf, 0x5A, n);
-    return 0;
-}
-
-static void mock_log(void *ud, wsk_log_level level, const char *line)
-{
-    (void)ud;
-    (void)level;
-    mock_look(line, strlen(line));
-}
-
 /* ------------------------------------------------------------------------------- set-up -- */
-
-static const wsk_hooks mock_hooks = {
-    .size = sizeof(wsk_hooks),
-    .realloc = mock_realloc,
-    .random = mock_random,
-    .log = mock_log,
-    .log_level = WSK_LOG_DEBUG,
-};
 
 static wsk__sys mock_sys;
 
@@ -359,6 +309,7 @@ static wsk_loop *mock_begin(void)
     wsk_loop *loop;
 
     memset(&mock, 0, sizeof(mock));
+    memset(&mock_memory, 0, sizeof(mock_memory));
     mock.clock_us = 1000000;
     mock.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     MOCK_CHECK(mock.null_fd >= 0);
@@ -383,7 +334,7 @@ static wsk_loop *mock_begin(void)
 static void mock_end(wsk_loop *loop)
 {
     wsk_loop_free(loop);
-    MOCK_CHECK(mock.allocated == 0);
+    MOCK_CHECK(mock_memory.allocated == 0);
     close(mock.null_fd);
     for (int i = 0; i < MOCK_FDS; i++)
         free(mock.at[i].in);
@@ -538,7 +489,7 @@ static void mock_operate_all(wsk_loop *loop, unsigned op, mock_script *t)
         mock.clock_us += 1000ull << mock_octet(t) % 20;
         break;
     case 1: /* an allocation is going to fail */
-        mock.fail_in = mock_octet(t);
+        mock_memory.fail_in = mock_octet(t);
         break;
     case 2: /* reads are interrupted */
         mock.interrupted = mock_octet(t) % 4;

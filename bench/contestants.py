@@ -177,7 +177,7 @@ class Lws(Peer):
 
     def build(self):
         flags = must(need("pkg-config"), "--cflags", "--libs", "libwebsockets").split()
-        self.version = must("pkg-config", "--modversion", "libwebsockets").strip()
+        self.version = must("pkg-config", "--modversion", "libwebsockets").strip(" \n-")
         if not self.up_to_date(self.product(), self.path()):
             make(self.product(), need("cc"), "-O3", "-march=native", self.path(), "-o",
                  self.product(), *flags)

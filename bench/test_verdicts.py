@@ -76,7 +76,7 @@ def run_twice(folder):
     expect("\n| 16 masking | 66 / 0 / 0 / 0 / 0 |\n" in done.stdout, done)
     expect("each 2 times" in done.stdout and "No verdict varied" in done.stdout, done)
     expect("vitalitySeconds=30." in done.stdout and "threads wanted to run" in done.stdout, done)
-    expect("| mine | None | none | none |" in done.stdout, done)
+    expect("| mine | unknown | none | none |" in done.stdout, done)
 
 
 def tell_what_varies(folder):
@@ -121,7 +121,7 @@ def tell_what_a_server_dies_of(folder):
     expect(done.returncode == 0, done)
     expect("\n| 16 masking | 65 / 0 / 0 / 0 / 1 |\n" in done.stdout, done)
     expect("process ended:\n\n- frail: 16.6.4: signal 6\n" in done.stdout, done)
-    expect("| frail | None | none | 16.6.4 |" in done.stdout, done)
+    expect("| frail | unknown | none | 16.6.4 |" in done.stdout, done)
     said = reported(folder, "frail")
     assert collections.Counter(said.values()) == {"OK": 65, "FAILED": 1}, said
 
@@ -135,7 +135,7 @@ def tell_of_clients(folder):
     expect("\n|  | websock | frail |\n" in done.stdout, done)
     expect("\n| 16 masking | 20 / 0 / 0 / 0 / 0 | 18 / 0 / 0 / 0 / 2 |\n" in done.stdout, done)
     expect("process ended:\n\n- frail: 16.2.16: signal 6\n" in done.stdout, done)
-    expect("| frail | None | none | 16.2.11, 16.2.16 |" in done.stdout, done)
+    expect("| frail | unknown | none | 16.2.11, 16.2.16 |" in done.stdout, done)
     said = reported(folder, "websock")
     assert collections.Counter(said.values()) == {"OK": 20}, said
     # Its death at a frame that it must not take looks like one of the right answers to it.

@@ -156,10 +156,11 @@ def complete(results, parts, wanted):
 def say_run(results, peers, parts, what):
     dates = results.all_of("date", peers, parts)
     times = {len(results.rounds(s, p)) for s in peers for p in parts}
-    loads = [p["load"] for (s, _, n), p in results.parts.items()
+    loads = [round(p["load"]) for (s, _, n), p in results.parts.items()
              if s in peers and n in parts and p.get("load") is not None]
-    load = (f", while {min(loads):.0f} to {max(loads):.0f} threads wanted to run on "
-            f"{results.any_of(peers[0], 'cores')} cores (the average over a minute)" if loads else "")
+    load = (f", while {' to '.join(map(str, sorted({min(loads), max(loads)})))} threads wanted to run "
+            f"on {results.any_of(peers[0], 'cores')} cores (the average over a minute)"
+            if loads else "")
     seconds = results.all_of("vitality", peers, parts)
     often = " or ".join(map(str, sorted(times)))
     return (f"{what} by one and the same program on {' and '.join(dates)}, each "
@@ -196,7 +197,7 @@ def other_tables(results, parts, peers):
             *table(["", *(results.any_of(s, "label") for s in peers)], rows), "",
             *tell_varying(results, peers, parts), *tell_deadly(results, peers, parts), "",
             *table([results.side.title(), "Version", "`--limit`", "Failed"],
-                   [[results.any_of(s, "label"), results.any_of(s, "version"),
+                   [[results.any_of(s, "label"), results.any_of(s, "version") or "unknown",
                      results.any_of(s, "limit") or "none", tell_failed(results, s, parts)]
                     for s in peers]), ""]
 

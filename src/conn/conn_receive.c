@@ -417,7 +417,7 @@ static void append(wsk_conn *c, uint8_t *p, size_t n, bool is_text)
     size_t announced = c->w->left < ASSEMBLY_FIRST ? (size_t)c->w->left : ASSEMBLY_FIRST;
     int r;
 
-    if (!take_rx(c, announced > n ? announced : n))
+    if (!take_rx(c, announced > n ? announced : n) || n == 0)
         return;
     if (p == c->w->rx->data + c->w->rx->len) {
         /* Received in its place, see wsk__conn_place(). */
@@ -441,7 +441,7 @@ static void append(wsk_conn *c, uint8_t *p, size_t n, bool is_text)
             return;
         }
         memcpy(c->w->rx->data + c->w->rx->len, p, n);
-    } else if (n > 0) {
+    } else {
         wsk__mask_copy(c->w->rx->data + c->w->rx->len, p, n, c->w->key, c->w->mask_phase);
         c->w->mask_phase = (uint8_t)((c->w->mask_phase + n) & 3);
     }

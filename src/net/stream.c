@@ -192,7 +192,7 @@ static void pump(wsk__stream *s, bool now)
         if (k == 0 && s->loop->loan == s)
             s->loop->loan = NULL;
         if (k == 0) {
-            if ((s->state & (WSK__S_SHUT | WSK__S_SHUT_DONE)) == WSK__S_SHUT)
+            if ((s->state & (WSK__S_SHUT | WSK__S_SHUT_DONE | WSK__S_NO_OUTPUT)) == WSK__S_SHUT)
                 wsk__stream_end_output(s);
             return;
         }

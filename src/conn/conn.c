@@ -93,11 +93,20 @@ void wsk__conn_rest(wsk_conn *c)
     give_work(c);
 }
 
+/* Our close frame is out, and close_timeout says for how long its answer is awaited. */
+static bool awaits_close(const wsk_conn *c)
+{
+    return c->state == WSK_STATE_CLOSING && !c->shutdown &&
+           c->env->cfg->o.close_timeout != WSK_NEVER;
+}
+
 void wsk__conn_set_undrained(wsk_conn *c, bool undrained)
 {
     /* Nothing was under way: the time to take what is left begins now, not when something last went
-     * out, which may be an hour ago. */
-    if (undrained && !c->undrained && c->w->queued == 0 && wsk__work_take(c) == WSK_OK)
+     * out, which may be an hour ago. When closing, what we had to say has told its time when it was
+     * sent: a peer that has TLS answer it again and again (KeyUpdate) puts off no end by that. */
+    if (undrained && !c->undrained && c->w->queued == 0 && !awaits_close(c) && !c->shutdown &&
+        wsk__work_take(c) == WSK_OK)
         wsk__begin_output(c);
     c->undrained = undrained;
 }
@@ -330,7 +339,8 @@ void wsk_conn_tick(wsk_conn *c, uint64_t now, uint64_t *ret_next)
 
     c->env->t_now = (uint32_t)now;
     set_untimed(c);
-    if (c->state != WSK_STATE_CLOSED && (c->w->queued > 0 || c->undrained) &&
+    /* What TLS alone says to a peer whose close frame is awaited is no output of ours. */
+    if (c->state != WSK_STATE_CLOSED && (c->w->queued > 0 || (c->undrained && !awaits_close(c))) &&
         due(c, now, c->w->t_out, c->env->cfg->o.write_timeout, &next))
         wsk__fail_silently(c, "the peer did not take our output in time");
     switch ((wsk_state)c->state) {

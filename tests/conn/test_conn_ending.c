@@ -385,6 +385,65 @@ static void test_lingering(void **state)
     }
 }
 
+/* Nothing of ours waits, only what TLS answers to a peer that asks it to: that puts off no end. */
+static void tls_answers(solo *s, wsk_conn *c, uint64_t after, uint64_t left)
+{
+    (void)tick(s, c, after);
+    wsk__conn_set_undrained(c, true);
+    assert_int_equal(tick(s, c, 0), left);
+    wsk__conn_set_undrained(c, false);
+    assert_int_equal(tick(s, c, 0), left);
+    solo_want(s, c, WSK_EV_NONE);
+}
+
+static void test_tls_answers_while_closing(void **state)
+{
+    (void)state;
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+    solo s;
+
+    o.linger_timeout = 100;
+    o.close_timeout = 3000;
+    for (int shorter = 0; shorter < 2; shorter++) {
+        /* However long output may take. */
+        o.write_timeout = shorter ? 700 : 30000;
+        wsk_conn *c = open_one(&s, WSK_ROLE_SERVER, &o);
+        assert_int_equal(wsk_conn_close(c, 1001, "idle"), WSK_OK);
+        solo_out(&s, c);
+        for (uint64_t left = 2500; left > 0; left -= 500)
+            tls_answers(&s, c, 500, left);
+        (void)tick(&s, c, 500);
+        solo_want(&s, c, WSK_EV_FAIL);
+        ended(&s, c, 1006, "the peer did not answer the close frame in time");
+        solo_end(&s);
+    }
+
+    /* After our end of output. */
+    o.write_timeout = 30000;
+    wsk_conn *c = open_one(&s, WSK_ROLE_SERVER, &o);
+    solo_say(&s, c, "\x81\1x");
+    solo_want(&s, c, WSK_EV_FAIL);
+    solo_out(&s, c);
+    tls_answers(&s, c, 60, 40);
+    (void)tick(&s, c, 40);
+    assert_int_equal(wsk_conn_wants(c), WSK_WANT_DROP);
+    solo_end(&s);
+
+    /* Whoever would wait for ever still has what is not taken judged, from when it was said. */
+    o.close_timeout = WSK_NEVER;
+    o.write_timeout = 700;
+    c = open_one(&s, WSK_ROLE_SERVER, &o);
+    assert_int_equal(wsk_conn_close(c, 1001, "idle"), WSK_OK);
+    solo_out(&s, c);
+    assert_int_equal(tick(&s, c, 5000), NEVER);
+    wsk__conn_set_undrained(c, true);
+    assert_int_equal(tick(&s, c, 699), 1);
+    (void)tick(&s, c, 1);
+    solo_want(&s, c, WSK_EV_FAIL);
+    ended(&s, c, 1006, "the peer did not take our output in time");
+    solo_end(&s);
+}
+
 /* RFC 6455 7.1.1: a client waits for the server to end TCP, for a while. */
 static void test_server_that_does_not_end_tcp(void **state)
 {
@@ -816,6 +875,7 @@ int main(void)
         cmocka_unit_test(test_message_over_a_pause),
         cmocka_unit_test(test_no_memory_for_a_ping),
         cmocka_unit_test(test_lingering),
+        cmocka_unit_test(test_tls_answers_while_closing),
         cmocka_unit_test(test_server_that_does_not_end_tcp),
         cmocka_unit_test(test_answer_that_is_not_taken),
         cmocka_unit_test(test_not_listened_to),

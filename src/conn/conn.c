@@ -210,11 +210,13 @@ void wsk_conn_pause(wsk_conn *c, bool paused)
 {
     if (paused == c->paused)
         return;
+    c->paused = paused;
     /* Silence while we did not listen is not the peer's. Until set_untimed() this is when the pause
-     * began. */
+     * began; if we did not listen before, either, when that began. */
+    if (paused && c->choked)
+        return;
     if (paused)
         c->t_in = c->env->t_now;
-    c->paused = paused;
     c->untimed |= WSK__UNTIMED_IN;
 }
 
@@ -257,12 +259,12 @@ static void tick_open(wsk_conn *c, uint64_t now, uint64_t *next)
 {
     const wsk_config_options *o = &c->env->cfg->o;
 
-    if (c->w->rx_opcode != 0 && !c->paused && due(c, now, c->w->t_msg, o->message_timeout, next)) {
+    if (c->paused || c->choked)
+        return; /* whoever does not listen cannot blame the peer for silence */
+    if (c->w->rx_opcode != 0 && due(c, now, c->w->t_msg, o->message_timeout, next)) {
         wsk__fail(c, WSK__RULE_MESSAGE_TOO_SLOW);
         return;
     }
-    if (c->paused || c->choked)
-        return; /* whoever does not listen cannot blame the peer for silence */
     if (due(c, now, c->t_data, o->idle_timeout, next)) {
         (void)wsk_conn_close(c, WSK_CLOSE_GOING_AWAY, "idle");
         return;
@@ -308,11 +310,6 @@ static void tick_closing(wsk_conn *c, uint64_t now, uint64_t *next)
     }
 }
 
-static uint32_t lesser(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
 static void set_untimed(wsk_conn *c)
 {
     if (c->untimed & WSK__UNTIMED_OUT && c->w != &wsk__no_work)
@@ -322,12 +319,10 @@ static void set_untimed(wsk_conn *c)
     if (c->untimed & WSK__UNTIMED_IN) {
         /* Nor does a message take longer for it, nor anyone get idle; by no more than the pause, so
          * that pausing again and again gives no one for ever. */
-        uint32_t pause = wsk__since(c, c->t_in);
-
-        if (!c->paused && c->w->rx_opcode != 0)
-            c->w->t_msg += lesser(pause, wsk__since(c, c->w->t_msg));
+        if (!c->paused)
+            wsk__excuse_message(c);
         if (!c->paused && c->state == WSK_STATE_OPEN)
-            c->t_data += lesser(pause, wsk__since(c, c->t_data));
+            c->t_data += wsk__lesser(wsk__since(c, c->t_in), wsk__since(c, c->t_data));
         c->t_in = c->env->t_now;
     }
     c->untimed = 0;

@@ -237,7 +237,8 @@ struct wsk_conn {
     uint64_t messages_in, messages_out, octets_in, octets_out;
 
     /* Low 32 bits of the clock; only differences of less than 49 days are taken. */
-    uint32_t t_in;   /* last input; of a ping that is unanswered, when it was sent */
+    uint32_t t_in;   /* last input; of a ping that is unanswered, when it was sent; while nobody
+                        listens (paused, choked), since when */
     uint32_t t_data; /* last data frame; begin of the handshake, of the close, of lingering */
 
     uint16_t code;   /* see wsk_conn_code() */
@@ -447,6 +448,18 @@ static inline void wsk__begin_output(wsk_conn *c)
 static inline uint32_t wsk__since(const wsk_conn *c, uint32_t t)
 {
     return c->env->t_now - t;
+}
+
+static inline uint32_t wsk__lesser(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Nobody listened since t_in: the message that is being received takes no longer for it. */
+static inline void wsk__excuse_message(wsk_conn *c)
+{
+    if (c->w->rx_opcode != 0)
+        c->w->t_msg += wsk__lesser(wsk__since(c, c->t_in), wsk__since(c, c->w->t_msg));
 }
 
 static inline bool wsk__is_server(const wsk_conn *c)

@@ -64,6 +64,17 @@ uint8_t *wsk__output_reserve(wsk_conn *c, size_t n)
     return (uint8_t *)(uintptr_t)k->ptr + k->len;
 }
 
+/* The queue is over high_water: the peer is not read from until it takes some of it. */
+static WSK__COLD void choke(wsk_conn *c)
+{
+    c->over_high = true;
+    /* If it was not before, either, t_in says since when. A pause that has just ended is seen by
+     * set_untimed(). */
+    if (!c->choked && !c->paused && !(c->untimed & WSK__UNTIMED_IN))
+        c->t_in = c->env->t_now;
+    c->choked = true;
+}
+
 void wsk__output_commit(wsk_conn *c, size_t n)
 {
     wsk__chunk *k = c->w->out_tail;
@@ -78,7 +89,7 @@ void wsk__output_commit(wsk_conn *c, size_t n)
     }
     c->w->queued += n;
     if (c->w->queued > c->env->cfg->o.high_water)
-        c->over_high = c->choked = true;
+        choke(c);
 }
 
 int wsk__output_add(wsk_conn *c, const void *p, size_t n)
@@ -131,7 +142,7 @@ int wsk__output_put_front(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared 
     wsk__begin_output(c);
     c->w->queued += n;
     if (c->w->queued > c->env->cfg->o.high_water)
-        c->over_high = c->choked = true;
+        choke(c);
     return WSK_OK;
 }
 
@@ -243,6 +254,7 @@ void wsk_conn_sent(wsk_conn *c, size_t n, uint64_t now)
     if (c->choked && c->w->queued < c->env->cfg->o.low_water) {
         /* It is listened to from now on: what it has said since is yet to be read. */
         c->choked = false;
+        wsk__excuse_message(c);
         c->t_in = c->env->t_now;
         if (c->state == WSK_STATE_OPEN)
             c->t_data = c->env->t_now;

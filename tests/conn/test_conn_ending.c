@@ -329,6 +329,71 @@ static void test_message_over_a_pause(void **state)
     solo_end(&s);
 }
 
+/* Nor for that in which we did not, since it had yet to take what waited for it. */
+static void test_message_over_a_full_queue(void **state)
+{
+    enum { LONG = 5000 };
+    enum { ALONE, BEFORE_PAUSE, IN_PAUSE, AS_PAUSE_ENDS, OVER_ITS_END, AROUND_PAUSE, WAYS };
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+    char data[2000] = {0};
+    solo s;
+
+    (void)state;
+    o.ping_interval = WSK_NEVER;
+    o.message_timeout = 500;
+    o.high_water = 1000;
+    solo_begin(&s, WSK_ROLE_SERVER, &o);
+    for (int way = 0; way < WAYS; way++) {
+        wsk_conn *c = solo_shell(&s);
+        solo_open(&s, c, "");
+        solo_pass(&s, c, "\x81\x82\0\0\0\0a", 7);
+        solo_want(&s, c, WSK_EV_NONE);
+        /* The silence before was the peer's. */
+        assert_int_equal(tick(&s, c, 100), 400);
+        if (way == IN_PAUSE || way == AS_PAUSE_ENDS || way == OVER_ITS_END) {
+            wsk_conn_pause(c, true);
+            (void)tick(&s, c, LONG);
+        }
+        if (way == AS_PAUSE_ENDS)
+            wsk_conn_pause(c, false);
+        assert_int_equal(wsk_conn_send(c, WSK_OP_BINARY, data, sizeof(data), 0), WSK_OK);
+        (void)tick(&s, c, LONG);
+        assert_int_equal(wsk_conn_send(c, WSK_OP_BINARY, data, sizeof(data), 0), WSK_OK);
+        (void)tick(&s, c, LONG);
+        if (way == BEFORE_PAUSE || way == AROUND_PAUSE) {
+            wsk_conn_pause(c, true);
+            (void)tick(&s, c, LONG);
+        }
+        if (way == OVER_ITS_END || way == AROUND_PAUSE) {
+            wsk_conn_pause(c, false);
+            (void)tick(&s, c, LONG);
+        }
+        solo_out(&s, c);
+        if (way == BEFORE_PAUSE || way == IN_PAUSE) {
+            (void)tick(&s, c, LONG);
+            wsk_conn_pause(c, false);
+        }
+        assert_int_equal(tick(&s, c, 0), 400);
+        assert_int_equal(tick(&s, c, 399), 1);
+        assert_int_equal(wsk_conn_state(c), WSK_STATE_OPEN);
+        (void)tick(&s, c, 1);
+        assert_int_equal(wsk_conn_state(c), WSK_STATE_CLOSING);
+    }
+    solo_end(&s);
+
+    /* Who takes nothing at all is not kept for it. */
+    o.write_timeout = 700;
+    wsk_conn *c = open_one(&s, WSK_ROLE_SERVER, &o);
+    solo_pass(&s, c, "\x81\x82\0\0\0\0a", 7);
+    solo_want(&s, c, WSK_EV_NONE);
+    assert_int_equal(wsk_conn_send(c, WSK_OP_BINARY, data, sizeof(data), 0), WSK_OK);
+    assert_int_equal(tick(&s, c, 699), 1);
+    (void)tick(&s, c, 1);
+    solo_want(&s, c, WSK_EV_FAIL);
+    ended(&s, c, 1006, "the peer did not take our output in time");
+    solo_end(&s);
+}
+
 /* The peer cannot answer a ping that found no memory. */
 static void test_no_memory_for_a_ping(void **state)
 {
@@ -873,6 +938,7 @@ int main(void)
         cmocka_unit_test(test_output_that_is_not_on_its_way),
         cmocka_unit_test(test_clock_that_stood),
         cmocka_unit_test(test_message_over_a_pause),
+        cmocka_unit_test(test_message_over_a_full_queue),
         cmocka_unit_test(test_no_memory_for_a_ping),
         cmocka_unit_test(test_lingering),
         cmocka_unit_test(test_tls_answers_while_closing),

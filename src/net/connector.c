@@ -363,6 +363,8 @@ static void racer_ready(wsk__watch *w)
     int fd = w->fd;
     wsk__watch_end(w);
     r->connector = NULL;
+    if (err == EINPROGRESS)
+        err = ENOMEM; /* it cannot be waited for, which is no word on the host */
     if (err == 0) {
         stop_racers(c, r);
         won(c, fd);

@@ -133,7 +133,10 @@ static void stream_read(wsk__stream *s)
     wsk_loop *loop = s->loop;
     const epoll_io *e = loop->io_data;
 
-    if (!(s->state & (WSK__S_READABLE | WSK__S_BROKEN)))
+    /* Behind a failed write this is the last chance to read, whatever was told of by now. */
+    if (s->state & WSK__S_BROKEN)
+        s->state |= WSK__S_READABLE;
+    if (!(s->state & WSK__S_READABLE))
         return;
     for (unsigned round = 0; round < WSK__ROUNDS;) {
         size_t cap = loop->recv_cap;
@@ -181,14 +184,18 @@ static void stream_event(wsk__stream *s, uint32_t events)
             s->state |= WSK__S_HUP;
         if (!is_unread(s))
             stream_read(s);
-        /* What was read may have paused it; there is no second event for a reset. */
+        /* What was read may have paused it; there is no second event for a reset. An owner that
+         * rests has what it holds first. */
         if (events & EPOLLERR && is_unread(s)) {
             int err = 0;
             socklen_t len = sizeof(err);
 
             if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
                 err = errno;
-            wsk__stream_lost(s, err);
+            if (s->resume)
+                wsk__stream_broken(s, err);
+            else
+                wsk__stream_lost(s, err);
         }
         if (s->state & WSK__S_DEAD)
             return;

@@ -342,6 +342,21 @@ void wsk__stream_broken(wsk__stream *s, int err)
     wsk__loop_dirty(s);
 }
 
+/*
+ * A peer that fails a connection sends a close frame and resets. Our writing sees the reset first,
+ * but what the peer sent is still to be had, and what the owner had before it rested is still to be
+ * given: who is on a list goes on in one of the next turns. Where it was want of memory there is no
+ * end to what the peer may send.
+ */
+static bool is_read_to_the_break(const wsk__stream *s)
+{
+    int err = (int)(s->state >> WSK__S_ERRNO_SHIFT);
+
+    if ((s->state & WSK__S_DIRTY) && err != ENOMEM && err != ENOBUFS)
+        return false;
+    return (s->state & WSK__S_EOF) || !(s->state & WSK__S_ARMED);
+}
+
 void wsk__stream_run(wsk__stream *s)
 {
     if (s->state & WSK__S_DEAD)
@@ -354,11 +369,7 @@ void wsk__stream_run(wsk__stream *s)
     } else if (!(s->state & (WSK__S_PAUSED | WSK__S_EOF))) {
         s->loop->io->stream_read(s);
     }
-    /*
-     * A peer that fails a connection sends a close frame and resets. Our writing sees the reset
-     * first, but what the peer sent is still to be had: `lost` waits until it is read.
-     */
-    if ((s->state & WSK__S_BROKEN) && !(s->state & WSK__S_ARMED)) {
+    if ((s->state & WSK__S_BROKEN) && is_read_to_the_break(s)) {
         wsk__stream_lost(s, 0);
         return;
     }

@@ -298,6 +298,17 @@ static uint32_t join(wsk_loop *loop, uint64_t user_data, uint32_t flags, unsigne
     return flags;
 }
 
+/* What is held, and what an owner holds that rests, comes first. */
+static void fails(wsk__stream *s, int err)
+{
+    const wsk__uring *u = s->loop->io_data;
+
+    if (s->resume || wsk__uring_held_of(&u->files[s->fd]) != NULL)
+        wsk__stream_broken(s, err);
+    else
+        wsk__stream_lost(s, err);
+}
+
 /* All buffers are taken. Were it armed again, a crowd would ask for 64 of them again and again,
  * each time as a whole, and so would those to whom nothing came. */
 static void read_without(wsk__stream *s)
@@ -348,7 +359,7 @@ void wsk__uring_recv_done(wsk_loop *loop, const struct io_uring_cqe *cqe, unsign
     if (res == 0)
         deliver(s, NULL, 0);
     else if (res < 0 && res != -ENOBUFS && res != -ECANCELED && res != -EINTR && res != -EAGAIN)
-        wsk__stream_lost(s, -res);
+        fails(s, -res);
     else if (s->state & WSK__S_BROKEN)
         wsk__loop_dirty(s); /* a write broke, and what came before it is read by now */
     else if ((s->state & WSK__S_PAUSED) || wsk__uring_held_of(f) != NULL)

@@ -386,13 +386,16 @@ static void test_reset(void **state)
 {
     net_test t;
 
-    /* While idle; while paused; while output waits; behind data that is to be had still, and with
-     * which reading stops. */
-    for (int how = 0; how < 5; how++) {
+    /* While idle; while paused; while output waits; behind data that is to be had still, with which
+     * reading stops, and of which there is more than is read in a turn. */
+    for (int how = 0; how < 6; how++) {
+        static uint8_t data[60000];
+        const size_t n = how == 5 ? sizeof(data) : 3;
         endpoint e = {.seed = 4, .verify = true};
         int fd[2];
 
         net_test_init(&t, state);
+        t.options.recv_buffer = how == 5 ? 4096 : 0;
         net_test_loop(&t);
         assert_true(socket_pair(fd, TCP4));
         endpoint_open(&e, t.loop, fd[1], NULL);
@@ -402,21 +405,19 @@ static void test_reset(void **state)
         if (how == 2)
             endpoint_make(&e, 50000000);
         if (how >= 3) {
-            uint8_t data[3];
-
-            for (size_t i = 0; i < 3; i++)
+            for (size_t i = 0; i < n; i++)
                 data[i] = octet_at(i);
-            assert_int_equal(send(fd[0], data, 3, 0), 3);
+            assert_int_equal(send(fd[0], data, n, 0), n);
         }
         if (how < 3)
             turn_for(t.loop, 20);
         reset(fd[0]);
-        if (how == 3) {
+        if (how == 3 || how == 5) {
             /* Our write is the first to see it. */
             usleep(1000);
             endpoint_make(&e, 10);
             turn_until(t.loop, &e.losts, 1);
-            assert_int_equal(e.checked, 3);
+            assert_int_equal(e.checked, n);
         } else if (how == 4) {
             usleep(1000);
             e.then = pause_itself;

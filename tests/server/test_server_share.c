@@ -29,7 +29,8 @@ struct world {
     wsk_loop *loop;
     wsk_server *server;
     wsk_peer *drop_at; /* dropped with its second message */
-    unsigned large, large_before_small, small, closes;
+    bool answers;      /* to each large message */
+    unsigned large, large_before_small, small, closes, code;
 };
 
 static void on_message(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
@@ -44,6 +45,8 @@ static void on_message(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
     assert_int_equal(len, MESSAGE_LEN);
     assert_int_equal(data[0], w->large);
     assert_int_equal(data[len - 1], w->large);
+    if (w->answers)
+        assert_true(wsk_peer_send(p, WSK_OP_TEXT, "seen", 4, 0) >= 0);
     if (++w->large == 2 && w->drop_at != NULL)
         wsk_peer_drop(p);
 }
@@ -52,8 +55,8 @@ static void on_close(wsk_peer *p, unsigned code, const char *text)
 {
     struct world *w = wsk_server_data(wsk_peer_server(p));
 
-    (void)code;
     (void)text;
+    w->code = code;
     w->closes++;
 }
 
@@ -192,6 +195,36 @@ static void test_end_comes_behind_what_is_left(void **state)
     world_end(&w);
 }
 
+/* Nor when the connection breaks, which is seen by writing, or told with what came: who sends all
+ * he has and a close frame, and is gone, has not said it in vain. */
+static void test_break_comes_behind_what_is_left(void **state)
+{
+    (void)state;
+    static const uint8_t close_frame[] = {0x88, 0x82, 0, 0, 0, 0, 4321 >> 8, 4321 & 0xFF};
+
+    for (int told = 0; told < 2; told++) {
+        struct world w;
+
+        world_begin(&w);
+        int large = client_open(&w);
+        wsk_peer *p = wsk_server_next_peer(w.server, NULL);
+        w.answers = !told;
+        if (told) {
+            /* A socket that is closed before it was read to the end resets. */
+            assert_true(wsk_peer_send(p, WSK_OP_TEXT, "unread", 6, 0) >= 0);
+            assert_int_equal(wsk_loop_turn(w.loop, 0), WSK_OK);
+        }
+        send_large(large);
+        assert_int_equal(send(large, close_frame, sizeof(close_frame), MSG_NOSIGNAL),
+                         sizeof(close_frame));
+        close(large);
+        turn_until(&w, w.closes == 1);
+        assert_int_equal(w.large, MESSAGES);
+        assert_int_equal(w.code, 4321);
+        world_end(&w);
+    }
+}
+
 /* Single turns that may not wait go on with it, too: a loop that is nested in another. */
 static void test_nested(void **state)
 {
@@ -239,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small_is_not_kept_waiting),
         cmocka_unit_test(test_end_comes_behind_what_is_left),
+        cmocka_unit_test(test_break_comes_behind_what_is_left),
         cmocka_unit_test(test_nested),
         cmocka_unit_test(test_gone),
     };

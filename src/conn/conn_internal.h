@@ -189,6 +189,7 @@ typedef struct wsk__work {
     wsk__kept *kept;
     wsk__chunk *out_head, *out_tail;
     size_t queued;
+    size_t pongs_end; /* of the queue, up to the end of the last of `pongs` */
     uint8_t *lent_out;
     uint32_t lent_off, lent_len, lent_cap;
 
@@ -206,7 +207,7 @@ typedef struct wsk__work {
     uint8_t tx_opcode; /* of the message that is sent in parts; 0: none */
     uint8_t tx_rsv;    /* of its first frame */
     uint8_t mask_phase;
-    uint16_t pongs; /* in the queue since it was empty */
+    uint16_t pongs; /* answers to pings, queued since none waited */
 
     bool rx_fin : 1;       /* the current frame ends the message */
     bool rx_first : 1;     /* WSK_CONN_STREAM: no piece given yet */
@@ -334,6 +335,8 @@ int wsk__output_add(wsk_conn *c, const void *p, size_t n);
 /* In front of the whole queue. */
 int wsk__output_put_front(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared *shared);
 int wsk__output_add_ref(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared *shared);
+/* The answer to a ping. */
+int wsk__output_pong(wsk_conn *c, const uint8_t *p, size_t n);
 void wsk__output_clear(wsk_conn *c);
 
 /* ---- conn_send.c ---- */

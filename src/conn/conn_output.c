@@ -141,6 +141,8 @@ int wsk__output_put_front(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared 
     push_front(c, k);
     wsk__begin_output(c);
     c->w->queued += n;
+    if (c->w->pongs > 0)
+        c->w->pongs_end += n;
     if (c->w->queued > c->env->cfg->o.high_water)
         choke(c);
     return WSK_OK;
@@ -165,7 +167,7 @@ void wsk__output_clear(wsk_conn *c)
         free_head(c);
     c->w->lent_len = c->w->lent_off = c->w->lent_cap = 0;
     c->w->lent_out = NULL;
-    c->w->queued = 0;
+    c->w->queued = c->w->pongs_end = 0;
     c->w->borrowed = false;
 }
 
@@ -186,15 +188,24 @@ size_t wsk_conn_output(wsk_conn *c, struct iovec *iov, size_t max)
     return n;
 }
 
-/* The queue is empty: pongs may be queued again, the latest ping that had to wait first. */
-static void drained(wsk_conn *c)
+int wsk__output_pong(wsk_conn *c, const uint8_t *p, size_t n)
+{
+    WSK_TRY(wsk__send_control(c, WSK_OP_PONG, p, n));
+    c->w->pongs++;
+    c->w->pongs_end = c->w->queued;
+    return WSK_OK;
+}
+
+/* No pong waits any more: they may be queued again, the answer to the latest ping that had to wait
+ * first. What stands behind them does not matter: a queue may never get empty. */
+static void pongs_are_out(wsk_conn *c)
 {
     c->w->pongs = 0;
     if (c->w->late_ping != NULL) {
         uint8_t *late = c->w->late_ping;
         c->w->late_ping = NULL;
         /* Nothing may follow a close frame (RFC 6455 5.5.1). */
-        if (!c->close_sent && wsk__send_control(c, WSK_OP_PONG, late + 1, late[0]) < 0)
+        if (!c->close_sent && wsk__output_pong(c, late + 1, late[0]) < 0)
             wsk__fail(c, WSK__RULE_NOMEM);
         wsk__free(c->env->cfg->hooks, late);
     }
@@ -232,6 +243,7 @@ void wsk_conn_sent(wsk_conn *c, size_t n, uint64_t now)
     note_progress(c, n);
     c->octets_out += n;
     c->w->queued -= n;
+    c->w->pongs_end -= n < c->w->pongs_end ? n : c->w->pongs_end;
     if (c->w->lent_len > c->w->lent_off) {
         uint32_t part = c->w->lent_len - c->w->lent_off;
         if (part > n)
@@ -259,10 +271,9 @@ void wsk_conn_sent(wsk_conn *c, size_t n, uint64_t now)
         if (c->state == WSK_STATE_OPEN)
             c->t_data = c->env->t_now;
     }
-    if (c->w->queued == 0) {
-        assert(c->w->out_head == NULL);
-        drained(c);
-    }
+    assert(c->w->queued > 0 || c->w->out_head == NULL);
+    if (c->w->pongs > 0 && c->w->pongs_end == 0)
+        pongs_are_out(c);
 }
 
 size_t wsk_conn_queued(const wsk_conn *c)

@@ -552,8 +552,7 @@ static void answer_ping(wsk_conn *c, const uint8_t *p, size_t n)
         memcpy(c->w->late_ping + 1, p, n);
         return;
     }
-    c->w->pongs++;
-    if (wsk__send_control(c, WSK_OP_PONG, p, n) < 0)
+    if (wsk__output_pong(c, p, n) < 0)
         wsk__fail(c, WSK__RULE_NOMEM);
 }
 

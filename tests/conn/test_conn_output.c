@@ -813,6 +813,58 @@ static void test_pongs(void **state)
     solo_end(&s);
 }
 
+static void ping(solo *s, wsk_conn *c, char what, size_t then_queued)
+{
+    solo_frame(s, c, WSK__FIN | WSK_OP_PING, &what, 1);
+    solo_want(s, c, WSK_EV_PING);
+    solo_want(s, c, WSK_EV_NONE);
+    assert_int_equal(wsk_conn_unlend(c), WSK_OK);
+    assert_int_equal(wsk_conn_queued(c), then_queued);
+}
+
+/* Pongs that went out no longer count, though there is always something behind them. */
+static void test_pongs_in_a_queue_that_never_empties(void **state)
+{
+    (void)state;
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+    char data[100] = {0};
+    wsk_prepared *m;
+    solo s;
+
+    o.max_pongs = 2;
+    wsk_conn *c = open_shell(&s, WSK_ROLE_SERVER, &o);
+    assert_int_equal(wsk_prepared_new(&m, s.cfg, WSK_OP_BINARY, data, 98), WSK_OK);
+    assert_int_equal(wsk_conn_send(c, WSK_OP_BINARY, data, 98, 0), WSK_OK);
+    ping(&s, c, 'a', 103);
+    ping(&s, c, 'b', 106);
+    for (char what = 'c'; what <= 'z'; what++)
+        ping(&s, c, what, 106);
+    assert_int_equal(wsk_conn_send(c, WSK_OP_BINARY, data, 98, 0), WSK_OK);
+    /* What comes in front does not make them fewer. */
+    wsk_conn_sent(c, 100, s.now);
+    assert_int_equal(wsk__prepared_put_back(c, m->data, 100, m), WSK_OK);
+    wsk_conn_sent(c, 105, s.now);
+    ping(&s, c, 'A', 101);
+    /* The last one is out: the latest ping is answered, and one more may be. */
+    wsk_conn_sent(c, 1, s.now);
+    assert_int_equal(wsk_conn_queued(c), 103);
+    ping(&s, c, 'B', 106);
+    ping(&s, c, 'C', 106);
+    assert_int_equal(wsk_conn_send(c, WSK_OP_BINARY, data, 98, 0), WSK_OK);
+    wsk_conn_sent(c, 100, s.now);
+    struct iovec iov;
+    assert_int_equal(wsk_conn_output(c, &iov, 1), 1);
+    assert_memory_equal(iov.iov_base, "\x8A\1A\x8A\1B", 6);
+    wsk_conn_sent(c, 6, s.now);
+    solo_out(&s, c);
+    assert_int_equal(s.out_len, 103);
+    assert_memory_equal(s.out + 100, "\x8A\1C", 3);
+    wsk__conn_rest(c);
+    assert_ptr_equal(c->w, &wsk__no_work);
+    wsk_prepared_unref(m);
+    solo_end(&s);
+}
+
 /* What is taken of a queue that is forgotten counts for nothing. */
 static void test_sent_too_much(void **state)
 {
@@ -859,6 +911,7 @@ int main(void)
         cmocka_unit_test(test_no_random),
         cmocka_unit_test(test_joined),
         cmocka_unit_test(test_pongs),
+        cmocka_unit_test(test_pongs_in_a_queue_that_never_empties),
         cmocka_unit_test(test_sent_too_much),
     };
 

@@ -402,7 +402,9 @@ WSK_API int wsk_conn_close(wsk_conn *c, unsigned code, const char *reason);
 
 /*
  * A message that is framed (and compressed) once and sent to many connections of the same role
- * and config: for broadcasting by a server. Reference counted, atomically; immutable.
+ * and config: for broadcasting by a server. Reference counted, atomically; immutable. It is never
+ * compressed for one connection alone: a peer that agreed to a smaller window than
+ * deflate.server_max_window_bits gets what is longer than its window uncompressed.
  */
 typedef struct wsk_prepared wsk_prepared;
 WSK_API int wsk_prepared_new(wsk_prepared **ret, wsk_config *cfg, wsk_opcode op, const void *data,

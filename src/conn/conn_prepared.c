@@ -7,6 +7,17 @@
 
 #include "conn/conn_internal.h"
 
+/* No distance is longer than the message, which begins without a history: a short one can be
+ * inflated with any window that it fits in, whatever it was compressed with (RFC 7692 7.2.1). */
+static unsigned window_needed(unsigned compressed_with, size_t len)
+{
+    unsigned bits = 8;
+
+    while (bits < compressed_with && len > (size_t)1 << bits)
+        bits++;
+    return bits;
+}
+
 int wsk_prepared_new(wsk_prepared **ret, wsk_config *cfg, wsk_opcode op, const void *data,
                      size_t len)
 {
@@ -41,7 +52,7 @@ int wsk_prepared_new(wsk_prepared **ret, wsk_config *cfg, wsk_opcode op, const v
     p->head_len = (uint8_t)head;
     p->plain_len = head + len;
     p->packed_len = packed_head + packed_len;
-    p->window = window;
+    p->window = window_needed(window, len);
     wsk__frame_write(p->data, (uint8_t)(WSK__FIN | op), len, false, 0);
     if (len > 0)
         memcpy(p->data + head, data, len);
@@ -70,6 +81,17 @@ void wsk_prepared_unref(wsk_prepared *p)
     wsk_config_unref(cfg);
 }
 
+/*
+ * Whether a connection that agreed to permessage-deflate alone gets the compressed form. Where that
+ * needs a larger window than the peer has, the message goes out as it is, which RFC 7692 6 leaves
+ * to the sender: were it compressed for this peer alone, a crowd that asks for small windows would
+ * have us compress each broadcast once for each of them.
+ */
+static bool gets_packed(const wsk_conn *c, const wsk_prepared *p)
+{
+    return p->packed_len > 0 && wsk__pmd_send_window(c->ext->use[0].state) >= p->window;
+}
+
 int wsk__prepared_queue(wsk_conn *c, wsk_prepared *p)
 {
     const uint8_t *frame = p->data;
@@ -80,14 +102,11 @@ int wsk__prepared_queue(wsk_conn *c, wsk_prepared *p)
     if (c->state != WSK_STATE_OPEN || c->w->tx_opcode != 0)
         return c->failed ? WSK_ERR_FAILED : WSK_ERR_STATE;
     bool alone = c->ext != NULL && c->ext->n == 1 && c->ext->has_pmd;
-    bool packed = alone && p->packed_len > 0 &&
-                  wsk__pmd_send_window(c->ext->use[0].state) >= p->window;
     /* A connection whose frames must look otherwise has the message made for itself. */
-    if ((c->ext != NULL && !packed && (!alone || p->packed_len > 0)) ||
-        (most != 0 && len - p->head_len > most))
+    if ((c->ext != NULL && !alone) || (most != 0 && len - p->head_len > most))
         return wsk_conn_send(c, (wsk_opcode)p->op, frame + p->head_len, len - p->head_len,
                              WSK_SEND_SKIP_UTF8);
-    if (packed) {
+    if (alone && gets_packed(c, p)) {
         frame += p->plain_len;
         len = p->packed_len;
         if (!c->ext->is_model)
@@ -118,15 +137,11 @@ bool wsk__prepared_direct(const wsk_conn *c, const wsk_prepared *p, const uint8_
     if (c->w != &wsk__no_work || c->state != WSK_STATE_OPEN ||
         (most != 0 && p->plain_len - p->head_len > most))
         return false;
-    if (c->ext == NULL || (c->ext->is_model && p->packed_len == 0)) {
-        *ret = p->data;
-        *ret_n = p->plain_len;
-        return true;
-    }
-    if (!c->ext->is_model || wsk__pmd_send_window(c->ext->use[0].state) < p->window)
+    if (c->ext != NULL && !c->ext->is_model)
         return false;
-    *ret = p->data + p->plain_len;
-    *ret_n = p->packed_len;
+    bool packed = c->ext != NULL && gets_packed(c, p);
+    *ret = packed ? p->data + p->plain_len : p->data;
+    *ret_n = packed ? p->packed_len : p->plain_len;
     return true;
 }
 

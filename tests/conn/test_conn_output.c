@@ -377,33 +377,6 @@ static void test_prepared_in_every_form(void **state)
     solo_end(&s);
 }
 
-/* A peer whose window is smaller than the one that it was compressed for gets its own. */
-static void test_prepared_for_a_small_window(void **state)
-{
-    (void)state;
-    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
-    uint8_t data[1000];
-    const uint8_t *frame;
-    size_t n;
-    solo s;
-
-    memset(data, 'a', sizeof(data));
-    o.deflate.enabled = true;
-    solo_begin(&s, WSK_ROLE_SERVER, &o);
-    wsk_prepared *p = prepared(&s, WSK_OP_TEXT, data, sizeof(data));
-    wsk_conn *c = solo_shell(&s);
-    solo_open(&s, c, "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9\r\n");
-    wsk__conn_rest(c);
-    assert_false(wsk__prepared_direct(c, p, &frame, &n));
-    assert_int_equal(wsk_conn_send_prepared(c, p), WSK_OK);
-    assert_false(c->ext->is_model); /* compressed for it alone */
-    solo_out(&s, c);
-    assert_int_equal((uint8_t)s.out[0], 0xC1);
-    assert_true(s.out_len < 100);
-    wsk_prepared_unref(p);
-    solo_end(&s);
-}
-
 static void test_prepared_in_fragments(void **state)
 {
     (void)state;
@@ -898,7 +871,6 @@ int main(void)
         cmocka_unit_test(test_echo_in_place),
         cmocka_unit_test(test_no_memory_for_borrowed),
         cmocka_unit_test(test_prepared_in_every_form),
-        cmocka_unit_test(test_prepared_for_a_small_window),
         cmocka_unit_test(test_prepared_in_fragments),
         cmocka_unit_test(test_prepared_and_limits),
         cmocka_unit_test(test_no_memory_to_prepare),

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "conformance/corpus.h"
+#include "wire/utf8.h"
 
 #define BLOCK (1u << 20)
 #define BRICK 8192u
@@ -28,6 +29,8 @@
  * reaches too far does so soon after there is something so far back. */
 #define SMALL_WINDOW_STEP   64
 #define SMALL_WINDOW_OCTETS 16384
+/* Octets behind its length that a text which is wrong is looked at for. */
+#define MOST_WRONG 65536
 /* zlib's fastest level: what the judge sends need only be compressed, not small. */
 #define LEVEL Z_BEST_SPEED
 
@@ -94,6 +97,9 @@ struct judge_inflater {
     bool z_ready, z_valid; /* valid: it has seen all of the messages before this one */
     bool in_step;          /* all messages so far were those of the half */
     bool compressed, matching, recording, differs;
+    bool text, wrong; /* wrong: it differs, and goes on for its UTF-8 to be seen */
+    wsk__utf8_state utf8;
+    uint64_t text_at;
     uint32_t k;
     size_t off;      /* octets of the message that matched the half */
     uint64_t octets; /* of the message, inflated */
@@ -611,14 +617,52 @@ static void catch_up(judge_inflater *in, uint64_t at)
     in->z_valid = true;
 }
 
+/* More of a text that is wrong. */
+static judge_inflate_status look(judge_inflater *in, const uint8_t *data, size_t len)
+{
+    const size_t good = wsk__utf8_check(&in->utf8, data, len);
+
+    in->text_at += good;
+    /* A few octets on the wire are gigabytes behind it. */
+    in->differs = good < len || in->text_at > in->want + MOST_WRONG;
+    if (good < len)
+        return JUDGE_INFLATE_NO_TEXT;
+    return in->differs ? JUDGE_INFLATE_DIFFERS : JUDGE_INFLATE_OK;
+}
+
+/* The octets in front of `data` are right, what begins there is not. */
+static judge_inflate_status differ(judge_inflater *in, const uint8_t *data, size_t len)
+{
+    judge_piece pieces[2];
+    uint64_t left = in->octets;
+
+    if (!in->text) {
+        in->differs = true;
+        return JUDGE_INFLATE_DIFFERS;
+    }
+    in->wrong = true;
+    in->utf8 = WSK__UTF8_START;
+    in->text_at = in->octets;
+    judge_window(&in->stream->windows, in->k, pieces);
+    for (int i = 0; i < 2; i++) {
+        const size_t n = left < pieces[i].len ? (size_t)left : pieces[i].len;
+
+        wsk__utf8_check(&in->utf8, pieces[i].data, n);
+        left -= n;
+    }
+    return look(in, data, len);
+}
+
 static judge_inflate_status compare(judge_inflater *in, const uint8_t *data, size_t len)
 {
-    const bool too_long = len > in->want - in->octets;
+    const uint8_t *const end = data + len;
     judge_piece pieces[2];
     uint64_t base = 0;
 
+    if (in->wrong)
+        return look(in, data, len);
     /* The first octet that is wrong is named, not where the read began that it came in. */
-    if (too_long)
+    if (len > in->want - in->octets)
         len = (size_t)(in->want - in->octets);
     judge_window(&in->stream->windows, in->k, pieces);
     for (int i = 0; i < 2 && len > 0; i++) {
@@ -632,8 +676,7 @@ static judge_inflate_status compare(judge_inflater *in, const uint8_t *data, siz
                 while (pieces[i].data[from + same] == data[same])
                     same++;
                 in->octets += same;
-                in->differs = true;
-                return JUDGE_INFLATE_DIFFERS;
+                return differ(in, data + same, (size_t)(end - data) - same);
             }
             in->octets += n;
             data += n;
@@ -641,8 +684,7 @@ static judge_inflate_status compare(judge_inflater *in, const uint8_t *data, siz
         }
         base += pieces[i].len;
     }
-    in->differs = too_long;
-    return too_long ? JUDGE_INFLATE_DIFFERS : JUDGE_INFLATE_OK;
+    return data < end ? differ(in, data, (size_t)(end - data)) : JUDGE_INFLATE_OK;
 }
 
 static judge_inflate_status run_inflate(judge_inflater *in, const uint8_t *data, size_t len)
@@ -662,10 +704,16 @@ static judge_inflate_status run_inflate(judge_inflater *in, const uint8_t *data,
         status = inflate(z, Z_SYNC_FLUSH);
         /* Also what lies before a fault in the data: the first thing wrong is what is said,
          * however TCP cuts. */
-        if (z->avail_out < room &&
-            compare(in, in->scratch, room - z->avail_out) != JUDGE_INFLATE_OK)
-            return JUDGE_INFLATE_DIFFERS;
+        if (z->avail_out < room) {
+            const judge_inflate_status same = compare(in, in->scratch, room - z->avail_out);
+
+            if (same != JUDGE_INFLATE_OK)
+                return same;
+        }
         if (status != Z_OK && status != Z_BUF_ERROR && status != Z_STREAM_END) {
+            in->differs = in->wrong;
+            if (in->wrong)
+                return JUDGE_INFLATE_DIFFERS;
             in->error = z->msg ? z->msg : "invalid DEFLATE data";
             return JUDGE_INFLATE_BROKEN;
         }
@@ -692,7 +740,7 @@ static judge_inflate_status diverge(judge_inflater *in)
     return in->off > 0 ? run_inflate(in, known.data, in->off) : JUDGE_INFLATE_OK;
 }
 
-void judge_inflater_begin(judge_inflater *in, uint32_t k, bool compressed)
+void judge_inflater_begin(judge_inflater *in, uint32_t k, bool compressed, bool text)
 {
     half *h = in->stream->received;
     judge_piece pieces[2];
@@ -704,6 +752,12 @@ void judge_inflater_begin(judge_inflater *in, uint32_t k, bool compressed)
     in->n_raw = 0;
     in->differs = in->matching = in->recording = false;
     in->want = judge_window(&in->stream->windows, k, pieces);
+    in->text = text;
+    /* What was sent as text is UTF-8, so that it is looked at where it differs; other octets have
+     * to be from the first one on. */
+    in->wrong = text && !in->stream->windows.text;
+    in->utf8 = WSK__UTF8_START;
+    in->text_at = 0;
     if (!compressed) {
         /* It leaves no trace in the context, which from now on is not that of the half. */
         if (!in->z_valid)
@@ -711,12 +765,12 @@ void judge_inflater_begin(judge_inflater *in, uint32_t k, bool compressed)
         in->in_step = false;
         return;
     }
-    if (in->in_step && k < h->n) {
+    if (in->in_step && k < h->n && !in->wrong) {
         in->matching = true;
         in->z_valid = false;
         return;
     }
-    in->recording = in->in_step && k == h->n;
+    in->recording = in->in_step && k == h->n && !in->wrong;
     if (!in->recording)
         in->in_step = false;
     if (!in->z_valid)
@@ -785,7 +839,11 @@ judge_inflate_status judge_inflater_end(judge_inflater *in)
         status = run_inflate(in, tail, sizeof(tail));
     if (status != JUDGE_INFLATE_OK)
         return status;
-    if (in->octets != in->want) {
+    if (in->wrong && in->utf8 != WSK__UTF8_START) {
+        in->differs = true;
+        return JUDGE_INFLATE_NO_TEXT;
+    }
+    if (in->wrong || in->octets != in->want) {
         in->differs = true;
         return JUDGE_INFLATE_DIFFERS;
     }
@@ -810,6 +868,11 @@ judge_inflate_status judge_inflater_end(judge_inflater *in)
 uint64_t judge_inflater_octets(const judge_inflater *in)
 {
     return in->octets;
+}
+
+uint64_t judge_inflater_text(const judge_inflater *in)
+{
+    return in->text_at;
 }
 
 const char *judge_inflater_error(const judge_inflater *in)

@@ -66,15 +66,19 @@ typedef enum judge_inflate_status {
     JUDGE_INFLATE_OK,
     JUDGE_INFLATE_DIFFERS, /* from window k, at *ret_at */
     JUDGE_INFLATE_BROKEN,  /* no valid DEFLATE data */
+    JUDGE_INFLATE_NO_TEXT, /* it differs, and is no UTF-8 besides */
 } judge_inflate_status;
 
-/* Message k begins, compressed or not. */
-void judge_inflater_begin(judge_inflater *in, uint32_t k, bool compressed);
+/* Message k begins, compressed or not; `text`: an octet that is no UTF-8 comes before the end of
+ * the message, which is where one that differs is told. */
+void judge_inflater_begin(judge_inflater *in, uint32_t k, bool compressed, bool text);
 judge_inflate_status judge_inflater_feed(judge_inflater *in, const uint8_t *data, size_t len);
 /* The message has ended. */
 judge_inflate_status judge_inflater_end(judge_inflater *in);
 /* Octets of the message after inflation; where the first wrong one is; zlib's word or NULL. */
 uint64_t judge_inflater_octets(const judge_inflater *in);
+/* Where it is no UTF-8. */
+uint64_t judge_inflater_text(const judge_inflater *in);
 const char *judge_inflater_error(const judge_inflater *in);
 
 #endif

@@ -153,26 +153,42 @@ bool peer_echo_wants_raw(const judge_peer *p)
     return p->echo.inflater != NULL;
 }
 
+bool peer_echo_is_text(const judge_peer *p)
+{
+    return !p->binary && p->options.utf8_validate_incoming;
+}
+
 void peer_echo_message_begin(judge_peer *p)
 {
     p->echo.at = 0;
     p->echo.differs = UINT64_MAX;
     if (p->echo.inflater != NULL && !p->echo.judged && p->echo.sent > 0)
-        judge_inflater_begin(p->echo.inflater, p->echo.sent - 1, p->compressed);
+        judge_inflater_begin(p->echo.inflater, p->echo.sent - 1, p->compressed,
+                             peer_echo_is_text(p));
+}
+
+static char *differs_text(judge_peer *p)
+{
+    if (p->test->rule == JUDGE_RULE_ONE_ECHO)
+        return peer_text(p, "Received message differs from what I sent at octet %llu.",
+                         (unsigned long long)p->echo.differs);
+    return peer_text(p,
+                     "Echo'ed message contents differs from what I sent (message %u, octet %llu).",
+                     p->echo.sent, (unsigned long long)p->echo.differs);
 }
 
 static void differs(judge_peer *p)
 {
-    if (p->test->rule == JUDGE_RULE_ONE_ECHO)
-        judged(p, JUDGE_FAILED,
-               peer_text(p, "Received message differs from what I sent at octet %llu.",
-                         (unsigned long long)p->echo.differs));
-    else
-        judged(p, JUDGE_FAILED,
-               peer_text(p,
-                         "Echo'ed message contents differs from what I sent (message %u, octet "
-                         "%llu).",
-                         p->echo.sent, (unsigned long long)p->echo.differs));
+    judged(p, JUDGE_FAILED, differs_text(p));
+}
+
+/* The echo is wrong, and what ends the connection is to be seen. */
+static void is_going_to_differ(judge_peer *p)
+{
+    free(p->verdict);
+    p->verdict = differs_text(p);
+    if (p->fault == NULL)
+        p->fault = differs_text(p);
 }
 
 static void inflate_data(judge_peer *p, judge_inflate_status status)
@@ -180,6 +196,12 @@ static void inflate_data(judge_peer *p, judge_inflate_status status)
     if (status == JUDGE_INFLATE_OK)
         return;
     p->echo.differs = judge_inflater_octets(p->echo.inflater);
+    if (status == JUDGE_INFLATE_NO_TEXT) {
+        if (p->binary == p->test->echo.binary)
+            is_going_to_differ(p);
+        peer_text_ends(p, judge_inflater_text(p->echo.inflater));
+        return;
+    }
     if (status == JUDGE_INFLATE_BROKEN) {
         const char *why = judge_inflater_error(p->echo.inflater);
 
@@ -193,6 +215,8 @@ static void inflate_data(judge_peer *p, judge_inflate_status status)
 
 void peer_echo_data(judge_peer *p, const uint8_t *data, size_t len)
 {
+    const bool seen = p->echo.differs != UINT64_MAX;
+
     if (p->echo.judged)
         return;
     if (p->echo.inflater != NULL) {
@@ -221,7 +245,11 @@ void peer_echo_data(judge_peer *p, const uint8_t *data, size_t len)
         len -= n;
     }
     /* Autobahn looks at type and length alone. */
-    if (p->echo.differs != UINT64_MAX && !p->setup.compat)
+    if (p->echo.differs == UINT64_MAX || p->setup.compat || seen)
+        return;
+    if (peer_echo_is_text(p))
+        is_going_to_differ(p);
+    else
         differs(p);
 }
 
@@ -239,6 +267,8 @@ static void one_echo(judge_peer *p)
         judged(p, JUDGE_FAILED,
                peer_text(p, "Expected %s message with payload of length %llu, but got %llu.",
                          type_name(binary), want, got));
+    else if (p->echo.differs != UINT64_MAX && !p->setup.compat)
+        differs(p);
     else
         judged(p, JUDGE_OK,
                peer_text(p, "Received %s message of length %llu.", type_name(binary), got));
@@ -269,7 +299,7 @@ void peer_echo_message_end(judge_peer *p)
     }
     if (p->echo.inflater != NULL) {
         inflate_data(p, judge_inflater_end(p->echo.inflater));
-        if (p->echo.judged)
+        if (p->echo.judged || p->r.failed_by_me)
             return;
         got = judge_inflater_octets(p->echo.inflater);
         p->traffic.in_app += got;
@@ -280,6 +310,10 @@ void peer_echo_message_end(judge_peer *p)
                          "Echo'ed message length differs from what I sent (got %llu, expected "
                          "%llu).",
                          (unsigned long long)got, (unsigned long long)p->echo.expected_len));
+        return;
+    }
+    if (p->echo.differs != UINT64_MAX && !p->setup.compat) {
+        differs(p);
         return;
     }
     if (p->echo.sent < p->echo.count)

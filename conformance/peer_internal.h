@@ -284,6 +284,8 @@ void peer_release(judge_peer *p, size_t first);
 /* peer_receive.c */
 /* The peer violates a rule; takes the text. */
 void peer_fault(judge_peer *p, unsigned code, char *text);
+/* Octet `at` of a text message is no text. */
+void peer_text_ends(judge_peer *p, uint64_t at);
 /* Octets of a message, inflated. */
 void peer_message_data(judge_peer *p, const uint8_t *data, size_t len);
 void peer_receive(judge_peer *p, const uint8_t *data, size_t len);
@@ -373,6 +375,8 @@ void peer_echo_data(judge_peer *p, const uint8_t *data, size_t len);
 void peer_echo_message_end(judge_peer *p);
 void peer_echo_stalled(judge_peer *p);
 bool peer_echo_wants_raw(const judge_peer *p);
+/* The message is text, and must be UTF-8. */
+bool peer_echo_is_text(const judge_peer *p);
 
 /* peer_verdict.c */
 void peer_verdict(judge_peer *p);

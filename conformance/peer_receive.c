@@ -173,30 +173,27 @@ static size_t take_text(judge_peer *p, const uint8_t *data, size_t len)
     return good;
 }
 
-static void text_ends(judge_peer *p)
+void peer_text_ends(judge_peer *p, uint64_t at)
 {
     p->bad_text = true;
     peer_fault(p, WSK_CLOSE_INVALID_PAYLOAD,
                peer_text(p,
                          "encountered invalid UTF-8 while processing text message at payload octet "
                          "index %llu",
-                         (unsigned long long)p->utf8_at));
+                         (unsigned long long)at));
 }
 
-/* Octet by octet what differs comes before what is no text, and the end of the connection before
- * all that is behind it. */
+/* RFC 6455 8.1: text that is none fails the connection as soon as it is seen, while an echo is
+ * compared when it is whole. Octets are compared as they come, for the report names the first that
+ * differs, which is at the latest the one that is no text. */
 static void echo_data(judge_peer *p, const uint8_t *data, size_t len)
 {
-    const bool text = !peer_echo_wants_raw(p) && !p->binary && p->options.utf8_validate_incoming &&
-                      !p->bad_text;
+    const bool text = peer_echo_is_text(p) && !peer_echo_wants_raw(p) && !p->bad_text;
     const size_t good = text ? take_text(p, data, len) : len;
-    const size_t n = good < len ? good + 1 : len;
 
-    peer_echo_data(p, data, n);
-    if (good < len && (!p->echo.judged || p->behavior == JUDGE_OK))
-        text_ends(p);
-    if (n < len && p->state != PEER_CLOSED)
-        peer_echo_data(p, data + n, len - n);
+    peer_echo_data(p, data, good < len ? good + 1 : len);
+    if (good < len)
+        peer_text_ends(p, p->utf8_at);
 }
 
 void peer_message_data(judge_peer *p, const uint8_t *data, size_t len)
@@ -227,7 +224,7 @@ void peer_message_data(judge_peer *p, const uint8_t *data, size_t len)
     }
     if (!p->binary && p->options.utf8_validate_incoming && take_text(p, data, len) < len &&
         !p->bad_text)
-        text_ends(p);
+        peer_text_ends(p, p->utf8_at);
     if (p->message.len < p->message_cap) {
         const size_t room = (size_t)(p->message_cap - p->message.len);
 
@@ -243,7 +240,7 @@ static void end_message(judge_peer *p)
     if (p->state == PEER_OPEN)
         p->traffic.in_messages++;
     if (!p->binary && p->options.utf8_validate_incoming && !p->bad_text &&
-        p->utf8 != WSK__UTF8_START && !p->echo.on)
+        p->utf8 != WSK__UTF8_START)
         peer_fault(
             p, WSK_CLOSE_INVALID_PAYLOAD,
             peer_text(p,

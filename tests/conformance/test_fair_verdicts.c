@@ -32,17 +32,20 @@ typedef struct scene {
 } scene;
 
 static judge_table *table;
+static judge_streams *streams;
 
 static int setup(void **state)
 {
     (void)state;
     table = judge_table_new();
-    return table != NULL ? 0 : -1;
+    streams = judge_streams_new();
+    return table != NULL && streams != NULL ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
     (void)state;
+    judge_streams_free(streams);
     judge_table_free(table);
     return 0;
 }
@@ -103,6 +106,7 @@ static void begin(scene *s, const char *id, judge_role role)
         .resource = "/x",
         .agent = "test",
         .key = KEY,
+        .streams = streams,
     };
 
     assert_non_null(set.test);
@@ -458,28 +462,57 @@ static void faults_of_compressed_text_are_told_in_their_order(void **state)
     }
 }
 
-/* Of an echo that is no text either it is told where it differs, however TCP cuts. */
-static void echoes_differ_where_they_do(void **state)
+/* Text that is none is what ends the connection (RFC 6455 8.1), though the echo differs elsewhere
+ * before; of both it is told where it differs, however TCP cuts. */
+static void echoes_that_are_no_text_fail_the_connection(void **state)
 {
-    static const char answer[] = "\x81\x10****x**\xff********";
+#define LOOP(octets) octets, sizeof(octets) - 1
+    static const struct {
+        const char *id, *answer;
+        size_t n;
+        int code;
+        const char *why;
+    } rows[] = {
+        {"9.7.2", LOOP("\x81\x10****\xff***********"), 1007, "octet 4)"},
+        {"9.7.2", LOOP("\x81\x10****x**\xff********"), 1007, "octet 4)"},
+        {"9.7.2", LOOP("\x81\x10****\xc3***********"), 1007, "octet 4)"},
+        {"9.7.2", LOOP("\x81\x10***************\xc3"), 1007, "octet 15)"},
+        {"9.7.2", LOOP("\x81\x10****x***********"), 1000, "octet 4)"},
+        {"9.7.2", LOOP("\x81\x11****************\xff"), 1007, "octet index 16"},
+        {"9.7.2", LOOP("\x82\x10****\xff***********"), 1000, "octet 4)"},
+        {"9.8.2", LOOP("\x81\x10****\xff***********"), 1007, "octet 0)"},
+        {"12.1.1", LOOP("\x81\x10****\xff***********"), 1007, "octet 0)"},
+        {"12.1.1", LOOP("\x81\x10****************"), 1000, "octet 0)"},
+        {"12.2.1", LOOP("\x81\x10****\xff***********"), 1007, "octet index 4"},
+        {"12.2.1", LOOP("\x82\x10****\xff***********"), 1000, "octet 0)"},
+    };
+#undef LOOP
 
     (void)state;
-    for (size_t cut = 1; cut < sizeof(answer); cut++) {
-        scene s;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const bool packs = rows[i].id[1] != '.';
+        const char code[] = {(char)(rows[i].code >> 8), (char)rows[i].code};
 
-        open_with(&s, "9.7.2", OPEN "\r\n");
-        for (size_t at = 0, n; at < sizeof(answer) - 1; at += n) {
-            n = sizeof(answer) - 1 - at < cut ? sizeof(answer) - 1 - at : cut;
-            feed(&s, answer + at, n);
+        for (size_t cut = 1; cut <= rows[i].n; cut++) {
+            scene s;
+
+            open_with(&s, rows[i].id,
+                      packs ? OPEN "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+                            : OPEN "\r\n");
+            for (size_t at = 0, n; at < rows[i].n; at += n) {
+                n = rows[i].n - at < cut ? rows[i].n - at : cut;
+                feed(&s, rows[i].answer + at, n);
+            }
+            CLOSES(&s, code);
+            judge_peer_lost(s.p, s.now);
+            judge_peer_result(s.p, s.now, &s.r);
+            assert_int_equal(s.r.behavior, JUDGE_FAILED);
+            assert_int_equal(s.r.local_code, rows[i].code);
+            if (strstr(s.r.why, rows[i].why) == NULL)
+                fail_msg("%s, row %zu: %s", rows[i].id, i, s.r.why);
+            judge_result_deinit(&s.r);
+            judge_peer_free(s.p);
         }
-        CLOSES(&s, "\x03\xe8");
-        judge_peer_lost(s.p, s.now);
-        judge_peer_result(s.p, s.now, &s.r);
-        assert_int_equal(s.r.behavior, JUDGE_FAILED);
-        assert_int_equal(s.r.local_code, 1000);
-        assert_non_null(strstr(s.r.why, "octet 4)"));
-        judge_result_deinit(&s.r);
-        judge_peer_free(s.p);
     }
 }
 
@@ -557,7 +590,7 @@ int main(void)
         cmocka_unit_test(reasons_may_be_the_peers_own),
         cmocka_unit_test(a_final_block_does_not_end_the_context),
         cmocka_unit_test(faults_of_compressed_text_are_told_in_their_order),
-        cmocka_unit_test(echoes_differ_where_they_do),
+        cmocka_unit_test(echoes_that_are_no_text_fail_the_connection),
         cmocka_unit_test(bombs_do_not_burn_the_judge),
         cmocka_unit_test(interim_answers_come_to_an_end),
     };

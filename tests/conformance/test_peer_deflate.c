@@ -198,7 +198,7 @@ static judge_inflate_status send_window(sender *s, judge_stream *st, uint32_t k,
         data = s->buf;
         n = (1 << 20) - s->z.avail_out - 4;
     }
-    judge_inflater_begin(s->in, k, compressed);
+    judge_inflater_begin(s->in, k, compressed, false);
     for (size_t at = 0; at < n && status == JUDGE_INFLATE_OK; at += s->cut)
         status = judge_inflater_feed(s->in, data + at, n - at < s->cut ? n - at : s->cut);
     if (status == JUDGE_INFLATE_OK)
@@ -257,7 +257,7 @@ static void broken_data_is_told(void **state)
     judge_inflater *in = judge_inflater_new(st);
 
     (void)state;
-    judge_inflater_begin(in, 0, true);
+    judge_inflater_begin(in, 0, true, false);
     assert_int_equal(judge_inflater_feed(in, junk, sizeof(junk)), JUDGE_INFLATE_BROKEN);
     assert_non_null(judge_inflater_error(in));
     judge_inflater_free(in);
@@ -280,9 +280,14 @@ static void bombs_are_left_alone(void **state)
     z.next_out = packed;
     z.avail_out = 65536;
     deflate(&z, Z_SYNC_FLUSH);
-    judge_inflater_begin(in, 0, true);
+    judge_inflater_begin(in, 0, true, false);
     assert_int_equal(judge_inflater_feed(in, packed, 65536 - z.avail_out), JUDGE_INFLATE_DIFFERS);
     assert_true(judge_inflater_octets(in) <= 1000);
+    judge_inflater_free(in);
+    in = judge_inflater_new(st);
+    judge_inflater_begin(in, 0, true, true);
+    assert_int_equal(judge_inflater_feed(in, packed, 65536 - z.avail_out), JUDGE_INFLATE_DIFFERS);
+    assert_true(judge_inflater_text(in) < 200000);
     deflateEnd(&z);
     free(zeros);
     free(packed);
@@ -307,7 +312,7 @@ static judge_inflate_status take_cut(judge_inflater *in, uint32_t k, const uint8
 {
     judge_inflate_status status = JUDGE_INFLATE_OK;
 
-    judge_inflater_begin(in, k, true);
+    judge_inflater_begin(in, k, true, false);
     for (size_t at = 0; at < n && status == JUDGE_INFLATE_OK; at += cut)
         status = judge_inflater_feed(in, data + at, n - at < cut ? n - at : cut);
     return status == JUDGE_INFLATE_OK ? judge_inflater_end(in) : status;
@@ -359,6 +364,71 @@ static void the_first_fault_is_told(void **state)
         }
     }
     judge_stream_release(st);
+}
+
+/* Where a text differs it goes on, to its end or to what is no UTF-8. */
+static void texts_that_differ_are_looked_at(void **state)
+{
+    static const struct {
+        int corpus;
+        size_t at[2];
+        const char *octets[2]; /* instead of those that are there; NULL: nothing */
+        size_t extra;          /* octets too many */
+        judge_inflate_status status;
+        uint64_t differs, text;
+    } rows[] = {
+        {1, {100, 0}, {"x", NULL}, 0, JUDGE_INFLATE_DIFFERS, 100, 0},
+        {1, {100, 0}, {"\xff", NULL}, 0, JUDGE_INFLATE_NO_TEXT, 100, 100},
+        {1, {100, 200}, {"x", "\xff"}, 0, JUDGE_INFLATE_NO_TEXT, 100, 200},
+        {1, {0, 299}, {"x", "\xc3"}, 0, JUDGE_INFLATE_NO_TEXT, 0, 300},
+        {1, {100, 0}, {"\xc3", NULL}, 0, JUDGE_INFLATE_NO_TEXT, 100, 101},
+        {1, {300, 0}, {"\x80", NULL}, 5, JUDGE_INFLATE_NO_TEXT, 300, 300},
+        {1, {300, 0}, {"x", NULL}, 5, JUDGE_INFLATE_DIFFERS, 300, 0},
+        /* A bitmap that comes back as text. */
+        {2, {0, 299}, {"\x80", "\xff"}, 0, JUDGE_INFLATE_NO_TEXT, 0, 0},
+    };
+    const judge_deflate_params p = {15, false};
+    uint8_t plain[305], packed[1024];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        judge_stream *st = judge_stream_hold(streams, rows[i].corpus, 300, p, p);
+        judge_piece piece[2];
+        z_stream z = {0};
+        size_t n;
+
+        memset(plain, '*', sizeof(plain));
+        assert_int_equal(judge_window(judge_stream_windows(st), 0, piece), 300);
+        memcpy(plain, piece[0].data, 300);
+        for (int k = 0; k < 2; k++) {
+            if (rows[i].octets[k] != NULL)
+                plain[rows[i].at[k]] = (uint8_t)rows[i].octets[k][0];
+        }
+        assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, -15, 8, 0), Z_OK);
+        n = pack(&z, plain, 300 + rows[i].extra, Z_SYNC_FLUSH, packed, sizeof(packed)) - 4;
+        deflateEnd(&z);
+        for (int compressed = 0; compressed < 2; compressed++) {
+            const uint8_t *data = compressed ? packed : plain;
+            const size_t len = compressed ? n : 300 + rows[i].extra;
+
+            for (size_t cut = 1; cut <= len; cut++) {
+                judge_inflater *in = judge_inflater_new(st);
+                judge_inflate_status status = JUDGE_INFLATE_OK;
+
+                judge_inflater_begin(in, 0, compressed != 0, true);
+                for (size_t at = 0; at < len && status == JUDGE_INFLATE_OK; at += cut)
+                    status = judge_inflater_feed(in, data + at, len - at < cut ? len - at : cut);
+                if (status == JUDGE_INFLATE_OK)
+                    status = judge_inflater_end(in);
+                assert_int_equal(status, rows[i].status);
+                assert_int_equal(judge_inflater_octets(in), rows[i].differs);
+                if (rows[i].status == JUDGE_INFLATE_NO_TEXT)
+                    assert_int_equal(judge_inflater_text(in), rows[i].text);
+                judge_inflater_free(in);
+            }
+        }
+        judge_stream_release(st);
+    }
 }
 
 /* A distance that is farther than the agreed window is one also within a read. */
@@ -413,7 +483,7 @@ static void final_blocks_end_no_context(void **state)
     n = pack(&z, context, 1000, Z_SYNC_FLUSH, packed, sizeof(packed)) - 4;
     assert_int_equal(take_cut(in, 0, packed, n, 100), JUDGE_INFLATE_OK);
     judge_window(judge_stream_windows(st), 1, piece);
-    judge_inflater_begin(in, 1, false);
+    judge_inflater_begin(in, 1, false, false);
     assert_int_equal(judge_inflater_feed(in, piece[0].data, 1000), JUDGE_INFLATE_OK);
     assert_int_equal(judge_inflater_end(in), JUDGE_INFLATE_OK);
     judge_window(judge_stream_windows(st), 2, piece);
@@ -438,6 +508,7 @@ int main(void)
         cmocka_unit_test(broken_data_is_told),
         cmocka_unit_test(bombs_are_left_alone),
         cmocka_unit_test(the_first_fault_is_told),
+        cmocka_unit_test(texts_that_differ_are_looked_at),
         cmocka_unit_test(windows_hold_within_a_read),
         cmocka_unit_test(final_blocks_end_no_context),
     };

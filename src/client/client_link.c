@@ -249,6 +249,11 @@ static void on_sent(wsk__stream *stream, size_t n)
     wsk__client_leave(l->client);
 }
 
+static void on_moved(wsk__stream *stream, size_t n, size_t left)
+{
+    wsk__link_moved(wsk__link_of(stream), n, left);
+}
+
 static void on_expired(wsk__stream *stream)
 {
     wsk__client_link *l = enter(stream);
@@ -313,6 +318,7 @@ static const wsk__stream_ops link_ops = {
     .received = on_received,
     .output = on_output,
     .sent = on_sent,
+    .moved = on_moved,
     .expired = on_expired,
     .secured = on_secured,
     .lost = on_lost,

@@ -100,14 +100,15 @@ static bool awaits_close(const wsk_conn *c)
            c->env->cfg->o.close_timeout != WSK_NEVER;
 }
 
-void wsk__conn_set_undrained(wsk_conn *c, bool undrained)
+void wsk__conn_set_undrained(wsk_conn *c, bool undrained, uint64_t now)
 {
+    wsk__tell_time(c, now);
     /* Nothing was under way: the time to take what is left begins now, not when something last went
      * out, which may be an hour ago. When closing, what we had to say has told its time when it was
      * sent: a peer that has TLS answer it again and again (KeyUpdate) puts off no end by that. */
     if (undrained && !c->undrained && c->w->queued == 0 && !awaits_close(c) && !c->shutdown &&
         wsk__work_take(c) == WSK_OK)
-        wsk__begin_output(c);
+        c->w->t_out = c->env->t_now;
     c->undrained = undrained;
 }
 
@@ -211,8 +212,8 @@ void wsk_conn_pause(wsk_conn *c, bool paused)
     if (paused == c->paused)
         return;
     c->paused = paused;
-    /* Silence while we did not listen is not the peer's. Until set_untimed() this is when the pause
-     * began; if we did not listen before, either, when that began. */
+    /* Silence while we did not listen is not the peer's. Until wsk__set_untimed() this is when the
+     * pause began; if we did not listen before, either, when that began. */
     if (paused && c->choked)
         return;
     if (paused)
@@ -310,10 +311,8 @@ static void tick_closing(wsk_conn *c, uint64_t now, uint64_t *next)
     }
 }
 
-static void set_untimed(wsk_conn *c)
+void wsk__set_untimed(wsk_conn *c)
 {
-    if (c->untimed & WSK__UNTIMED_OUT && c->w != &wsk__no_work)
-        c->w->t_out = c->env->t_now;
     if (c->untimed & WSK__UNTIMED_DATA)
         c->t_data = c->env->t_now;
     if (c->untimed & WSK__UNTIMED_IN) {
@@ -325,15 +324,13 @@ static void set_untimed(wsk_conn *c)
             c->t_data += wsk__lesser(wsk__since(c, c->t_in), wsk__since(c, c->t_data));
         c->t_in = c->env->t_now;
     }
-    c->untimed = 0;
 }
 
 void wsk_conn_tick(wsk_conn *c, uint64_t now, uint64_t *ret_next)
 {
     uint64_t next = UINT64_MAX;
 
-    c->env->t_now = (uint32_t)now;
-    set_untimed(c);
+    wsk__tell_time(c, now);
     /* What TLS alone says to a peer whose close frame is awaited is no output of ours. */
     if (c->state != WSK_STATE_CLOSED && (c->w->queued > 0 || (c->undrained && !awaits_close(c))) &&
         due(c, now, c->w->t_out, c->env->cfg->o.write_timeout, &next))

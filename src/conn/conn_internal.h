@@ -289,7 +289,11 @@ static inline int wsk__work_take(wsk_conn *c)
 /* Nothing may be under way any more: then what the connection has of work goes back. */
 void wsk__conn_rest(wsk_conn *c);
 /* The shell says whether what was taken as sent is still on its way. */
-void wsk__conn_set_undrained(wsk_conn *c, bool undrained);
+void wsk__conn_set_undrained(wsk_conn *c, bool undrained, uint64_t now);
+/* Halves of wsk_conn_sent(), for a shell that encrypts much at a time: n octets of the queue were
+ * taken, and are on their way; n octets of what is made of them have got there, `left` have not. */
+void wsk__conn_taken(wsk_conn *c, size_t n, uint64_t now);
+void wsk__conn_moved(wsk_conn *c, size_t n, size_t left, uint64_t now);
 /* Why it failed or how it ended. */
 void wsk__set_text(wsk_conn *c, const char *text);
 
@@ -429,12 +433,25 @@ struct wsk_prepared {
 
 /*
  * What the program calls tells no time, and on a quiet server the last time told may be an hour
- * old: a close would be overdue before its frame is sent. So what is noted there counts from the
- * next tick, if that comes later.
+ * old: a close would be overdue before its frame is sent. So what is noted there counts from when
+ * the time is told next, if that comes later.
  */
 #define WSK__UNTIMED_OUT  1u /* t_out */
 #define WSK__UNTIMED_DATA 2u /* t_data */
 #define WSK__UNTIMED_IN   4u /* t_in */
+
+/* _DATA and _IN. */
+void wsk__set_untimed(wsk_conn *c);
+
+static inline void wsk__tell_time(wsk_conn *c, uint64_t now)
+{
+    c->env->t_now = (uint32_t)now;
+    if ((c->untimed & WSK__UNTIMED_OUT) && c->w != &wsk__no_work)
+        c->w->t_out = c->env->t_now;
+    if (WSK__UNLIKELY(c->untimed & (WSK__UNTIMED_DATA | WSK__UNTIMED_IN)))
+        wsk__set_untimed(c);
+    c->untimed = 0;
+}
 
 static inline void wsk__begin_data(wsk_conn *c)
 {

@@ -69,7 +69,7 @@ static WSK__COLD void choke(wsk_conn *c)
 {
     c->over_high = true;
     /* If it was not before, either, t_in says since when. A pause that has just ended is seen by
-     * set_untimed(). */
+     * wsk__set_untimed(). */
     if (!c->choked && !c->paused && !(c->untimed & WSK__UNTIMED_IN))
         c->t_in = c->env->t_now;
     c->choked = true;
@@ -212,17 +212,17 @@ static void pongs_are_out(wsk_conn *c)
 }
 
 /*
- * n of the queued octets were taken. t_out moves on by the time that they are worth at the pace of
- * queue_timeout, and no further than to now: whoever takes an octet now and then falls behind, and
- * write_timeout after it ends him. Without this 16 MiB could be held for the price of an octet in
- * half a minute.
+ * n of the octets that waited were taken, of which there were `all`. t_out moves on by the time
+ * that they are worth at the pace of queue_timeout, and no further than to now: whoever takes an
+ * octet now and then falls behind, and write_timeout after it ends him. Without this 16 MiB could
+ * be held for the price of an octet in half a minute.
  */
-static void note_progress(wsk_conn *c, size_t n)
+static void note_progress(wsk_conn *c, size_t n, size_t all)
 {
     uint32_t pace = c->env->cfg->o.queue_timeout, behind = wsk__since(c, c->w->t_out);
 
-    if (n < c->w->queued && pace != WSK_NEVER) {
-        uint64_t worth = (uint64_t)n * pace / c->w->queued;
+    if (n < all && pace != WSK_NEVER) {
+        uint64_t worth = (uint64_t)n * pace / all;
         if (worth < behind) {
             c->w->t_out += (uint32_t)worth;
             return;
@@ -231,16 +231,18 @@ static void note_progress(wsk_conn *c, size_t n)
     c->w->t_out = c->env->t_now;
 }
 
-void wsk_conn_sent(wsk_conn *c, size_t n, uint64_t now)
+/* n of the queued octets are not ours any more; `moved`: nor on their way. */
+static void take_out(wsk_conn *c, size_t n, uint64_t now, bool moved)
 {
-    c->env->t_now = (uint32_t)now;
+    wsk__tell_time(c, now);
     if (c->lost || c->drop)
         return; /* the queue is forgotten, and only freed with the connection */
     if (n > c->w->queued)
         n = c->w->queued;
     if (n == 0)
         return;
-    note_progress(c, n);
+    if (moved)
+        note_progress(c, n, c->w->queued);
     c->octets_out += n;
     c->w->queued -= n;
     c->w->pongs_end -= n < c->w->pongs_end ? n : c->w->pongs_end;
@@ -274,6 +276,23 @@ void wsk_conn_sent(wsk_conn *c, size_t n, uint64_t now)
     assert(c->w->queued > 0 || c->w->out_head == NULL);
     if (c->w->pongs > 0 && c->w->pongs_end == 0)
         pongs_are_out(c);
+}
+
+void wsk_conn_sent(wsk_conn *c, size_t n, uint64_t now)
+{
+    take_out(c, n, now, true);
+}
+
+void wsk__conn_taken(wsk_conn *c, size_t n, uint64_t now)
+{
+    take_out(c, n, now, false);
+}
+
+void wsk__conn_moved(wsk_conn *c, size_t n, size_t left, uint64_t now)
+{
+    wsk__tell_time(c, now);
+    if (c->w != &wsk__no_work && !c->lost && !c->drop)
+        note_progress(c, n, n + left + c->w->queued);
 }
 
 size_t wsk_conn_queued(const wsk_conn *c)

@@ -80,8 +80,11 @@ static inline uint8_t wsk__link_deadlines(const wsk__link *l)
 /* With TLS what the connection sent may still stand in the stream, as cipher text. */
 static inline void wsk__link_look_at_stream(wsk__link *l)
 {
-    if (l->stream.tls != NULL)
-        wsk__conn_set_undrained(&l->conn, !wsk__stream_is_drained(&l->stream));
+    if (l->stream.tls == NULL)
+        return;
+    bool undrained = !wsk__stream_is_drained(&l->stream);
+    if (undrained != l->conn.undrained)
+        wsk__conn_set_undrained(&l->conn, undrained, wsk__link_now(l));
 }
 
 static inline void wsk__link_arm(wsk__link *l, const wsk__link_role *role)
@@ -267,13 +270,24 @@ static inline void wsk__link_sent(wsk__link *l, const wsk__link_role *role, size
     if (l->conn.ended)
         return;
     role->went(l, n);
-    wsk_conn_sent(&l->conn, n, wsk__link_now(l));
+    /* With TLS it has yet to get to the socket: wsk__link_moved(). */
+    if (l->stream.tls != NULL)
+        wsk__conn_taken(&l->conn, n, wsk__link_now(l));
+    else
+        wsk_conn_sent(&l->conn, n, wsk__link_now(l));
     (void)wsk__conn_unlend_output(&l->conn);
     /* Below the mark again, or the last octet before the end is out. Not from within a handler
      * that flushes: then wsk__link_run() is under way and sees it itself. */
     if (!l->conn.running && (l->conn.over_high || l->conn.eof || l->conn.fail_pending))
         wsk__link_run(l, role);
     wsk__link_update(l, role);
+}
+
+/* The stream's `moved`: a deadline is put off, no more. */
+static inline void wsk__link_moved(wsk__link *l, size_t n, size_t left)
+{
+    if (!l->conn.ended)
+        wsk__conn_moved(&l->conn, n, left, wsk__link_now(l));
 }
 
 static inline void wsk__link_expired(wsk__link *l, const wsk__link_role *role)

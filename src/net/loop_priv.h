@@ -76,6 +76,7 @@ struct wsk__stream_tls {
     wsk__tls_out out;   /* cipher text that the socket did not take; no memory when empty */
     uint8_t *kept;      /* what out.ptr points to unless the session owns it */
     wsk__tls_out *open; /* where cipher text goes while `received` runs */
+    size_t own;         /* of what is not sent, up to the end of the last of the owner's output */
     uint32_t last;      /* time at which something was received, in ms */
     uint16_t warm; /* its place among those that keep their record buffers, + 1; 0: it does not */
     uint8_t busy;  /* times, a ms apart or more, at which something came while it did not */

@@ -36,6 +36,10 @@ typedef struct wsk__stream_ops {
     /* n of those octets are taken; may be 0 or less than all when the socket is full. Always
      * follows an `output` that was not 0. Room from wsk__loop_scratch() ends with it. */
     void (*sent)(wsk__stream *s, size_t n);
+    /* TLS only: the socket took n octets of the cipher text of what `sent` has reported, and what
+     * TLS itself says in front of it; `left` are still on the way. Calls nothing of the stream. May
+     * be missing. */
+    void (*moved)(wsk__stream *s, size_t n, size_t left);
     /* What became of wsk__stream_send_shared(): the last n of its octets, at rest, did not go out
      * (0: all did) and belong in front of whatever waits. token is done with, but for those. Comes
      * within wsk__stream_close(), too. */

@@ -142,6 +142,18 @@ static void sent_or_blocked(wsk__stream *s, size_t n, size_t total, int err)
     }
 }
 
+/* The socket took n octets. What TLS alone says behind the owner's output, to a peer that makes it
+ * say so, is no progress of that. */
+static void note_moved(wsk__stream *s, size_t n)
+{
+    wsk__stream_tls *t = s->tls;
+    size_t own = n < t->own ? n : t->own;
+
+    t->own -= own;
+    if (own > 0 && !(s->state & WSK__S_DEAD) && wsk__ops(s)->moved != NULL)
+        wsk__ops(s)->moved(s, own, t->own);
+}
+
 static void send_out(wsk__stream *s, wsk__tls_out *out, bool now)
 {
     const wsk__io_ops *io = s->loop->io;
@@ -161,6 +173,7 @@ static void send_out(wsk__stream *s, wsk__tls_out *out, bool now)
     int err = n < 0 ? errno : 0;
     out->off += n > 0 ? (size_t)n : 0;
     keep_out(s, out);
+    note_moved(s, n > 0 ? (size_t)n : 0);
     sent_or_blocked(s, n > 0 ? (size_t)n : 0, iov.iov_len, err);
 }
 
@@ -183,6 +196,7 @@ void wsk__stream_tls_settled(wsk__stream *s, const uint8_t *base, size_t n, size
         memset(&t->out, 0, sizeof(t->out));
     }
     keep_out(s, &rest);
+    note_moved(s, n);
     sent_or_blocked(s, n, total, err);
 }
 
@@ -260,6 +274,7 @@ static void gather(wsk__stream *s, wsk__tls_out *out)
                              out);
             taken += n;
         }
+        s->tls->own = out->len - out->off;
         wsk__ops(s)->sent(s, taken);
         if (n == 0)
             wsk__stream_broken(s, ENOMEM);

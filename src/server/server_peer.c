@@ -359,6 +359,11 @@ static void on_sent(wsk__stream *stream, size_t n)
     wsk__link_sent(wsk__link_of(stream), &peer_role, n);
 }
 
+static void on_moved(wsk__stream *stream, size_t n, size_t left)
+{
+    wsk__link_moved(wsk__link_of(stream), n, left);
+}
+
 bool wsk__peer_shakes(const wsk_peer *p)
 {
     const wsk__tls_session *session = wsk__stream_session(&p->link.stream);
@@ -440,6 +445,7 @@ static const wsk__stream_ops peer_ops = {
     .received = on_received,
     .output = on_output,
     .sent = on_sent,
+    .moved = on_moved,
     .shared = on_shared,
     .expired = on_expired,
     .secured = on_secured,

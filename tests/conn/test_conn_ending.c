@@ -81,9 +81,9 @@ static void test_rest(void **state)
     rests(c, false);
     assert_int_equal(wsk__conn_unlend_output(c), WSK_OK);
     rests(c, true);
-    wsk__conn_set_undrained(c, true);
+    wsk__conn_set_undrained(c, true, s.now);
     rests(c, false);
-    wsk__conn_set_undrained(c, false);
+    wsk__conn_set_undrained(c, false, s.now);
     rests(c, true);
     assert_int_equal(wsk_conn_close(c, 1000, NULL), WSK_OK);
     solo_out(&s, c);
@@ -195,8 +195,8 @@ static void test_output_that_is_not_on_its_way(void **state)
     wsk_conn *c = open_one(&s, WSK_ROLE_SERVER, &o);
     rests(c, true);
     assert_int_equal(tick(&s, c, 10000), NEVER);
-    wsk__conn_set_undrained(c, true);
-    wsk__conn_set_undrained(c, true);
+    wsk__conn_set_undrained(c, true, s.now);
+    wsk__conn_set_undrained(c, true, s.now);
     assert_int_equal(tick(&s, c, 100), 400);
     assert_int_equal(tick(&s, c, 399), 1);
     assert_int_equal(wsk_conn_state(c), WSK_STATE_OPEN);
@@ -217,7 +217,7 @@ static void test_output_that_is_not_on_its_way(void **state)
     wsk__free(s.env.hooks, s.env.work);
     s.env.work = NULL;
     solo_starve(&s, 1);
-    wsk__conn_set_undrained(c, true);
+    wsk__conn_set_undrained(c, true, s.now);
     tick(&s, c, 1);
     solo_want(&s, c, WSK_EV_FAIL);
     solo_end(&s);
@@ -226,9 +226,9 @@ static void test_output_that_is_not_on_its_way(void **state)
     o.write_timeout = WSK_NEVER;
     c = open_one(&s, WSK_ROLE_SERVER, &o);
     assert_int_equal(tick(&s, c, 5), NEVER);
-    wsk__conn_set_undrained(c, true);
+    wsk__conn_set_undrained(c, true, s.now);
     assert_int_equal(tick(&s, c, 5), 1000);
-    wsk__conn_set_undrained(c, false);
+    wsk__conn_set_undrained(c, false, s.now);
     assert_int_equal(wsk_conn_send(c, WSK_OP_TEXT, "x", 1, 0), WSK_OK);
     assert_int_equal(tick(&s, c, 100000), 1000);
     solo_end(&s);
@@ -260,7 +260,7 @@ static void test_clock_that_stood(void **state)
         else if (way == LISTENS)
             wsk_conn_pause(c, false);
         else
-            wsk__conn_set_undrained(c, true);
+            wsk__conn_set_undrained(c, true, s.now);
         wsk_conn_tick(c, s.now, &next);
         assert_int_equal(next - s.now, PHASE);
         wsk_conn_tick(c, s.now + PHASE - 1, NULL);
@@ -429,14 +429,14 @@ static void test_lingering(void **state)
         assert_int_equal(wsk_conn_wants(c) & WSK_WANT_DROP, 0);
         solo_out(&s, c);
         if (undrained) {
-            wsk__conn_set_undrained(c, true);
+            wsk__conn_set_undrained(c, true, s.now);
             tick(&s, c, 200);
             assert_int_equal(wsk_conn_wants(c) & WSK_WANT_DROP, 0);
             /* The peer's end is no end of what is not on its way. */
             solo_want(&s, c, WSK_EV_NONE);
             assert_int_equal(wsk_conn_feed(c, NULL, 0, s.now), WSK_OK);
             solo_want(&s, c, WSK_EV_NONE);
-            wsk__conn_set_undrained(c, false);
+            wsk__conn_set_undrained(c, false, s.now);
             ended(&s, c, 1002, "frame from a client is not masked");
         } else {
             tick(&s, c, 50);
@@ -454,9 +454,9 @@ static void test_lingering(void **state)
 static void tls_answers(solo *s, wsk_conn *c, uint64_t after, uint64_t left)
 {
     (void)tick(s, c, after);
-    wsk__conn_set_undrained(c, true);
+    wsk__conn_set_undrained(c, true, s->now);
     assert_int_equal(tick(s, c, 0), left);
-    wsk__conn_set_undrained(c, false);
+    wsk__conn_set_undrained(c, false, s->now);
     assert_int_equal(tick(s, c, 0), left);
     solo_want(s, c, WSK_EV_NONE);
 }
@@ -501,7 +501,7 @@ static void test_tls_answers_while_closing(void **state)
     assert_int_equal(wsk_conn_close(c, 1001, "idle"), WSK_OK);
     solo_out(&s, c);
     assert_int_equal(tick(&s, c, 5000), NEVER);
-    wsk__conn_set_undrained(c, true);
+    wsk__conn_set_undrained(c, true, s.now);
     assert_int_equal(tick(&s, c, 699), 1);
     (void)tick(&s, c, 1);
     solo_want(&s, c, WSK_EV_FAIL);

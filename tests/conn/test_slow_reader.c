@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conn/conn_internal.h"
+
 /* A server's connection with `queued` octets to send, at time 0. */
 static void start(pair *p, const wsk_config_options *so, size_t queued)
 {
@@ -125,12 +127,69 @@ static void test_own_pace(void **state)
     pair_deinit(&p);
 }
 
+/*
+ * With TLS: what waits is taken in pieces of so much, and gets to the socket n octets at a time. 0:
+ * all got there; else the time at which the peer was dropped.
+ */
+static uint64_t encrypt(pair *p, size_t piece, size_t n, uint64_t every)
+{
+    uint64_t begin = p->now, now = begin;
+    wsk_conn *c = p->server.c;
+    size_t left = 0;
+
+    wsk_conn_tick(c, now, NULL);
+    for (;;) {
+        if (left == 0) {
+            left = wsk_conn_queued(c) < piece ? wsk_conn_queued(c) : piece;
+            if (left == 0)
+                return 0;
+            wsk__conn_taken(c, left, now);
+            wsk__conn_set_undrained(c, true, now);
+        }
+        now += every;
+        wsk_conn_tick(c, now, NULL);
+        if (wsk_conn_wants(c) & WSK_WANT_DROP)
+            return now - begin;
+        size_t moved = n < left ? n : left;
+        left -= moved;
+        wsk__conn_moved(c, moved, left, now);
+        wsk__conn_set_undrained(c, left > 0, now);
+    }
+}
+
+static void test_pieces_of_cipher_text(void **state)
+{
+    (void)state;
+    const size_t piece = 131072, much = (size_t)16 << 20;
+    wsk_config_options o = options();
+    pair p;
+
+    /* As above, although a piece takes longer than write_timeout. */
+    start(&p, &o, 400000);
+    assert_int_equal(encrypt(&p, piece, 1000, 1000), 0);
+    pair_deinit(&p);
+    start(&p, &o, much);
+    assert_int_equal(encrypt(&p, piece, much / 540, 1000), 0);
+    pair_deinit(&p);
+    start(&p, &o, much);
+    assert_in_range(encrypt(&p, piece, much / 6600, 1000), 30000, 120000);
+    pair_deinit(&p);
+    start(&p, &o, much);
+    assert_in_range(encrypt(&p, piece, 1, 1000), 30000, 31000);
+    pair_deinit(&p);
+    /* All of it taken, and none of it moved. */
+    start(&p, &o, 100000);
+    assert_in_range(encrypt(&p, piece, 1, 31000), 31000, 31000);
+    pair_deinit(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_octet_now_and_then),
         cmocka_unit_test(test_slow_but_steady),
         cmocka_unit_test(test_own_pace),
+        cmocka_unit_test(test_pieces_of_cipher_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -224,6 +224,17 @@ static void on_sent(wsk__stream *s, size_t n)
     }
 }
 
+static void on_moved(wsk__stream *s, size_t n, size_t left)
+{
+    endpoint *e = of(s);
+
+    assert_true(e->is_open);
+    assert_true(n > 0 && e->secureds > 0);
+    assert_int_equal(e->asked, 0);
+    e->moved += n;
+    e->left = left;
+}
+
 static void on_expired(wsk__stream *s)
 {
     endpoint *e = of(s);
@@ -277,6 +288,7 @@ const wsk__stream_ops endpoint_ops = {
     .received = on_received,
     .output = on_output,
     .sent = on_sent,
+    .moved = on_moved,
     .expired = on_expired,
     .secured = on_secured,
     .lost = on_lost,

@@ -37,6 +37,8 @@ typedef struct endpoint {
     uint64_t to_make;   /* octets of the generator yet to be sent */
     uint64_t made, checked;
     uint64_t received, sent; /* octets */
+    uint64_t moved;          /* TLS: of cipher text */
+    size_t left;             /* of that, on the way when last told */
     unsigned received_calls;
     uint8_t *queue; /* what an echo has yet to send */
     size_t queue_off, queue_n, queue_cap;

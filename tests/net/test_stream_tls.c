@@ -121,6 +121,11 @@ static void test_full_sockets(void **state)
     open_both(&x);
     endpoint_make(&x.client, 300000);
     turn_until_octets(x.t.loop, &x.client.checked, 300000);
+    turn_for(x.t.loop, 10);
+    /* Each octet of cipher text was told of once. */
+    assert_in_range(x.client.moved, 300000, 340000);
+    assert_in_range(x.server.moved, 300000, 340000);
+    assert_int_equal(x.client.left + x.server.left, 0);
     end(&x);
 }
 
@@ -147,6 +152,8 @@ static void test_backpressure_and_memory(void **state)
     } while (x.client.sent > stuck);
     assert_true(x.client.sent < n);
     assert_true(x.t.alloc.octets > idle);
+    assert_in_range(x.client.left, 1, WSK__TLS_GATHER + 2 * WSK__TLS_RECORD);
+    assert_true(x.client.moved + x.client.left > x.client.sent);
     /* Of cipher text, and with io_uring what came before the pause took hold. */
     assert_true(x.t.alloc.octets < idle + (4 << 20));
     endpoint_pause(&x.server, false);

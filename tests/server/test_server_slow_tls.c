@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A client over TLS that takes what it is sent slowly. As without TLS it may be slow, but what is
+ * held for it has to shrink: time is counted from what the socket takes, octet by octet, not from
+ * pieces of cipher text. On both backends, over a socket pair, with a clock that the test moves.
+ */
+#include "support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <websock/websock.h>
+
+#include "net/sys.h"
+#include "net/tls_session.h"
+
+#ifdef BACKEND_io_uring
+static const wsk_io backend = WSK_IO_URING;
+#else
+static const wsk_io backend = WSK_IO_EPOLL;
+#endif
+
+enum { LARGE = 300 * 1024, STEP_MS = 500, WRITE_MS = 5000, LOST = -1 };
+
+static uint64_t fake_us;
+
+static uint64_t fake_clock(void)
+{
+    return fake_us;
+}
+
+typedef struct scene {
+    wsk__sys sys;
+    wsk_loop *loop;
+    wsk_server *server;
+    wsk_tls *server_tls, *client_tls;
+    wsk_peer *peer;
+    wsk__tls_session *session; /* the client's */
+    int fd;
+    bool over; /* on_close came */
+    char text[120];
+    unsigned code;
+    size_t read; /* octets of cipher text, since the handshake */
+} scene;
+
+static scene *scene_of(wsk_peer *p)
+{
+    return wsk_server_data(wsk_peer_server(p));
+}
+
+static void on_open(wsk_peer *p)
+{
+    scene_of(p)->peer = p;
+}
+
+static void on_close(wsk_peer *p, unsigned code, const char *text)
+{
+    scene *s = scene_of(p);
+
+    s->peer = NULL;
+    s->over = true;
+    s->code = code;
+    (void)snprintf(s->text, sizeof(s->text), "%s", text);
+}
+
+static wsk_tls *make_tls(wsk_role role)
+{
+    wsk_tls_options o = WSK_TLS_OPTIONS_INIT;
+    wsk_tls *tls;
+
+    o.role = role;
+    o.self_signed = role == WSK_ROLE_SERVER;
+    o.insecure = role == WSK_ROLE_CLIENT;
+    assert_int_equal(wsk_tls_new(&tls, &o, NULL), WSK_OK);
+    return tls;
+}
+
+/* Neither end of a socket pair waits for anything: what can be done is done in a few turns. */
+static void turn(scene *s)
+{
+    for (int i = 0; i < 4; i++)
+        assert_true(wsk_loop_turn(s->loop, 0) >= 0);
+}
+
+/* The client's session has its say, and takes n octets that came. */
+static size_t client_moves(scene *s, const uint8_t *in, size_t n)
+{
+    static uint8_t plain[32768];
+    wsk__tls_out out = {0};
+    size_t all = 0, got, used;
+
+    do {
+        assert_true(wsk__tls_session_read(s->session, in, n, &used, plain, sizeof(plain), &got,
+                                          &out) != WSK__TLS_FAILED);
+        if (n > 0)
+            in += used;
+        n -= used;
+        all += got;
+    } while (n > 0 || got > 0);
+    if (out.len > 0)
+        assert_int_equal(send(s->fd, out.ptr, out.len, MSG_NOSIGNAL), (ssize_t)out.len);
+    wsk__tls_session_clear(s->session, &out);
+    return all;
+}
+
+static void say(scene *s, const void *data, size_t n)
+{
+    wsk__tls_out out = {0};
+
+    assert_int_equal(wsk__tls_session_write(s->session, data, n, &out), WSK__TLS_OK);
+    assert_int_equal(send(s->fd, out.ptr, out.len, MSG_NOSIGNAL), (ssize_t)out.len);
+    wsk__tls_session_clear(s->session, &out);
+}
+
+/* An open connection over TLS; false: this kernel has not this backend. */
+static bool begin(scene *s, const wsk_config_options *conn)
+{
+    static const wsk_handlers handlers = {
+        .size = sizeof(wsk_handlers),
+        .on_open = on_open,
+        .on_close = on_close,
+    };
+    static const char request[] =
+        "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    wsk_loop_options lo = WSK_LOOP_OPTIONS_INIT;
+    wsk_server_options so = WSK_SERVER_OPTIONS_INIT;
+    const int small = 4096;
+    uint8_t buf[16384];
+    int pair[2];
+    ssize_t n;
+
+    memset(s, 0, sizeof(*s));
+    s->sys = wsk__sys_default;
+    s->sys.clock_us = fake_clock;
+    fake_us = 1000000;
+    lo.io = backend;
+    int r = wsk__loop_new_on(&s->loop, &lo, &s->sys);
+    if (r == WSK_ERR_NOTSUP || r == WSK_ERR_SYS)
+        return false;
+    assert_int_equal(r, WSK_OK);
+    so.conn = *conn;
+    assert_int_equal(wsk_server_new(&s->server, s->loop, &so, &handlers, s), WSK_OK);
+    s->server_tls = make_tls(WSK_ROLE_SERVER);
+    s->client_tls = make_tls(WSK_ROLE_CLIENT);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    assert_int_equal(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+    s->fd = pair[1];
+    assert_int_equal(wsk__tls_session_new(&s->session, s->client_tls, "localhost", 443), WSK_OK);
+    assert_int_equal(wsk_server_adopt(s->server, pair[0], s->server_tls), WSK_OK);
+    client_moves(s, NULL, 0);
+    for (bool asked = false; s->peer == NULL;) {
+        turn(s);
+        while ((n = recv(s->fd, buf, sizeof(buf), 0)) > 0)
+            client_moves(s, buf, (size_t)n);
+        if (!asked && wsk__tls_session_is_ready(s->session)) {
+            say(s, request, sizeof(request) - 1);
+            asked = true;
+        }
+    }
+    turn(s);
+    while ((n = recv(s->fd, buf, sizeof(buf), 0)) > 0)
+        client_moves(s, buf, (size_t)n);
+    return true;
+}
+
+static void finish(scene *s)
+{
+    close(s->fd);
+    turn(s);
+    wsk_server_free(s->server);
+    wsk_loop_free(s->loop);
+    wsk__tls_session_free(s->session);
+    wsk_tls_unref(s->server_tls);
+    wsk_tls_unref(s->client_tls);
+}
+
+static void send_large(scene *s)
+{
+    static const uint8_t large[LARGE];
+
+    assert_int_equal(wsk_peer_send(s->peer, WSK_OP_BINARY, large, sizeof(large), 0), WSK_OK);
+    turn(s);
+}
+
+/* Takes n octets every STEP_MS until nothing more comes for a while: for how many ms, or LOST. */
+static long take(scene *s, size_t n)
+{
+    uint8_t buf[16384];
+    uint64_t begin = fake_us;
+
+    for (unsigned idle = 0; idle < 20;) {
+        fake_us += STEP_MS * 1000;
+        ssize_t k = recv(s->fd, buf, n, 0);
+        idle = k > 0 ? 0 : idle + 1;
+        if (k > 0)
+            s->read += (size_t)k;
+        turn(s);
+        if (s->over)
+            return LOST;
+    }
+    return (long)((fake_us - begin) / 1000) - 20 * STEP_MS;
+}
+
+static wsk_config_options options(void)
+{
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+
+    o.ping_interval = WSK_NEVER;
+    o.write_timeout = WRITE_MS;
+    return o;
+}
+
+/* 2 KiB a step: less than a piece of 128 KiB within write_timeout, and none too slow. */
+static void test_slow_but_steady(void **state)
+{
+    (void)state;
+    wsk_config_options o = options();
+    scene s;
+
+    if (!begin(&s, &o))
+        skip();
+    for (int again = 0; again < 2; again++) {
+        s.read = 0;
+        send_large(&s);
+        assert_in_range(take(&s, 2048), LARGE / 2048 * STEP_MS, LARGE / 2048 * STEP_MS * 2);
+        assert_true(s.read > LARGE);
+        assert_false(s.over);
+        /* Nothing waits any more, and nothing is late. */
+        fake_us += UINT64_C(100000000);
+        turn(&s);
+        assert_false(s.over);
+    }
+    finish(&s);
+}
+
+/* The pace holds, and for who takes nothing more so does write_timeout. */
+static void test_too_slow(void **state)
+{
+    (void)state;
+    wsk_config_options o = options();
+    scene s;
+
+    o.queue_timeout = 30000;
+    if (!begin(&s, &o))
+        skip();
+    send_large(&s);
+    assert_int_equal(take(&s, 2048), LOST);
+    assert_in_range(s.read, 2048, LARGE / 2);
+    assert_int_equal(s.code, WSK_CLOSE_ABNORMAL);
+    assert_string_equal(s.text, "the peer did not take our output in time");
+    finish(&s);
+
+    /* Twice as fast is fast enough; until he stops, with less than a piece of it left, too. */
+    for (size_t rest = 0; rest < 2; rest++) {
+        assert_true(begin(&s, &o));
+        send_large(&s);
+        uint8_t buf[16384];
+        while (s.read < (rest ? LARGE - 40000 : 100000)) {
+            fake_us += STEP_MS * 1000;
+            ssize_t n = recv(s.fd, buf, 8192, 0);
+            assert_true(n > 0);
+            s.read += (size_t)n;
+            turn(&s);
+            assert_false(s.over);
+        }
+        fake_us += (WRITE_MS - 4 * STEP_MS) * 1000;
+        turn(&s);
+        assert_false(s.over);
+        fake_us += 8 * STEP_MS * 1000;
+        turn(&s);
+        assert_true(s.over);
+        assert_string_equal(s.text, "the peer did not take our output in time");
+        finish(&s);
+    }
+}
+
+/* What stands before the close frame may take longer than its answer. */
+static void test_slow_to_the_close_frame(void **state)
+{
+    (void)state;
+    wsk_config_options o = options();
+    scene s;
+
+    o.close_timeout = WRITE_MS;
+    if (!begin(&s, &o))
+        skip();
+    send_large(&s);
+    assert_int_equal(wsk_peer_close(s.peer, 1000, NULL), WSK_OK);
+    turn(&s);
+    /* All of it came; then the answer did not. */
+    assert_int_equal(take(&s, 2048), LOST);
+    assert_true(s.read > LARGE);
+    assert_int_equal(s.code, WSK_CLOSE_ABNORMAL);
+    assert_string_equal(s.text, "the peer did not answer the close frame in time");
+    finish(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_slow_but_steady),
+        cmocka_unit_test(test_too_slow),
+        cmocka_unit_test(test_slow_to_the_close_frame),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

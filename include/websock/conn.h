@@ -275,8 +275,8 @@ WSK_API void wsk_conn_pause(wsk_conn *c, bool paused);
  * first queued output: ask again after each turn, or look at least once a second.
  *
  * Only this call, wsk_conn_feed() and wsk_conn_sent() tell the time. A deadline that begins with
- * another call (a close, an accept, the first queued output, the end of a pause) counts from the
- * next tick.
+ * another call (a close, an accept, the first queued output, the end of a pause) counts from when
+ * the time is told next.
  */
 WSK_API void wsk_conn_tick(wsk_conn *c, uint64_t now, uint64_t *ret_next);
 

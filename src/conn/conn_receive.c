@@ -144,7 +144,7 @@ bool wsk__conn_has_input(const wsk_conn *c)
 
 int wsk_conn_feed(wsk_conn *c, void *buf, size_t n, uint64_t now)
 {
-    c->env->t_now = (uint32_t)now;
+    wsk__tell_time(c, now);
     if (c->state == WSK_STATE_CLOSED)
         return WSK_OK;
     if (c->w->pass > 0) {
@@ -160,7 +160,9 @@ int wsk_conn_feed(wsk_conn *c, void *buf, size_t n, uint64_t now)
     WSK_TRY(wsk__work_take(c));
     c->w->in = c->w->fed = buf;
     c->w->in_len = n;
-    c->t_in = c->env->t_now;
+    /* What was on its way when we stopped listening is no end of that. */
+    if (WSK__LIKELY(!c->paused && !c->choked))
+        c->t_in = c->env->t_now;
     c->ping_waiting = false;
     c->octets_in += n;
     return WSK_OK;

@@ -27,6 +27,9 @@
 /* A client that asks and asks and reads nothing gets no more answers than these octets at a time.
  * RFC 6455 5.5.3 lets the last ping of several stand for all. */
 #define MAX_PONGS 65536
+/* How long it is read on from a client whose closing handshake is complete. One that is well ends
+ * TCP as soon as it sees that the judge has. */
+#define LAST_READ_SECONDS 0.3
 /* What is written needs no room any more. */
 #define OUT_KEPT   1048576
 #define MAX_TIMERS 16
@@ -53,8 +56,9 @@ typedef enum timer_kind {
     TIMER_AWAIT,
     TIMER_READ,
     TIMER_OUTLAST,
-    TIMER_ANSWER, /* of a handshake that the case spells out */
-    TIMER_LEFT,   /* it was refused, but TCP stays */
+    TIMER_ANSWER,    /* of a handshake that the case spells out */
+    TIMER_LEFT,      /* it was refused, but TCP stays */
+    TIMER_LAST_READ, /* of a client that has closed */
     TIMER_AUTO_PING,
     TIMER_AUTO_PONG,
 } timer_kind;

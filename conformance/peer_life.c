@@ -463,6 +463,9 @@ static void fire(judge_peer *p, const peer_timer *t)
     case TIMER_LEFT:
         peer_greet_timer(p, t->kind);
         break;
+    case TIMER_LAST_READ:
+        peer_drop(p, JUDGE_DROP_ABORT);
+        break;
     case TIMER_STALL:
         peer_echo_stalled(p);
         break;

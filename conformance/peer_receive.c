@@ -288,6 +288,19 @@ static char *close_reason(judge_peer *p, const uint8_t *reason, size_t len)
     return peer_text(p, "0x%s", hex);
 }
 
+/* RFC 6455 7.1.1: the server ends TCP first. Of a client it is seen then whether its close frame
+ * was its last one, unless the case is one of Autobahn's, who drops TCP at once. */
+static void end_tcp(judge_peer *p, judge_drop how)
+{
+    if (!judge_case_is_extra(p->test)) {
+        peer_drop(p, how);
+        return;
+    }
+    p->state = PEER_CLOSING;
+    p->wants_fin = true;
+    peer_arm(p, TIMER_LAST_READ, LAST_READ_SECONDS, '\0');
+}
+
 static void closed_by_peer(judge_peer *p, size_t kept)
 {
     const bool had_code = kept >= 2;
@@ -311,9 +324,8 @@ static void closed_by_peer(judge_peer *p, size_t kept)
     if (p->state == PEER_CLOSING) {
         peer_disarm(p, TIMER_CLOSE_HANDSHAKE);
         p->r.was_clean = true;
-        /* RFC 6455 7.1.1: the server drops TCP first. */
         if (p->setup.role == JUDGE_ROLE_SERVER)
-            peer_drop(p, JUDGE_DROP_ABORT);
+            end_tcp(p, JUDGE_DROP_ABORT);
         else if (p->options.server_connection_drop_timeout > 0)
             peer_arm(p, TIMER_SERVER_DROP, p->options.server_connection_drop_timeout, '\0');
     } else if (p->state == PEER_OPEN && p->test->close.mute) {
@@ -325,7 +337,7 @@ static void closed_by_peer(judge_peer *p, size_t kept)
         else
             peer_send_close(p, WSK_CLOSE_NORMAL, NULL, 0, true);
         if (p->setup.role == JUDGE_ROLE_SERVER)
-            peer_drop(p, JUDGE_DROP_GRACEFUL);
+            end_tcp(p, JUDGE_DROP_GRACEFUL);
         else if (p->options.server_connection_drop_timeout > 0)
             /* A case that has no time limit left would wait for ever, as Autobahn does. */
             peer_arm(p, TIMER_SERVER_DROP, p->options.server_connection_drop_timeout, '\0');

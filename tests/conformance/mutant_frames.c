@@ -275,6 +275,8 @@ static void got_close(fm *m, const uint8_t *data, size_t len)
     if (m->fault == FM_close_none)
         return;
     send_close(m, len == 1 || code == 0 ? 1000 : code);
+    if (m->fault == FM_answer_echoes)
+        send_frame(m, 0x81, (const uint8_t *)"late", 4);
     m->over = m->fault != FM_goes_on && m->fault != FM_again_behind;
 }
 

@@ -91,6 +91,7 @@
     X(fail_octet, "fails connections with a close frame of one octet")                             \
     X(fail_reason, "gives its close a reason that is no UTF-8")                                    \
     X(fail_echoes, "echoes behind its own close")                                                  \
+    X(answer_echoes, "echoes behind its answer to a close")                                        \
     X(fail_overtakes, "forgets echoes that wait to be sent when it fails the connection")          \
     X(fail_answers, "answers a close that answers its own")                                        \
     X(fail_stays, "never drops TCP after a failure")                                               \

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What bench/run measured, as tables for a terminal and for Markdown, and as a page with charts."""
 import html
+import shlex
 import statistics
 
 from scenarios import METRICS, Target
@@ -138,6 +139,8 @@ def conditions(results):
     yield "Method", (f"{s['rounds']} rounds, one server after the other in each; "
                      f"{s['duration_s']:g} s after {s['warmup_s']:g} s of warming up; servers on "
                      f"core {s['server_cpu']}, the generator on core {s['client_cpu']}")
+    if "arguments" in s:
+        yield "Command", "bench/run " + shlex.join(s["arguments"])
 
 
 # ------------------------------------------------------------------------------------ terminal
@@ -316,7 +319,8 @@ def markdown(results):
     table = list(md_targets(results))
     if table:
         lines += ["", "### Ours, and what is aimed at", "",
-                  "What is reached is printed bold.", "", *table]
+                  "What the median reaches is printed bold. Where the spread crosses the "
+                  "target, another run may say otherwise.", "", *table]
     if ours(results):
         lines += md_losses(results)
     busy = {"rate": "Messages per second", "cpu": "Server CPU per message, microseconds",

@@ -428,7 +428,9 @@ WSK_API void wsk_conn_get_stats(const wsk_conn *c, wsk_conn_stats *ret);
  * received or, when we failed it, sent; 1005, 1006 as section 7.1.5 says. 0 before.
  */
 WSK_API unsigned wsk_conn_code(const wsk_conn *c);
-/* True if the closing handshake was complete (section 7.1.4). */
+/* True if the closing handshake was complete (section 7.1.4): both sides have had their close
+ * frame, ours as far as the transport has taken it. Until WSK_EV_END it may yet turn out otherwise.
+ */
 WSK_API bool wsk_conn_was_clean(const wsk_conn *c);
 /* In words, for a log. Static. */
 WSK_API const char *wsk_conn_end_text(const wsk_conn *c);

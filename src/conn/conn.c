@@ -228,6 +228,7 @@ void wsk_conn_lost(wsk_conn *c, const char *text)
     if (c->phase == WSK__PHASE_BODY)
         wsk__body_end(c);
     c->lost = true;
+    c->unsaid = c->w->queued > 0 || c->undrained;
     /* The queue is forgotten but not freed: the transport may have been told where it stands
      * (wsk_conn_output) and look at it until it is closed. */
     if (c->w->queued > 0)
@@ -431,7 +432,7 @@ unsigned wsk_conn_code(const wsk_conn *c)
 
 bool wsk_conn_was_clean(const wsk_conn *c)
 {
-    return c->close_sent && c->close_received && !c->failed;
+    return c->close_sent && c->close_received && !c->failed && !c->unsaid;
 }
 
 const char *wsk_conn_end_text(const wsk_conn *c)

@@ -265,6 +265,7 @@ struct wsk_conn {
     bool open_pending : 1;
     bool end_given : 1;
     bool undrained : 1; /* said by the shell: what was taken as sent is not on its way yet */
+    bool unsaid : 1;    /* it ended before all that it had to say was on its way */
     /* The shell's own, which find room here. */
     bool reading : 1;    /* as the stream was told last */
     bool running : 1;    /* events are being given right now */

@@ -692,6 +692,8 @@ static bool end(wsk_conn *c, wsk_event *ret)
     if (c->end_given || !is_over(c))
         return false;
     c->end_given = true;
+    if (!c->lost)
+        c->unsaid = c->w->queued > 0 || c->undrained;
     if (c->code == 0 && c->status < 200)
         c->code = WSK_CLOSE_ABNORMAL;
     if (c->w->text == NULL)

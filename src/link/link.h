@@ -307,11 +307,18 @@ static inline void wsk__link_expired(wsk__link *l, const wsk__link_role *role)
     wsk__link_update(l, role);
 }
 
+/* The transport is over. What TLS itself had to say is no matter. */
+static inline void wsk__link_over(wsk__link *l, const char *text)
+{
+    wsk__conn_set_undrained(&l->conn, wsk__stream_left(&l->stream) > 0, wsk__link_now(l));
+    wsk_conn_lost(&l->conn, text);
+}
+
 static inline void wsk__link_lost(wsk__link *l, const wsk__link_role *role, const char *text)
 {
     if (l->conn.ended)
         return;
-    wsk_conn_lost(&l->conn, text);
+    wsk__link_over(l, text);
     if (!l->conn.running)
         wsk__link_run(l, role);
     else
@@ -355,7 +362,7 @@ static inline int wsk__link_send(wsk__link *l, const wsk__link_role *role, wsk_o
 /* The two are over, with a word to the program at the end of the turn. */
 static inline void wsk__link_drop(wsk__link *l)
 {
-    wsk_conn_lost(&l->conn, "dropped by the program");
+    wsk__link_over(l, "dropped by the program");
     wsk__link_defer(l);
 }
 

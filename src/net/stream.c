@@ -290,6 +290,11 @@ bool wsk__stream_is_drained(const wsk__stream *s)
                                (s->tls->open == NULL || s->tls->open->len == s->tls->open->off)));
 }
 
+size_t wsk__stream_left(const wsk__stream *s)
+{
+    return s->tls != NULL ? s->tls->own : 0;
+}
+
 void wsk__stream_shutdown(wsk__stream *s)
 {
     s->state |= WSK__S_SHUT;

@@ -114,8 +114,10 @@ void wsk__loop_clear(wsk_loop *loop, size_t n);
 void wsk__stream_flush(wsk__stream *s);
 /* Go on or stop receiving. One `received` may still come after a stop (io_uring). */
 void wsk__stream_set_reading(wsk__stream *s, bool on);
-/* True if nothing that `sent` has reported is still on its way to the socket. */
+/* True if nothing that `sent` has reported is still on its way to the socket, nor what TLS says. */
 bool wsk__stream_is_drained(const wsk__stream *s);
+/* As the last `left` of `moved`. */
+size_t wsk__stream_left(const wsk__stream *s);
 /* When the owner's output is empty: end the sending direction. `received` goes on. */
 void wsk__stream_shutdown(wsk__stream *s);
 /* Closes at once; what is not sent is lost. `closed` follows before the turn ends. */

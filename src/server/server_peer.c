@@ -557,7 +557,7 @@ drop:
 
 void wsk__peer_end(wsk_peer *p, const char *text)
 {
-    wsk_conn_lost(&p->link.conn, text);
+    wsk__link_over(&p->link, text);
     if (p->link.conn.running)
         wsk__link_defer(&p->link);
     else

@@ -747,20 +747,44 @@ static void test_over(void **state)
     }
 }
 
-/* The transport breaks when all is said already: how it ended does not change by that. */
+/* The transport breaks when all is said already: how it ended does not change by that, but whether
+ * our answer got so far. */
 static void test_lost_at_the_end(void **state)
 {
     (void)state;
     wsk_response r = WSK_RESPONSE_INIT;
     solo s;
 
-    wsk_conn *c = open_one(&s, WSK_ROLE_SERVER, NULL);
-    solo_frame(&s, c, WSK__FIN | WSK_OP_CLOSE, "\x0F\xA0", 2);
-    solo_want(&s, c, WSK_EV_CLOSE);
-    wsk_conn_lost(c, "reset");
-    ended(&s, c, 4000, "closed by the peer");
-    assert_true(wsk_conn_was_clean(c));
-    solo_end(&s);
+    wsk_conn *c;
+    for (int how = 0; how < 4; how++) {
+        c = open_one(&s, WSK_ROLE_SERVER, NULL);
+        solo_frame(&s, c, WSK__FIN | WSK_OP_CLOSE, "\x0F\xA0", 2);
+        solo_want(&s, c, WSK_EV_CLOSE);
+        if (how == 1)
+            wsk_conn_sent(c, 3, s.now);
+        if (how >= 2)
+            solo_out(&s, c);
+        if (how == 2) /* as cipher text */
+            wsk__conn_set_undrained(c, true, s.now);
+        wsk_conn_lost(c, "reset");
+        ended(&s, c, 4000, "closed by the peer");
+        assert_int_equal(wsk_conn_was_clean(c), how == 3);
+        solo_end(&s);
+    }
+
+    /* A server that ends TCP no sooner than it is dropped, and one that does not read our answer.
+     */
+    for (int taken = 0; taken < 2; taken++) {
+        c = open_one(&s, WSK_ROLE_CLIENT, NULL);
+        solo_frame(&s, c, WSK__FIN | WSK_OP_CLOSE, "\x0F\xA0", 2);
+        solo_want(&s, c, WSK_EV_CLOSE);
+        if (taken)
+            solo_out(&s, c);
+        (void)tick(&s, c, 10000);
+        ended(&s, c, 4000, "closed by the peer");
+        assert_int_equal(wsk_conn_was_clean(c), taken);
+        solo_end(&s);
+    }
 
     c = open_one(&s, WSK_ROLE_SERVER, NULL);
     assert_int_equal(wsk_conn_close(c, 1000, NULL), WSK_OK);

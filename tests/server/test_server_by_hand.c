@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A client over TLS that takes what it is sent slowly. As without TLS it may be slow, but what is
- * held for it has to shrink: time is counted from what the socket takes, octet by octet, not from
- * pieces of cipher text. On both backends, over a socket pair, with a clock that the test moves.
+ * A server and one client, each moved by hand: over a socket pair, with a clock that stands until
+ * the test moves it on. So it is the same each time what was read, written and late when. On both
+ * backends, with TLS and without.
  */
 #include "support.h"
 
@@ -42,6 +42,7 @@ typedef struct scene {
     wsk__tls_session *session; /* the client's */
     int fd;
     bool over; /* on_close came */
+    bool clean;
     char text[120];
     unsigned code;
     size_t read; /* octets of cipher text, since the handshake */
@@ -63,6 +64,7 @@ static void on_close(wsk_peer *p, unsigned code, const char *text)
 
     s->peer = NULL;
     s->over = true;
+    s->clean = wsk_conn_was_clean(wsk_peer_conn(p));
     s->code = code;
     (void)snprintf(s->text, sizeof(s->text), "%s", text);
 }
@@ -87,37 +89,51 @@ static void turn(scene *s)
 }
 
 /* The client's session has its say, and takes n octets that came. */
-static size_t client_moves(scene *s, const uint8_t *in, size_t n)
+static void client_moves(scene *s, const uint8_t *in, size_t n)
 {
     static uint8_t plain[32768];
     wsk__tls_out out = {0};
-    size_t all = 0, got, used;
+    size_t got, used;
 
+    if (s->session == NULL)
+        return;
     do {
         assert_true(wsk__tls_session_read(s->session, in, n, &used, plain, sizeof(plain), &got,
                                           &out) != WSK__TLS_FAILED);
         if (n > 0)
             in += used;
         n -= used;
-        all += got;
     } while (n > 0 || got > 0);
     if (out.len > 0)
         assert_int_equal(send(s->fd, out.ptr, out.len, MSG_NOSIGNAL), (ssize_t)out.len);
     wsk__tls_session_clear(s->session, &out);
-    return all;
 }
 
 static void say(scene *s, const void *data, size_t n)
 {
     wsk__tls_out out = {0};
 
+    if (s->session == NULL) {
+        assert_int_equal(send(s->fd, data, n, MSG_NOSIGNAL), (ssize_t)n);
+        return;
+    }
     assert_int_equal(wsk__tls_session_write(s->session, data, n, &out), WSK__TLS_OK);
     assert_int_equal(send(s->fd, out.ptr, out.len, MSG_NOSIGNAL), (ssize_t)out.len);
     wsk__tls_session_clear(s->session, &out);
 }
 
-/* An open connection over TLS; false: this kernel has not this backend. */
-static bool begin(scene *s, const wsk_config_options *conn)
+/* All that came is read. */
+static void client_reads(scene *s)
+{
+    uint8_t buf[16384];
+    ssize_t n;
+
+    while ((n = recv(s->fd, buf, sizeof(buf), 0)) > 0)
+        client_moves(s, buf, (size_t)n);
+}
+
+/* An open connection; false: this kernel has not this backend. */
+static bool begin(scene *s, const wsk_config_options *conn, bool tls)
 {
     static const wsk_handlers handlers = {
         .size = sizeof(wsk_handlers),
@@ -130,9 +146,7 @@ static bool begin(scene *s, const wsk_config_options *conn)
     wsk_loop_options lo = WSK_LOOP_OPTIONS_INIT;
     wsk_server_options so = WSK_SERVER_OPTIONS_INIT;
     const int small = 4096;
-    uint8_t buf[16384];
     int pair[2];
-    ssize_t n;
 
     memset(s, 0, sizeof(*s));
     s->sys = wsk__sys_default;
@@ -145,32 +159,34 @@ static bool begin(scene *s, const wsk_config_options *conn)
     assert_int_equal(r, WSK_OK);
     so.conn = *conn;
     assert_int_equal(wsk_server_new(&s->server, s->loop, &so, &handlers, s), WSK_OK);
-    s->server_tls = make_tls(WSK_ROLE_SERVER);
-    s->client_tls = make_tls(WSK_ROLE_CLIENT);
+    if (tls) {
+        s->server_tls = make_tls(WSK_ROLE_SERVER);
+        s->client_tls = make_tls(WSK_ROLE_CLIENT);
+        assert_int_equal(wsk__tls_session_new(&s->session, s->client_tls, "localhost", 443),
+                         WSK_OK);
+    }
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
     assert_int_equal(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
     s->fd = pair[1];
-    assert_int_equal(wsk__tls_session_new(&s->session, s->client_tls, "localhost", 443), WSK_OK);
     assert_int_equal(wsk_server_adopt(s->server, pair[0], s->server_tls), WSK_OK);
     client_moves(s, NULL, 0);
     for (bool asked = false; s->peer == NULL;) {
         turn(s);
-        while ((n = recv(s->fd, buf, sizeof(buf), 0)) > 0)
-            client_moves(s, buf, (size_t)n);
-        if (!asked && wsk__tls_session_is_ready(s->session)) {
+        client_reads(s);
+        if (!asked && (!tls || wsk__tls_session_is_ready(s->session))) {
             say(s, request, sizeof(request) - 1);
             asked = true;
         }
     }
     turn(s);
-    while ((n = recv(s->fd, buf, sizeof(buf), 0)) > 0)
-        client_moves(s, buf, (size_t)n);
+    client_reads(s);
     return true;
 }
 
 static void finish(scene *s)
 {
-    close(s->fd);
+    if (s->fd >= 0)
+        close(s->fd);
     turn(s);
     wsk_server_free(s->server);
     wsk_loop_free(s->loop);
@@ -215,6 +231,11 @@ static wsk_config_options options(void)
     return o;
 }
 
+/* ------------------------------------------------------------------------- slow over TLS -- */
+
+/* As without TLS a client may be slow, but what is held for it has to shrink: time is counted from
+ * what the socket takes, octet by octet, not from pieces of cipher text. */
+
 /* 2 KiB a step: less than a piece of 128 KiB within write_timeout, and none too slow. */
 static void test_slow_but_steady(void **state)
 {
@@ -222,7 +243,7 @@ static void test_slow_but_steady(void **state)
     wsk_config_options o = options();
     scene s;
 
-    if (!begin(&s, &o))
+    if (!begin(&s, &o, true))
         skip();
     for (int again = 0; again < 2; again++) {
         s.read = 0;
@@ -246,7 +267,7 @@ static void test_too_slow(void **state)
     scene s;
 
     o.queue_timeout = 30000;
-    if (!begin(&s, &o))
+    if (!begin(&s, &o, true))
         skip();
     send_large(&s);
     assert_int_equal(take(&s, 2048), LOST);
@@ -257,7 +278,7 @@ static void test_too_slow(void **state)
 
     /* Twice as fast is fast enough; until he stops, with less than a piece of it left, too. */
     for (size_t rest = 0; rest < 2; rest++) {
-        assert_true(begin(&s, &o));
+        assert_true(begin(&s, &o, true));
         send_large(&s);
         uint8_t buf[16384];
         while (s.read < (rest ? LARGE - 40000 : 100000)) {
@@ -287,7 +308,7 @@ static void test_slow_to_the_close_frame(void **state)
     scene s;
 
     o.close_timeout = WRITE_MS;
-    if (!begin(&s, &o))
+    if (!begin(&s, &o, true))
         skip();
     send_large(&s);
     assert_int_equal(wsk_peer_close(s.peer, 1000, NULL), WSK_OK);
@@ -300,12 +321,44 @@ static void test_slow_to_the_close_frame(void **state)
     finish(&s);
 }
 
+/* ------------------------------------------------------------------------------- closing -- */
+
+/* RFC 6455 7.1.4: closed, but not cleanly, when nobody can hear our answer any more. */
+static void test_close_without_an_answer(void **state)
+{
+    (void)state;
+    static const uint8_t frame[] = {0x88, 0x82, 0, 0, 0, 0, 0x03, 0xE8};
+    wsk_config_options o = options();
+    scene s;
+
+    for (int tls = 0; tls < 2; tls++) {
+        for (int hears = 0; hears < 2; hears++) {
+            if (!begin(&s, &o, tls))
+                skip();
+            say(&s, frame, sizeof(frame));
+            if (hears) {
+                turn(&s);
+                client_reads(&s);
+            }
+            close(s.fd);
+            s.fd = -1;
+            turn(&s);
+            assert_true(s.over);
+            assert_int_equal(s.code, 1000);
+            assert_string_equal(s.text, "closed by the peer");
+            assert_int_equal(s.clean, hears);
+            finish(&s);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slow_but_steady),
         cmocka_unit_test(test_too_slow),
         cmocka_unit_test(test_slow_to_the_close_frame),
+        cmocka_unit_test(test_close_without_an_answer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "conformance/corpus.h"
+#include "conformance/distances.h"
 #include "wire/utf8.h"
 
 #define BLOCK (1u << 20)
@@ -24,11 +25,6 @@
 /* Messages from here on are made of bricks. */
 #define LONG   16384u
 #define WINDOW 32768u
-/* zlib checks a distance against the window only as far as it reaches back behind the output of a
- * call: with smaller windows no distance above the window plus a step passes. That is slow, and who
- * reaches too far does so soon after there is something so far back. */
-#define SMALL_WINDOW_STEP   64
-#define SMALL_WINDOW_OCTETS 16384
 /* Octets behind its length that a text which is wrong is looked at for. */
 #define MOST_WRONG 65536
 /* zlib's fastest level: what the judge sends need only be compressed, not small. */
@@ -94,6 +90,8 @@ struct judge_stream {
 struct judge_inflater {
     judge_stream *stream;
     z_stream z;
+    judge_distances distances;
+    bool exact;            /* they are looked at */
     bool z_ready, z_valid; /* valid: it has seen all of the messages before this one */
     bool in_step;          /* all messages so far were those of the half */
     bool compressed, matching, recording, differs;
@@ -572,7 +570,7 @@ const judge_windows *judge_stream_windows(const judge_stream *st)
 
 /* ---------------------------------------------------------------------------- inflater -- */
 
-judge_inflater *judge_inflater_new(judge_stream *st)
+judge_inflater *judge_inflater_new(judge_stream *st, bool exact)
 {
     judge_inflater *in = malloc(sizeof(*in));
 
@@ -581,12 +579,16 @@ judge_inflater *judge_inflater_new(judge_stream *st)
     memset(in, 0, offsetof(judge_inflater, scratch));
     in->stream = st;
     in->in_step = true;
-    /* With the window that was agreed on, zlib refuses what reaches farther back. */
+    /* With the window that was agreed on, zlib refuses what reaches farther back than that and the
+     * output of the call. */
     if (inflateInit2(&in->z, -(int)st->received->params.window_bits) != Z_OK) {
         free(in);
         return NULL;
     }
     in->z_ready = in->z_valid = true;
+    /* Nothing lies beyond the largest window. */
+    in->exact = exact && st->received->params.window_bits < MAX_WBITS;
+    judge_distances_begin(&in->distances, st->received->params.window_bits);
     return in;
 }
 
@@ -600,6 +602,12 @@ void judge_inflater_free(judge_inflater *in)
     free(in);
 }
 
+static void restart(judge_inflater *in)
+{
+    inflateReset(&in->z);
+    judge_distances_begin(&in->distances, in->stream->received->params.window_bits);
+}
+
 /* Puts zlib where it would be after `at` octets of message k, all of them right. */
 static void catch_up(judge_inflater *in, uint64_t at)
 {
@@ -611,7 +619,7 @@ static void catch_up(judge_inflater *in, uint64_t at)
         memmove(in->scratch, in->scratch + n - at, (size_t)at);
         n = (size_t)at;
     }
-    inflateReset(&in->z);
+    restart(in);
     if (n > 0)
         inflateSetDictionary(&in->z, in->scratch, (uInt)n);
     in->z_valid = true;
@@ -687,16 +695,22 @@ static judge_inflate_status compare(judge_inflater *in, const uint8_t *data, siz
     return data < end ? differ(in, data, (size_t)(end - data)) : JUDGE_INFLATE_OK;
 }
 
-static judge_inflate_status run_inflate(judge_inflater *in, const uint8_t *data, size_t len)
+/* zlib's word, or one for it. */
+static judge_inflate_status broken(judge_inflater *in, const char *why)
+{
+    in->differs = in->wrong;
+    in->error = why;
+    return in->wrong ? JUDGE_INFLATE_DIFFERS : JUDGE_INFLATE_BROKEN;
+}
+
+static judge_inflate_status inflate_some(judge_inflater *in, const uint8_t *data, size_t len)
 {
     z_stream *z = &in->z;
-    const unsigned bits = in->stream->received->params.window_bits;
-    const uint64_t looked_at = bits < MAX_WBITS ? SMALL_WINDOW_OCTETS + (1u << bits) : 0;
 
     z->next_in = data;
     z->avail_in = (uInt)len;
     for (;;) {
-        const uInt room = in->octets < looked_at ? SMALL_WINDOW_STEP : sizeof(in->scratch);
+        const uInt room = sizeof(in->scratch);
         int status;
 
         z->next_out = in->scratch;
@@ -710,13 +724,8 @@ static judge_inflate_status run_inflate(judge_inflater *in, const uint8_t *data,
             if (same != JUDGE_INFLATE_OK)
                 return same;
         }
-        if (status != Z_OK && status != Z_BUF_ERROR && status != Z_STREAM_END) {
-            in->differs = in->wrong;
-            if (in->wrong)
-                return JUDGE_INFLATE_DIFFERS;
-            in->error = z->msg ? z->msg : "invalid DEFLATE data";
-            return JUDGE_INFLATE_BROKEN;
-        }
+        if (status != Z_OK && status != Z_BUF_ERROR && status != Z_STREAM_END)
+            return broken(in, z->msg ? z->msg : "invalid DEFLATE data");
         if (status == Z_STREAM_END) {
             /* RFC 7692 7.2.3.4: a block with BFINAL ends zlib's stream, not the context. */
             inflateResetKeep(z);
@@ -727,6 +736,19 @@ static judge_inflate_status run_inflate(judge_inflater *in, const uint8_t *data,
         if (z->avail_out > 0)
             return JUDGE_INFLATE_OK;
     }
+}
+
+static judge_inflate_status run_inflate(judge_inflater *in, const uint8_t *data, size_t len)
+{
+    const bool near_enough = !in->exact || judge_distances_feed(&in->distances, data, len);
+    const judge_inflate_status status = inflate_some(in, data, len);
+
+    /* What is wrong before the match is said first, however TCP cuts. */
+    if (near_enough || in->octets < in->distances.octets)
+        return status;
+    in->octets = in->distances.octets;
+    in->wrong = false;
+    return broken(in, "invalid distance too far back");
 }
 
 /* This connection's octets are not those of the half: from here on zlib has to look. */
@@ -776,7 +798,8 @@ void judge_inflater_begin(judge_inflater *in, uint32_t k, bool compressed, bool 
     if (!in->z_valid)
         catch_up(in, 0);
     else if (h->params.no_context_takeover)
-        inflateReset(&in->z);
+        restart(in);
+    in->distances.octets = 0;
 }
 
 static void record(judge_inflater *in, const uint8_t *data, size_t len)

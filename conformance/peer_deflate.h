@@ -58,8 +58,9 @@ size_t judge_window(const judge_windows *w, uint32_t k, judge_piece ret[2]);
 /* Window k compressed, tail cut off (RFC 7692 7.2.1). Empty data: no memory. */
 judge_piece judge_stream_sent(judge_stream *st, uint32_t k);
 
-/* The other direction of one connection. */
-judge_inflater *judge_inflater_new(judge_stream *st);
+/* The other direction of one connection. `exact`: no match reaches farther back than the window
+ * that was agreed on, else as far as the judge's zlib happens to see it. */
+judge_inflater *judge_inflater_new(judge_stream *st, bool exact);
 void judge_inflater_free(judge_inflater *in);
 
 typedef enum judge_inflate_status {

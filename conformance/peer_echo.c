@@ -129,7 +129,7 @@ void peer_echo_begin(judge_peer *p)
         p->echo.stream = judge_stream_hold(p->setup.streams, c->echo.corpus, c->echo.len,
                                            p->to_peer, p->from_peer);
         if (p->echo.stream != NULL)
-            p->echo.inflater = judge_inflater_new(p->echo.stream);
+            p->echo.inflater = judge_inflater_new(p->echo.stream, !p->setup.compat);
         if (p->echo.inflater == NULL) {
             p->failed = true;
             return;

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "conformance/deflate_writer.h"
 #include "conformance/peer_deflate.h"
 
 static judge_streams *streams;
@@ -163,7 +164,7 @@ static void sender_begin(sender *s, judge_stream *st, int level, size_t cut)
 {
     memset(s, 0, sizeof(*s));
     assert_int_equal(deflateInit2(&s->z, level, Z_DEFLATED, -15, 8, 0), Z_OK);
-    s->in = judge_inflater_new(st);
+    s->in = judge_inflater_new(st, true);
     s->cut = cut;
     s->buf = malloc(1 << 20);
 }
@@ -254,7 +255,7 @@ static void broken_data_is_told(void **state)
     static const uint8_t junk[] = {0xff, 0xff, 0xff, 0xff};
     const judge_deflate_params p = {15, false};
     judge_stream *st = judge_stream_hold(streams, 3, 1000, p, p);
-    judge_inflater *in = judge_inflater_new(st);
+    judge_inflater *in = judge_inflater_new(st, true);
 
     (void)state;
     judge_inflater_begin(in, 0, true, false);
@@ -269,7 +270,7 @@ static void bombs_are_left_alone(void **state)
 {
     const judge_deflate_params p = {15, false};
     judge_stream *st = judge_stream_hold(streams, 3, 1000, p, p);
-    judge_inflater *in = judge_inflater_new(st);
+    judge_inflater *in = judge_inflater_new(st, true);
     uint8_t *zeros = calloc(1, 1 << 20), *packed = malloc(65536);
     z_stream z = {0};
 
@@ -284,7 +285,7 @@ static void bombs_are_left_alone(void **state)
     assert_int_equal(judge_inflater_feed(in, packed, 65536 - z.avail_out), JUDGE_INFLATE_DIFFERS);
     assert_true(judge_inflater_octets(in) <= 1000);
     judge_inflater_free(in);
-    in = judge_inflater_new(st);
+    in = judge_inflater_new(st, true);
     judge_inflater_begin(in, 0, true, true);
     assert_int_equal(judge_inflater_feed(in, packed, 65536 - z.avail_out), JUDGE_INFLATE_DIFFERS);
     assert_true(judge_inflater_text(in) < 200000);
@@ -356,7 +357,7 @@ static void the_first_fault_is_told(void **state)
         else
             n -= 4;
         for (size_t cut = 1; cut <= n; cut++) {
-            judge_inflater *in = judge_inflater_new(st);
+            judge_inflater *in = judge_inflater_new(st, true);
 
             assert_int_equal(take_cut(in, 0, packed, n, cut), rows[i].status);
             assert_int_equal(judge_inflater_octets(in), rows[i].at);
@@ -412,7 +413,7 @@ static void texts_that_differ_are_looked_at(void **state)
             const size_t len = compressed ? n : 300 + rows[i].extra;
 
             for (size_t cut = 1; cut <= len; cut++) {
-                judge_inflater *in = judge_inflater_new(st);
+                judge_inflater *in = judge_inflater_new(st, true);
                 judge_inflate_status status = JUDGE_INFLATE_OK;
 
                 judge_inflater_begin(in, 0, compressed != 0, true);
@@ -452,7 +453,7 @@ static void windows_hold_within_a_read(void **state)
             n = pack(&z, piece[0].data, 40000, Z_SYNC_FLUSH, packed, 65536) - 4;
             deflateEnd(&z);
             for (size_t cut = 7; cut <= n; cut = cut < n && cut * 100 > n ? n : cut * 100) {
-                judge_inflater *in = judge_inflater_new(st);
+                judge_inflater *in = judge_inflater_new(st, true);
 
                 assert_int_equal(take_cut(in, 0, packed, n, cut),
                                  right ? JUDGE_INFLATE_OK : JUDGE_INFLATE_BROKEN);
@@ -464,13 +465,69 @@ static void windows_hold_within_a_read(void **state)
     free(packed);
 }
 
+/* The first octet of a window alone, all others one or more windows back: one octet too far is too
+ * far, wherever in the message it is. */
+static void windows_hold_to_the_octet(void **state)
+{
+    enum { LEN = 60000 };
+    deflate_writer *w = malloc(sizeof(*w));
+
+    (void)state;
+    for (uint8_t window = 8; window < 15; window++) {
+        const judge_deflate_params p = {window, false};
+        judge_stream *st = judge_stream_hold(streams, 1, LEN, p, p);
+        judge_piece piece[2];
+
+        assert_int_equal(judge_window(judge_stream_windows(st), 0, piece), LEN);
+        /* In ever longer steps: a match of what is really there, exactly a window back or one more.
+         */
+        for (unsigned more = 0; more < 3; more++) {
+            const size_t distance = (1u << window) + more;
+            size_t tried = 0;
+
+            for (size_t at = distance; at + 3 < 6 * distance + 40000 && at + 3 < LEN; at++) {
+                judge_inflater *in;
+
+                if (memcmp(piece[0].data + at, piece[0].data + at - distance, 3) != 0)
+                    continue;
+                deflate_begin_empty(w);
+                deflate_fixed(w, false);
+                deflate_literals(w, piece[0].data, at);
+                deflate_match(w, 3, (unsigned)distance);
+                deflate_end_block(w);
+                deflate_end_message(w);
+                for (size_t cut = 1; cut < 100000; cut *= 300) {
+                    judge_inflate_status status = JUDGE_INFLATE_OK;
+                    const size_t n = deflate_octets(w);
+
+                    in = judge_inflater_new(st, true);
+                    judge_inflater_begin(in, 0, true, false);
+                    for (size_t i = 0; i < n && status == JUDGE_INFLATE_OK; i += cut)
+                        status = judge_inflater_feed(in, w->at + i, n - i < cut ? n - i : cut);
+                    assert_int_equal(status, more ? JUDGE_INFLATE_BROKEN : JUDGE_INFLATE_OK);
+                    assert_int_equal(judge_inflater_octets(in), more ? at : at + 3);
+                    if (more)
+                        assert_string_equal(judge_inflater_error(in),
+                                            "invalid distance too far back");
+                    judge_inflater_free(in);
+                }
+                tried++;
+                at += at / 2;
+            }
+            assert_true(tried > 1);
+        }
+        judge_stream_release(st);
+    }
+    free(w);
+}
+
 /* RFC 7692 7.2.3.4: the context goes on behind it, and holds what was compressed, but nothing
  * else. */
 static void final_blocks_end_no_context(void **state)
 {
     const judge_deflate_params p = {15, false};
     judge_stream *st = judge_stream_hold(streams, 1, 1000, p, p);
-    judge_inflater *in = judge_inflater_new(st);
+    judge_inflater *in = judge_inflater_new(st, true);
     uint8_t context[1500], packed[4096];
     judge_piece piece[2];
     z_stream z = {0};
@@ -510,6 +567,7 @@ int main(void)
         cmocka_unit_test(the_first_fault_is_told),
         cmocka_unit_test(texts_that_differ_are_looked_at),
         cmocka_unit_test(windows_hold_within_a_read),
+        cmocka_unit_test(windows_hold_to_the_octet),
         cmocka_unit_test(final_blocks_end_no_context),
     };
 

@@ -2,8 +2,9 @@
 /*
  * A whole client on a mocked system: servers and proxies that do not answer, answer anything,
  * stall, break and come back; a program whose handlers do anything; time that passes, memory that
- * runs out. Each attempt ends in one call, no handler is called within a call, waiting and
- * redirects have their limits, and credentials go to no other place than theirs.
+ * runs out. Each attempt ends in one call, no handler is called within a call, all that the server
+ * sent is given and all that was to be sent goes out (wire_oracle.h), waiting and redirects have
+ * their limits, and credentials go to no other place than theirs.
  *
  * Input: an octet of options, six more of them if it has bits 3 and 4 (WIDE), then operations. With
  * WIDE the operations from 13 on are others than those that time and memory have, and actions from
@@ -11,7 +12,7 @@
  */
 #include "mocked_system.h"
 
-#include <websock/client.h>
+#include "client_acts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -38,6 +39,12 @@ static const char answer[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: webso
                              "Connection: Upgrade\r\n"
                              "Sec-WebSocket-Accept: 1nwQI3IBoftOh+fG2YorpTWcrHs=\r\n";
 static const char chosen[] = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+
+static wire *wire_at(int fd)
+{
+    MOCK_CHECK(mock_of(fd)->wire != NULL);
+    return mock_of(fd)->wire;
+}
 
 static void begin(const char *url)
 {
@@ -125,15 +132,14 @@ static void act_wide(uint8_t what)
         begin(n > 0 ? url.p : NULL);
         break;
     case 12:
-        (void)wsk_client_send(w.client, what & 16 ? WSK_OP_TEXT : WSK_OP_BINARY, octets, n,
-                              what >> 5);
+        client_send(w.client, what & 16 ? WSK_OP_TEXT : WSK_OP_BINARY, octets, n, what >> 5);
         break;
     case 13:
         (void)wsk_client_pong(w.client, octets, n);
         break;
     case 14:
-        (void)wsk_client_send_part(w.client, what & 16 ? WSK_OP_TEXT : WSK_OP_BINARY, octets, n,
-                                   (what & 32) != 0, what >> 6);
+        client_send_part(w.client, what & 16 ? WSK_OP_TEXT : WSK_OP_BINARY, octets, n,
+                         (what & 32) != 0, what >> 6);
         break;
     default:
         (void)wsk_client_ping(w.client, octets, n);
@@ -167,13 +173,13 @@ static void act(void)
     w.depth++;
     switch (what & 15) {
     case 0:
-        (void)wsk_client_send(w.client, WSK_OP_TEXT, "text", 4, 0);
+        client_send(w.client, WSK_OP_TEXT, "text", 4, 0);
         break;
     case 1:
-        (void)wsk_client_send(w.client, WSK_OP_BINARY, big, sizeof(big), 0);
+        client_send(w.client, WSK_OP_BINARY, big, sizeof(big), 0);
         break;
     case 2:
-        (void)wsk_client_send_part(w.client, WSK_OP_BINARY, big, 300, (what & 16) != 0, 0);
+        client_send_part(w.client, WSK_OP_BINARY, big, 300, (what & 16) != 0, 0);
         break;
     case 3:
         (void)wsk_client_ping(w.client, "ping", 4);
@@ -182,7 +188,7 @@ static void act(void)
         (void)wsk_client_close(w.client, WSK_CLOSE_NORMAL, "bye");
         break;
     case 5:
-        wsk_client_drop(w.client);
+        client_drop(w.client);
         break;
     case 6:
         wsk_client_pause(w.client, (what & 16) != 0);
@@ -209,6 +215,7 @@ static void on_open(wsk_client *c)
     called(c);
     MOCK_CHECK(!w.open && (w.attempt || w.waiting));
     w.open = true;
+    client_opened(c, mock_of(c->current->link.stream.fd)->began);
     act();
 }
 
@@ -216,24 +223,33 @@ static void on_message(wsk_client *c, wsk_opcode op, uint8_t *data, size_t len)
 {
     called(c);
     MOCK_CHECK(w.open);
-    (void)wsk_client_send(c, op, data, len, 0);
+    wire_given(client_wire(c), SLOW_MESSAGE, op, data, len);
+    client_send(c, op, data, len, 0);
     act();
 }
 
 static void on_data(wsk_client *c, wsk_opcode op, uint8_t *data, size_t len, bool first, bool last)
 {
-    (void)first;
     called(c);
     MOCK_CHECK(w.open);
-    (void)wsk_client_send_part(c, op, data, len, last, 0);
+    wire_given_piece(client_wire(c), op, data, len, first, last);
+    client_send_part(c, op, data, len, last, 0);
     act();
 }
 
-static void on_control(wsk_client *c, const uint8_t *data, size_t len)
+static void on_ping(wsk_client *c, const uint8_t *data, size_t len)
 {
     called(c);
     MOCK_CHECK(w.open);
-    mock_look(data, len);
+    wire_given(client_wire(c), SLOW_PING, 0, data, len);
+    act();
+}
+
+static void on_pong(wsk_client *c, const uint8_t *data, size_t len)
+{
+    called(c);
+    MOCK_CHECK(w.open);
+    wire_given(client_wire(c), SLOW_PONG, 0, data, len);
     act();
 }
 
@@ -246,9 +262,9 @@ static void on_writable(wsk_client *c)
 
 static void on_close(wsk_client *c, unsigned code, const char *reason, const char *text)
 {
-    (void)code;
     called(c);
     MOCK_CHECK(w.open);
+    client_closed(c, code, text);
     mock_look(reason, strlen(reason));
     mock_look(text, strlen(text));
     w.open = false;
@@ -584,6 +600,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     wsk_loop *loop = mock_begin();
     uint8_t options = mock_octet(&script);
     w.wide = (options & WIDE) == WIDE;
+    if (options & 2)
+        mock_read_little(loop);
     o.conn.hooks = &mock_hooks;
     o.conn.deflate.enabled = (options & 1) != 0;
     o.conn.max_message = 100000;
@@ -595,7 +613,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     o.max_redirects = options & 64 ? 3 : 0;
     h.on_open = on_open;
     h.on_message = on_message;
-    h.on_ping = h.on_pong = on_control;
+    h.on_ping = on_ping;
+    h.on_pong = on_pong;
     h.on_close = on_close;
     h.on_fail = on_fail;
     h.on_wire = options & 128 ? on_wire : NULL;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An open connection against a second reader of the same octets, which is slow, takes one octet at
- * a time, and knows nothing of ours: it is written from RFC 6455 and RFC 7692 alone. Both must
- * report the same messages, pings, pongs and close, and the same failure at the same place.
+ * An open connection against a second reader of the same octets (slow_reader.h). Both must report
+ * the same messages, pings, pongs and close, and the same failure at the same place.
  *
  * Input: an octet of options (bit 0: client, 1: permessage-deflate, 2: pieces instead of messages),
  * one that says how the octets are cut, then what the peer sends.
@@ -12,7 +11,8 @@
 #include <sys/uio.h>
 
 #include <websock/conn.h>
-#include <zlib.h>
+
+#include "slow_reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,8 +26,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
         if (!(cond))                                                                               \
             abort();                                                                               \
     } while (0)
-
-enum { SEEN_MESSAGE, SEEN_PING, SEEN_PONG, SEEN_CLOSE, SEEN_FAIL };
 
 typedef struct seen {
     int kind;
@@ -62,259 +60,12 @@ static void log_free(log *l)
 
 /* ---------------------------------------------------------------------------- slow reader -- */
 
-typedef struct reader {
-    log *out;
-    bool server, deflate;
-    bool over;    /* failed or closed: nothing more is read */
-    bool unknown; /* what follows depends on more than the two RFCs say */
-    size_t head_n;
-    uint8_t head[14];
-    uint64_t left;
-    unsigned phase;     /* of the mask */
-    unsigned opcode;    /* of the frame */
-    unsigned message;   /* opcode; 0: none */
-    bool compressed;    /* the message is */
-    unsigned frames;    /* of the message */
-    uint64_t announced; /* payload of the message so far, and what its last header says */
-    uint8_t control[125];
-    size_t control_n;
-    uint8_t *text; /* of the message */
-    size_t text_n;
-    bool broken; /* compressed: it cannot be good any more */
-    z_stream z;
-} reader;
-
-static void fail(reader *r, unsigned code)
+static void read_slowly(slow_reader *r, const uint8_t *p, size_t n, log *l)
 {
-    note(r->out, SEEN_FAIL, code, NULL, 0);
-    r->over = true;
-}
+    slow_event e;
 
-/* 1: good; 0: good so far; -1: no continuation mends it. By code points, from the beginning. */
-static int utf8(const uint8_t *p, size_t n)
-{
-    size_t i = 0;
-
-    while (i < n) {
-        size_t size = p[i] < 0x80 ? 1 : p[i] < 0xC2 ? 0 : p[i] < 0xE0 ? 2 : p[i] < 0xF0 ? 3 : 4;
-        if (size == 0 || p[i] > 0xF4)
-            return -1;
-        for (size_t k = 1; k < size; k++) {
-            uint8_t low = 0x80, high = 0xBF;
-            if (k == 1) {
-                low = p[i] == 0xE0 ? 0xA0 : p[i] == 0xF0 ? 0x90 : 0x80;
-                high = p[i] == 0xED ? 0x9F : p[i] == 0xF4 ? 0x8F : 0xBF;
-            }
-            if (i + k == n)
-                return 0;
-            if (p[i + k] < low || p[i + k] > high)
-                return -1;
-        }
-        i += size;
-    }
-    return 1;
-}
-
-static void add_text(reader *r, uint8_t octet)
-{
-    if (r->text_n <= MAX_INFLATED)
-        r->text[r->text_n++] = octet;
-    else
-        r->broken = true;
-}
-
-static void inflate_octets(reader *r, const uint8_t *p, size_t n)
-{
-    uint8_t room[512];
-
-    r->z.next_in = (uint8_t *)(uintptr_t)p;
-    r->z.avail_in = (uInt)n;
-    while (!r->broken) {
-        r->z.next_out = room;
-        r->z.avail_out = sizeof(room);
-        int e = inflate(&r->z, Z_SYNC_FLUSH);
-        for (size_t i = 0; i < sizeof(room) - r->z.avail_out; i++)
-            add_text(r, room[i]);
-        if (e == Z_STREAM_END)
-            r->unknown = true; /* RFC 7692 7.2.3.5: allowed; how it goes on is said nowhere */
-        if (e != Z_OK && e != Z_BUF_ERROR && e != Z_STREAM_END)
-            r->broken = true;
-        if (e != Z_OK || (r->z.avail_in == 0 && r->z.avail_out > 0))
-            break;
-    }
-}
-
-static void end_control(reader *r)
-{
-    const uint8_t *p = r->control;
-    size_t n = r->control_n;
-
-    if (r->opcode == WSK_OP_PING || r->opcode == WSK_OP_PONG) {
-        note(r->out, r->opcode == WSK_OP_PING ? SEEN_PING : SEEN_PONG, 0, p, n);
-        return;
-    }
-    unsigned code = n >= 2 ? (unsigned)p[0] << 8 | p[1] : 1005;
-    bool known = (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
-                 (code >= 3000 && code <= 4999);
-    if (n == 1 || (n >= 2 && !known)) {
-        fail(r, 1002);
-    } else if (n > 2 && utf8(p + 2, n - 2) != 1) {
-        fail(r, 1007);
-    } else {
-        note(r->out, SEEN_CLOSE, code, n > 2 ? p + 2 : p, n > 2 ? n - 2 : 0);
-        r->over = true;
-    }
-}
-
-static void end_frame(reader *r, bool fin)
-{
-    static const uint8_t tail[] = {0, 0, 0xFF, 0xFF};
-
-    r->head_n = 0;
-    if (r->opcode >= 8) {
-        end_control(r);
-        return;
-    }
-    if (!fin)
-        return;
-    if (r->compressed) {
-        if ((r->z.data_type & (128 | 31)) == 128)
-            r->unknown = true; /* it ends behind a whole block: nothing to complete */
-        inflate_octets(r, tail, sizeof(tail));
-        /* The four octets are those of an empty block that was cut off. Where they are taken for
-         * something else, the message ended in the midst of a block: zlib.h, data_type. */
-        if (r->announced == 0)
-            r->unknown = true; /* less than what section 7.2.3.6 makes of an empty message */
-        else if (!(r->z.data_type & 128))
-            r->broken = true;
-        else if (r->z.data_type & 31)
-            r->unknown = true;
-    }
-    if (r->unknown)
-        return;
-    if (r->broken || (r->message == WSK_OP_TEXT && utf8(r->text, r->text_n) != 1))
-        fail(r, r->compressed ? 0 : 1007);
-    else
-        note(r->out, SEEN_MESSAGE, r->message, r->text, r->text_n);
-    r->message = 0;
-}
-
-static void payload(reader *r, uint8_t octet)
-{
-    size_t head = r->head_n;
-
-    if (r->server)
-        octet ^= r->head[head - 4 + (r->phase++ & 3)];
-    r->left--;
-    if (r->opcode >= 8) {
-        r->control[r->control_n++] = octet;
-    } else if (r->compressed) {
-        inflate_octets(r, &octet, 1);
-        if (r->message == WSK_OP_TEXT && utf8(r->text, r->text_n) < 0)
-            r->broken = true;
-        /* Whoever inflates may see it now or later: for certain by the end of the message. */
-        if (r->broken && !(r->head[0] & 0x80))
-            r->unknown = true;
-    } else {
-        add_text(r, octet);
-        if (r->message == WSK_OP_TEXT && utf8(r->text, r->text_n) < 0) {
-            fail(r, 1007);
-            return;
-        }
-    }
-    if (r->left == 0)
-        end_frame(r, r->head[0] >> 7);
-}
-
-/* What the head as far as it is there says; true if it is whole. */
-static bool judge_head(reader *r)
-{
-    const uint8_t *h = r->head;
-    unsigned fin = h[0] >> 7, rsv = h[0] >> 4 & 7, op = h[0] & 15;
-    size_t width = 0;
-
-    if (r->head_n == 1) {
-        bool rsv1 = r->deflate && rsv == 4 && (op == 1 || op == 2);
-        if ((rsv != 0 && !rsv1) || (op > 2 && op < 8) || op > 10 || (op >= 8 && !fin) ||
-            (op == 0 && r->message == 0) || ((op == 1 || op == 2) && r->message != 0))
-            fail(r, 1002);
-        return false;
-    }
-    uint64_t len = h[1] & 127;
-    if (r->head_n == 2 && ((h[1] >> 7 != 0) != r->server || (op >= 8 && len > 125))) {
-        fail(r, 1002);
-        return false;
-    }
-    if (len > 125) {
-        width = len == 126 ? 2 : 8;
-        uint64_t least = 0, most = 0;
-        for (size_t i = 0; i < width; i++) {
-            bool there = 2 + i < r->head_n;
-            least = least << 8 | (there ? h[2 + i] : 0);
-            most = most << 8 | (there ? h[2 + i] : 255);
-        }
-        if (width == 8 && r->head_n > 2 && h[2] & 0x80) {
-            fail(r, 1002);
-            return false;
-        }
-        if (r->head_n > 2 && most < (width == 2 ? 126 : 65536)) {
-            fail(r, 1002);
-            return false;
-        }
-        len = least;
-    }
-    uint64_t before = op == 0 ? r->announced : 0;
-    if (op < 8 && !r->deflate && len > MAX_MESSAGE - before) {
-        fail(r, 1009);
-        return false;
-    }
-    if (op < 8 && r->deflate && len > MAX_INFLATED / 2) {
-        r->unknown = true; /* a limit of what is encoded, which is ours to choose */
-        return false;
-    }
-    if (r->head_n < 2 + width + (r->server ? 4 : 0))
-        return false;
-    r->left = len;
-    return true;
-}
-
-static void begin(reader *r)
-{
-    r->opcode = r->head[0] & 15;
-    r->phase = 0;
-    r->control_n = 0;
-    if (r->opcode < 8) {
-        if (r->opcode != 0) {
-            r->message = r->opcode;
-            r->compressed = (r->head[0] & 0x40) != 0;
-            r->frames = 0;
-            r->announced = 0;
-            r->text_n = 0;
-        }
-        r->announced += r->left;
-        if (++r->frames > MAX_FRAGMENTS) {
-            fail(r, 1008);
-            return;
-        }
-    }
-    if (r->left == 0)
-        end_frame(r, r->head[0] >> 7);
-}
-
-static void read_slowly(reader *r, const uint8_t *p, size_t n)
-{
-    size_t need_payload = 0;
-
-    for (size_t i = 0; i < n && !r->over && !r->unknown; i++) {
-        if (need_payload) {
-            payload(r, p[i]);
-        } else {
-            r->head[r->head_n++] = p[i];
-            if (judge_head(r))
-                begin(r);
-        }
-        need_payload = r->left > 0 && !r->over;
-    }
+    while (slow_next(r, &p, &n, &e))
+        note(l, e.kind, e.what, e.data, e.len);
 }
 
 /* -------------------------------------------------------------------------------- our own -- */
@@ -329,7 +80,7 @@ static void take_events(wsk_conn *c, log *l, uint8_t **pieces, size_t *n_pieces)
             CHECK(wsk_conn_accept(c, NULL) == WSK_OK);
             break;
         case WSK_EV_MESSAGE:
-            note(l, SEEN_MESSAGE, ev.opcode, ev.data, ev.len);
+            note(l, SLOW_MESSAGE, ev.opcode, ev.data, ev.len);
             break;
         case WSK_EV_DATA:
             if (ev.first)
@@ -340,17 +91,17 @@ static void take_events(wsk_conn *c, log *l, uint8_t **pieces, size_t *n_pieces)
                 memcpy(*pieces + *n_pieces, ev.data, ev.len);
             *n_pieces += ev.len;
             if (ev.last)
-                note(l, SEEN_MESSAGE, ev.opcode, *pieces, *n_pieces);
+                note(l, SLOW_MESSAGE, ev.opcode, *pieces, *n_pieces);
             break;
         case WSK_EV_PING:
         case WSK_EV_PONG:
-            note(l, ev.type == WSK_EV_PING ? SEEN_PING : SEEN_PONG, 0, ev.data, ev.len);
+            note(l, ev.type == WSK_EV_PING ? SLOW_PING : SLOW_PONG, 0, ev.data, ev.len);
             break;
         case WSK_EV_CLOSE:
-            note(l, SEEN_CLOSE, ev.code, ev.data, ev.len);
+            note(l, SLOW_CLOSE, ev.code, ev.data, ev.len);
             break;
         case WSK_EV_FAIL:
-            note(l, SEEN_FAIL, ev.code, NULL, 0);
+            note(l, SLOW_FAIL, ev.code, NULL, 0);
             break;
         default:
             break;
@@ -418,7 +169,7 @@ static void compare(const log *ours, const log *slow, bool unknown, bool compres
         const seen *a = &ours->at[i];
         CHECK(a->kind == b->kind);
         /* A compressed message may be bad in several ways at once. */
-        if (b->kind == SEEN_FAIL && b->what == 0)
+        if (b->kind == SLOW_FAIL && b->what == 0)
             CHECK(a->what == 1002 || a->what == 1007 || a->what == 1009);
         else
             CHECK(a->what == b->what);
@@ -426,7 +177,7 @@ static void compare(const log *ours, const log *slow, bool unknown, bool compres
     }
     /* Within a compressed message ours may see that it is bad before its end. */
     if (!unknown && ours->n > n)
-        CHECK(compressed && ours->n == n + 1 && ours->at[n].kind == SEEN_FAIL);
+        CHECK(compressed && ours->n == n + 1 && ours->at[n].kind == SLOW_FAIL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -453,10 +204,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size -= 2;
 
     ours.n = slow.n = 0;
-    reader r = {.out = &slow, .server = !client, .deflate = deflate};
-    r.text = malloc(MAX_INFLATED + 1);
-    CHECK(r.text != NULL && inflateInit2(&r.z, -15) == Z_OK);
-    read_slowly(&r, data, size);
+    slow_reader r = {.server = !client,
+                     .deflate = deflate,
+                     .max_message = o.max_message,
+                     .max_frame = o.max_message,
+                     .max_fragments = MAX_FRAGMENTS};
+    read_slowly(&r, data, size, &slow);
 
     wsk_conn *c = opened(cfg, client);
     for (size_t i = 0, n; i < size; i += n) {
@@ -471,8 +224,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     wsk_conn_free(c);
     for (int i = 0; i < 2; i++)
         wsk_config_unref(cfg[i]);
-    inflateEnd(&r.z);
-    free(r.text);
+    slow_free(&r);
     free(pieces);
     log_free(&ours);
     log_free(&slow);

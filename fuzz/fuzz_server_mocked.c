@@ -2,8 +2,8 @@
 /*
  * A whole server on a mocked system: clients that come, send, stall, break and go in any order, a
  * program whose handlers do anything to any peer, time that passes, memory that runs out. It never
- * lets in more than its limits and rates allow, tells of the end of each peer that it told of, and
- * holds nothing when all are gone.
+ * lets in more than its limits and rates allow, tells of all that a peer sent (wire_oracle.h) and
+ * then of the end of each peer that it told of, and holds nothing when all are gone.
  *
  * Input: an octet of options, six more of them if it has bit 6 (WIDE), then operations: low four
  * bits what, high four bits on which client. With WIDE the operations from 13 on and the actions
@@ -44,6 +44,7 @@ static struct {
     mock_script *script;
     unsigned port; /* of the listener, or 0 */
     bool wide;
+    bool ends;      /* the server is about to be freed */
     unsigned depth; /* of actions: one may cause the next */
 } w;
 
@@ -52,6 +53,12 @@ static const char request[] = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: w
                               "Sec-WebSocket-Key: WlpaWlpaWlpaWlpaWlpaWg==\r\n";
 static const char offer[] = "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9"
                             ", permessage-deflate\r\n";
+
+static wire *wire_at(int fd)
+{
+    MOCK_CHECK(mock_of(fd)->wire != NULL);
+    return mock_of(fd)->wire;
+}
 
 /* ----------------------------------------------------------------------------- addresses -- */
 
@@ -255,10 +262,12 @@ static void send_to_some(void)
         return;
     for (size_t i = 0; i < w.n; i++) {
         if (bits >> i % 8 & 1)
-            (void)wsk_peer_send_prepared(w.peers[i].peer, m);
+            peer_send_prepared(w.peers[i].peer, m, what & 8 ? WSK_OP_TEXT : WSK_OP_BINARY, data,
+                               lengths[what & 7]);
     }
     if (what & 16)
-        (void)wsk_server_broadcast_prepared(w.server, m, NULL);
+        peers_send(w.server, m, what & 8 ? WSK_OP_TEXT : WSK_OP_BINARY, data, lengths[what & 7],
+                   NULL);
     wsk_prepared_unref(m);
 }
 
@@ -324,7 +333,7 @@ static void act_wide(wsk_peer *p, unsigned what)
             wsk_server_stop_listening(w.server);
             break;
         case 2:
-            (void)wsk_peer_send(p, what & 8 ? WSK_OP_TEXT : WSK_OP_BINARY, octets, n, what >> 4);
+            (void)peer_send(p, what & 8 ? WSK_OP_TEXT : WSK_OP_BINARY, octets, n, what >> 4);
             break;
         case 3:
             (void)wsk_peer_ping(p, octets, n);
@@ -336,12 +345,12 @@ static void act_wide(wsk_peer *p, unsigned what)
             wsk_server_drain(w.server, what & 8 ? 1012 : 1005, what & 16 ? "later" : NULL);
             break;
         case 6:
-            (void)wsk_server_broadcast(w.server, what & 8 ? WSK_OP_TEXT : WSK_OP_BINARY, octets, n,
-                                       what & 16 ? p : NULL);
+            peers_send(w.server, NULL, what & 8 ? WSK_OP_TEXT : WSK_OP_BINARY, octets, n,
+                       what & 16 ? p : NULL);
             break;
         default:
-            (void)wsk_peer_send_part(p, what & 8 ? WSK_OP_TEXT : WSK_OP_BINARY, octets, n,
-                                     (what & 16) != 0, what >> 5);
+            peer_send_part(p, what & 8 ? WSK_OP_TEXT : WSK_OP_BINARY, octets, n, (what & 16) != 0,
+                           what >> 5);
             break;
         }
         break;
@@ -383,27 +392,37 @@ static void on_request(wsk_peer *p, bool is_upgrade)
 static void on_open(wsk_peer *p)
 {
     seen(p);
+    peer_opened(p);
     act(p);
 }
 
 static void on_message(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
 {
     came(p, true, len);
-    (void)wsk_peer_send(p, op, data, len, 0);
+    wire_given(peer_wire(p), SLOW_MESSAGE, op, data, len);
+    (void)peer_send(p, op, data, len, 0);
     act(p);
 }
 
 static void on_data(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len, bool first, bool last)
 {
     came(p, first, len);
-    (void)wsk_peer_send_part(p, op, data, len, last, 0);
+    wire_given_piece(peer_wire(p), op, data, len, first, last);
+    peer_send_part(p, op, data, len, last, 0);
     act(p);
 }
 
-static void on_control(wsk_peer *p, const uint8_t *data, size_t len)
+static void on_ping(wsk_peer *p, const uint8_t *data, size_t len)
 {
     came(p, true, len);
-    mock_look(data, len);
+    wire_given(peer_wire(p), SLOW_PING, 0, data, len);
+    act(p);
+}
+
+static void on_pong(wsk_peer *p, const uint8_t *data, size_t len)
+{
+    came(p, true, len);
+    wire_given(peer_wire(p), SLOW_PONG, 0, data, len);
     act(p);
 }
 
@@ -415,8 +434,8 @@ static void on_writable(wsk_peer *p)
 
 static void on_close(wsk_peer *p, unsigned code, const char *text)
 {
-    (void)code;
     mock_look(text, strlen(text));
+    peer_closed(p, code, text, w.ends);
     act(p);
     known_peer *k = find(p);
     MOCK_CHECK(k != NULL); /* told twice, or never seen */
@@ -436,7 +455,7 @@ static void client_comes(unsigned source)
     int fd = fcntl(mock.null_fd, F_DUPFD_CLOEXEC, 0);
 
     MOCK_CHECK(fd >= 0);
-    mock_new_socket(fd)->source = source;
+    mock_new_socket(fd, false)->source = source;
     (void)wsk_server_adopt(w.server, fd, NULL);
 }
 
@@ -709,6 +728,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     w.start = wsk_loop_now(w.loop);
     uint8_t options = mock_octet(&script);
     w.wide = (options & WIDE) != 0;
+    if (options & 4)
+        mock_read_little(w.loop);
     o.conn.hooks = &mock_hooks;
     o.conn.deflate.enabled = (options & 1) != 0;
     o.conn.flags = options & 2 ? WSK_CONN_STREAM : 0;
@@ -723,7 +744,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     h.on_open = on_open;
     h.on_message = on_message;
     h.on_data = on_data;
-    h.on_ping = h.on_pong = on_control;
+    h.on_ping = on_ping;
+    h.on_pong = on_pong;
     h.on_close = on_close;
     if (w.wide) {
         choose_limits(&o, &script);
@@ -748,6 +770,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         mock.no_watch = false;
         if (what & 4)
             all_go();
+        w.ends = true;
         wsk_server_free(w.server);
     }
     MOCK_CHECK(w.n == 0); /* each that was seen was told to be gone */

@@ -5,52 +5,30 @@
  * end a request that was to go on, queues that are full, a program whose handlers do anything to
  * any peer, memory that runs out.
  *
- * What has to hold: every peer that was seen is told to be gone, once; what a client sends in order
- * comes in order and as a whole, and so does what is sent back; all that goes out is frames; who is
- * reset is gone soon, whatever the kernel did before; no request outlives its connection; in the
+ * What has to hold: every peer that was seen is told to be gone, once; all that a peer sent is
+ * given before, and all that was to be sent goes out, in order and as a whole (wire_oracle.h); who
+ * is reset is gone soon, whatever the kernel did before; no request outlives its connection; in the
  * end no memory and no descriptor is left.
  *
  * Input: two octets of options, then operations: low four bits what, high four bits on which client
  * and a variant of it.
  */
+#include "client_acts.h"
 #include "mocked_memory.h"
 #include "mocked_ring.h"
 #include "peer_acts.h"
 
-#include <websock/client.h>
-#include <websock/server.h>
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define CLIENTS 8 /* other ends; the last one may be the server of our client */
-#define ECHOES  64
+#define CLIENTS 8    /* other ends; the last one may be the server of our client */
 #define MANY    2000 /* turns: enough for all that an input may have under way */
 #define STEPS   4    /* of 600 ms: a listener's rest, and a look for ends that were lost */
-
-typedef struct sent_echo {
-    size_t len;
-    uint32_t hash;
-} sent_echo;
 
 /* The other end of a connection. */
 typedef struct far_end {
     ring_file *file;
     uint64_t serial;
-    uint32_t next_out, next_in; /* numbers of its messages: sent, arrived */
-    /* what goes out to it */
-    enum { IN_HEAD, IN_FRAME_HEAD, IN_PAYLOAD, IN_OTHERS } step;
-    uint32_t head_end; /* the last four octets of the head */
-    size_t head_n;
-    char status[16];
-    uint8_t frame[10];
-    size_t frame_n;
-    uint64_t left;
-    bool in_message, is_numbered;
-    size_t message_n;
-    uint32_t hash;
-    sent_echo echoes[ECHOES];
-    unsigned echo_first, echo_n;
-    bool unchecked; /* more was under way than there is room for */
+    uint32_t next_out; /* number of its next message */
     bool is_server;
 } far_end;
 
@@ -71,7 +49,10 @@ static struct {
     wsk_client *client; /* or NULL */
     bool is_open;       /* its on_open came, and on_close has not */
     bool deflate, stream;
-    bool dirty; /* a client sent something else than messages in order */
+    bool socks;        /* our client has a proxy */
+    bool ends;         /* the server is about to be freed */
+    uint8_t proxy[64]; /* what was said to it on the latest connection */
+    size_t proxy_n;
 } w;
 
 static const char request[] = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
@@ -111,123 +92,55 @@ static const uint8_t *octets(size_t *ret_n)
 
 /* -------------------------------------------------------------------------- what goes out -- */
 
-static uint32_t hashed(uint32_t hash, const uint8_t *p, size_t n)
+static wire *wire_at(int fd)
 {
-    for (size_t i = 0; i < n; i++)
-        hash = (hash ^ p[i]) * 16777619u;
-    return hash;
+    return ring_open_file(fd)->wire;
 }
 
-static void end_message(far_end *f)
+/* Octets of an address as SOCKS has it, with its port (RFC 1928 5). */
+static size_t socks_address(const uint8_t *p)
 {
-    f->in_message = false;
-    if (!f->is_numbered || f->unchecked)
-        return;
-    RING_CHECK(f->echo_n > 0);
-    const sent_echo *e = &f->echoes[f->echo_first++ % ECHOES];
-    f->echo_n--;
-    RING_CHECK(e->len == f->message_n && e->hash == f->hash);
+    return p[3] == 1 ? 10 : p[3] == 4 ? 22 : 7 + (size_t)p[4];
 }
 
-/* True if the head is complete. RFC 6455 5.2, and what a server must not do. */
-static bool take_frame_head(far_end *f, uint8_t c)
+/* Greeting and request, RFC 1928 3 and 4; true behind them. */
+static bool is_for_proxy(uint8_t c)
 {
-    f->frame[f->frame_n++] = c;
-    if (f->frame_n < 2)
-        return false;
-    uint8_t op = f->frame[0] & 15, len = f->frame[1];
-    size_t need = len == 127 ? 10 : len == 126 ? 4 : 2;
+    const uint8_t *p = w.proxy;
 
-    RING_CHECK(len < 128);
-    if (f->frame_n < need)
-        return false;
-    f->left = len;
-    if (need > 2) {
-        f->left = 0;
-        for (size_t i = 2; i < need; i++)
-            f->left = f->left << 8 | f->frame[i];
-        RING_CHECK(f->left >= (need == 4 ? 126 : 65536) && op < 8);
-    }
-    RING_CHECK(op <= 10 && (op < 3 || op > 7) && (f->frame[0] & 0x30) == 0);
-    RING_CHECK((f->frame[0] & 0x40) == 0 || (w.deflate && (op == 1 || op == 2)));
-    f->frame_n = 0;
-    if (op >= 8) {
-        RING_CHECK((f->frame[0] & 0x80) != 0);
+    RING_CHECK(w.proxy_n < sizeof(w.proxy));
+    w.proxy[w.proxy_n++] = c;
+    if (w.proxy_n < 2)
         return true;
-    }
-    RING_CHECK((op == 0) == f->in_message);
-    if (op != 0) {
-        f->in_message = true;
-        f->is_numbered = false;
-        f->message_n = 0;
-        f->hash = op;
-    }
-    return true;
-}
-
-static void end_frame(far_end *f)
-{
-    f->step = IN_FRAME_HEAD;
-    if ((f->frame[0] & 0x80) != 0 && (f->frame[0] & 15) < 8)
-        end_message(f);
-}
-
-static size_t take_payload(far_end *f, const uint8_t *p, size_t n)
-{
-    if (n > f->left)
-        n = (size_t)f->left;
-    if ((f->frame[0] & 15) < 8) {
-        if (f->message_n == 0 && n > 0)
-            f->is_numbered = p[0] == 'E' && !w.deflate && !w.stream;
-        f->hash = hashed(f->hash, p, n);
-        f->message_n += n;
-    }
-    f->left -= n;
-    return n;
+    size_t first = 2 + (size_t)p[1];
+    return w.proxy_n < first + 5 || w.proxy_n < first + socks_address(p + first);
 }
 
 static void on_sent(ring_file *file, const uint8_t *data, size_t n)
 {
-    far_end *f = w.far;
-
     mock_look(data, n);
-    while (f < w.far + CLIENTS && f->file != file)
-        f++;
-    if (f == w.far + CLIENTS)
-        return;
-    for (size_t i = 0; i < n;) {
-        switch (f->step) {
-        case IN_HEAD:
-            if (f->head_n < sizeof(f->status))
-                f->status[f->head_n] = (char)data[i];
-            f->head_n++;
-            f->head_end = f->head_end << 8 | data[i++];
-            if (f->head_end == 0x0D0A0D0A)
-                f->step = memcmp(f->status, "HTTP/1.1 101 ", 13) == 0 ? IN_FRAME_HEAD : IN_OTHERS;
-            break;
-        case IN_FRAME_HEAD:
-            if (take_frame_head(f, data[i++]))
-                f->step = IN_PAYLOAD;
-            break;
-        case IN_PAYLOAD:
-            i += take_payload(f, data + i, n - i);
-            break;
-        default:
-            return;
-        }
-        if (f->step == IN_PAYLOAD && f->left == 0)
-            end_frame(f);
+    for (; n > 0 && file->wire->step == WIRE_EARLY; data++, n--) {
+        if (!is_for_proxy(*data))
+            file->wire->step = WIRE_HEAD;
     }
+    wire_out(file->wire, data, n);
 }
 
 /* ---------------------------------------------------------------------------- the program -- */
 
+static bool is_seen(const wsk_peer *p)
+{
+    size_t i = 0;
+
+    while (i < w.n && w.peers[i] != p)
+        i++;
+    return i < w.n;
+}
+
 static void seen(wsk_peer *p)
 {
-    for (size_t i = 0; i < w.n; i++) {
-        if (w.peers[i] == p)
-            return;
-    }
+    if (is_seen(p))
+        return;
     RING_CHECK(w.n < RING_FILES);
     w.peers[w.n++] = p;
 }
@@ -241,7 +154,6 @@ static far_end *new_far_end(unsigned i, ring_file *file)
     memset(f, 0, sizeof(*f));
     f->file = file;
     f->serial = file->serial;
-    f->next_in = 1;
     file->held++;
     return f;
 }
@@ -251,7 +163,9 @@ static void on_connecting(ring_file *file)
     far_end *f = new_far_end(CLIENTS - 1, file);
 
     f->is_server = true;
-    f->step = IN_OTHERS;
+    w.proxy_n = 0;
+    if (w.socks)
+        file->wire->step = WIRE_EARLY;
 }
 
 static void client_comes(unsigned i, bool to_listener)
@@ -290,7 +204,7 @@ static void act_on_client(uint8_t what)
         (void)wsk_client_connect(w.client, "ws://h:9/ws");
         break;
     case 1:
-        (void)wsk_client_send(w.client, WSK_OP_BINARY, big, 20000, 0);
+        client_send(w.client, WSK_OP_BINARY, big, 20000, 0);
         break;
     case 2:
         (void)wsk_client_ping(w.client, "ping", 4);
@@ -299,13 +213,13 @@ static void act_on_client(uint8_t what)
         (void)wsk_client_close(w.client, WSK_CLOSE_NORMAL, "bye");
         break;
     case 4:
-        wsk_client_drop(w.client);
+        client_drop(w.client);
         break;
     case 5:
         wsk_client_pause(w.client, (what & 16) != 0);
         break;
     case 6:
-        (void)wsk_client_send(w.client, WSK_OP_TEXT, "text", 4, 0);
+        client_send(w.client, WSK_OP_TEXT, "text", 4, 0);
         break;
     default:
         break;
@@ -323,7 +237,7 @@ static void act_on_all(uint8_t what)
         break;
     case 2:
         for (size_t i = 0; i < w.n; i++)
-            wsk_peer_drop(w.peers[i]);
+            peer_drop(w.peers[i]);
         break;
     case 3:
         (void)wsk_loop_post(w.loop, posted, NULL);
@@ -350,7 +264,7 @@ static void act(wsk_peer *p)
     if (act_on_peer(w.server, p, what, big)) {
         /* as on other systems */
     } else if ((what & 15) == 8) {
-        (void)wsk_server_broadcast(w.server, WSK_OP_TEXT, "all", 3, what & 16 ? p : NULL);
+        peers_send(w.server, NULL, WSK_OP_TEXT, "all", 3, what & 16 ? p : NULL);
     } else if ((what & 15) == 9) {
         act_on_all(octet());
     }
@@ -369,61 +283,44 @@ static void on_request(wsk_peer *p, bool is_upgrade)
 static void on_open(wsk_peer *p)
 {
     seen(p);
+    peer_opened(p);
     act(p);
-}
-
-/* 'E', the client, and a number. */
-static far_end *arrived(const uint8_t *data, size_t len)
-{
-    if (len < 8 || data[0] != 'E' || data[1] >= CLIENTS)
-        return NULL;
-    far_end *f = &w.far[data[1]];
-    if (f->file == NULL || (uint8_t)f->serial != data[2] || w.dirty)
-        return NULL;
-    RING_CHECK(data[3] == (uint8_t)f->next_in);
-    f->next_in++;
-    for (size_t i = 4; i < len; i++)
-        RING_CHECK(data[i] == (uint8_t)(data[3] + i));
-    return f;
 }
 
 static void on_message(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
 {
-    far_end *f = op == WSK_OP_BINARY ? arrived(data, len) : NULL;
-    const sent_echo echo = {len, hashed((uint32_t)op, data, len)};
-
-    if (f != NULL) {
-        if (f->echo_n == ECHOES)
-            f->unchecked = true;
-        else
-            f->echoes[(f->echo_first + f->echo_n++) % ECHOES] = echo;
-    } else if (len > 0 && data[0] == 'E') {
-        data[0] = 'e';
-    }
-    /* What is not sent is the last one: taken back. */
-    if (wsk_peer_send(p, op, data, len, 0) < 0 && f != NULL && !f->unchecked)
-        f->echo_n--;
+    RING_CHECK(is_seen(p));
+    wire_given(peer_wire(p), SLOW_MESSAGE, op, data, len);
+    (void)peer_send(p, op, data, len, 0);
     act(p);
 }
 
 static void on_data(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len, bool first, bool last)
 {
-    (void)first;
-    (void)wsk_peer_send_part(p, op, data, len, last, 0);
+    RING_CHECK(is_seen(p));
+    wire_given_piece(peer_wire(p), op, data, len, first, last);
+    peer_send_part(p, op, data, len, last, 0);
     act(p);
 }
 
-static void on_control(wsk_peer *p, const uint8_t *data, size_t len)
+static void on_ping(wsk_peer *p, const uint8_t *data, size_t len)
 {
-    mock_look(data, len);
+    RING_CHECK(is_seen(p));
+    wire_given(peer_wire(p), SLOW_PING, 0, data, len);
+    act(p);
+}
+
+static void on_pong(wsk_peer *p, const uint8_t *data, size_t len)
+{
+    RING_CHECK(is_seen(p));
+    wire_given(peer_wire(p), SLOW_PONG, 0, data, len);
     act(p);
 }
 
 static void on_close(wsk_peer *p, unsigned code, const char *text)
 {
     mock_look(text, strlen(text));
-    /* Nobody did anything wrong: octets are missing, or come twice. */
-    RING_CHECK(w.dirty || (code != WSK_CLOSE_PROTOCOL_ERROR && code != WSK_CLOSE_INVALID_PAYLOAD));
+    peer_closed(p, code, text, w.ends);
     act(p);
     for (size_t i = 0; i < w.n; i++) {
         if (w.peers[i] == p) {
@@ -436,31 +333,43 @@ static void on_close(wsk_peer *p, unsigned code, const char *text)
 
 static void on_client_open(wsk_client *c)
 {
+    size_t began = 0;
+
     RING_CHECK(c == w.client && !w.is_open);
     w.is_open = true;
+    /* Behind the proxy's answers, RFC 1928 3 and 6. */
+    if (w.socks)
+        began = 2 + socks_address(*client_wire(c)->sent + 2);
+    client_opened(c, began);
     act_on_client(octet());
 }
 
 static void on_client_message(wsk_client *c, wsk_opcode op, uint8_t *data, size_t len)
 {
-    RING_CHECK(w.is_open);
-    if (op == WSK_OP_BINARY)
-        (void)arrived(data, len);
-    (void)wsk_client_send(c, op, data, len, 0);
+    RING_CHECK(c == w.client && w.is_open);
+    wire_given(client_wire(c), SLOW_MESSAGE, op, data, len);
+    client_send(c, op, data, len, 0);
     act_on_client(octet());
 }
 
-static void on_client_control(wsk_client *c, const uint8_t *data, size_t len)
+static void on_client_ping(wsk_client *c, const uint8_t *data, size_t len)
 {
     RING_CHECK(c == w.client && w.is_open);
-    mock_look(data, len);
+    wire_given(client_wire(c), SLOW_PING, 0, data, len);
+    act_on_client(octet());
+}
+
+static void on_client_pong(wsk_client *c, const uint8_t *data, size_t len)
+{
+    RING_CHECK(c == w.client && w.is_open);
+    wire_given(client_wire(c), SLOW_PONG, 0, data, len);
     act_on_client(octet());
 }
 
 static void on_client_close(wsk_client *c, unsigned code, const char *reason, const char *text)
 {
     RING_CHECK(c == w.client && w.is_open);
-    RING_CHECK(w.dirty || (code != WSK_CLOSE_PROTOCOL_ERROR && code != WSK_CLOSE_INVALID_PAYLOAD));
+    client_closed(c, code, text);
     mock_look(reason, strlen(reason));
     mock_look(text, strlen(text));
     w.is_open = false;
@@ -569,12 +478,10 @@ static void operate_on(far_end *f, uint8_t op)
         return;
     switch (op & 15) {
     case 0: /* octets come in */
-        w.dirty = true;
         p = octets(&n);
         ring_input(f->file, p, n);
         break;
     case 1: /* a frame */
-        w.dirty = true;
         p = octets(&n);
         if (n > 0)
             far_frame(f, p[0], p + 1, n - 1);
@@ -601,16 +508,12 @@ static void operate_on(far_end *f, uint8_t op)
         if (variant)
             ring_input(f->file, p, strlen((const char *)p));
         ring_input(f->file, "\r\n", 2);
-        /* More than one is no WebSocket. */
-        w.dirty |= f->next_out > 0;
         f->next_out += f->next_out == 0;
         break;
     case 9:
-        w.dirty |= f->next_out == 0;
         numbered_message(f, variant ? (size_t)octet() * 200 : octet());
         break;
     default: /* many at once */
-        w.dirty |= f->next_out == 0;
         for (n = octet() % 64; n > 0; n--)
             numbered_message(f, 8);
         break;
@@ -708,10 +611,12 @@ static void make_client(uint8_t options, uint8_t more)
     o.conn.max_queued = 200000;
     o.conn.high_water = options & 4 ? 1000 : 100000;
     o.resolve = addresses;
-    o.proxy = more & 0x40 ? "socks5://h:9" : "";
+    w.socks = (more & 0x40) != 0;
+    o.proxy = w.socks ? "socks5://h:9" : "";
     h.on_open = on_client_open;
     h.on_message = on_client_message;
-    h.on_ping = h.on_pong = on_client_control;
+    h.on_ping = on_client_ping;
+    h.on_pong = on_client_pong;
     h.on_close = on_client_close;
     h.on_fail = on_client_fail;
     RING_CHECK(wsk_client_new(&w.client, w.loop, &o, &h, NULL) == WSK_OK);
@@ -739,7 +644,8 @@ static void make_server(uint8_t options, uint8_t more)
     h.on_open = on_open;
     h.on_message = on_message;
     h.on_data = on_data;
-    h.on_ping = h.on_pong = on_control;
+    h.on_ping = on_ping;
+    h.on_pong = on_pong;
     h.on_close = on_close;
     RING_CHECK(wsk_server_new(&w.server, w.loop, &o, &h, NULL) == WSK_OK);
     if (more & 0x10) {
@@ -785,6 +691,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     mock_memory.fail_in = 0;
     w.script.n = 0;
+    w.ends = true;
     wsk_client_free(w.client);
     wsk_server_free(w.server);
     w.server = NULL;

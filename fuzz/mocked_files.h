@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "net/sys.h"
+#include "wire_oracle.h"
 
 #define RING_FILES 64
 #define RING_BASE  512 /* the lowest descriptor, and how many there may be */
@@ -49,6 +50,7 @@ typedef struct ring_file {
     bool lost; /* the end, or ours, comes in the moment in which octets before it are received */
     int err;   /* told once, behind the input */
     unsigned send;
+    wire *wire; /* what passes */
     /* a listener */
     uint8_t waiting[8];
     unsigned n_waiting;
@@ -99,6 +101,11 @@ static ring_file *ring_file_new(ring_kind kind)
         f->kind = kind;
         f->serial = ++kernel.serial;
         f->edges = 1;
+        if (kind == FILE_SOCKET) {
+            f->wire = malloc(sizeof(*f->wire));
+            RING_CHECK(f->wire != NULL);
+            wire_init(f->wire, &f->in, &f->in_n, false);
+        }
         return f;
     }
     return NULL;
@@ -109,7 +116,11 @@ static void ring_let_go(ring_file *f)
     RING_CHECK(f->held > 0);
     if (--f->held > 0)
         return;
+    if (f->wire != NULL)
+        wire_deinit(f->wire);
+    free(f->wire);
     free(f->in);
+    f->wire = NULL;
     f->in = NULL;
     f->kind = FILE_FREE;
 }

@@ -44,8 +44,12 @@ static void *mock_realloc(void *ud, void *p, size_t n)
 
 static int mock_random(void *ud, void *buf, size_t n)
 {
+    uint8_t *p = buf;
+
     (void)ud;
-    memset(buf, 0x5A, n);
+    /* One answer is right to a key that is always the same; masks are different in each place. */
+    for (size_t i = 0; i < n; i++)
+        p[i] = (uint8_t)(n > 16 ? 0x5A + 31 * i : 0x5A);
     return 0;
 }
 

@@ -25,8 +25,10 @@
 #include <websock/conn.h>
 
 #include "mocked_memory.h"
+#include "net/loop_priv.h"
 #include "net/sys.h"
 #include "util/attr.h"
+#include "wire_oracle.h"
 
 #define MOCK_FDS 256
 
@@ -53,6 +55,8 @@ typedef struct mock_socket {
     int err;         /* of recv behind the input */
     unsigned send;   /* one of the above */
     unsigned source; /* of a client: which address it has, by the target's own numbers */
+    wire *wire;      /* what passes; NULL: it is no connection */
+    size_t began;    /* so much was received before our handshake */
 } mock_socket;
 
 /* What accept() of a listening socket, and connect(), come to. */
@@ -138,12 +142,38 @@ static ssize_t mock_sent(mock_socket *s, size_t n)
     }
 }
 
+/* n octets of these go out. Those of a client begin with its handshake, behind what is said to a
+ * proxy. */
+static void mock_out(mock_socket *s, const struct iovec *iov, size_t n_iov, ssize_t n)
+{
+    const int err = errno;
+    size_t left = n > 0 ? (size_t)n : 0;
+
+    if (s->wire == NULL)
+        return;
+    if (s->wire->step == WIRE_EARLY && iov->iov_len >= 4 && memcmp(iov->iov_base, "GET ", 4) == 0) {
+        s->wire->step = WIRE_HEAD;
+        s->began = s->in_off;
+    }
+    for (size_t i = 0; i < n_iov && left > 0; i++) {
+        size_t k = iov[i].iov_len < left ? iov[i].iov_len : left;
+
+        wire_out(s->wire, iov[i].iov_base, k);
+        left -= k;
+    }
+    errno = err;
+}
+
 static ssize_t mock_send(int fd, const void *buf, size_t n, int flags)
 {
+    const struct iovec iov = {(void *)(uintptr_t)buf, n};
+
     (void)flags;
     MOCK_CHECK(n > 0);
     mock_look(buf, n);
-    return mock_sent(mock_of(fd), n);
+    ssize_t sent = mock_sent(mock_of(fd), n);
+    mock_out(mock_of(fd), &iov, 1, sent);
+    return sent;
 }
 
 static ssize_t mock_sendmsg(int fd, const struct msghdr *msg, int flags)
@@ -156,7 +186,9 @@ static ssize_t mock_sendmsg(int fd, const struct msghdr *msg, int flags)
         n += msg->msg_iov[i].iov_len;
     }
     MOCK_CHECK(n > 0);
-    return mock_sent(mock_of(fd), n);
+    ssize_t sent = mock_sent(mock_of(fd), n);
+    mock_out(mock_of(fd), msg->msg_iov, msg->msg_iovlen, sent);
+    return sent;
 }
 
 static int mock_epoll_ctl(int ep, int op, int fd, struct epoll_event *event)
@@ -210,7 +242,7 @@ static int mock_epoll_wait(int ep, struct epoll_event *events, int max, int time
     return n;
 }
 
-static mock_socket *mock_new_socket(int fd);
+static mock_socket *mock_new_socket(int fd, bool is_ours);
 
 /* A socket that has an address and is connected to another one: made once, and never used. */
 static int mock_connected_fd(void)
@@ -240,7 +272,7 @@ static int mock_connect(int fd, const struct sockaddr *addr, socklen_t len)
     /* Unix sockets never have a connection in progress. */
     if (addr->sa_family == AF_UNIX && what == MOCK_CONNECT_LATER)
         what = MOCK_CONNECT_AT_ONCE;
-    mock_new_socket(fd);
+    mock_new_socket(fd, true);
     mock.connecting = fd;
     mock.connect = MOCK_CONNECT_LATER;
     if (what == MOCK_CONNECT_LATER || what == MOCK_CONNECT_AT_ONCE)
@@ -278,7 +310,7 @@ static int mock_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags
     }
     int client = fcntl(mock.null_fd, F_DUPFD_CLOEXEC, 0);
     MOCK_CHECK(client >= 0);
-    mock_new_socket(client)->source = source;
+    mock_new_socket(client, false)->source = source;
     return client;
 }
 
@@ -330,14 +362,30 @@ static wsk_loop *mock_begin(void)
     return loop;
 }
 
+/* So little is received at once that more than a turn reads is no large input. */
+static void mock_read_little(wsk_loop *loop)
+{
+    loop->recv_cap = 256;
+}
+
+static void mock_forget(mock_socket *s)
+{
+    if (s->wire != NULL)
+        wire_deinit(s->wire);
+    free(s->wire);
+    free(s->in);
+}
+
 /* Everything is given back. */
 static void mock_end(wsk_loop *loop)
 {
     wsk_loop_free(loop);
     MOCK_CHECK(mock_memory.allocated == 0);
+    for (int i = 0; i < mock.end; i++) {
+        MOCK_CHECK(mock.at[i].wire == NULL || i == mock.null_fd || fcntl(i, F_GETFD) < 0);
+        mock_forget(&mock.at[i]);
+    }
     close(mock.null_fd);
-    for (int i = 0; i < MOCK_FDS; i++)
-        free(mock.at[i].in);
 }
 
 static void mock_input(mock_socket *s, const void *data, size_t n)
@@ -500,12 +548,16 @@ static void mock_operate_all(wsk_loop *loop, unsigned op, mock_script *t)
     MOCK_CHECK(wsk_loop_turn(loop, 0) == WSK_OK);
 }
 
-static mock_socket *mock_new_socket(int fd)
+/* is_ours: we connect, somebody else did not. */
+static mock_socket *mock_new_socket(int fd, bool is_ours)
 {
     mock_socket *s = mock_of(fd);
 
-    free(s->in);
+    mock_forget(s);
     memset(s, 0, sizeof(*s));
+    s->wire = malloc(sizeof(*s->wire));
+    MOCK_CHECK(s->wire != NULL);
+    wire_init(s->wire, &s->in, &s->in_n, is_ours);
     return s;
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the program of a fuzzed server does to a peer, whatever system that server runs on. */
+/*
+ * What the program of a fuzzed server does to a peer, whatever system that server runs on, and what
+ * it notes of it in the wire of the peer's socket.
+ */
 #ifndef FUZZ_PEER_ACTS_H
 #define FUZZ_PEER_ACTS_H
 
@@ -7,6 +10,96 @@
 #include <stdint.h>
 
 #include <websock/server.h>
+
+#include "server/server_internal.h"
+#include "wire_oracle.h"
+
+#define PEERS_MAX 64
+
+/* The target's own: the wire of a descriptor that is open. */
+static wire *wire_at(int fd);
+
+static wire *peer_wire(const wsk_peer *p)
+{
+    return wire_at(p->link.stream.fd);
+}
+
+/* ---------------------------------------------------------------------------------- what it is
+ * told -- */
+
+static void peer_opened(wsk_peer *p)
+{
+    wire_open(peer_wire(p), wsk_peer_conn(p), 0);
+}
+
+/* The server is about to be freed: excused. */
+static void peer_closed(wsk_peer *p, unsigned code, const char *text, bool excused)
+{
+    const wsk_conn *c = wsk_peer_conn(p);
+
+    /* A reset is told at once where nothing is read. */
+    excused |= c->paused || c->choked || strcmp(text, "out of memory") == 0;
+    wire_closed(peer_wire(p), c, code, excused);
+}
+
+/* -------------------------------------------------------------------------------- what it sends --
+ */
+
+static int peer_send(wsk_peer *p, wsk_opcode op, const void *data, size_t len, unsigned flags)
+{
+    uint32_t id = wire_owes(peer_wire(p), wire_message(op, data, len));
+    int r = wsk_peer_send(p, op, data, len, flags);
+
+    if (r < 0)
+        wire_owes_not(peer_wire(p), id, false);
+    return r;
+}
+
+static void peer_send_part(wsk_peer *p, wsk_opcode op, const void *data, size_t len, bool last,
+                           unsigned flags)
+{
+    if (wsk_peer_send_part(p, op, data, len, last, flags) >= 0)
+        wire_owes_part(peer_wire(p), op, data, len, last);
+}
+
+/* For everyone but `except`, or as many as get it: m, or, if that is NULL, data. */
+static void peers_send(wsk_server *s, wsk_prepared *m, wsk_opcode op, const void *data, size_t len,
+                       wsk_peer *except)
+{
+    const wire_owed message = wire_message(op, data, len);
+    uint32_t ids[PEERS_MAX];
+    wire *to[PEERS_MAX];
+    long n = 0, sent;
+
+    for (wsk_peer *p = NULL; (p = wsk_server_next_peer(s, p)) != NULL;) {
+        if (p == except)
+            continue;
+        WIRE_CHECK(n < PEERS_MAX);
+        to[n] = peer_wire(p);
+        ids[n] = wire_owes(to[n], message);
+        n++;
+    }
+    sent = m != NULL ? wsk_server_broadcast_prepared(s, m, except)
+                     : wsk_server_broadcast(s, op, data, len, except);
+    WIRE_CHECK(sent <= n);
+    for (long i = 0; i < n && sent < n; i++)
+        wire_owes_not(to[i], ids[i], sent > 0);
+}
+
+static inline void peer_send_prepared(wsk_peer *p, wsk_prepared *m, wsk_opcode op, const void *data,
+                                      size_t len)
+{
+    uint32_t id = wire_owes(peer_wire(p), wire_message(op, data, len));
+
+    if (wsk_peer_send_prepared(p, m) < 0)
+        wire_owes_not(peer_wire(p), id, false);
+}
+
+static void peer_drop(wsk_peer *p)
+{
+    peer_wire(p)->dropped = true;
+    wsk_peer_drop(p);
+}
 
 /* The low four bits of `what` say what, the next one how; big: 20,000 octets. False: nothing was
  * done, it is for the target itself to say what 8, 9 and those above 11 are. */
@@ -17,13 +110,13 @@ static bool act_on_peer(wsk_server *s, wsk_peer *p, uint8_t what, const uint8_t 
 
     switch (what & 15) {
     case 0:
-        (void)wsk_peer_send(p, WSK_OP_TEXT, "text", 4, 0);
+        (void)peer_send(p, WSK_OP_TEXT, "text", 4, 0);
         return true;
     case 1:
-        (void)wsk_peer_send(p, WSK_OP_BINARY, big, 20000, WSK_SEND_COMPRESS);
+        (void)peer_send(p, WSK_OP_BINARY, big, 20000, WSK_SEND_COMPRESS);
         return true;
     case 2:
-        (void)wsk_peer_send_part(p, WSK_OP_BINARY, big, 300, variant, 0);
+        peer_send_part(p, WSK_OP_BINARY, big, 300, variant, 0);
         return true;
     case 3:
         (void)wsk_peer_ping(p, "ping", 4);
@@ -32,13 +125,13 @@ static bool act_on_peer(wsk_server *s, wsk_peer *p, uint8_t what, const uint8_t 
         (void)wsk_peer_close(p, WSK_CLOSE_NORMAL, "bye");
         return true;
     case 5:
-        wsk_peer_drop(p);
+        peer_drop(p);
         return true;
     case 6:
         wsk_peer_pause(p, variant);
         return true;
     case 7:
-        (void)wsk_server_broadcast(s, WSK_OP_BINARY, big, 5000, variant ? p : NULL);
+        peers_send(s, NULL, WSK_OP_BINARY, big, 5000, variant ? p : NULL);
         return true;
     case 10:
         (void)wsk_peer_accept(p, NULL);

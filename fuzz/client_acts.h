@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the program of a fuzzed client sends, and what it notes of it in the wire of the client's
+ * socket, whatever system that client runs on.
+ */
+#ifndef FUZZ_CLIENT_ACTS_H
+#define FUZZ_CLIENT_ACTS_H
+
+#include <websock/client.h>
+
+#include "client/client_internal.h"
+#include "wire_oracle.h"
+
+/* The target's own: the wire of a descriptor that is open. */
+static wire *wire_at(int fd);
+
+/* NULL: it has no connection of which it tells. */
+static wire *client_wire(const wsk_client *c)
+{
+    return c->current != NULL ? wire_at(c->current->link.stream.fd) : NULL;
+}
+
+/* began: where the server's answer stands in what it sent. */
+static void client_opened(wsk_client *c, size_t began)
+{
+    wire_open(client_wire(c), wsk_client_conn(c), began);
+}
+
+static void client_closed(wsk_client *c, unsigned code, const char *text)
+{
+    const wsk_conn *conn = &c->current->link.conn;
+
+    /* A reset is told at once where nothing is read. */
+    wire_closed(client_wire(c), conn, code,
+                conn->paused || conn->choked || strcmp(text, "out of memory") == 0);
+}
+
+static void client_send(wsk_client *c, wsk_opcode op, const void *data, size_t len, unsigned flags)
+{
+    wire *w = client_wire(c);
+    uint32_t id = w != NULL ? wire_owes(w, wire_message(op, data, len)) : 0;
+    int r = wsk_client_send(c, op, data, len, flags);
+
+    WIRE_CHECK(w != NULL || r < 0);
+    if (w != NULL && r < 0)
+        wire_owes_not(w, id, false);
+}
+
+static inline void client_send_part(wsk_client *c, wsk_opcode op, const void *data, size_t len,
+                                    bool last, unsigned flags)
+{
+    if (wsk_client_send_part(c, op, data, len, last, flags) >= 0)
+        wire_owes_part(client_wire(c), op, data, len, last);
+}
+
+static void client_drop(wsk_client *c)
+{
+    if (client_wire(c) != NULL)
+        client_wire(c)->dropped = true;
+    wsk_client_drop(c);
+}
+
+#endif

@@ -374,6 +374,12 @@ void wsk__stream_run(wsk__stream *s)
     } else if (!(s->state & (WSK__S_PAUSED | WSK__S_EOF))) {
         s->loop->io->stream_read(s);
     }
+    /* What came waits for a send to be settled (io_uring); that runs it again, and comes before the
+     * loop waits for anything else. */
+    if ((s->state & WSK__S_BROKEN) && (s->state & WSK__S_SENDING)) {
+        s->loop->prompt = true;
+        return;
+    }
     if ((s->state & WSK__S_BROKEN) && is_read_to_the_break(s)) {
         wsk__stream_lost(s, 0);
         return;

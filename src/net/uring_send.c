@@ -6,15 +6,17 @@
 #include <errno.h>
 #include <string.h>
 
-/* Input that had to wait for a send, or a receive that could not be armed meanwhile. */
+/* Input that had to wait for a send, as had the end that stands behind it, or a receive that could
+ * not be armed meanwhile. */
 static void look_at_input(wsk__stream *s)
 {
     const uint32_t no_receive = WSK__S_ARMED | WSK__S_POLL_ARMED | WSK__S_PAUSED | WSK__S_EOF;
     const uint32_t unread = WSK__S_BULK | WSK__S_READABLE;
     wsk__uring *u = s->loop->io_data;
 
-    if (!(s->state & WSK__S_DEAD) && (wsk__uring_held_of(&u->files[s->fd]) != NULL ||
-                                      !(s->state & no_receive) || (s->state & unread) == unread))
+    if (!(s->state & WSK__S_DEAD) &&
+        (wsk__uring_held_of(&u->files[s->fd]) != NULL || (s->state & WSK__S_BROKEN) ||
+         !(s->state & no_receive) || (s->state & unread) == unread))
         wsk__loop_dirty(s);
 }
 

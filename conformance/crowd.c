@@ -21,12 +21,16 @@ typedef struct member {
     judge_peer *peer; /* NULL: free */
     bool up, deaf, ordinary;
     uint32_t events; /* 0: not registered */
-    int64_t begun;
+    unsigned address;
+    int64_t begun; /* with this address */
 } member;
 
 typedef struct crowd {
     const judge_peer_setup *setup; /* of each connection, but for the case */
-    const judge_address *address;
+    const judge_address *addresses;
+    size_t n_addresses;
+    unsigned address; /* the one that is there, or where new ones begin */
+    bool reached;
     SSL_CTX *tls; /* NULL: none */
     const char *name;
     bool verify;
@@ -69,7 +73,8 @@ static void over(crowd *c, member *m, int64_t now)
 
     judge_peer_result(m->peer, now, &r);
     c->tally->total++;
-    c->tally->good += r.behavior == JUDGE_OK || r.behavior == JUDGE_INFORMATIONAL;
+    /* A row that is for information is one with whom nobody speaks, too. */
+    c->tally->good += m->up && (r.behavior == JUDGE_OK || r.behavior == JUDGE_INFORMATIONAL);
     judge_result_deinit(&r);
     if (m->ordinary && took > c->tally->slowest)
         c->tally->slowest = took;
@@ -114,11 +119,43 @@ static bool pump(crowd *c, member *m, int64_t now)
     return false;
 }
 
+/* Whether there is another address for who could not connect, which may be known by now. */
+static bool next_address(const crowd *c, member *m)
+{
+    if (c->reached) {
+        const bool other = m->address != c->address;
+
+        m->address = c->address;
+        return other;
+    }
+    if (m->address + 1 >= c->n_addresses)
+        return false;
+    m->address++;
+    return true;
+}
+
+static void connect_member(crowd *c, member *m, int64_t now);
+
+static void cannot_connect(crowd *c, member *m, int64_t now)
+{
+    judge_link_close(&m->link);
+    m->events = 0;
+    if (next_address(c, m)) {
+        connect_member(c, m, now);
+        return;
+    }
+    judge_peer_unreachable(m->peer, now, "cannot connect");
+    over(c, m, now);
+}
+
 static void ready(crowd *c, member *m, int64_t now)
 {
     switch (judge_link_ready(&m->link)) {
     case JUDGE_LINK_OK:
         m->up = true;
+        if (!c->reached)
+            c->address = m->address;
+        c->reached = true;
         judge_peer_begin(m->peer, now);
         pump(c, m, now);
         break;
@@ -126,10 +163,20 @@ static void ready(crowd *c, member *m, int64_t now)
         watch(c, m);
         break;
     case JUDGE_LINK_LOST:
-        judge_peer_unreachable(m->peer, now, "cannot connect");
-        over(c, m, now);
+        cannot_connect(c, m, now);
         break;
     }
+}
+
+static void connect_member(crowd *c, member *m, int64_t now)
+{
+    m->begun = now;
+    if (judge_link_connect(&m->link, &c->addresses[m->address], true, c->tls, c->name, c->verify) !=
+        0) {
+        cannot_connect(c, m, now);
+        return;
+    }
+    ready(c, m, now);
 }
 
 static void begin(crowd *c, member *m, int64_t now)
@@ -137,7 +184,7 @@ static void begin(crowd *c, member *m, int64_t now)
     const judge_case *test = c->setup->test;
     judge_peer_setup setup = *c->setup;
 
-    *m = (member){.link = {.fd = -1}, .begun = now};
+    *m = (member){.link = {.fd = -1}, .address = c->address};
     m->ordinary = c->started % ORDINARY == ORDINARY - 1;
     setup.test = m->ordinary ? &c->ordinary : &test->crowd.rows[c->started % test->crowd.n_rows];
     setup.skip = NULL;
@@ -148,12 +195,7 @@ static void begin(crowd *c, member *m, int64_t now)
     }
     c->started++;
     c->busy++;
-    if (judge_link_connect(&m->link, c->address, true, c->tls, c->name, c->verify) != 0) {
-        judge_peer_unreachable(m->peer, now, "cannot connect");
-        over(c, m, now);
-        return;
-    }
-    ready(c, m, now);
+    connect_member(c, m, now);
 }
 
 static void readable(crowd *c, member *m, int64_t now)
@@ -186,6 +228,12 @@ static int64_t each(crowd *c, int64_t now)
 
         if (m->peer == NULL)
             continue;
+        /* An address from which nothing comes at all is not waited for as long as a server. */
+        if (!m->up && !c->reached && m->address + 1 < c->n_addresses &&
+            now - m->begun > MOST_US / 4) {
+            cannot_connect(c, m, now);
+            continue;
+        }
         if (now - m->begun > MOST_US) {
             judge_peer_unreachable(m->peer, now, "timed out");
             over(c, m, now);
@@ -238,8 +286,8 @@ static void run(crowd *c)
 }
 
 bool judge_crowd_go(const judge_peer_setup *setup, const judge_target *target,
-                    const judge_address *address, SSL_CTX *tls, bool verify,
-                    volatile sig_atomic_t *cancelled, judge_crowd_tally *ret)
+                    const judge_address *addresses, size_t n_addresses, SSL_CTX *tls, bool verify,
+                    volatile sig_atomic_t *cancelled, judge_crowd_tally *ret, unsigned *ret_address)
 {
     const judge_case *test = setup->test;
     const uint32_t count = (uint32_t)(test->crowd.count * setup->options->crowd);
@@ -250,7 +298,8 @@ bool judge_crowd_go(const judge_peer_setup *setup, const judge_target *target,
     if (c == NULL)
         return false;
     c->setup = setup;
-    c->address = address;
+    c->addresses = addresses;
+    c->n_addresses = n_addresses;
     c->tls = target->tls ? tls : NULL;
     c->name = target->hostname ? target->hostname : target->host;
     c->verify = verify;
@@ -269,6 +318,8 @@ bool judge_crowd_go(const judge_peer_setup *setup, const judge_target *target,
         if (c->at[i].peer != NULL)
             over(c, &c->at[i], now_us());
     }
+    if (c->reached)
+        *ret_address = c->address;
     ok = !c->failed;
     if (c->epoll >= 0)
         close(c->epoll);

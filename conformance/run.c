@@ -388,6 +388,19 @@ static bool skip_case(void *ud, const judge_case *c, const char *agent)
            r->params.callbacks.skip(r->params.callbacks.ud, r->host.target, c, agent);
 }
 
+static bool bring_crowd(judge_run *r, judge_peer_setup *setup)
+{
+    host *h = &r->host;
+    const unsigned from = h->reached ? h->preferred : 0;
+    unsigned which = h->preferred - from;
+
+    if (!judge_crowd_go(setup, h->target, h->address + from, h->reached ? 1 : h->n_addresses,
+                        r->tls, r->params.tls.verify, &r->cancelled, &setup->crowd, &which))
+        return false;
+    h->preferred = from + which;
+    return true;
+}
+
 /* `probe`: not the case itself, but the ordinary connection beside it. */
 static int slot_start(judge_run *r, size_t test, bool counted, bool probe)
 {
@@ -416,9 +429,7 @@ static int slot_start(judge_run *r, size_t test, bool counted, bool probe)
     slot *s;
 
     options.open_handshake_timeout = probe ? r->care.probe_seconds : open_limit(r);
-    if (!probe && c->crowd.count > 0 &&
-        !judge_crowd_go(&setup, t, &r->host.address[r->host.preferred], r->tls,
-                        r->params.tls.verify, &r->cancelled, &setup.crowd))
+    if (!probe && c->crowd.count > 0 && !bring_crowd(r, &setup))
         return -1;
     now = now_us(); /* a crowd takes its time */
     r->host.reached = r->host.reached || setup.crowd.good > 0;

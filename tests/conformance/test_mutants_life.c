@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -20,6 +21,7 @@
 
 #include <cmocka.h>
 
+#include "conformance/crowd.h"
 #include "conformance/run.h"
 #include "mutant_frames.h"
 #include "mutant_tcp.h"
@@ -254,12 +256,65 @@ static void crowds_fail_who_cannot_bear_them(void **state)
     }
 }
 
+/* A name may have several addresses, of which the server has the last one: the crowd is no smaller
+ * for that. */
+static void crowds_try_all_addresses(void **state)
+{
+    const judge_case *c = judge_table_find(table, "23.2.1");
+    judge_target target = {.url = "ws://test", .host = "127.0.0.1", .resource = "/"};
+    judge_options options;
+    const judge_peer_setup set = {
+        .test = c,
+        .role = JUDGE_ROLE_CLIENT,
+        .options = &options,
+        .host = "127.0.0.1:1",
+        .resource = "/",
+    };
+    struct sockaddr_in nobody = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in server = nobody;
+    const int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t len = sizeof(nobody);
+    volatile sig_atomic_t cancelled = 0;
+    judge_address addresses[3] = {0};
+    judge_crowd_tally tally;
+    crowd_server s = {0};
+    unsigned which = 7;
+
+    (void)state;
+    judge_options_init(&options);
+    options.crowd = CROWD;
+    /* Bound, and never listened at. */
+    assert_int_equal(bind(taken, (struct sockaddr *)&nobody, len), 0);
+    assert_int_equal(getsockname(taken, (struct sockaddr *)&nobody, &len), 0);
+    s.fd = mutant_listen(&s.port);
+    assert_true(s.fd >= 0);
+    server.sin_port = htons(s.port);
+    for (size_t i = 0; i < 3; i++) {
+        memcpy(&addresses[i].at, i < 2 ? &nobody : &server, sizeof(server));
+        addresses[i].len = sizeof(server);
+    }
+    assert_true(
+        judge_crowd_go(&set, &target, addresses, 2, NULL, false, &cancelled, &tally, &which));
+    assert_int_equal(tally.good, 0);
+    assert_int_equal(which, 7);
+    assert_int_equal(pthread_create(&s.thread, NULL, serve_crowd, &s), 0);
+    assert_true(
+        judge_crowd_go(&set, &target, addresses, 3, NULL, false, &cancelled, &tally, &which));
+    assert_true(tally.total > 100);
+    assert_int_equal(tally.good, tally.total);
+    assert_int_equal(which, 2);
+    atomic_store(&s.stop, true);
+    pthread_join(s.thread, NULL);
+    close(taken);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_that_goes_on_passes),
         cmocka_unit_test(a_server_that_dies_fails),
         cmocka_unit_test(crowds_fail_who_cannot_bear_them),
+        cmocka_unit_test(crowds_try_all_addresses),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

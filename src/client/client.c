@@ -79,6 +79,7 @@ int wsk_client_new(wsk_client **ret, wsk_loop *loop, const wsk_client_options *o
         r = wsk_config_new(&c->cfg, &o.conn);
     if (r == WSK_OK)
         r = wsk__conn_env_init(&c->env, c->cfg);
+    c->env.toll_max = WSK__TOLL_MAX;
     if (r == WSK_OK)
         r = wsk_timer_new(&c->timer, loop, on_timer, c);
     if (r < 0) {

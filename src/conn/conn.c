@@ -15,6 +15,7 @@ static void env_begin(wsk__conn_env *env, wsk_config *cfg)
     memset(env, 0, sizeof(*env));
     env->cfg = wsk_config_ref(cfg);
     env->hooks = cfg->hooks;
+    env->toll_max = UINT64_MAX;
 }
 
 int wsk__conn_env_init(wsk__conn_env *env, wsk_config *cfg)

@@ -51,6 +51,18 @@ struct wsk_config {
 /* ----------------------------------------------------------------- what a loop's conns share -- */
 
 /*
+ * Work that a peer can ask for is counted in octets that are inflated. Such an octet takes 0.2 us
+ * at worst (blocks that decode to nothing), so that the clock is looked at every 3 ms, and where an
+ * octet takes what it mostly does, every 0.1 ms.
+ */
+#define WSK__TOLL_MAX    16384
+#define WSK__TOLL_EVENT  64 /* a message, a ping: with what a program does of it */
+#define WSK__TOLL_FRAME  16
+#define WSK__TOLL_DECODE 64 /* a piece of a message, however short */
+/* What is decoded is validated, and mostly answered: so many octets of it are one. */
+#define WSK__TOLL_DECODED 64
+
+/*
  * What connections of one loop share: their config, and memory that they pass to each other, so
  * that an idle one holds none and a busy one need not ask the allocator.
  */
@@ -63,7 +75,10 @@ typedef struct wsk__conn_env {
     struct wsk__work *work;         /* one that no connection needs just now */
     struct wsk__assembly *spare[2]; /* message buffers not in use: one in, one out */
     uint32_t t_now;                 /* last time that any of them was told, low 32 bits */
-    bool alone;                     /* of one connection only: it keeps no message buffers */
+    /* What was done, see WSK__TOLL_MAX; from toll_max (UINT64_MAX: never) on wsk_conn_next()
+     * returns in the midst of input, for the shell to set it to 0 and to look at the clock. */
+    uint64_t toll, toll_max;
+    bool alone; /* of one connection only: it keeps no message buffers */
 } wsk__conn_env;
 
 int wsk__conn_env_init(wsk__conn_env *env, wsk_config *cfg);

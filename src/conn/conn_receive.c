@@ -17,7 +17,8 @@
 #define ASSEMBLY_FIRST 16384
 /* Larger buffers are given back to the allocator, not kept for the next message. */
 #define SPARE_MAX (4u << 20)
-/* A decoder swells its input about 1,032 times at most; pieces keep a step's output bounded. */
+/* A decoder swells its input about 1,032 times at most, or gives nothing and takes its time: pieces
+ * keep bounded what a step gives, and how long it takes. */
 #define DECODE_STEP 4096
 /* Large messages are received where they are put together, in pieces that stay in the cache while
  * they are unmasked. */
@@ -369,6 +370,7 @@ static void decode(wsk_conn *c, const uint8_t *p, size_t n, bool fin)
         return;
     before = c->w->rx->len;
     r = wsk__ext_set_decode(c, p, n, fin, &sink);
+    c->env->toll += n + WSK__TOLL_DECODE + (c->w->rx->len - before) / WSK__TOLL_DECODED;
     if (r == WSK_ERR_LIMIT || (r >= 0 && c->w->total > message_limit(c)))
         wsk__fail(c, WSK__RULE_MESSAGE_TOO_BIG);
     else if (r == WSK_ERR_NOMEM)
@@ -386,7 +388,7 @@ static bool take_encoded(wsk_conn *c, uint8_t *p, size_t n, wsk_event *ret)
 {
     bool stream = (c->env->cfg->o.flags & WSK_CONN_STREAM) != 0, fin;
 
-    if (stream && n > DECODE_STEP)
+    if (n > DECODE_STEP)
         n = DECODE_STEP;
     (void)unmask(c, p, n, false);
     c->w->left -= n;
@@ -586,6 +588,7 @@ static void begin_frame(wsk_conn *c, const wsk__frame *f)
     c->w->mask_phase = 0;
     c->w->rx_fin = f->fin;
     c->phase = WSK__PHASE_PAYLOAD;
+    c->env->toll += WSK__TOLL_FRAME;
     data_came(c);
     if (f->opcode != WSK_OP_CONTINUATION)
         begin_message(c, f);
@@ -787,6 +790,8 @@ int wsk_conn_next(wsk_conn *c, wsk_event *ret)
         }
         if (wait)
             break; /* none waits that has just failed */
+        if (WSK__UNLIKELY(c->env->toll >= c->env->toll_max) && !c->fail_pending)
+            return WSK_OK;
     }
     if (WSK__UNLIKELY(c->over_high) && c->w->queued < c->env->cfg->o.low_water &&
         c->state == WSK_STATE_OPEN) {

@@ -135,29 +135,48 @@ static inline void wsk__link_rest(wsk__link *l)
     wsk__stream_resume(&l->stream);
 }
 
+/* Whether it has had its share while there is more for it, see WSK__SHARE_US and WSK__LINK_SHARE.
+ */
+static WSK__UNUSED WSK__NOINLINE bool wsk__link_is_to_rest(wsk__link *l, size_t given)
+{
+    if (l->conn.ended)
+        return false;
+    l->conn.env->toll = 0;
+    bool over = wsk__stream_share_is_over(&l->stream) ||
+                (given >= WSK__LINK_SHARE && l->conn.ext != NULL);
+    return over && l->conn.state != WSK_STATE_CLOSED && wsk__conn_has_input(&l->conn);
+}
+
 /* Gives the events that there are, but no more than a share of them. */
 static WSK__UNUSED WSK__NOINLINE void wsk__link_run(wsk__link *l, const wsk__link_role *role)
 {
     const bool quick = role->takes_messages(l);
+    uint64_t *toll = &l->conn.env->toll;
     bool goes_on = true;
     uint8_t *data;
     wsk_opcode op;
     wsk_event ev;
-    size_t len, given = 0;
+    size_t len, n, given = 0;
 
     if (l->conn.running || l->conn.ended || (l->stream.resume && !l->conn.lost))
         return;
     l->conn.running = true;
     l->conn.deferred = false;
     do {
-        while (quick && goes_on && wsk__quick_next(&l->conn, &op, &data, &len))
+        for (n = 0; quick && goes_on && n < WSK__TOLL_MAX / WSK__TOLL_EVENT &&
+                    wsk__quick_next(&l->conn, &op, &data, &len);
+             n++)
             goes_on = role->message(l, op, data, len);
-        if (!goes_on || wsk_conn_next(&l->conn, &ev) < 0 || ev.type == WSK_EV_NONE)
+        if (!goes_on || wsk_conn_next(&l->conn, &ev) < 0)
+            break;
+        *toll += (n + 1) * WSK__TOLL_EVENT + ev.len / WSK__TOLL_DECODED;
+        if (ev.type == WSK_EV_NONE && *toll < WSK__TOLL_MAX)
             break;
         given += ev.len;
-        role->event(l, &ev);
-        if (WSK__UNLIKELY(given >= WSK__LINK_SHARE) && l->conn.ext != NULL && !l->conn.ended &&
-            l->conn.state == WSK_STATE_OPEN && wsk__conn_has_input(&l->conn)) {
+        if (ev.type != WSK_EV_NONE)
+            role->event(l, &ev);
+        if (WSK__UNLIKELY(*toll >= WSK__TOLL_MAX || given >= WSK__LINK_SHARE) &&
+            wsk__link_is_to_rest(l, given)) {
             wsk__link_rest(l);
             break;
         }

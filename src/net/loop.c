@@ -142,6 +142,12 @@ void wsk__loop_later(wsk__stream *s)
     s->loop->later_end = &s->next_dirty;
 }
 
+void wsk__loop_spend(wsk__stream *s)
+{
+    s->spent = true;
+    wsk__loop_later(s);
+}
+
 static void finish(wsk__stream *s)
 {
     wsk_loop *loop = s->loop;
@@ -217,15 +223,21 @@ static void run_dirty(wsk_loop *loop)
 
 static void run_later(wsk_loop *loop)
 {
-    if (loop->later == NULL)
-        return;
-    for (wsk__stream *s = loop->later; s != NULL; s = s->next_dirty)
-        s->state &= ~(uint32_t)WSK__S_LATER;
-    *loop->dirty_end = loop->later;
-    loop->dirty_end = loop->later_end;
-    loop->later = NULL;
-    loop->later_end = &loop->later;
-    loop->later_closed = 0;
+    for (unsigned spent = 0; loop->later != NULL;) {
+        wsk__stream *s = loop->later;
+
+        /* However many there are, what comes of other streams is looked at in between. */
+        if (s->spent && spent++ == WSK__LATER_MAX)
+            break;
+        loop->later = s->next_dirty;
+        if (loop->later == NULL)
+            loop->later_end = &loop->later;
+        if (s->state & WSK__S_CLOSED)
+            loop->later_closed--;
+        s->spent = false;
+        s->state &= ~(uint32_t)(WSK__S_DIRTY | WSK__S_LATER);
+        wsk__loop_dirty(s);
+    }
 }
 
 /* ----------------------------------------------------------------- posting and stopping -- */
@@ -389,6 +401,7 @@ static int turn(wsk_loop *loop, int timeout_ms, bool more)
      * waiting for: a single turn does not block behind that. */
     if (!more && (loop->dirty != NULL || loop->ends != NULL))
         timeout_ms = 0;
+    loop->at_work = NULL;
     run_later(loop);
     run_dirty(loop);
     if (loop->later != NULL)
@@ -397,6 +410,7 @@ static int turn(wsk_loop *loop, int timeout_ms, bool more)
     int r = loop->busy_us != 0 && timeout_ms != 0 ? wait_busily(loop, timeout_ms)
                                                   : loop->io->wait(loop, timeout_ms);
     loop->now = loop->sys->clock_us() / 1000;
+    loop->at_work = NULL;
     if (r > 0)
         loop->io->dispatch(loop);
     if (loop->woken)

@@ -138,6 +138,10 @@ static void stream_read(wsk__stream *s)
         s->state |= WSK__S_READABLE;
     if (!(s->state & WSK__S_READABLE))
         return;
+    if (s->spent) {
+        wsk__loop_later(s);
+        return;
+    }
     for (unsigned round = 0; round < WSK__ROUNDS;) {
         size_t cap = loop->recv_cap;
         uint8_t *buf = wsk__stream_place(s, e->buffer, &cap);
@@ -163,9 +167,11 @@ static void stream_read(wsk__stream *s)
         if (!(s->state & WSK__S_READABLE) ||
             (s->state & (WSK__S_DEAD | WSK__S_PAUSED | WSK__S_EOF)))
             return;
+        if (s->spent || wsk__stream_share_is_over(s))
+            return;
         round++;
     }
-    wsk__loop_later(s);
+    wsk__loop_spend(s);
 }
 
 /* Nobody reads from it who would be told. */

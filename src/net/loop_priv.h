@@ -27,7 +27,7 @@
 /* Bits of wsk__stream.state. The uppermost 8 hold the errno that broke the transport. */
 enum {
     WSK__S_DIRTY = 1 << 0,   /* on the dirty or the later list */
-    WSK__S_LATER = 1 << 1,   /* ... on the later list: its share of this turn is used up */
+    WSK__S_LATER = 1 << 1,   /* ... on the later list: goes on in the next turn */
     WSK__S_CLOSED = 1 << 2,  /* wsk__stream_close() was called; `closed` is to follow */
     WSK__S_LOST = 1 << 3,    /* `lost` was called */
     WSK__S_BROKEN = 1 << 4,  /* writing failed; `lost` follows when what came is read */
@@ -62,8 +62,15 @@ enum {
 #define WSK__KINDS 8
 /* Pieces of output gathered at once. */
 #define WSK__IOV_MAX 64
-/* Times that a stream may read or write in one turn, before others get theirs. */
-#define WSK__ROUNDS 8
+/*
+ * The share that a stream has of a turn, before others get theirs: so often it may read or write,
+ * and its owner may be at work for so long. What was read costs little or much: an octet of a
+ * message that is inflated, of the smallest frames, up to a thousand times that of a large one.
+ */
+#define WSK__ROUNDS   8
+#define WSK__SHARE_US 5000
+/* Streams that had their share go on in the next turn, but no more of them than this. */
+#define WSK__LATER_MAX 4
 /* Room that is free for wsk__loop_scratch() whenever `received` is called. */
 #define WSK__SCRATCH ((size_t)64 * 1024)
 /* Cipher text gathered for one write: a message of 64 KiB with its records, and change. */
@@ -196,8 +203,10 @@ struct wsk_loop {
     wsk__stream *loan;       /* whose owner holds room of the loop, until its `output` */
     wsk__tls_room *tls_room; /* made for the first TLS stream */
     bool cipher_lent;
-    wsk__stream *receiving;  /* its `received` is running */
-    wsk__resolver *resolver; /* made for the first look-up */
+    wsk__stream *receiving;     /* its `received` is running */
+    const wsk__stream *at_work; /* whose share began at `work_since` */
+    uint64_t work_since;        /* us */
+    wsk__resolver *resolver;    /* made for the first look-up */
 };
 
 static inline const wsk__stream_ops *wsk__ops(const wsk__stream *s)
@@ -209,6 +218,8 @@ static inline const wsk__stream_ops *wsk__ops(const wsk__stream *s)
 /* Runs the stream before the turn ends, or in the next turn. */
 void wsk__loop_dirty(wsk__stream *s);
 void wsk__loop_later(wsk__stream *s);
+/* It has had its share of this turn: is not read from before the next one. */
+void wsk__loop_spend(wsk__stream *s);
 /* The eventfd of posts and stops is readable. */
 void wsk__loop_woken(wsk_loop *loop);
 

@@ -79,7 +79,25 @@ void wsk__stream_set_deadline(wsk__stream *s, uint64_t when)
 void wsk__stream_resume(wsk__stream *s)
 {
     s->resume = true;
-    wsk__loop_later(s);
+    wsk__loop_spend(s);
+}
+
+/* The clock is first looked at when a good deal is done, and from then on: so those who ask for
+ * little pay nothing for it. */
+bool wsk__stream_share_is_over(wsk__stream *s)
+{
+    wsk_loop *loop = s->loop;
+    uint64_t now = loop->sys->clock_us();
+
+    if (loop->at_work != s) {
+        loop->at_work = s;
+        loop->work_since = now;
+    }
+    if (now - loop->work_since < WSK__SHARE_US)
+        return false;
+    if (!(s->state & WSK__S_CLOSED))
+        wsk__loop_spend(s);
+    return true;
 }
 
 /* -------------------------------------------------------------------------------- input -- */
@@ -366,7 +384,10 @@ void wsk__stream_run(wsk__stream *s)
 {
     if (s->state & WSK__S_DEAD)
         return;
-    if (s->resume) {
+    if (s->spent) {
+        /* It was on the list for its output when its share was over. */
+        wsk__loop_later(s);
+    } else if (s->resume) {
         s->resume = false;
         wsk__ops(s)->expired(s);
         if (s->state & WSK__S_DEAD)

@@ -72,7 +72,8 @@ struct wsk__stream {
     bool is_last : 1;  /* ... is the last: the end of the output follows its `sent` */
     bool wanted : 1;   /* output was wanted while a send was under way */
     bool to_end : 1;   /* io_uring: read to the end, no further event will come */
-    bool resume : 1;   /* had its share: `expired` is to come in the next turn */
+    bool resume : 1;   /* `expired` is to come in the next turn */
+    bool spent : 1;    /* had its share of this turn: nothing is read, and no `resume` */
     uint16_t mark;     /* the owner's own */
 };
 
@@ -126,8 +127,11 @@ void wsk__stream_close(wsk__stream *s);
  * Cheap when the new deadline is later than the old one. */
 void wsk__stream_set_deadline(wsk__stream *s, uint64_t when);
 
-/* The owner has had its share of this turn: calls `expired` in the next one, which does not wait,
- * whatever becomes of the deadline. */
+/* To be asked now and then by an owner that is called: true when it has had its share of this turn.
+ * Then nothing more is read in it, and the next one does not wait. Looks at the clock. */
+bool wsk__stream_share_is_over(wsk__stream *s);
+/* The owner has had its share of this turn, and holds what is left: calls `expired` in the next
+ * one, which does not wait, whatever becomes of the deadline. */
 void wsk__stream_resume(wsk__stream *s);
 
 /* Something that waits for the end of a turn, so that what comes together goes out together. */

@@ -141,8 +141,9 @@ static void read_bulk(wsk__stream *s)
     wsk_loop *loop = s->loop;
     wsk__uring *u = loop->io_data;
     size_t all = 0;
+    bool spent = s->spent;
 
-    for (unsigned round = 0; round < WSK__ROUNDS; round++) {
+    for (unsigned round = 0; round < WSK__ROUNDS && !spent; round++) {
         ssize_t n;
 
         if (!wsk__uring_room(loop)) {
@@ -175,9 +176,10 @@ static void read_bulk(wsk__stream *s)
             return;
         if (!(s->state & WSK__S_READABLE))
             break;
+        spent = s->spent || wsk__stream_share_is_over(s);
     }
     if (s->state & WSK__S_READABLE) {
-        wsk__loop_later(s);
+        wsk__loop_spend(s);
         return;
     }
     if (all >= WSK__URING_BULK_TO)
@@ -214,7 +216,7 @@ void wsk__uring_stream_read(wsk__stream *s)
             }
             return;
         }
-        if (!wsk__uring_room(loop)) {
+        if (s->spent || !wsk__uring_room(loop)) {
             wsk__loop_later(s);
             return;
         }
@@ -260,7 +262,7 @@ static void deliver(wsk__stream *s, uint8_t *data, size_t n)
     }
     if (s->state & (WSK__S_DEAD | WSK__S_EOF))
         return;
-    if ((s->state & (WSK__S_PAUSED | WSK__S_SENDING)) || !room ||
+    if ((s->state & (WSK__S_PAUSED | WSK__S_SENDING)) || !room || s->spent ||
         wsk__uring_held_of(&u->files[s->fd]) != NULL) {
         hold(s, data, n);
         if (!(s->state & (WSK__S_PAUSED | WSK__S_SENDING)))

@@ -110,6 +110,7 @@ int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *o
     r = wsk_config_new(&s->cfg, &s->o.conn);
     if (r >= 0)
         r = wsk__conn_env_init(&s->env, s->cfg);
+    s->env.toll_max = WSK__TOLL_MAX;
     if (r >= 0 && o.max_connections_per_address != 0)
         r = wsk__address_table_new(&s->addresses, hooks);
     if (r >= 0)

@@ -14,6 +14,8 @@
 
 #include <websock/websock.h>
 
+#include "net/sys.h"
+
 #ifdef BACKEND_io_uring
 #define BACKEND WSK_IO_URING
 #else
@@ -24,8 +26,18 @@
 #define MESSAGES    12
 #define MESSAGE_LEN (5u << 20)
 
+/* By how many microseconds each look at the clock finds it moved on. */
+static uint64_t clock_now, clock_step;
+static uint64_t clock_stands = 0, clock_strides = 3000;
+
+static uint64_t stepping_clock(void)
+{
+    return clock_now += clock_step;
+}
+
 struct world {
     test_alloc alloc;
+    wsk__sys sys;
     wsk_loop *loop;
     wsk_server *server;
     wsk_peer *drop_at; /* dropped with its second message */
@@ -60,7 +72,8 @@ static void on_close(wsk_peer *p, unsigned code, const char *text)
     w->closes++;
 }
 
-static void world_begin(struct world *w)
+/* *state: the clock's step. */
+static void world_begin(struct world *w, void **state)
 {
     wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
     wsk_loop_options lo = WSK_LOOP_OPTIONS_INIT;
@@ -69,7 +82,10 @@ static void world_begin(struct world *w)
     memset(w, 0, sizeof(*w));
     test_alloc_init(&w->alloc);
     lo.io = BACKEND;
-    assert_int_equal(wsk_loop_new(&w->loop, &lo), WSK_OK);
+    clock_step = *(const uint64_t *)*state;
+    w->sys = wsk__sys_default;
+    w->sys.clock_us = stepping_clock;
+    assert_int_equal(wsk__loop_new_on(&w->loop, &lo, &w->sys), WSK_OK);
     o.conn.hooks = &w->alloc.hooks;
     o.conn.deflate.enabled = true;
     handlers.on_message = on_message;
@@ -160,10 +176,9 @@ static void send_small(int fd)
 /* Whoever sends much at once is served in turn with whoever sends little. */
 static void test_small_is_not_kept_waiting(void **state)
 {
-    (void)state;
     struct world w;
 
-    world_begin(&w);
+    world_begin(&w, state);
     int large = client_open(&w), small = client_open(&w);
     send_large(large);
     send_small(small);
@@ -182,10 +197,9 @@ static void test_small_is_not_kept_waiting(void **state)
 /* Nothing of what is left over is lost when the peer ends, nor if it ends at once. */
 static void test_end_comes_behind_what_is_left(void **state)
 {
-    (void)state;
     struct world w;
 
-    world_begin(&w);
+    world_begin(&w, state);
     int large = client_open(&w);
     send_large(large);
     assert_int_equal(shutdown(large, SHUT_WR), 0);
@@ -199,13 +213,12 @@ static void test_end_comes_behind_what_is_left(void **state)
  * he has and a close frame, and is gone, has not said it in vain. */
 static void test_break_comes_behind_what_is_left(void **state)
 {
-    (void)state;
     static const uint8_t close_frame[] = {0x88, 0x82, 0, 0, 0, 0, 4321 >> 8, 4321 & 0xFF};
 
     for (int told = 0; told < 2; told++) {
         struct world w;
 
-        world_begin(&w);
+        world_begin(&w, state);
         int large = client_open(&w);
         wsk_peer *p = wsk_server_next_peer(w.server, NULL);
         w.answers = !told;
@@ -228,10 +241,9 @@ static void test_break_comes_behind_what_is_left(void **state)
 /* Single turns that may not wait go on with it, too: a loop that is nested in another. */
 static void test_nested(void **state)
 {
-    (void)state;
     struct world w;
 
-    world_begin(&w);
+    world_begin(&w, state);
     int large = client_open(&w);
     send_large(large);
     turn_until(&w, w.large > 0);
@@ -247,10 +259,9 @@ static void test_nested(void **state)
 /* A connection that goes while something is left over for it. */
 static void test_gone(void **state)
 {
-    (void)state;
     struct world w;
 
-    world_begin(&w);
+    world_begin(&w, state);
     int large = client_open(&w);
     w.drop_at = wsk_server_next_peer(w.server, NULL);
     send_large(large);
@@ -267,14 +278,20 @@ static void test_gone(void **state)
     close(large);
 }
 
+#define BOTH_CLOCKS(f)                                                                             \
+    {#f, f, NULL, NULL, &clock_stands},                                                            \
+    {                                                                                              \
+#f " (by the clock)", f, NULL, NULL, &clock_strides                                        \
+    }
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_small_is_not_kept_waiting),
-        cmocka_unit_test(test_end_comes_behind_what_is_left),
-        cmocka_unit_test(test_break_comes_behind_what_is_left),
-        cmocka_unit_test(test_nested),
-        cmocka_unit_test(test_gone),
+        BOTH_CLOCKS(test_small_is_not_kept_waiting),
+        BOTH_CLOCKS(test_end_comes_behind_what_is_left),
+        BOTH_CLOCKS(test_break_comes_behind_what_is_left),
+        BOTH_CLOCKS(test_nested),
+        BOTH_CLOCKS(test_gone),
     };
     if (BACKEND == WSK_IO_URING && !test_has_uring()) {
         puts("1..0 # SKIP no io_uring here");

@@ -18,8 +18,10 @@
 /* Larger buffers are given back to the allocator, not kept for the next message. */
 #define SPARE_MAX (4u << 20)
 /* A decoder swells its input about 1,032 times at most, or gives nothing and takes its time: pieces
- * keep bounded what a step gives, and how long it takes. */
-#define DECODE_STEP 4096
+ * keep bounded what a step gives (to a program that takes messages in pieces), and how long it
+ * takes. */
+#define DECODE_STEP_STREAM 4096
+#define DECODE_STEP        WSK__TOLL_MAX
 /* Large messages are received where they are put together, in pieces that stay in the cache while
  * they are unmasked. */
 #define PLACE_MIN ((size_t)16 * 1024)
@@ -388,8 +390,8 @@ static bool take_encoded(wsk_conn *c, uint8_t *p, size_t n, wsk_event *ret)
 {
     bool stream = (c->env->cfg->o.flags & WSK_CONN_STREAM) != 0, fin;
 
-    if (n > DECODE_STEP)
-        n = DECODE_STEP;
+    if (n > (stream ? DECODE_STEP_STREAM : DECODE_STEP))
+        n = stream ? DECODE_STEP_STREAM : DECODE_STEP;
     (void)unmask(c, p, n, false);
     c->w->left -= n;
     fin = c->w->left == 0 && c->w->rx_fin;

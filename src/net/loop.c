@@ -20,6 +20,8 @@
 #define RECV_BUFFER_MAX     ((size_t)16 * 1024 * 1024)
 /* Spins that may fail in a row before the loop takes it that the traffic has ended. */
 #define BUSY_CREDIT 16
+/* Longer than this, in ms, no turn takes that has only its work to do. */
+#define STANDSTILL 100
 
 struct wsk__post {
     wsk__post *next;
@@ -393,31 +395,58 @@ static void expired(wsk__stream *s)
     wsk__ops(s)->expired(s);
 }
 
-static int turn(wsk_loop *loop, int timeout_ms, bool more)
+/*
+ * A call that takes long, or a machine that sleeps, lets a loop stand still. Behind that all
+ * deadlines are over at once, but what peers have said in time may wait in the sockets, more of it
+ * than one wait finds: it is heard first. That may take as long as the standstill did, lest
+ * deadlines be put off for ever.
+ */
+static void look_at_clock(wsk_loop *loop, uint64_t expected)
 {
     loop->now = loop->sys->clock_us() / 1000;
+    if (loop->now > expected + STANDSTILL && loop->behind_until == 0)
+        loop->behind_until = loop->now + (loop->now - expected);
+}
+
+/* Whether timers may fire, r being what the wait has returned. */
+static bool is_caught_up(wsk_loop *loop, int r)
+{
+    if (loop->behind_until != 0 && r >= loop->io->batch && loop->now < loop->behind_until)
+        return false;
+    loop->behind_until = 0;
+    return true;
+}
+
+static int turn(wsk_loop *loop, int timeout_ms, bool more)
+{
+    look_at_clock(loop, loop->now);
     loop->in_turn = true;
     /* What was done between the turns has consequences now, perhaps the one that the program is
      * waiting for: a single turn does not block behind that. */
     if (!more && (loop->dirty != NULL || loop->ends != NULL))
         timeout_ms = 0;
     loop->at_work = NULL;
-    run_later(loop);
-    run_dirty(loop);
+    if (loop->dirty != NULL || loop->later != NULL || loop->ends != NULL) {
+        run_later(loop);
+        run_dirty(loop);
+        look_at_clock(loop, loop->now);
+    }
     if (loop->later != NULL)
         timeout_ms = 0;
     timeout_ms = until_due(loop, loop->now, timeout_ms);
     int r = loop->busy_us != 0 && timeout_ms != 0 ? wait_busily(loop, timeout_ms)
                                                   : loop->io->wait(loop, timeout_ms);
-    loop->now = loop->sys->clock_us() / 1000;
+    look_at_clock(loop, timeout_ms >= 0 ? loop->now + (unsigned)timeout_ms : UINT64_MAX / 2);
     loop->at_work = NULL;
     if (r > 0)
         loop->io->dispatch(loop);
     if (loop->woken)
         run_posted(loop);
-    if (loop->heap_n > 0)
-        wsk__timers_fire(loop);
-    wsk__wheel_fire(&loop->wheel, loop->now, expired);
+    if (is_caught_up(loop, r)) {
+        if (loop->heap_n > 0)
+            wsk__timers_fire(loop);
+        wsk__wheel_fire(&loop->wheel, loop->now, expired);
+    }
     run_dirty(loop);
     /* Within wsk_loop_run() the next wait submits; nobody knows when the next single turn is. */
     if (!more && loop->io->submit != NULL && loop->io->queued(loop)) {

@@ -327,6 +327,7 @@ const wsk__io_ops wsk__io_epoll = {
     .fd = io_fd,
     .queued = io_queued,
     .wait = io_wait,
+    .batch = EVENTS,
     .dispatch = io_dispatch,
     .stream_open = stream_open,
     .stream_close = stream_close,

@@ -7,7 +7,8 @@
  *   1. streams on the dirty list are run (output asked for, closed ones finished)
  *   2. the backend waits, and with io_uring submits what was queued
  *   3. the backend dispatches what came: `received`, and right behind it output
- *   4. posted calls, timers, deadlines
+ *   4. posted calls, timers, deadlines: not as long as more may have come while the loop stood
+ * still
  *   5. the dirty list again, so that what 3 and 4 left behind is done before the turn ends
  */
 #ifndef WSK_NET_LOOP_PRIV_H
@@ -108,6 +109,8 @@ typedef struct wsk__io_ops {
     bool (*queued)(const wsk_loop *loop);
     /* Waits. > 0: something is to be dispatched; 0: nothing came; negative: errno says why. */
     int (*wait)(wsk_loop *loop, int timeout_ms);
+    /* A wait() that returned less than this has found all that there was. */
+    int batch;
     /* True if wait() would not block, without asking the kernel. NULL: has to ask. */
     bool (*ready)(const wsk_loop *loop);
     void (*dispatch)(wsk_loop *loop);
@@ -187,6 +190,7 @@ struct wsk_loop {
     wsk_timer **heap; /* running timers, the next one first */
     size_t heap_n, heap_cap, timers;
     uint64_t timer_seq;
+    uint64_t behind_until; /* ms: what came while the loop stood still is given first; 0: it is */
 
     pthread_mutex_t post_lock; /* of the two below */
     wsk__post *post, **post_end;

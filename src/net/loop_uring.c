@@ -34,6 +34,9 @@
 
 #include <poll.h>
 
+/* Kernels post so many completions in one call, newer ones, or all that there are. */
+#define BATCH 16
+
 /* --------------------------------------------------------------------------- descriptors -- */
 
 int wsk__uring_open_file(wsk_loop *loop, int fd, void *obj)
@@ -626,6 +629,7 @@ const wsk__io_ops wsk__io_uring = {
     .fd = io_fd,
     .queued = io_queued,
     .wait = io_wait,
+    .batch = BATCH,
     .ready = io_ready,
     .dispatch = io_dispatch,
     .submit = io_submit,

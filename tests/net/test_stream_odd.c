@@ -9,8 +9,105 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+static uint64_t ahead_us;
+
+static uint64_t clock_ahead(void)
+{
+    return wsk__sys_default.clock_us() + ahead_us;
+}
+
+/* ------------------------------------------------------------------------- standing still -- */
+
+#define MANY 600
+
+static unsigned unheard;
+
+static void note_unheard(endpoint *e, unsigned callback)
+{
+    if (callback == IN_EXPIRED && e->received == 0)
+        unheard++;
+}
+
+/* The process is stopped while it waits. */
+static bool stop_in_wait;
+
+static int epoll_wait_stopped(int ep, struct epoll_event *events, int max, int timeout_ms)
+{
+    if (stop_in_wait)
+        ahead_us += 60000000;
+    stop_in_wait = false;
+    return wsk__sys_default.epoll_wait(ep, events, max, timeout_ms);
+}
+
+static void stand_still(void *ud)
+{
+    (void)ud;
+    ahead_us += 60000000;
+}
+
+/* A loop that stood still until all deadlines were over hears those who spoke in time before it
+ * tells anybody that time is up, however many they are. */
+static void test_heard_before_late(void **state)
+{
+    endpoint *e = calloc(MANY, sizeof(*e));
+    struct rlimit files;
+    net_test t;
+
+    assert_non_null(e);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    if (files.rlim_cur < MANY * 2 + 100) {
+        files.rlim_cur = MANY * 2 + 100;
+        if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+            skip();
+    }
+    /* Between two turns, within one, while it waits. */
+    for (int way = 0; way < (*(wsk_io *)*state == WSK_IO_EPOLL ? 3 : 2); way++) {
+        int fd[MANY][2];
+        unsigned expired = 0, turns = 0;
+
+        net_test_init(&t, state);
+        t.sys.clock_us = clock_ahead;
+        t.sys.epoll_wait = epoll_wait_stopped;
+        net_test_loop(&t);
+        memset(e, 0, MANY * sizeof(*e));
+        unheard = 0;
+        for (int i = 0; i < MANY; i++) {
+            e[i].seed = 1;
+            e[i].then = note_unheard;
+            assert_true(socket_pair(fd[i], UNIX));
+            endpoint_open(&e[i], t.loop, fd[i][0], NULL);
+            wsk__stream_set_deadline(&e[i].stream, wsk_loop_now(t.loop) + 20000);
+        }
+        turn_for(t.loop, 5);
+        for (int i = 0; i < MANY; i++)
+            assert_int_equal(write(fd[i][1], "x", 1), 1);
+        if (way == 0)
+            stand_still(NULL);
+        else if (way == 1)
+            assert_int_equal(wsk_loop_post(t.loop, stand_still, NULL), WSK_OK);
+        else
+            stop_in_wait = true;
+        for (expired = 0; expired < MANY; turns++) {
+            assert_true(turns < 1000);
+            assert_int_equal(wsk_loop_turn(t.loop, 1), WSK_OK);
+            expired = 0;
+            for (int i = 0; i < MANY; i++)
+                expired += e[i].expireds;
+        }
+        assert_int_equal(unheard, 0);
+        for (int i = 0; i < MANY; i++)
+            close(fd[i][1]);
+        for (int i = 0; i < MANY; i++)
+            turn_until(t.loop, &e[i].closeds, 1);
+        net_test_end(&t);
+    }
+    free(e);
+}
 
 #ifdef WSK_HAVE_URING
 #include "net/connector.h"
@@ -323,13 +420,6 @@ static int all_ended(struct pollfd *fds, nfds_t n, int timeout_ms)
     return (int)n;
 }
 
-static uint64_t ahead_us;
-
-static uint64_t clock_ahead(void)
-{
-    return wsk__sys_default.clock_us() + ahead_us;
-}
-
 /* An end that is found while the kernel takes no requests is not forgotten. */
 static void test_look_in_full_queue(void **state)
 {
@@ -530,6 +620,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(test_descriptor_kept_by_others), BOTH(test_crowd_without_buffers),
+        BOTH(test_heard_before_late),
 #ifdef WSK_HAVE_URING
         URING(test_pause_in_full_queue),      URING(test_close_in_full_queue),
         URING(test_wake_in_full_queue),       URING(test_watch_ends_unheard),

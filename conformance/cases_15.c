@@ -55,8 +55,11 @@
     .hello.seconds = 0.5
 #define ANY_SIZE                                                                                   \
     .hello.ok = {JUDGE_HELLO_OPEN, JUDGE_HELLO_DROPPED}, .hello.lax = {JUDGE_HELLO_CLOSED}
-/* What has no end must be ended by the client. */
-#define STOPS .hello.ok = {JUDGE_HELLO_DROPPED}, .hello.lax = {JUDGE_HELLO_CLOSED}
+/* What has no end should be ended by the client, as by servers in 14.8: no sentence of the RFCs
+ * asks for a limit, but what it has to keep must not be all of it. */
+#define STOPS                                                                                      \
+    .hello.ok = {JUDGE_HELLO_DROPPED}, .hello.lax = {JUDGE_HELLO_CLOSED, JUDGE_HELLO_OPEN},        \
+    .survival = {.after = true, .kib = 32768}, .weight = 3
 
 #define EXPECT_OPEN                                                                                \
     "The client takes the connection for open: a text message comes back, and the close is clean."
@@ -78,7 +81,9 @@
 #define EXPECT_GLUED "What stood behind the answer is answered as if it had come later."
 #define EXPECT_SIZE                                                                                \
     "Whatever the client's limit is: it takes the connection for open, or closes TCP."
-#define EXPECT_ENDLESS "The client closes TCP at its limit, and has not kept what came."
+#define EXPECT_ENDLESS                                                                             \
+    "The client closes TCP at its limit, and has not kept what came. Taking all of it is "         \
+    "non-strict."
 #define EXPECT_NO_ANSWER                                                                           \
     "The client gives up at its own deadline; none within two seconds is informational."
 #define EXPECT_BARE_LF                                                                             \

@@ -190,9 +190,7 @@ static inline void wsk__link_defer(wsk__link *l)
     if (l->conn.ended)
         return;
     l->conn.deferred = true;
-    wsk__stream_want_output(&l->stream);
-    /* A socket that is full is not asked for output: then the timer sees to it. */
-    wsk__stream_set_deadline(&l->stream, wsk__link_now(l));
+    wsk__stream_defer(&l->stream);
 }
 
 /* Within wsk__link_run() the loop asks for output anyway; from outside it has to be told. */

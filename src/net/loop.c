@@ -184,9 +184,24 @@ void wsk__loop_forget_end(wsk_loop *loop, wsk__turn_end *t)
     t->waits = false;
 }
 
+/* Whose share is used up is not read from nor written to, but told what is due. It stays on the
+ * list, also when it is closed thereby; others are only ever added behind it. */
+static void run_due(wsk_loop *loop)
+{
+    loop->later_due = 0;
+    for (wsk__stream *s = loop->later; s != NULL; s = s->next_dirty) {
+        if (!s->due)
+            continue;
+        s->due = false;
+        if (!(s->state & WSK__S_CLOSED))
+            wsk__ops(s)->expired(s);
+    }
+}
+
 static void run_dirty(wsk_loop *loop)
 {
-    while (loop->dirty != NULL || loop->later_closed > 0 || loop->ends != NULL) {
+    while (loop->dirty != NULL || loop->later_due > 0 || loop->later_closed > 0 ||
+           loop->ends != NULL) {
         wsk__stream *s = loop->dirty;
 
         if (s != NULL) {
@@ -198,6 +213,10 @@ static void run_dirty(wsk_loop *loop)
                 finish(s);
             else
                 wsk__stream_run(s);
+            continue;
+        }
+        if (loop->later_due > 0) {
+            run_due(loop);
             continue;
         }
         if (loop->ends != NULL) {
@@ -236,6 +255,8 @@ static void run_later(wsk_loop *loop)
             loop->later_end = &loop->later;
         if (s->state & WSK__S_CLOSED)
             loop->later_closed--;
+        if (s->due)
+            loop->later_due--;
         s->spent = false;
         s->state &= ~(uint32_t)(WSK__S_DIRTY | WSK__S_LATER);
         wsk__loop_dirty(s);

@@ -183,6 +183,7 @@ struct wsk_loop {
     wsk__stream *dirty, **dirty_end;
     wsk__stream *later, **later_end;
     size_t later_closed; /* closed streams on the later list */
+    size_t later_due;    /* of those on it, whose `expired` is not put off */
     wsk__turn_end *ends; /* what waits for the end of this turn */
     size_t streams;
 

@@ -76,6 +76,16 @@ void wsk__stream_set_deadline(wsk__stream *s, uint64_t when)
         wsk__wheel_set(&s->loop->wheel, s, when);
 }
 
+void wsk__stream_defer(wsk__stream *s)
+{
+    if (s->state & WSK__S_CLOSED)
+        return;
+    if ((s->state & WSK__S_LATER) && !s->due)
+        s->loop->later_due++;
+    s->due = true;
+    wsk__loop_dirty(s);
+}
+
 void wsk__stream_resume(wsk__stream *s)
 {
     s->resume = true;
@@ -382,19 +392,22 @@ static bool is_read_to_the_break(const wsk__stream *s)
 
 void wsk__stream_run(wsk__stream *s)
 {
-    if (s->state & WSK__S_DEAD)
+    /* An owner that was busy when it heard of the end may have it wait for this. */
+    if ((s->state & WSK__S_DEAD) && !s->due)
         return;
-    if (s->spent) {
-        /* It was on the list for its output when its share was over. */
-        wsk__loop_later(s);
-    } else if (s->resume) {
+    const bool resumes = s->resume && !s->spent;
+    if (resumes)
         s->resume = false;
+    if (resumes || s->due) {
+        s->due = false;
         wsk__ops(s)->expired(s);
         if (s->state & WSK__S_DEAD)
             return;
-    } else if (!(s->state & (WSK__S_PAUSED | WSK__S_EOF))) {
-        s->loop->io->stream_read(s);
     }
+    if (s->spent)
+        wsk__loop_later(s); /* it was on the list for its output when its share was over */
+    else if (!resumes && !(s->state & (WSK__S_PAUSED | WSK__S_EOF)))
+        s->loop->io->stream_read(s);
     /* What came waits for a send to be settled (io_uring); that runs it again, and comes before the
      * loop waits for anything else. */
     if ((s->state & WSK__S_BROKEN) && (s->state & WSK__S_SENDING)) {

@@ -74,6 +74,7 @@ struct wsk__stream {
     bool to_end : 1;   /* io_uring: read to the end, no further event will come */
     bool resume : 1;   /* `expired` is to come in the next turn */
     bool spent : 1;    /* had its share of this turn: nothing is read, and no `resume` */
+    bool due : 1;      /* `expired` is to come before this one ends */
     uint16_t mark;     /* the owner's own */
 };
 
@@ -127,6 +128,9 @@ void wsk__stream_close(wsk__stream *s);
  * Cheap when the new deadline is later than the old one. */
 void wsk__stream_set_deadline(wsk__stream *s, uint64_t when);
 
+/* Something of the owner was changed from outside: calls `expired` before the turn ends, also where
+ * no output is asked for because the socket is full. */
+void wsk__stream_defer(wsk__stream *s);
 /* To be asked now and then by an owner that is called: true when it has had its share of this turn.
  * Then nothing more is read in it, and the next one does not wait. Looks at the clock. */
 bool wsk__stream_share_is_over(wsk__stream *s);

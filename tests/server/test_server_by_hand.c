@@ -43,6 +43,8 @@ typedef struct scene {
     int fd;
     bool over; /* on_close came */
     bool clean;
+    bool drops, pauses; /* what on_message does */
+    unsigned messages;
     char text[120];
     unsigned code;
     size_t read; /* octets of cipher text, since the handshake */
@@ -56,6 +58,20 @@ static scene *scene_of(wsk_peer *p)
 static void on_open(wsk_peer *p)
 {
     scene_of(p)->peer = p;
+}
+
+static void on_message(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
+{
+    scene *s = scene_of(p);
+
+    (void)op;
+    (void)data;
+    (void)len;
+    s->messages++;
+    if (s->drops)
+        wsk_peer_drop(p);
+    if (s->pauses)
+        wsk_peer_pause(p, true);
 }
 
 static void on_close(wsk_peer *p, unsigned code, const char *text)
@@ -138,6 +154,7 @@ static bool begin(scene *s, const wsk_config_options *conn, bool tls)
     static const wsk_handlers handlers = {
         .size = sizeof(wsk_handlers),
         .on_open = on_open,
+        .on_message = on_message,
         .on_close = on_close,
     };
     static const char request[] =
@@ -352,6 +369,59 @@ static void test_close_without_an_answer(void **state)
     }
 }
 
+/* -------------------------------------------------------------------- calls, full sockets -- */
+
+static void one_turn(scene *s)
+{
+    assert_int_equal(wsk_loop_timeout(s->loop), 0);
+    assert_true(wsk_loop_turn(s->loop, 0) >= 0);
+}
+
+/* What the program asks for while nothing can be sent comes no later for that; the clock stands. */
+static void test_calls_while_blocked(void **state)
+{
+    (void)state;
+    static const uint8_t frame[] = {0x81, 0x81, 0, 0, 0, 0, 'x'};
+    wsk_config_options o = options();
+    scene s;
+
+    for (int tls = 0; tls < 2; tls++) {
+        if (!begin(&s, &o, tls))
+            skip();
+        send_large(&s);
+        wsk_peer_drop(s.peer);
+        assert_false(s.over);
+        one_turn(&s);
+        assert_true(s.over);
+        assert_string_equal(s.text, "dropped by the program");
+        finish(&s);
+
+        /* Within a handler: before that turn ends. */
+        assert_true(begin(&s, &o, tls));
+        send_large(&s);
+        s.drops = true;
+        say(&s, frame, sizeof(frame));
+        assert_true(wsk_loop_turn(s.loop, 0) >= 0);
+        assert_true(s.over);
+        assert_int_equal(s.messages, 1);
+        finish(&s);
+
+        /* What came before a pause, and waits for its end. */
+        assert_true(begin(&s, &o, tls));
+        send_large(&s);
+        s.pauses = true;
+        say(&s, frame, sizeof(frame));
+        say(&s, frame, sizeof(frame));
+        turn(&s);
+        assert_int_equal(s.messages, 1);
+        wsk_peer_pause(s.peer, false);
+        assert_int_equal(s.messages, 1);
+        one_turn(&s);
+        assert_int_equal(s.messages, 2);
+        finish(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_too_slow),
         cmocka_unit_test(test_slow_to_the_close_frame),
         cmocka_unit_test(test_close_without_an_answer),
+        cmocka_unit_test(test_calls_while_blocked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -583,6 +583,53 @@ static void test_poll_of_closed_stream(void **state)
     net_test_end(&t);
 }
 
+static int reset_at_the_end(wsk__sys_request request, int res)
+{
+    return request == WSK__REQUEST_RECV && res == 0 ? -ECONNRESET : res;
+}
+
+static void pause_within(endpoint *e, unsigned callback)
+{
+    if (callback == IN_RECEIVED && e->received == 3)
+        endpoint_pause(e, true);
+}
+
+/* Input that has to wait for a send which the kernel has not taken, and a reset behind it: all is
+ * given first. Who does not read is told of the reset none the less. */
+static void test_reset_behind_held_input(void **state)
+{
+    for (int pauses = 0; pauses < 2; pauses++) {
+        endpoint e = {.seed = 1, .echo = true, .then = pauses ? pause_within : NULL};
+        net_test t;
+        int fd[2];
+
+        net_test_init(&t, state);
+        t.sys.result = reset_at_the_end;
+        net_test_loop(&t);
+        /* Each packet is a completion of its own. */
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd),
+                         0);
+        endpoint_open(&e, t.loop, fd[0], NULL);
+        turn_for(t.loop, 2);
+        assert_int_equal(write(fd[1], "one", 3), 3);
+        assert_int_equal(write(fd[1], "two", 3), 3);
+        close(fd[1]);
+        refuse = true;
+        assert_int_equal(wsk_loop_turn(t.loop, 5000), WSK_OK);
+        refuse = false;
+        const uint64_t start = clock_ms();
+        for (int i = 0; i < 5 && e.losts == 0; i++)
+            assert_int_equal(wsk_loop_turn(t.loop, 10000), WSK_OK);
+        assert_true(clock_ms() - start < 9000);
+        assert_int_equal(e.losts, 1);
+        assert_int_equal(e.received, pauses ? 3 : 6);
+        assert_string_equal(e.lost_text, "connection reset by peer");
+        turn_until(t.loop, &e.closeds, 1);
+        endpoint_free(&e);
+        net_test_end(&t);
+    }
+}
+
 /* Other threads can still wake the loop when the request by which it hears of them ended at a bad
  * moment. */
 static void test_wake_in_full_queue(void **state)
@@ -626,6 +673,7 @@ int main(void)
         URING(test_wake_in_full_queue),       URING(test_watch_ends_unheard),
         URING(test_poll_of_closed_stream),    URING(test_close_in_full_queue_unread),
         URING(test_look_in_full_queue),       URING(test_connector_freed_in_full_queue),
+        URING(test_reset_behind_held_input),
 #endif
     };
 

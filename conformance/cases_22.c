@@ -21,15 +21,19 @@
 /* ---------------------------------------------------------------------- slow handshakes -- */
 
 #define EXPECT_ANSWER                                                                              \
-    "The server answers with 408 or another 4xx, or drops TCP. If --patience is over first, that " \
-    "is for information."
+    "The server answers with 408 or another 4xx, or with 503, or drops TCP; another 5xx is "       \
+    "non-strict. If --patience is over first, that is for information."
 #define UNANSWERED                                                                                 \
     .rule = JUDGE_RULE_HELLO, .audience = JUDGE_FOR_SERVERS, .steps = STEPS(WAIT(0)),              \
     .expectation = EXPECT_ANSWER, .reference = SLOWLORIS
-/* The answer may take n times --patience more. */
+/*
+ * The answer may take n times --patience more. A server that has too many connections may say so
+ * before it has a request (RFC 9110 15.6.4); of other faults of its own there is nothing to be
+ * said.
+ */
 #define ANSWER_IN(n)                                                                               \
-    .ok = {JUDGE_HELLO_DROPPED, JUDGE_HELLO_4XX}, .inform = {JUDGE_HELLO_SILENT},                  \
-    .seconds = OF_PATIENCE(n)
+    .ok = {JUDGE_HELLO_DROPPED, JUDGE_HELLO_4XX, 503}, .lax = {JUDGE_HELLO_5XX},                   \
+    .inform = {JUDGE_HELLO_SILENT}, .seconds = OF_PATIENCE(n)
 
 static const judge_case hello_rows[] = {
     {.id = "22.1.1",

@@ -577,6 +577,33 @@ static void interim_answers_come_to_an_end(void **state)
     end(&s);
 }
 
+/* Who has too many connections may say so to one that has not asked for anything yet. */
+static void slow_requests_may_be_turned_away(void **state)
+{
+    static const struct {
+        const char *answer;
+        judge_behavior behavior;
+    } rows[] = {
+        {"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n", JUDGE_OK},
+        {"HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\n\r\n", JUDGE_OK},
+        {"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n\r\n", JUDGE_OK},
+        {"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n", JUDGE_NON_STRICT},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", JUDGE_FAILED},
+    };
+    static const char *const ids[] = {"22.1.1", "22.1.2", "22.1.3", "22.1.5"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (size_t k = 0; k < sizeof(ids) / sizeof(ids[0]); k++) {
+            scene s;
+
+            begin(&s, ids[k], JUDGE_ROLE_CLIENT);
+            say(&s, rows[i].answer);
+            assert_int_equal(end(&s), rows[i].behavior);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -593,6 +620,7 @@ int main(void)
         cmocka_unit_test(echoes_that_are_no_text_fail_the_connection),
         cmocka_unit_test(bombs_do_not_burn_the_judge),
         cmocka_unit_test(interim_answers_come_to_an_end),
+        cmocka_unit_test(slow_requests_may_be_turned_away),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

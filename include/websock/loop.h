@@ -35,7 +35,9 @@ typedef struct wsk_loop_options {
 /* options may be NULL. WSK_ERR_NOTSUP if WSK_IO_URING was asked for and is not to be had,
  * WSK_ERR_NOMEM, WSK_ERR_SYS. */
 WSK_API int wsk_loop_new(wsk_loop **ret, const wsk_loop_options *options) WSK_WARN_UNUSED;
-/* All servers, listeners and timers of the loop must be gone. NULL is fine. */
+/* All servers, clients and timers of the loop must be gone, and not within a handler or a posted
+ * call: else there is a line in the log (WSK_LOG_ERROR), and with a server or a client, or in a
+ * handler, nothing is freed. NULL is fine. */
 WSK_API void wsk_loop_free(wsk_loop *loop);
 
 /* Turns until wsk_loop_stop(). WSK_ERR_SYS if the kernel refuses to wait. Neither this nor

@@ -105,8 +105,13 @@ typedef struct wsk_server_options {
  * is out of range (the log hook gets a line that says which), WSK_ERR_NOMEM. */
 WSK_API int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *options,
                            const wsk_handlers *handlers, void *ud) WSK_WARN_UNUSED;
-/* Drops every connection without a word (on_close is called) and ends it. NULL is fine. Not
- * within a handler, of this server or of any other server or client of the loop. */
+/*
+ * Drops every connection without a word (on_close is called) and ends the server. NULL is fine.
+ * Within a handler or a posted call, of this server or of anyone on its loop, what cannot be ended
+ * at once ends before the turn does: the peer whose handler it is gets its on_close when that has
+ * returned, so what handlers look at has to stay so long. Nothing else may be called for the server
+ * afterwards.
+ */
 WSK_API void wsk_server_free(wsk_server *s);
 WSK_API void *wsk_server_data(const wsk_server *s);
 WSK_API wsk_config *wsk_server_config(const wsk_server *s);

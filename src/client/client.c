@@ -12,6 +12,7 @@
 #include "client/client_internal.h"
 #include "client/redirect.h"
 #include "net/listener.h"
+#include "net/loop_users.h"
 #include "net/tls_set.h"
 #include "util/option_struct.h"
 
@@ -34,6 +35,7 @@ static void destroy(wsk_client *c)
     wsk_config_unref(c->cfg);
     wsk_tls_unref(c->tls);
     wsk_tls_unref(c->proxy_tls);
+    wsk__loop_part(c->loop, WSK__LOOP_CLIENT);
     wsk__free(hooks, c);
 }
 
@@ -67,6 +69,7 @@ int wsk_client_new(wsk_client **ret, wsk_loop *loop, const wsk_client_options *o
     if (c == NULL)
         return WSK_ERR_NOMEM;
     c->loop = loop;
+    wsk__loop_join(loop, WSK__LOOP_CLIENT);
     c->hooks = o.conn.hooks;
     c->ud = ud;
     if (handlers != NULL)

@@ -60,6 +60,12 @@ static int choose_backend(wsk_loop *loop, wsk_io io)
     return loop->io->open(loop);
 }
 
+void wsk__loop_finish(wsk_loop *loop)
+{
+    wsk__free(loop->hooks, loop->heap);
+    wsk__free(loop->hooks, loop);
+}
+
 static void free_parts(wsk_loop *loop)
 {
     if (loop->wake_fd >= 0)
@@ -67,8 +73,14 @@ static void free_parts(wsk_loop *loop)
     pthread_mutex_destroy(&loop->post_lock);
     wsk__free(loop->hooks, loop->scratch);
     wsk__tls_room_free(loop);
-    wsk__free(loop->hooks, loop->heap);
-    wsk__free(loop->hooks, loop);
+    if (loop->timers > 0) {
+        wsk__log(loop->hooks, WSK_LOG_ERROR,
+                 "wsk_loop_free(): %zu of its timers are not freed, and never fire now",
+                 loop->timers);
+        loop->dead = true;
+        return;
+    }
+    wsk__loop_finish(loop);
 }
 
 int wsk__loop_new_on(wsk_loop **ret, const wsk_loop_options *options, const wsk__sys *sys)
@@ -321,19 +333,68 @@ static void run_posted(wsk_loop *loop)
     }
 }
 
-void wsk_loop_free(wsk_loop *loop)
+/* -------------------------------------------------------------------------------- users -- */
+
+void wsk__loop_join(wsk_loop *loop, wsk__loop_user kind)
 {
-    if (loop == NULL)
-        return;
-    wsk__resolver_leave(loop->resolver);
-    loop->resolver = NULL;
-    /* Posted calls may post, close streams, and so on. */
+    loop->users[kind]++;
+}
+
+void wsk__loop_part(wsk_loop *loop, wsk__loop_user kind)
+{
+    loop->users[kind]--;
+}
+
+void wsk__loop_enter(wsk_loop *loop)
+{
+    loop->calls++;
+}
+
+void wsk__loop_leave(wsk_loop *loop)
+{
+    loop->calls--;
+}
+
+bool wsk__loop_is_busy(const wsk_loop *loop)
+{
+    return loop->in_turn || loop->calls > 0;
+}
+
+/* Posted calls may post, close streams, and so on. */
+static void settle(wsk_loop *loop)
+{
     loop->in_turn = true;
     do {
         run_posted(loop);
         run_later(loop);
         run_dirty(loop);
     } while (loop->post != NULL || loop->later != NULL);
+    loop->in_turn = false;
+}
+
+void wsk_loop_free(wsk_loop *loop)
+{
+    if (loop == NULL)
+        return;
+    /* What would crash, here or later in whoever is still there, is a leak and a line in the log
+     * instead. */
+    if (wsk__loop_is_busy(loop)) {
+        wsk__log(loop->hooks, WSK_LOG_ERROR,
+                 "wsk_loop_free(): not within a handler or a posted call: nothing is freed");
+        return;
+    }
+    settle(loop);
+    if (loop->users[WSK__LOOP_SERVER] + loop->users[WSK__LOOP_CLIENT] > 0) {
+        wsk__log(loop->hooks, WSK_LOG_ERROR,
+                 "wsk_loop_free(): nothing is freed, for it still has servers (%zu) or clients "
+                 "(%zu)",
+                 loop->users[WSK__LOOP_SERVER], loop->users[WSK__LOOP_CLIENT]);
+        return;
+    }
+    wsk__resolver_leave(loop->resolver);
+    loop->resolver = NULL;
+    settle(loop);
+    loop->in_turn = true; /* streams that are left over are told nothing any more */
     loop->io->close(loop);
     free_parts(loop);
 }

@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 
 #include "net/listener.h"
+#include "net/loop_users.h"
 #include "net/stream.h"
 #include "net/sys.h"
 #include "net/timer_wheel.h"
@@ -177,6 +178,9 @@ struct wsk_loop {
     void *io_data;
     uint64_t now;
     bool in_turn;
+    bool dead;      /* freed, but for what the program's timers look at */
+    unsigned calls; /* of handlers, outside of a turn */
+    size_t users[WSK__LOOP_USERS];
     int wake_fd;
     atomic_int stop;
 
@@ -225,6 +229,8 @@ void wsk__loop_dirty(wsk__stream *s);
 void wsk__loop_later(wsk__stream *s);
 /* It has had its share of this turn: is not read from before the next one. */
 void wsk__loop_spend(wsk__stream *s);
+/* The last timer of a dead loop is freed, and what is left of the loop with it. */
+void wsk__loop_finish(wsk_loop *loop);
 /* The eventfd of posts and stops is readable. */
 void wsk__loop_woken(wsk_loop *loop);
 

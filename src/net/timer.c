@@ -102,8 +102,11 @@ void wsk_timer_free(wsk_timer *t)
     if (t == NULL)
         return;
     wsk_timer_cancel(t);
-    t->loop->timers--;
-    wsk__free(t->loop->hooks, t);
+    wsk_loop *loop = t->loop;
+    loop->timers--;
+    wsk__free(loop->hooks, t);
+    if (loop->dead && loop->timers == 0)
+        wsk__loop_finish(loop);
 }
 
 void wsk__timers_fire(wsk_loop *loop)

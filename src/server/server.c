@@ -99,6 +99,7 @@ int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *o
     s->hooks = hooks;
     s->o = o;
     s->ud = ud;
+    wsk__loop_join(loop, WSK__LOOP_SERVER);
     wsk__run_init(s);
     if (handlers != NULL)
         memcpy(&s->h, handlers, handlers->size < sizeof(s->h) ? handlers->size : sizeof(s->h));
@@ -133,17 +134,8 @@ static void free_site(const wsk_hooks *hooks, wsk__site *site)
     wsk__free(hooks, site);
 }
 
-void wsk_server_free(wsk_server *s)
+void wsk__server_destroy(wsk_server *s)
 {
-    if (s == NULL)
-        return;
-    wsk_server_stop_listening(s);
-    /* Streams are freed by the loop, at the end of a turn. In that a posted call, or a handler, may
-     * have us adopt others: they go, too. */
-    do {
-        for (wsk_peer *p = s->peers; p != NULL; p = p->next)
-            wsk__peer_end(p, "the server was ended");
-    } while (s->peers != NULL && wsk_loop_turn(s->loop, 0) >= 0);
     wsk__run_deinit(s);
     while (s->sites != NULL) {
         wsk__site *site = s->sites;
@@ -159,7 +151,35 @@ void wsk_server_free(wsk_server *s)
         wsk__free(s->hooks, s->hosts[i]);
     wsk__free(s->hooks, s->hosts);
     wsk_config_unref(s->cfg);
+    wsk__loop_part(s->loop, WSK__LOOP_SERVER);
     wsk__free(s->hooks, s);
+}
+
+static void end_peers(wsk_server *s)
+{
+    wsk__loop_enter(s->loop);
+    for (wsk_peer *p = s->peers; p != NULL; p = p->next)
+        wsk__peer_end(p, "the server was ended");
+    wsk__loop_leave(s->loop);
+}
+
+void wsk_server_free(wsk_server *s)
+{
+    if (s == NULL || s->freed)
+        return;
+    s->freed = true;
+    wsk_server_stop_listening(s);
+    /* Streams are freed by the loop, at the end of a turn. */
+    s->going = wsk__loop_is_busy(s->loop);
+    end_peers(s);
+    while (s->peers != NULL && !s->going) {
+        if (wsk_loop_turn(s->loop, 0) < 0)
+            s->going = true;
+        else
+            end_peers(s); /* a posted call, or a handler, may have had us adopt others */
+    }
+    if (s->peers == NULL)
+        wsk__server_destroy(s);
 }
 
 void *wsk_server_data(const wsk_server *s)
@@ -190,6 +210,8 @@ int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls)
 
     if (url == NULL)
         return WSK_ERR_INVAL;
+    if (s->freed)
+        return WSK_ERR_STATE;
     site = wsk__alloc0(s->hooks, sizeof(*site));
     if (site == NULL)
         return WSK_ERR_NOMEM;
@@ -275,6 +297,8 @@ int wsk_server_adopt(wsk_server *s, int fd, wsk_tls *tls)
         site->tls = wsk_tls_ref(tls);
     }
     wsk__peer_begin(site, fd);
+    if (s->going)
+        end_peers(s);
     return WSK_OK;
 }
 
@@ -290,6 +314,7 @@ void wsk_server_drain(wsk_server *s, unsigned code, const char *reason)
 {
     wsk_server_stop_listening(s);
     s->draining = true;
+    wsk__loop_enter(s->loop);
     for (wsk_peer *p = s->peers; p != NULL; p = p->next) {
         if (p->link.conn.ended)
             continue;
@@ -298,6 +323,7 @@ void wsk_server_drain(wsk_server *s, unsigned code, const char *reason)
         else
             (void)wsk_peer_close(p, code, reason);
     }
+    wsk__loop_leave(s->loop);
 }
 
 void wsk_server_get_stats(const wsk_server *s, wsk_server_stats *ret)

@@ -11,6 +11,7 @@
 #include "http/url.h"
 #include "link/link.h"
 #include "net/listener.h"
+#include "net/loop_users.h"
 #include "net/tls_session.h"
 #include "server/address_table.h"
 #include "server/rate.h"
@@ -68,6 +69,8 @@ struct wsk_server {
     wsk_server_stats stats;
     uint32_t refusing; /* peers beyond a limit, there only to be told so */
     bool draining;
+    bool freed; /* by the program */
+    bool going; /* ... in a handler: what is left goes with the last peer */
     wsk__turn_end turn_end;
     wsk__broadcast_run runs[2]; /* of frames as they are, and of compressed ones */
 };
@@ -114,6 +117,8 @@ static inline wsk_server *wsk__peer_server(const wsk_peer *p)
     return wsk__link_server(&p->link);
 }
 
+/* The program has freed it, and the last peer is gone. */
+void wsk__server_destroy(wsk_server *s);
 /* Takes a connected socket as a new peer. */
 void wsk__peer_begin(wsk__site *site, int fd);
 /* Its TLS handshake is under way: nothing can be said to it. */

@@ -424,6 +424,8 @@ static void on_closed(wsk__stream *stream)
     wsk__conn_deinit(&p->link.conn);
     wsk__free(s->hooks, p->about);
     wsk__free(s->hooks, p);
+    if (s->going && s->peers == NULL)
+        wsk__server_destroy(s);
 }
 
 static void on_shared(wsk__stream *stream, void *token, const uint8_t *rest, size_t n)

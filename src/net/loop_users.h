@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who lives on a loop, which must not go before them; and whether code of theirs runs right now,
+ * so that the loop may not be turned. Implemented in loop.c.
+ */
+#ifndef WSK_NET_LOOP_USERS_H
+#define WSK_NET_LOOP_USERS_H
+
+#include <stdbool.h>
+
+#include <websock/loop.h>
+
+typedef enum wsk__loop_user {
+    WSK__LOOP_SERVER,
+    WSK__LOOP_CLIENT,
+    WSK__LOOP_USERS,
+} wsk__loop_user;
+
+void wsk__loop_join(wsk_loop *loop, wsk__loop_user kind);
+void wsk__loop_part(wsk_loop *loop, wsk__loop_user kind);
+
+/* Around what calls handlers outside of a turn, and is not to see its objects go meanwhile. */
+void wsk__loop_enter(wsk_loop *loop);
+void wsk__loop_leave(wsk_loop *loop);
+/* Within a turn, or between these two. */
+bool wsk__loop_is_busy(const wsk_loop *loop);
+
+#endif

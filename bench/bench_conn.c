@@ -52,7 +52,7 @@ static wsk_conn *open_connection(wsk_config **ret_cfg, bool deflate)
         die("feed");
     while (wsk_conn_next(c, &ev) == WSK_OK && ev.type != WSK_EV_NONE)
         if (ev.type == WSK_EV_REQUEST)
-            (void)wsk_conn_accept(c, NULL);
+            (void)!wsk_conn_accept(c, NULL);
     (void)wsk_conn_unlend(c);
     while (wsk_conn_output(c, iov, 4) > 0)
         wsk_conn_sent(c, iov[0].iov_len, 1);

@@ -72,7 +72,8 @@ static void on_page(wsk_peer *p, bool is_upgrade)
     r.content_type = "text/html; charset=utf-8";
     r.body = body.failed ? NULL : body.at;
     r.body_len = body.failed ? 0 : body.len;
-    wsk_peer_respond(p, &r);
+    if (wsk_peer_respond(p, &r) < 0)
+        wsk_peer_drop(p);
     judge_buf_deinit(&body);
     judge_buf_deinit(&quoted);
 }

@@ -122,8 +122,8 @@ static void carry(wsk_conn *from, wsk_conn *to)
             printf("on the wire: %.*s\n", (int)iov.iov_len - 2, (char *)iov.iov_base + 2);
         wsk_conn_feed(to, iov.iov_base, iov.iov_len, 0);
         while (wsk_conn_next(to, &ev) == WSK_OK && ev.type != WSK_EV_NONE) {
-            if (ev.type == WSK_EV_REQUEST)
-                wsk_conn_accept(to, NULL);
+            if (ev.type == WSK_EV_REQUEST && wsk_conn_accept(to, NULL) < 0)
+                wsk_conn_lost(to, "out of memory");
             else if (ev.type == WSK_EV_MESSAGE)
                 printf("received:    %.*s\n", (int)ev.len, (char *)ev.data);
         }

@@ -41,11 +41,13 @@ static void take_events(wsk_conn *c)
 
     while (wsk_conn_next(c, &ev) == WSK_OK && ev.type != WSK_EV_NONE) {
         if (ev.type == WSK_EV_REQUEST && ev.is_upgrade) {
-            wsk_conn_accept(c, NULL);
+            if (wsk_conn_accept(c, NULL) < 0)
+                wsk_conn_lost(c, "out of memory");
         } else if (ev.type == WSK_EV_REQUEST) {
             wsk_response r = WSK_RESPONSE_INIT;
             r.status = 404;
-            wsk_conn_respond(c, &r);
+            if (wsk_conn_respond(c, &r) < 0)
+                wsk_conn_lost(c, "out of memory");
         } else if (ev.type == WSK_EV_MESSAGE) {
             wsk_conn_send(c, ev.opcode, ev.data, ev.len, WSK_SEND_SKIP_UTF8);
         } else if (ev.type == WSK_EV_END) {

@@ -19,7 +19,8 @@ static void refuse(wsk_peer *p, unsigned status, const char *why)
     response.status = status;
     response.body = why;
     response.body_len = strlen(why);
-    wsk_peer_respond(p, &response);
+    if (wsk_peer_respond(p, &response) < 0)
+        wsk_peer_drop(p);
 }
 
 static void on_request(wsk_peer *p, bool is_upgrade)
@@ -40,7 +41,8 @@ static void on_request(wsk_peer *p, bool is_upgrade)
         return;
     }
     wsk_peer_set_data(p, topic);
-    wsk_peer_accept(p, NULL);
+    if (wsk_peer_accept(p, NULL) < 0)
+        wsk_peer_drop(p);
 }
 
 static void on_message(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)

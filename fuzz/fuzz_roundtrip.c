@@ -31,7 +31,7 @@ static void take(struct side *s, struct side *other)
     while (wsk_conn_next(s->c, &ev) == WSK_OK && ev.type != WSK_EV_NONE) {
         assert(ev.type != WSK_EV_FAIL);
         if (ev.type == WSK_EV_REQUEST)
-            (void)wsk_conn_accept(s->c, NULL);
+            (void)!wsk_conn_accept(s->c, NULL);
         if (ev.type == WSK_EV_MESSAGE) {
             assert(other->got < other->n);
             assert(ev.len == other->len[other->got]);

@@ -228,7 +228,7 @@ static void respond(wsk_peer *p)
     what = mock_octet(w.script);
     r.headers = headers + what % WSK__COUNT(headers);
     r.n_headers = (what >> 4) % (WSK__COUNT(headers) - what % WSK__COUNT(headers) + 1);
-    (void)wsk_peer_respond(p, &r);
+    (void)!wsk_peer_respond(p, &r);
 }
 
 static void accept_with_options(wsk_peer *p)
@@ -246,7 +246,7 @@ static void accept_with_options(wsk_peer *p)
     o.subprotocol = subprotocols[(what & 7) % WSK__COUNT(subprotocols)];
     o.headers = headers;
     o.n_headers = (what >> 3 & 7) % (WSK__COUNT(headers) + 1);
-    (void)wsk_peer_accept(p, &o);
+    (void)!wsk_peer_accept(p, &o);
 }
 
 /* One message for those whose bit is set. */
@@ -384,7 +384,7 @@ static void on_request(wsk_peer *p, bool is_upgrade)
 {
     seen(p);
     if (is_upgrade && mock_octet(w.script) % 4 != 3)
-        (void)wsk_peer_accept(p, NULL);
+        (void)!wsk_peer_accept(p, NULL);
     else
         act(p);
 }
@@ -591,7 +591,7 @@ static void choose_rest(wsk_server_options *o, wsk_handlers *h, mock_script *t)
     uint8_t x = mock_octet(t);
 
     o->conn.origin_policy = (x & 3) == 3 ? WSK_ORIGIN_SAME_HOST : (wsk_origin_policy)(x & 3);
-    o->conn.origins = origins;
+    o->conn.origins = o->conn.origin_policy == WSK_ORIGIN_LIST ? origins : NULL;
     o->hosts = (x & 3) == 3 ? names : NULL;
     o->conn.subprotocols = x & 4 ? subprotocols : NULL;
     o->conn.server_header = x & 8 ? "websock" : NULL;
@@ -616,7 +616,7 @@ static void choose_rest(wsk_server_options *o, wsk_handlers *h, mock_script *t)
 static void begin_listening(unsigned what)
 {
     static const char *const urls[] = {"", "ws://127.0.0.1:0/ws", "ws://127.0.0.1:0/*",
-                                       "ws://[::1]:0/ws?x"};
+                                       "ws://[::1]:0/ws"};
     char url[80];
 
     if ((what & 3) == 0 || wsk_server_listen(w.server, urls[what & 3], NULL) < 0)

@@ -275,7 +275,7 @@ static void on_request(wsk_peer *p, bool is_upgrade)
 {
     seen(p);
     if (is_upgrade && octet() % 4 != 3)
-        (void)wsk_peer_accept(p, NULL);
+        (void)!wsk_peer_accept(p, NULL);
     else
         act(p);
 }
@@ -582,7 +582,7 @@ static void all_go(void)
         const uint64_t moved = kernel.moved + uring.cq_head;
 
         for (size_t k = 0; k < w.n; k++) {
-            (void)wsk_peer_respond(w.peers[k], &response); /* nothing is read before that */
+            (void)!wsk_peer_respond(w.peers[k], &response); /* nothing is read before that */
             wsk_peer_pause(w.peers[k], false);
         }
         if (w.client != NULL)

@@ -134,11 +134,11 @@ static bool act_on_peer(wsk_server *s, wsk_peer *p, uint8_t what, const uint8_t 
         peers_send(s, NULL, WSK_OP_BINARY, big, 5000, variant ? p : NULL);
         return true;
     case 10:
-        (void)wsk_peer_accept(p, NULL);
+        (void)!wsk_peer_accept(p, NULL);
         return true;
     case 11:
         response.status = 403;
-        (void)wsk_peer_respond(p, &response);
+        (void)!wsk_peer_respond(p, &response);
         return true;
     default:
         return false;

@@ -121,9 +121,9 @@ typedef struct wsk_config_options {
     const char *server_header;       /* value of a Server (server) or User-Agent (client)
                                         field; NULL: none. Copied */
     wsk_origin_policy origin_policy; /* server */
-    const char *const *origins;      /* NULL-terminated, for WSK_ORIGIN_LIST: SCHEME://HOST[:PORT]
-                                        or null, compared whole and without regard to case;
-                                        copied */
+    const char *const *origins;      /* NULL-terminated, for WSK_ORIGIN_LIST, and with any other
+                                        policy WSK_ERR_INVAL: SCHEME://HOST[:PORT] or null,
+                                        compared whole and without regard to case; copied */
 
     /* ---- extensions ---- */
     wsk_deflate_options deflate;
@@ -136,8 +136,8 @@ typedef struct wsk_config_options {
 /* A checked and immutable copy of the options, shared by any number of connections and threads. */
 typedef struct wsk_config wsk_config;
 
-/* WSK_ERR_INVAL when an option is out of range (the log hook gets a line that says which),
- * WSK_ERR_NOMEM. */
+/* WSK_ERR_INVAL when an option is out of range (the log hook gets a line with its name and value;
+ * not, of course, where size or hooks are what is wrong), WSK_ERR_NOMEM. */
 WSK_API int wsk_config_new(wsk_config **ret, const wsk_config_options *options) WSK_WARN_UNUSED;
 /* Counts a further reference; from any thread. Returns cfg. */
 WSK_API wsk_config *wsk_config_ref(wsk_config *cfg);
@@ -307,22 +307,27 @@ typedef struct wsk_accept_options {
     /* NULL: the first of the config's subprotocols that the client offers, or none. "": none.
      * Else it must be one that the client offered (WSK_ERR_INVAL). */
     const char *subprotocol;
-    const wsk_header *headers; /* further fields for the 101 response; WSK_ERR_INVAL for names
-                                  or values that are not legal or that the handshake sets */
+    const wsk_header *headers; /* further fields for the 101 response; WSK_ERR_INVAL for names or
+                                  values that are not legal, and for those that the library sets:
+                                  Upgrade, Connection, Content-Length, Transfer-Encoding, and all
+                                  that begin with Sec-WebSocket- */
     size_t n_headers;
 } wsk_accept_options;
 
 #define WSK_ACCEPT_OPTIONS_INIT WSK_INIT_(wsk_accept_options)
 
 /* Accepts the request of WSK_EV_REQUEST, at once or later. options may be NULL. WSK_EV_OPEN
- * follows. WSK_ERR_STATE if there is none pending or it is no upgrade. */
-WSK_API int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options);
+ * follows. WSK_ERR_STATE if there is none pending or it is no upgrade. After this and WSK_ERR_INVAL
+ * (the log hook gets a line that says why) the request still waits for an answer. */
+WSK_API int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options) WSK_WARN_UNUSED;
 
 typedef struct wsk_response {
     size_t size;
-    unsigned status;          /* 200 to 599, not 101; redirects need a Location header */
-    const char *content_type; /* NULL: "text/plain; charset=utf-8" */
-    const wsk_header *headers;
+    unsigned status;           /* 200 to 599, not 101; redirects need a Location header */
+    const char *content_type;  /* NULL: "text/plain; charset=utf-8" */
+    const wsk_header *headers; /* further fields; those that wsk_accept_options refuses are refused
+                                  here, too. Status 426 gets its Upgrade and Sec-WebSocket-Version
+                                  by itself, 405 an Allow and 429 a Retry-After if not given */
     size_t n_headers;
     const void *body; /* copied; NULL: the status text and a newline */
     size_t body_len;
@@ -331,8 +336,9 @@ typedef struct wsk_response {
 #define WSK_RESPONSE_INIT WSK_INIT_(wsk_response)
 
 /* Answers the request of WSK_EV_REQUEST with plain HTTP, at once or later, and ends the
- * connection after it ("Connection: close"; nothing behind the request is ever read). */
-WSK_API int wsk_conn_respond(wsk_conn *c, const wsk_response *response);
+ * connection after it ("Connection: close"; nothing behind the request is ever read). Errors as
+ * above. */
+WSK_API int wsk_conn_respond(wsk_conn *c, const wsk_response *response) WSK_WARN_UNUSED;
 
 /* ------ opening handshake, client ------ */
 

@@ -102,7 +102,8 @@ typedef struct wsk_server_options {
 #define WSK_SERVER_OPTIONS_INIT WSK_INIT_(wsk_server_options)
 
 /* options may be NULL. handlers are copied; ud is wsk_server_data(). WSK_ERR_INVAL when an option
- * is out of range (the log hook gets a line that says which), WSK_ERR_NOMEM. */
+ * is out of range (the log hook gets a line with its name and value; where a size or the hooks are
+ * what is wrong, the loop's does), WSK_ERR_NOMEM. */
 WSK_API int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *options,
                            const wsk_handlers *handlers, void *ud) WSK_WARN_UNUSED;
 /*
@@ -119,9 +120,11 @@ WSK_API wsk_config *wsk_server_config(const wsk_server *s);
 /*
  * Listens on a URL: ws://HOST:PORT/PATH, wss://..., ws+unix:/run/x.sock, wss+unix:... HOST may be
  * a name, an IPv4 or a [IPv6] address; port 0 takes a free one. The path is the one that
- * handshakes may ask for; an asterisk behind the slash allows every path. Several calls listen in
- * several places. tls is needed for wss (a reference is taken), NULL otherwise. WSK_ERR_URL,
- * WSK_ERR_RESOLVE, WSK_ERR_SYS (errno: EADDRINUSE and so on).
+ * handshakes may ask for, and has no query; one asterisk, and nothing else, behind its slash
+ * allows every path. No other asterisk may stand there. Several calls listen in several
+ * places. tls is needed for wss (a reference is taken), NULL otherwise: else WSK_ERR_INVAL.
+ * WSK_ERR_URL, WSK_ERR_RESOLVE, WSK_ERR_SYS (errno: EADDRINUSE and so on). The log hook gets a line
+ * about the first two.
  */
 WSK_API int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls);
 /* The URL of the i-th listener with its real port; writes at most n octets with NUL, returns the
@@ -180,9 +183,11 @@ WSK_API bool wsk_peer_is_tls(const wsk_peer *p);
 /* Which listener took it: the i of wsk_server_url(); SIZE_MAX for wsk_server_adopt(). */
 WSK_API size_t wsk_peer_listener(const wsk_peer *p);
 
-/* As the functions of conn.h with the same name. */
-WSK_API int wsk_peer_accept(wsk_peer *p, const wsk_accept_options *options);
-WSK_API int wsk_peer_respond(wsk_peer *p, const wsk_response *response);
+/* As the functions of conn.h with the same name. A request that is unanswered when on_request
+ * returns waits for an answer, until open_timeout; but if the program tried one there, and failed,
+ * it gets 500. */
+WSK_API int wsk_peer_accept(wsk_peer *p, const wsk_accept_options *options) WSK_WARN_UNUSED;
+WSK_API int wsk_peer_respond(wsk_peer *p, const wsk_response *response) WSK_WARN_UNUSED;
 WSK_API int wsk_peer_send(wsk_peer *p, wsk_opcode op, const void *data, size_t len, unsigned flags);
 WSK_API int wsk_peer_send_part(wsk_peer *p, wsk_opcode op, const void *data, size_t len, bool last,
                                unsigned flags);

@@ -290,6 +290,7 @@ struct wsk_conn {
     bool seen : 1;       /* the program got to know this peer */
     bool opened : 1;     /* counted in stats.open */
     bool counted : 1;    /* stands in the address table */
+    bool botched : 1;    /* the program tried to answer the request, and failed */
     uint8_t untimed : 3; /* WSK__UNTIMED_: times noted when the clock may have been old */
     uint8_t follows : 2; /* messages of a run of broadcasts wait for it: 1 + which; 0: none */
     uint8_t refuse : 2;  /* beyond a limit: which */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "conn/conn_internal.h"
+#include "http/header_writer.h"
 #include "util/option_struct.h"
 #include "util/strs.h"
 
@@ -135,14 +136,32 @@ static void opened(wsk_conn *c)
     wsk__begin_data(c);
 }
 
+/* A program that goes on as if it had answered leaves its client waiting: it gets to know why. */
+static int misused(const wsk_conn *c, const char *who, int error, const char *why)
+{
+    wsk__log(c->env->cfg->hooks, WSK_LOG_ERROR, "%s: %s", who, why);
+    return error;
+}
+
+/* An answer that comes late, when the connection has ended by itself, is no mistake. */
+static int out_of_time(const wsk_conn *c, const char *who)
+{
+    if (!c->failed && !c->lost)
+        (void)misused(c, who, WSK_ERR_STATE, "there is no request that waits for an answer");
+    return WSK_ERR_STATE;
+}
+
 static int choose_subprotocol(wsk_conn *c, const wsk__opening *op, const char *name)
 {
     if (name == NULL)
         return WSK_OK;
     if (*name == 0)
         return set_subprotocol(c, NULL);
-    if (!wsk__subprotocol_offered(&op->head, name))
+    if (!wsk__subprotocol_offered(&op->head, name)) {
+        wsk__log(c->env->cfg->hooks, WSK_LOG_ERROR,
+                 "accept: the client did not offer the subprotocol '%s'", name);
         return WSK_ERR_INVAL;
+    }
     return set_subprotocol(c, name);
 }
 
@@ -153,13 +172,16 @@ int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options)
     char accept[WSK__ACCEPT_LEN + 1];
     int r;
 
-    if (c->phase != WSK__PHASE_WAIT || !op->is_upgrade)
-        return WSK_ERR_STATE;
+    if (c->phase != WSK__PHASE_WAIT)
+        return out_of_time(c, "accept");
+    if (!op->is_upgrade)
+        return misused(c, "accept", WSK_ERR_STATE, "the request is no WebSocket handshake");
     if (options != NULL && !wsk__options_take(&o, sizeof(o), options, options->size))
+        return misused(c, "accept", WSK_ERR_INVAL, WSK__NO_SIZE);
+    if (!wsk__headers_are_allowed(o.headers, o.n_headers, WSK_ROLE_SERVER)) {
+        wsk__headers_complain(c->env->cfg->hooks, "accept", o.headers, o.n_headers,
+                              WSK_ROLE_SERVER);
         return WSK_ERR_INVAL;
-    for (size_t i = 0; i < o.n_headers; i++) {
-        if (!wsk__header_is_allowed(&o.headers[i], WSK_ROLE_SERVER))
-            return WSK_ERR_INVAL;
     }
     WSK_TRY(choose_subprotocol(c, op, o.subprotocol));
     r = wsk__ext_set_accept(c, &op->head);
@@ -196,10 +218,15 @@ int wsk_conn_respond(wsk_conn *c, const wsk_response *response)
     int r;
 
     if (c->phase != WSK__PHASE_WAIT)
-        return WSK_ERR_STATE;
-    if (response == NULL || !wsk__options_take(&o, sizeof(o), response, response->size) ||
-        !wsk__response_is_allowed(&o))
+        return out_of_time(c, "respond");
+    if (response == NULL)
+        return misused(c, "respond", WSK_ERR_INVAL, "the response is NULL");
+    if (!wsk__options_take(&o, sizeof(o), response, response->size))
+        return misused(c, "respond", WSK_ERR_INVAL, WSK__NO_SIZE);
+    if (!wsk__response_is_allowed(&o)) {
+        wsk__response_complain(c->env->cfg->hooks, "respond", &o);
         return WSK_ERR_INVAL;
+    }
     wsk__text t = {.hooks = c->env->cfg->hooks};
     wsk__http_write_response(&t, &o, c->env->cfg->server_header, op->is_head_method);
     r = t.failed ? WSK_ERR_NOMEM : wsk__output_add(c, t.ptr, t.len);
@@ -227,13 +254,16 @@ int wsk_conn_request(wsk_conn *c, const wsk_request_options *options)
     if (wsk__is_server(c) || c->w->opening != NULL || c->phase != WSK__PHASE_HEAD ||
         c->state != WSK_STATE_CONNECTING)
         return WSK_ERR_STATE;
-    if (options == NULL || !wsk__options_take(&o, sizeof(o), options, options->size) ||
-        o.host == NULL)
-        return WSK_ERR_INVAL;
+    if (options == NULL)
+        return misused(c, "request", WSK_ERR_INVAL, "the options are NULL");
+    if (!wsk__options_take(&o, sizeof(o), options, options->size))
+        return misused(c, "request", WSK_ERR_INVAL, WSK__NO_SIZE);
     if (o.target == NULL)
         o.target = "/";
-    if (!wsk__request_is_allowed(&o))
+    if (!wsk__request_is_allowed(&o)) {
+        wsk__request_complain(c->env->cfg->hooks, "request", &o);
         return WSK_ERR_INVAL;
+    }
     op = begin(c);
     if (op == NULL)
         return WSK_ERR_NOMEM;

@@ -70,6 +70,10 @@ bool wsk__header_is_allowed(const wsk_header *h, wsk_role role);
  * origin, content type. Nothing in it can end a line or begin another field. */
 bool wsk__response_is_allowed(const wsk_response *response);
 bool wsk__request_is_allowed(const wsk_request_options *options);
+/* What is wrong with one that is not, in the log. */
+void wsk__response_complain(const wsk_hooks *hooks, const char *who, const wsk_response *response);
+void wsk__request_complain(const wsk_hooks *hooks, const char *who,
+                           const wsk_request_options *options);
 
 /*
  * The writers below set `failed` for what these refuse, so that a check which a caller forgot

@@ -3,17 +3,42 @@
 #include "http/handshake.h"
 
 #include "http/header_writer.h"
+#include "util/mem.h"
 #include "util/strs.h"
+
+/* NULL, or what is wrong, and *ret_value where; of its header fields "". */
+static const char *fault(const wsk_request_options *options, const char **ret_value)
+{
+    *ret_value = options->host != NULL ? options->host : "";
+    if (options->host == NULL || !wsk__is_host(wsk__str(options->host), NULL, NULL))
+        return "host is to be a host, perhaps with a port";
+    *ret_value = options->target;
+    if (options->target != NULL && !wsk__is_target(wsk__str(options->target)))
+        return "target is to be a path, perhaps with a query";
+    *ret_value = options->origin;
+    if (options->origin != NULL && !wsk__header_value_is_text(options->origin))
+        return "origin is empty, or has a character that may not stand there";
+    if (!wsk__headers_are_allowed(options->headers, options->n_headers, WSK_ROLE_CLIENT))
+        return "";
+    return NULL;
+}
 
 bool wsk__request_is_allowed(const wsk_request_options *options)
 {
-    if (options->host == NULL || !wsk__is_host(wsk__str(options->host), NULL, NULL))
-        return false;
-    if (options->target != NULL && !wsk__is_target(wsk__str(options->target)))
-        return false;
-    if (options->origin != NULL && !wsk__header_value_is_text(options->origin))
-        return false;
-    return wsk__headers_are_allowed(options->headers, options->n_headers, WSK_ROLE_CLIENT);
+    const char *value;
+
+    return fault(options, &value) == NULL;
+}
+
+void wsk__request_complain(const wsk_hooks *hooks, const char *who,
+                           const wsk_request_options *options)
+{
+    const char *value, *why = fault(options, &value);
+
+    if (why != NULL && *why != 0)
+        wsk__log(hooks, WSK_LOG_ERROR, "%s: %s, not '%s'", who, why, value);
+    else
+        wsk__headers_complain(hooks, who, options->headers, options->n_headers, WSK_ROLE_CLIENT);
 }
 
 void wsk__handshake_write_request(wsk__text *t, const wsk_request_options *options,

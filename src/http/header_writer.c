@@ -6,6 +6,7 @@
 #include "http/header_writer.h"
 
 #include "util/attr.h"
+#include "util/mem.h"
 #include "util/strs.h"
 
 bool wsk__header_value_is_text(const char *value)
@@ -13,30 +14,65 @@ bool wsk__header_value_is_text(const char *value)
     return value[0] != 0 && wsk__is_field_value(wsk__str(value));
 }
 
-bool wsk__header_is_allowed(const wsk_header *h, wsk_role role)
+static bool is_ours(wsk_str name, wsk_role role)
 {
     static const char *const ours[] = {"Upgrade", "Connection", "Content-Length",
                                        "Transfer-Encoding"};
     static const char prefix[] = "Sec-WebSocket-";
-    wsk_str name = wsk__str(h->name);
 
-    if (!wsk__is_token(name) || h->value == NULL || !wsk__is_field_value(wsk__str(h->value)))
-        return false;
     for (size_t i = 0; i < WSK__COUNT(ours); i++)
         if (wsk__str_ieq(name, wsk__str(ours[i])))
-            return false;
+            return true;
     if (name.len >= sizeof(prefix) - 1 &&
         wsk__str_ieq(wsk__strn(name.ptr, sizeof(prefix) - 1), wsk__str(prefix)))
-        return false;
-    return role != WSK_ROLE_CLIENT || !wsk__str_ieq(name, wsk__str("Host"));
+        return true;
+    return role == WSK_ROLE_CLIENT && wsk__str_ieq(name, wsk__str("Host"));
+}
+
+/* NULL, or why not. */
+static const char *fault(const wsk_header *h, wsk_role role)
+{
+    if (h->name == NULL || !wsk__is_token(wsk__str(h->name)))
+        return "its name is not a token (RFC 9110 5.6.2)";
+    if (h->value == NULL)
+        return "it has no value";
+    if (is_ours(wsk__str(h->name), role))
+        return "the library sets that itself";
+    if (!wsk__is_field_value(wsk__str(h->value)))
+        return "its value has a character that may not stand there";
+    return NULL;
+}
+
+bool wsk__header_is_allowed(const wsk_header *h, wsk_role role)
+{
+    return fault(h, role) == NULL;
 }
 
 bool wsk__headers_are_allowed(const wsk_header *headers, size_t n, wsk_role role)
 {
+    if (headers == NULL && n > 0)
+        return false;
     for (size_t i = 0; i < n; i++)
         if (!wsk__header_is_allowed(&headers[i], role))
             return false;
     return true;
+}
+
+void wsk__headers_complain(const wsk_hooks *hooks, const char *who, const wsk_header *headers,
+                           size_t n, wsk_role role)
+{
+    if (headers == NULL && n > 0) {
+        wsk__log(hooks, WSK_LOG_ERROR, "%s: n_headers is %zu, but headers is NULL", who, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const char *why = fault(&headers[i], role), *name = headers[i].name;
+
+        /* Not the value: it may be a secret. */
+        if (why != NULL)
+            wsk__log(hooks, WSK_LOG_ERROR, "%s: headers[%zu] '%s': %s", who, i,
+                     name != NULL ? name : "", why);
+    }
 }
 
 bool wsk__has_header(const wsk_header *headers, size_t n, const char *name)

@@ -6,6 +6,7 @@
 
 #include "http/header_writer.h"
 #include "util/attr.h"
+#include "util/mem.h"
 #include "util/strs.h"
 
 /* RFC 9110 15 and the IANA registry. */
@@ -97,20 +98,39 @@ void wsk__handshake_write_response(wsk__text *t, const char accept[WSK__ACCEPT_L
     wsk__text_add(t, "\r\n");
 }
 
-bool wsk__response_is_allowed(const wsk_response *response)
+/* NULL, or what is wrong with it; of its header fields "". */
+static const char *fault(const wsk_response *response)
 {
     unsigned status = response->status;
 
-    if (status < 200 || status > 599 || (response->body == NULL && response->body_len > 0))
-        return false;
+    if (status < 200 || status > 599)
+        return "status is to be 200 to 599";
+    if (response->body == NULL && response->body_len > 0)
+        return "body_len is set, but body is NULL";
     if (response->content_type != NULL && !wsk__header_value_is_text(response->content_type))
-        return false;
+        return "content_type is empty, or has a character that may not stand there";
     if (!wsk__headers_are_allowed(response->headers, response->n_headers, WSK_ROLE_SERVER))
-        return false;
+        return "";
     /* RFC 9110 15.4: a redirect that leads nowhere */
-    if (status == 301 || status == 302 || status == 303 || status == 307 || status == 308)
-        return wsk__has_header(response->headers, response->n_headers, "Location");
-    return true;
+    if ((status == 301 || status == 302 || status == 303 || status == 307 || status == 308) &&
+        !wsk__has_header(response->headers, response->n_headers, "Location"))
+        return "a redirect needs a field Location among headers";
+    return NULL;
+}
+
+bool wsk__response_is_allowed(const wsk_response *response)
+{
+    return fault(response) == NULL;
+}
+
+void wsk__response_complain(const wsk_hooks *hooks, const char *who, const wsk_response *response)
+{
+    const char *why = fault(response);
+
+    if (why != NULL && *why != 0)
+        wsk__log(hooks, WSK_LOG_ERROR, "%s: status %u: %s", who, response->status, why);
+    else
+        wsk__headers_complain(hooks, who, response->headers, response->n_headers, WSK_ROLE_SERVER);
 }
 
 void wsk__http_write_response(wsk__text *t, const wsk_response *response, const char *server,

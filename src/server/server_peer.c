@@ -81,15 +81,10 @@ static void log_close(wsk_peer *p, unsigned code, const char *text)
 static bool path_fits(const wsk_peer *p)
 {
     const wsk__site *site = site_of(p);
-    wsk_str path = wsk_conn_path(&p->link.conn), own = wsk__str(site->url.target);
-    const char *query;
 
     if (site->any_path || site->url.target == NULL)
         return true;
-    query = memchr(own.ptr, '?', own.len);
-    if (query != NULL)
-        own.len = (size_t)(query - own.ptr);
-    return wsk__str_eq(path, own);
+    return wsk__str_eq(wsk_conn_path(&p->link.conn), wsk__str(site->url.target));
 }
 
 static void refuse_limited(wsk_peer *p)
@@ -165,8 +160,11 @@ static void requested(wsk_peer *p, bool is_upgrade)
     } else if (s->h.on_request != NULL) {
         p->link.conn.seen = true;
         s->h.on_request(p, is_upgrade);
+        /* What it did not even try may come later; but whoever failed is not coming back to it. */
+        if (p->link.conn.phase == WSK__PHASE_WAIT && p->link.conn.botched)
+            wsk__refuse(&p->link.conn, 500, "the server could not answer this request");
     } else if (is_upgrade) {
-        (void)wsk_conn_accept(&p->link.conn, NULL);
+        (void)!wsk_conn_accept(&p->link.conn, NULL); /* which refuses by itself what it cannot */
     } else if (!path_fits(p)) {
         wsk__refuse(&p->link.conn, 404, "not found");
     } else {
@@ -617,14 +615,21 @@ size_t wsk_peer_listener(const wsk_peer *p)
     return SIZE_MAX;
 }
 
+static int answered(wsk_peer *p, int r)
+{
+    if (r < 0)
+        p->link.conn.botched = true;
+    return wsk__link_changed(&p->link, r);
+}
+
 int wsk_peer_accept(wsk_peer *p, const wsk_accept_options *options)
 {
-    return wsk__link_changed(&p->link, wsk_conn_accept(&p->link.conn, options));
+    return answered(p, wsk_conn_accept(&p->link.conn, options));
 }
 
 int wsk_peer_respond(wsk_peer *p, const wsk_response *response)
 {
-    return wsk__link_changed(&p->link, wsk_conn_respond(&p->link.conn, response));
+    return answered(p, wsk_conn_respond(&p->link.conn, response));
 }
 
 /* Broadcasts that wait for it come first. */

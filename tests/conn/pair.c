@@ -14,7 +14,7 @@ static void take_events(pair_side *s)
 
     while (wsk_conn_next(s->c, &ev) == WSK_OK && ev.type != WSK_EV_NONE) {
         if (ev.type == WSK_EV_REQUEST && !s->hold && ev.is_upgrade)
-            (void)wsk_conn_accept(s->c, NULL);
+            (void)!wsk_conn_accept(s->c, NULL);
         if (ev.type == WSK_EV_DATA) {
             s->part = realloc(s->part, s->part_len + ev.len + 1);
             memcpy(s->part + s->part_len, ev.data, ev.len);

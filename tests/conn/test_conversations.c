@@ -150,13 +150,13 @@ static void events(struct play *p)
             fail_msg("%s: pieces without WSK_CONN_STREAM", p->file);
         trace_event(p, &ev);
         if (ev.type == WSK_EV_REQUEST && ev.is_upgrade) {
-            (void)wsk_conn_accept(p->c, NULL);
+            (void)!wsk_conn_accept(p->c, NULL);
         } else if (ev.type == WSK_EV_REQUEST) {
             wsk_response r = WSK_RESPONSE_INIT;
             r.status = 200;
             r.body = "plain\n";
             r.body_len = 6;
-            (void)wsk_conn_respond(p->c, &r);
+            (void)!wsk_conn_respond(p->c, &r);
         } else if (ev.type == WSK_EV_MESSAGE) {
             (void)wsk_conn_send(p->c, ev.opcode, ev.data, ev.len, 0);
         }

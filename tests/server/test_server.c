@@ -70,13 +70,13 @@ static void on_request(wsk_peer *p, bool is_upgrade)
         r.status = s->status;
         assert_int_equal(wsk_peer_respond(p, &r), WSK_OK);
     } else if (is_upgrade) {
-        (void)wsk_peer_accept(p, NULL);
+        (void)!wsk_peer_accept(p, NULL);
     } else {
         wsk_response r = WSK_RESPONSE_INIT;
         r.status = 200;
         r.body = "page";
         r.body_len = 4;
-        (void)wsk_peer_respond(p, &r);
+        (void)!wsk_peer_respond(p, &r);
     }
 }
 
@@ -1002,10 +1002,10 @@ static void test_streams_and_log(void **state)
     h.on_request = NULL;
     assert_int_equal(wsk_loop_new(&s.loop, &lo), WSK_OK);
     assert_int_equal(wsk_server_new(&s.server, s.loop, &so, &h, &s), WSK_OK);
-    assert_int_equal(wsk_server_listen(s.server, "ws://127.0.0.1:0/ws?a=b", NULL), WSK_OK);
+    assert_int_equal(wsk_server_listen(s.server, "ws://127.0.0.1:0/ws", NULL), WSK_OK);
     assert_true(wsk_server_url(s.server, 0, s.url, sizeof(s.url)) > 0);
     assert_int_equal(wsk_server_url(s.server, 1, NULL, 0), 0);
-    /* The query of the URL is not part of the path; the port is in front of it. */
+    /* The port is in front of the path. */
     char *slash = strchr(s.url + 5, '/');
     assert_non_null(slash);
     *slash = 0;

@@ -337,8 +337,10 @@ static void settings_finish(serve_settings *s, const serve_log *log)
         conn->origins = s->origins.at;
     }
     for (size_t i = 0; i < s->origins.n; i++) {
-        if (strcmp(s->origins.at[i], "*") == 0)
+        if (strcmp(s->origins.at[i], "*") == 0) {
             conn->origin_policy = WSK_ORIGIN_ANY;
+            conn->origins = NULL;
+        }
     }
     s->server.hosts = s->hosts.at;
     s->server.reuse_port = s->workers > 1;

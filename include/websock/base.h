@@ -9,9 +9,9 @@
  *  - Option structs begin with `size`. Initialise them with the matching WSK_..._INIT macro, set
  *    what you want; every field that is left 0 or NULL means its default. The library reads no
  *    further than `size`, so a program that was built against an older header goes on working
- *    when fields were added at the end. A struct inside another one (`conn` in the options of a
- *    server) cannot grow like that: then the soname changes, as it does for every minor version
- *    while the major one is 0.
+ *    when fields were added at the end. One without its size is WSK_ERR_INVAL. A struct inside
+ * another one (`conn` in the options of a server) cannot grow like that: then the soname changes,
+ * as it does for every minor version while the major one is 0.
  *  - Strings that you pass in are copied unless the comment says that they are borrowed.
  *  - No object may be used by two threads at the same time. Different objects may. The few calls
  *    that may come from any thread say so.
@@ -115,7 +115,8 @@ typedef enum wsk_log_level {
  * Hooks are called on the thread that uses the object.
  */
 typedef struct wsk_hooks {
-    size_t size; /* = sizeof(wsk_hooks); WSK_HOOKS_INIT sets it */
+    size_t size; /* = sizeof(wsk_hooks); WSK_HOOKS_INIT sets it. Hooks without it are
+                    WSK_ERR_INVAL to whatever they are given to */
     void *ud;    /* handed to each hook */
     /*
      * All memory of the object: p NULL allocates, n == 0 frees (and returns NULL). Must behave

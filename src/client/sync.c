@@ -105,8 +105,10 @@ static int make(wsk_sync *s, const wsk_client_options *options)
     if (options != NULL && !wsk__options_take(&o, sizeof(o), options, options->size))
         return WSK_ERR_INVAL;
     o.retry_initial = 0;
-    if (o.conn.flags & WSK_CONN_STREAM)
+    if (o.conn.flags & WSK_CONN_STREAM) {
+        wsk__log(s->hooks, WSK_LOG_ERROR, "sync: conn.flags has WSK_CONN_STREAM");
         return WSK_ERR_INVAL;
+    }
     h.on_open = on_open;
     h.on_message = on_message;
     h.on_close = on_close;
@@ -139,6 +141,9 @@ int wsk_sync_connect(wsk_sync **ret, const char *url, const wsk_client_options *
 {
     const size_t least = offsetof(wsk_client_options, conn.hooks) + sizeof(const wsk_hooks *);
     const wsk_hooks *hooks = options != NULL && options->size >= least ? options->conn.hooks : NULL;
+    const bool fit = wsk__hooks_fit(hooks);
+    if (!fit)
+        hooks = NULL;
     wsk_sync *s = wsk__alloc0(hooks, sizeof(*s));
     int r;
 
@@ -146,7 +151,7 @@ int wsk_sync_connect(wsk_sync **ret, const char *url, const wsk_client_options *
     if (s == NULL)
         return WSK_ERR_NOMEM;
     s->hooks = hooks;
-    r = make(s, options);
+    r = fit ? make(s, options) : WSK_ERR_INVAL;
     if (r == WSK_OK)
         r = url != NULL ? wsk_client_connect(s->client, url) : WSK_ERR_INVAL;
     if (r < 0) {

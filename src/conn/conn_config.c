@@ -3,20 +3,18 @@
  * Options to a config: defaults filled in, ranges checked, strings copied. All limits and
  * deadlines of conn.h get their default here and nowhere else.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "conn/conn_internal.h"
+#include "util/option_struct.h"
 #include "util/strs.h"
 
 /* A frame of the short way: two octets, and 125. */
 #define QUICK_MAX      ((size_t)WSK__CONTROL_MAX + 2)
 #define MAX_EXTENSIONS 8
 
-static int invalid(const wsk_hooks *hooks, const char *what)
-{
-    wsk__log(hooks, WSK_LOG_ERROR, "config: %s", what);
-    return WSK_ERR_INVAL;
-}
+#define invalid(hooks, ...) (wsk__log(hooks, WSK_LOG_ERROR, "config: " __VA_ARGS__), WSK_ERR_INVAL)
 
 static char **copy_list(const wsk_hooks *hooks, const char *const *list)
 {
@@ -76,11 +74,13 @@ static int check_subprotocols(const wsk_config_options *o)
 
     for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
         if (!wsk__is_token(wsk__str(names[i])))
-            return invalid(o->hooks, "a subprotocol is not a token (RFC 9110 5.6.2)");
+            return invalid(o->hooks, "subprotocols: '%s' is not a token (RFC 9110 5.6.2)",
+                           names[i]);
         /* RFC 6455 4.1, item 10: servers may refuse such a request. */
         for (size_t k = 0; o->role == WSK_ROLE_CLIENT && k < i; k++) {
             if (strcmp(names[i], names[k]) == 0)
-                return invalid(o->hooks, "a subprotocol is there twice (RFC 6455 4.1)");
+                return invalid(o->hooks, "subprotocols: '%s' is there twice (RFC 6455 4.1)",
+                               names[i]);
         }
     }
     return WSK_OK;
@@ -89,30 +89,36 @@ static int check_subprotocols(const wsk_config_options *o)
 static int check(const wsk_config_options *o)
 {
     if (o->role != WSK_ROLE_SERVER && o->role != WSK_ROLE_CLIENT)
-        return invalid(o->hooks, "role must be server or client");
+        return invalid(o->hooks, "role must be server or client, not %d", (int)o->role);
     if (o->max_head < 64 || o->max_head > (1u << 24))
-        return invalid(o->hooks, "max_head must be 64 to 16 Mi octets");
+        return invalid(o->hooks, "max_head must be 64 to 16,777,216, not %" PRIu32, o->max_head);
     if (o->max_fields > 10000)
-        return invalid(o->hooks, "max_fields must be at most 10,000");
+        return invalid(o->hooks, "max_fields must be at most 10,000, not %" PRIu32, o->max_fields);
     if (o->max_pongs > 60000)
-        return invalid(o->hooks, "max_pongs must be at most 60,000");
+        return invalid(o->hooks, "max_pongs must be at most 60,000, not %" PRIu32, o->max_pongs);
     if (o->low_water > o->high_water)
-        return invalid(o->hooks, "low_water must not be above high_water");
+        return invalid(o->hooks, "low_water must not be above high_water, as %zu is above %zu",
+                       o->low_water, o->high_water);
     if (o->high_water > o->max_queued)
-        return invalid(o->hooks, "high_water must not be above max_queued");
+        return invalid(o->hooks, "high_water must not be above max_queued, as %zu is above %zu",
+                       o->high_water, o->max_queued);
     WSK_TRY(check_subprotocols(o));
     if (o->server_header != NULL && !wsk__is_field_value(wsk__str(o->server_header)))
-        return invalid(
-            o->hooks,
-            "the name for the Server or User-Agent field has a character that may not stand there");
+        return invalid(o->hooks, "server_header has a character that may not stand there: '%s'",
+                       o->server_header);
     if (o->origin_policy < WSK_ORIGIN_SAME_HOST || o->origin_policy > WSK_ORIGIN_ANY)
-        return invalid(o->hooks, "unknown origin_policy");
+        return invalid(o->hooks, "unknown origin_policy %d", (int)o->origin_policy);
     if (o->origin_policy == WSK_ORIGIN_LIST && o->origins == NULL)
         return invalid(o->hooks, "WSK_ORIGIN_LIST needs origins");
+    /* A list that is quietly passed over would let in, or keep out, others than it says. */
+    if (o->origin_policy != WSK_ORIGIN_LIST && o->origins != NULL)
+        return invalid(o->hooks, "origins need origin_policy WSK_ORIGIN_LIST, not %d",
+                       (int)o->origin_policy);
     /* What no browser sends would quietly let nobody in. */
-    for (size_t i = 0; o->origin_policy == WSK_ORIGIN_LIST && o->origins[i] != NULL; i++) {
+    for (size_t i = 0; o->origins != NULL && o->origins[i] != NULL; i++) {
         if (!wsk__is_origin(wsk__str(o->origins[i])))
-            return invalid(o->hooks, "an origin is SCHEME://HOST[:PORT] or null");
+            return invalid(o->hooks, "an origin is SCHEME://HOST[:PORT] or null, not '%s'",
+                           o->origins[i]);
     }
     return WSK_OK;
 }
@@ -126,15 +132,17 @@ static int set_extensions(wsk_config *cfg)
     while (list != NULL && list[n] != NULL)
         n++;
     if (n + 1 > MAX_EXTENSIONS)
-        return invalid(cfg->hooks, "at most 7 extensions");
+        return invalid(cfg->hooks, "at most 7 extensions, not %zu", n);
     cfg->extensions = wsk__alloc0(cfg->hooks, (n + 1) * sizeof(*cfg->extensions));
     if (cfg->extensions == NULL)
         return WSK_ERR_NOMEM;
     for (size_t i = 0; i < n; i++) {
         if (list[i]->name == NULL || !wsk__is_token(wsk__str(list[i]->name)))
-            return invalid(cfg->hooks, "the name of an extension is not a token");
+            return invalid(cfg->hooks, "the name of extensions[%zu] is not a token: '%s'", i,
+                           list[i]->name != NULL ? list[i]->name : "");
         if (list[i]->rsv & ~(WSK_RSV1 | WSK_RSV2 | WSK_RSV3))
-            return invalid(cfg->hooks, "an extension claims bits that are not reserved bits");
+            return invalid(cfg->hooks, "extensions[%zu] claims 0x%x, which are not reserved bits",
+                           i, list[i]->rsv);
         cfg->extensions[cfg->n_extensions++] = list[i];
     }
     cfg->o.extensions = NULL;
@@ -184,6 +192,8 @@ int wsk_config_new(wsk_config **ret, const wsk_config_options *options)
                                      offsetof(wsk_config_options, hooks) + sizeof(options->hooks)
                                  ? options->hooks
                                  : NULL;
+    if (!wsk__hooks_fit(hooks))
+        return WSK_ERR_INVAL; /* there is nobody to tell */
     cfg = wsk__alloc0(hooks, sizeof(*cfg));
     if (cfg == NULL)
         return WSK_ERR_NOMEM;

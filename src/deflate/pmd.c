@@ -168,9 +168,14 @@ static void pmd_release(void *state)
 
 /* ------------------------------------------------------------------------------ config -- */
 
-static bool bits_ok(unsigned bits)
+/* 0 stands for the default. */
+static int check(const wsk_hooks *hooks, const char *field, long value, long least, long most)
 {
-    return bits == 0 || (bits >= 8 && bits <= 15);
+    if (value == 0 || (value >= least && value <= most))
+        return WSK_OK;
+    wsk__log(hooks, WSK_LOG_ERROR, "config: deflate.%s must be %ld to %ld, not %ld", field, least,
+             most, value);
+    return WSK_ERR_INVAL;
 }
 
 int wsk__pmd_config_init(wsk__pmd_config *ret, const wsk_deflate_options *options,
@@ -178,9 +183,10 @@ int wsk__pmd_config_init(wsk__pmd_config *ret, const wsk_deflate_options *option
 {
     wsk_deflate_options o = *options;
 
-    if (!bits_ok(o.server_max_window_bits) || !bits_ok(o.client_max_window_bits) || o.level < 0 ||
-        o.level > 9 || o.mem_level > 9)
-        return WSK_ERR_INVAL;
+    WSK_TRY(check(hooks, "server_max_window_bits", o.server_max_window_bits, 8, 15));
+    WSK_TRY(check(hooks, "client_max_window_bits", o.client_max_window_bits, 8, 15));
+    WSK_TRY(check(hooks, "level", o.level, 1, 9));
+    WSK_TRY(check(hooks, "mem_level", o.mem_level, 1, 9));
     if (o.server_max_window_bits == 0)
         o.server_max_window_bits = 15;
     if (o.client_max_window_bits == 0)

@@ -89,12 +89,19 @@ int wsk__loop_new_on(wsk_loop **ret, const wsk_loop_options *options, const wsk_
 
     if (options != NULL && !wsk__options_take(&o, sizeof(o), options, options->size))
         return WSK_ERR_INVAL;
-    if (ret == NULL || (unsigned)o.io > WSK_IO_EPOLL)
+    if (ret == NULL || !wsk__hooks_fit(o.hooks))
         return WSK_ERR_INVAL;
+    if ((unsigned)o.io > WSK_IO_EPOLL) {
+        wsk__log(o.hooks, WSK_LOG_ERROR, "loop: unknown io %d", (int)o.io);
+        return WSK_ERR_INVAL;
+    }
     if (o.recv_buffer == 0)
         o.recv_buffer = RECV_BUFFER_DEFAULT;
-    if (o.recv_buffer < RECV_BUFFER_MIN || o.recv_buffer > RECV_BUFFER_MAX)
+    if (o.recv_buffer < RECV_BUFFER_MIN || o.recv_buffer > RECV_BUFFER_MAX) {
+        wsk__log(o.hooks, WSK_LOG_ERROR, "loop: recv_buffer must be %zu to %zu, not %zu",
+                 RECV_BUFFER_MIN, RECV_BUFFER_MAX, o.recv_buffer);
         return WSK_ERR_INVAL;
+    }
 
     wsk_loop *loop = wsk__alloc0(o.hooks, sizeof(*loop));
     if (loop == NULL)
@@ -343,6 +350,11 @@ void wsk__loop_join(wsk_loop *loop, wsk__loop_user kind)
 void wsk__loop_part(wsk_loop *loop, wsk__loop_user kind)
 {
     loop->users[kind]--;
+}
+
+const wsk_hooks *wsk__loop_hooks(const wsk_loop *loop)
+{
+    return loop->hooks;
 }
 
 void wsk__loop_enter(wsk_loop *loop)

@@ -19,6 +19,9 @@ typedef enum wsk__loop_user {
 void wsk__loop_join(wsk_loop *loop, wsk__loop_user kind);
 void wsk__loop_part(wsk_loop *loop, wsk__loop_user kind);
 
+/* For what is wrong with the hooks of an object that is to live on it. */
+const wsk_hooks *wsk__loop_hooks(const wsk_loop *loop);
+
 /* Around what calls handlers outside of a turn, and is not to see its objects go meanwhile. */
 void wsk__loop_enter(wsk_loop *loop);
 void wsk__loop_leave(wsk_loop *loop);

@@ -120,8 +120,16 @@ int wsk_tls_new(wsk_tls **ret, const wsk_tls_options *options, const char **ret_
     wsk_tls *tls;
     int result;
 
-    if (ret == NULL || options == NULL || !wsk__options_take(&o, sizeof(o), options, options->size))
+    if (ret == NULL || options == NULL)
         return WSK_ERR_INVAL;
+    if (!wsk__options_take(&o, sizeof(o), options, options->size)) {
+        wsk__tls_complain(NULL, ret_why, "TLS options: %s", WSK__NO_SIZE);
+        return WSK_ERR_INVAL;
+    }
+    if (!wsk__hooks_fit(o.hooks)) {
+        wsk__tls_complain(NULL, ret_why, "TLS options: %s", WSK__BAD_HOOKS);
+        return WSK_ERR_INVAL;
+    }
     wrong = check(&o);
     if (wrong != NULL) {
         wsk__tls_complain(o.hooks, ret_why, "%s", wrong);

@@ -3,6 +3,7 @@
  * Listening, the set of peers, broadcasting, draining. What happens on one connection is
  * server_peer.c's.
  */
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,22 +20,34 @@ static void accepted(void *ud, int fd)
     wsk__peer_begin(ud, fd);
 }
 
-static int invalid(const wsk_hooks *hooks, const char *what)
+#define invalid(hooks, ...) (wsk__log(hooks, WSK_LOG_ERROR, "server: " __VA_ARGS__), WSK_ERR_INVAL)
+
+/* A burst is of no use without its rate. */
+static int check_burst(const wsk_hooks *hooks, const char *of, uint64_t burst, uint64_t rate)
 {
-    wsk__log(hooks, WSK_LOG_ERROR, "server: %s", what);
-    return WSK_ERR_INVAL;
+    if (burst == 0 || rate != 0)
+        return WSK_OK;
+    return invalid(hooks, "%s_burst is %" PRIu64 ", and of no use without max_%s_rate", of, burst,
+                   of);
+}
+
+static int check_rates(const wsk_hooks *hooks, const wsk_server_options *o)
+{
+    if (o->max_octet_rate > WSK__RATE_MAX)
+        return invalid(hooks, "max_octet_rate must be at most 2^50, not %" PRIu64,
+                       o->max_octet_rate);
+    if (o->octet_burst > WSK__RATE_MAX)
+        return invalid(hooks, "octet_burst must be at most 2^50, not %" PRIu64, o->octet_burst);
+    WSK_TRY(check_burst(hooks, "message", o->message_burst, o->max_message_rate));
+    WSK_TRY(check_burst(hooks, "octet", o->octet_burst, o->max_octet_rate));
+    return check_burst(hooks, "handshake", o->handshake_burst, o->max_handshake_rate);
 }
 
 static int set_rates(wsk_server *s)
 {
     wsk_server_options *o = &s->o;
 
-    if (o->max_octet_rate > WSK__RATE_MAX || o->octet_burst > WSK__RATE_MAX)
-        return invalid(s->hooks, "a rate must be at most 2^50 octets");
-    if ((o->message_burst != 0 && o->max_message_rate == 0) ||
-        (o->octet_burst != 0 && o->max_octet_rate == 0) ||
-        (o->handshake_burst != 0 && o->max_handshake_rate == 0))
-        return invalid(s->hooks, "a burst is of no use without its rate");
+    WSK_TRY(check_rates(s->hooks, o));
     s->messages.rate = o->max_message_rate;
     s->messages.burst = o->message_burst != 0 ? o->message_burst : o->max_message_rate;
     s->octets.rate = o->max_octet_rate;
@@ -63,13 +76,26 @@ static int set_hosts(wsk_server *s)
     for (size_t i = 0; s->hosts != NULL && i < n; i++) {
         wsk_str port;
         if (!wsk__is_host(wsk__str(list[i]), NULL, &port) || port.ptr != NULL)
-            return invalid(s->hooks, "a host must be a name or an address, without a port");
+            return invalid(s->hooks, "hosts: '%s' is no name or address without a port", list[i]);
         s->hosts[i] = wsk__strndup(s->hooks, list[i], strlen(list[i]));
         if (s->hosts[i] == NULL)
             return WSK_ERR_NOMEM;
     }
     s->o.hosts = NULL; /* only our copies are to be used from here on */
     return s->hosts != NULL ? WSK_OK : WSK_ERR_NOMEM;
+}
+
+/* Before there are hooks of its own, the loop's hear of it. */
+static int check_sizes(const wsk_loop *loop, const wsk_server_options *options,
+                       const wsk_handlers *handlers)
+{
+    const wsk_hooks *hooks = wsk__loop_hooks(loop);
+
+    if (options != NULL && options->size < sizeof(options->size))
+        return invalid(hooks, "options: %s", WSK__NO_SIZE);
+    if (handlers != NULL && handlers->size < sizeof(handlers->size))
+        return invalid(hooks, "handlers: %s", WSK__NO_SIZE);
+    return WSK_OK;
 }
 
 int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *options,
@@ -80,12 +106,17 @@ int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *o
     wsk_server *s;
     int r;
 
-    if (loop == NULL ||
-        (options != NULL && !wsk__options_take(&o, sizeof(o), options, options->size)) ||
-        (handlers != NULL && handlers->size < sizeof(handlers->size)))
+    if (loop == NULL)
         return WSK_ERR_INVAL;
+    WSK_TRY(check_sizes(loop, options, handlers));
+    if (options != NULL)
+        (void)wsk__options_take(&o, sizeof(o), options, options->size);
     if (o.conn.size == 0)
         o.conn.size = sizeof(o.conn);
+    if (o.conn.size < sizeof(o.conn.size))
+        return invalid(wsk__loop_hooks(loop), "conn: %s", WSK__NO_SIZE);
+    if (!wsk__hooks_fit(o.conn.hooks))
+        return invalid(wsk__loop_hooks(loop), "conn.hooks: %s", WSK__BAD_HOOKS);
     o.conn.role = WSK_ROLE_SERVER;
     if (o.max_connections == 0)
         o.max_connections = 10000000;
@@ -197,8 +228,29 @@ static bool is_servers(const wsk_server *s, const wsk_tls *tls)
     bool ok = tls == NULL || tls->role == WSK_ROLE_SERVER;
 
     if (!ok)
-        (void)invalid(s->hooks, "this wsk_tls was made for a client");
+        (void)invalid(s->hooks, "tls was made for a client");
     return ok;
+}
+
+/* Whether this can be listened at, and is to be. */
+static int check_site(const wsk_server *s, const char *text, const wsk__url *url,
+                      const wsk_tls *tls)
+{
+    const char *why = NULL;
+
+    if (strchr(url->target, '?') != NULL)
+        why = "a query is for requests, not for what listens";
+    else if (strchr(url->target, '*') != NULL && strcmp(url->target, "/*") != 0)
+        why = "an asterisk stands for every path, behind the first slash, or nowhere";
+    if (why != NULL) {
+        wsk__log(s->hooks, WSK_LOG_ERROR, "'%s': %s", text, why);
+        return WSK_ERR_URL;
+    }
+    if (url->tls && tls == NULL)
+        return invalid(s->hooks, "'%s': tls is NULL, and wss needs one", text);
+    if (!url->tls && tls != NULL)
+        return invalid(s->hooks, "'%s': tls is given, and is for wss alone", text);
+    return is_servers(s, tls) ? WSK_OK : WSK_ERR_INVAL;
 }
 
 int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls)
@@ -230,9 +282,10 @@ int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls)
         free_site(s->hooks, site);
         return WSK_ERR_LIMIT;
     }
-    if (site->url.tls != (tls != NULL) || !is_servers(s, tls)) {
+    r = check_site(s, url, &site->url, tls);
+    if (r < 0) {
         free_site(s->hooks, site);
-        return WSK_ERR_INVAL;
+        return r;
     }
     site->tls = tls != NULL ? wsk_tls_ref(tls) : NULL;
     site->any_path = strcmp(site->url.target, "/*") == 0;

@@ -90,6 +90,7 @@ def options_that_do_not_fit_together():
     wrong(["serve", "wss://127.0.0.1:0/"], "--tls-cert", "--tls-self-signed")
     wrong(["serve", "--tls-self-signed"], "wss")
     wrong(["serve", "ws://127.0.0.1:0/ws?a=b"], "ws://127.0.0.1:0/ws?a=b", "query")
+    wrong(["serve", "ws://127.0.0.1:0/chat/*"], "ws://127.0.0.1:0/chat/*", "asterisk")
     wrong(["serve", "wss://127.0.0.1:0/", "--tls-self-signed", "--tls-cert", "x"], "exclude")
     wrong(["serve", "wss://127.0.0.1:0/", "--tls-cert", "a", "--tls-cert", "b", "--tls-key", "c"],
           "2 --tls-cert", "1 --tls-key")

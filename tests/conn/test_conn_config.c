@@ -105,11 +105,15 @@ static void test_origins(void **state)
     refused(o, "needs origins");
     o.origins = bad;
     refused(o, "an origin is");
-    /* Who asks for no list need not have a good one. */
-    o.origin_policy = WSK_ORIGIN_ANY;
-    accepted(o);
     o.origin_policy = WSK_ORIGIN_LIST;
     o.origins = good;
+    accepted(o);
+    /* A list that nobody looks at would not keep out whom it does not name. */
+    o.origin_policy = WSK_ORIGIN_SAME_HOST;
+    refused(o, "origins need origin_policy WSK_ORIGIN_LIST, not 0");
+    o.origin_policy = WSK_ORIGIN_ANY;
+    refused(o, "origins need origin_policy WSK_ORIGIN_LIST, not 2");
+    o.origins = NULL;
     accepted(o);
 }
 
@@ -132,6 +136,51 @@ static void test_extensions(void **state)
     one.name = "x-one";
     one.rsv = 0x80;
     refused(o, "reserved bits");
+}
+
+static void test_deflate(void **state)
+{
+    (void)state;
+    static const struct {
+        wsk_deflate_options deflate;
+        const char *words; /* NULL: it is fine */
+    } rows[] = {
+        {{.level = 12}, "deflate.level must be 1 to 9, not 12"},
+        {{.level = -1}, "deflate.level must be 1 to 9, not -1"},
+        {{.mem_level = 10}, "deflate.mem_level must be 1 to 9, not 10"},
+        {{.server_max_window_bits = 7}, "deflate.server_max_window_bits must be 8 to 15, not 7"},
+        {{.client_max_window_bits = 16}, "deflate.client_max_window_bits must be 8 to 15, not 16"},
+        {{.level = 9, .mem_level = 9, .server_max_window_bits = 8, .client_max_window_bits = 15},
+         NULL},
+    };
+
+    for (size_t i = 0; i < WSK__COUNT(rows); i++) {
+        wsk_config_options o = server();
+        o.deflate = rows[i].deflate;
+        o.deflate.enabled = true;
+        if (rows[i].words != NULL)
+            refused(o, rows[i].words);
+        else
+            accepted(o);
+    }
+}
+
+/* They are not taken as if they had none. */
+static void test_hooks_without_a_size(void **state)
+{
+    (void)state;
+    wsk_hooks hooks = {.log_level = WSK_LOG_ERROR};
+    wsk_config_options o = server();
+    wsk_config *cfg = NULL;
+
+    o.hooks = &hooks;
+    assert_int_equal(wsk_config_new(&cfg, &o), WSK_ERR_INVAL);
+    hooks.size = sizeof(hooks) - 1;
+    assert_int_equal(wsk_config_new(&cfg, &o), WSK_ERR_INVAL);
+    assert_null(cfg);
+    hooks.size = sizeof(hooks) + 8; /* of a program that is newer than we are */
+    assert_int_equal(wsk_config_new(&cfg, &o), WSK_OK);
+    wsk_config_unref(cfg);
 }
 
 /* No options, none that say how long they are, and those of a program from before there were
@@ -199,6 +248,7 @@ static void test_no_memory(void **state)
     long i = 0;
 
     o.subprotocols = protocols;
+    o.origin_policy = WSK_ORIGIN_LIST;
     o.origins = origins;
     o.server_header = "server";
     o.deflate.enabled = true;
@@ -301,11 +351,17 @@ static void test_trace(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ranges),       cmocka_unit_test(test_origins),
-        cmocka_unit_test(test_extensions),   cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_copies),       cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_small_limits), cmocka_unit_test(test_small_queue),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_extensions),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_small_limits),
+        cmocka_unit_test(test_small_queue),
         cmocka_unit_test(test_trace),
+        cmocka_unit_test(test_deflate),
+        cmocka_unit_test(test_hooks_without_a_size),
     };
 
     return cmocka_run_group_tests_name("conn_config", tests, NULL, NULL);

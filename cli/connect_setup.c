@@ -232,14 +232,25 @@ static const char *culprit(wsk_loop *loop, const connect_settings *set, const fi
     return NULL;
 }
 
+/* What is said behind whose words it is, and which field of a struct is meant. */
+static const char *behind_names(const char *why)
+{
+    const char *colon = strstr(why, ": ");
+
+    while (colon != NULL && strspn(why, "abcdefghijklmnopqrstuvwxyz_") == (size_t)(colon - why)) {
+        why = colon + 2;
+        colon = strstr(why, ": ");
+    }
+    return why;
+}
+
 static void complain_of(int error, wsk_loop *loop, const connect_settings *set, const fields *f,
                         const char *why)
 {
     const char *option = error == WSK_ERR_INVAL ? culprit(loop, set, f) : NULL;
-    const char *colon = strstr(why, ": ");
 
     if (option != NULL)
-        cli_error("connect", "--%s: %s", option, colon != NULL ? colon + 2 : why);
+        cli_error("connect", "--%s: %s", option, behind_names(why));
     else
         cli_error("connect", "%s%s", error == WSK_ERR_INVAL ? "the options do not fit: " : "",
                   why[0] != 0 ? why : wsk_strerror(error));

@@ -64,7 +64,7 @@ def values_that_may_not_be_sent():
     wrong(["--user", "name", URL], "USER:PASSWORD")
     wrong(["--header", "no colon", URL], '"no colon"')
     wrong(["--header", ": no name", URL], "Name: value")
-    wrong(["--header", "Host: a b", URL], "connect: --header: the Host field")
+    wrong(["--header", "Host: a b", URL], "connect: --header: host is to be a host", "not 'a b'")
     wrong(["--proxy-user", "a:b", URL], "--proxy-user", "--proxy")
     wrong(["--proxy-user", "ab", "-x", "http://127.0.0.1", URL], "USER:PASSWORD")
     wrong(["--proxy-user", "a:\nb", "-x", "http://127.0.0.1", URL], "connect: --proxy-user: ")
@@ -79,7 +79,7 @@ def values_that_may_not_be_sent():
     # By the names that options have, not by those of the library's fields.
     wrong(["--proxy", "ftp://127.0.0.1", URL], "connect: --proxy: the scheme")
     wrong(["--proxy", "http://127.0.0.1/path", URL], "connect: --proxy: a proxy has no path")
-    wrong(["--subprotocol", "a b", URL], "connect: --subprotocol: a subprotocol is not a token")
+    wrong(["--subprotocol", "a b", URL], "connect: --subprotocol: 'a b' is not a token")
     wrong(["--resolve", "a:b:127.0.0.1", URL], "connect: --resolve: the port")
     wrong(["--noproxy", "a\nb", URL], "connect: --noproxy: ")
     wrong(["--user", "a:\nb", URL], "connect: --user: ")

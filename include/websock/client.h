@@ -17,13 +17,20 @@
  *     {
  *         fprintf(stderr, "%s\n", text);
  *     }
- *     ...
+ *     int main(int argc, char **argv)
+ *     {
+ *         wsk_loop *loop;  wsk_client *client;
  *         wsk_client_handlers h = WSK_CLIENT_HANDLERS_INIT;
  *         h.on_open = on_open; h.on_message = on_message; h.on_fail = on_fail;
- *         wsk_client_new(&client, loop, NULL, &h, NULL);
- *         wsk_client_connect(client, "wss://example.org/chat");
+ *         if (wsk_loop_new(&loop, NULL) < 0 ||
+ *             wsk_client_new(&client, loop, NULL, &h, NULL) < 0 ||
+ *             wsk_client_connect(client, argc > 1 ? argv[1] : "wss://example.org/chat") < 0)
+ *             return 1;
  *         while (wsk_client_stage(client) != WSK_STAGE_IDLE)
  *             wsk_loop_turn(loop, -1);
+ *         wsk_client_free(client);
+ *         wsk_loop_free(loop);
+ *     }
  *
  * A program with a loop of another kind nests ours in it: wsk_loop_fd() and wsk_loop_timeout() in
  * loop.h (examples/nested_loop.c). Every function belongs to the loop's thread.
@@ -279,15 +286,18 @@ WSK_API void wsk_client_drop(wsk_client *c);
 /*
  * A client with a private loop, which runs while one of these functions waits:
  *
- *     wsk_sync *s;
- *     wsk_message m;
- *     if (wsk_sync_connect(&s, "wss://example.org/chat", NULL) < 0)
- *         return fprintf(stderr, "%s\n", wsk_sync_text(s)), wsk_sync_free(s), 1;
- *     wsk_sync_send(s, WSK_OP_TEXT, "hello", 5, 0);
- *     while (wsk_sync_recv(s, &m, -1) == WSK_OK && m.opcode != WSK_OP_CLOSE)
- *         fwrite(m.data, 1, m.len, stdout);
- *     wsk_sync_close(s, WSK_CLOSE_NORMAL, NULL);
- *     wsk_sync_free(s);
+ *     int main(int argc, char **argv)
+ *     {
+ *         wsk_sync *s;
+ *         wsk_message m;
+ *         if (wsk_sync_connect(&s, argc > 1 ? argv[1] : "wss://example.org/chat", NULL) < 0)
+ *             return fprintf(stderr, "%s\n", wsk_sync_text(s)), wsk_sync_free(s), 1;
+ *         wsk_sync_send(s, WSK_OP_TEXT, "hello", 5, 0);
+ *         if (wsk_sync_recv(s, &m, -1) == WSK_OK && m.opcode != WSK_OP_CLOSE)
+ *             fwrite(m.data, 1, m.len, stdout);
+ *         wsk_sync_close(s, WSK_CLOSE_NORMAL, NULL);
+ *         wsk_sync_free(s);
+ *     }
  *
  * Pings are answered, and keepalive pings sent, only while a function is waiting. Messages that
  * come while none is stay in the socket: the peer is slowed down, nothing piles up. One thread at

@@ -3,21 +3,57 @@
  * One WebSocket connection (RFC 6455, RFC 7692) without any input or output of its own: no
  * socket, no clock, no thread. Octets go in, events come out, octets come out.
  *
- *     wsk_config *cfg;  wsk_conn *c;
- *     wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
- *     o.role = WSK_ROLE_SERVER;
- *     wsk_config_new(&cfg, &o);
- *     wsk_conn_new(&c, cfg, now_ms());
- *     for (;;) {
- *         n = read(fd, buf, sizeof buf);
- *         wsk_conn_feed(c, buf, n, now_ms());              // n == 0: end of file
- *         while (wsk_conn_next(c, &ev) == WSK_OK && ev.type != WSK_EV_NONE)
- *             if (ev.type == WSK_EV_MESSAGE)
- *                 wsk_conn_send(c, ev.opcode, ev.data, ev.len, 0);
- *         wsk_conn_unlend(c);                              // buf is ours again
- *         while ((k = wsk_conn_output(c, iov, 8)) > 0)
- *             wsk_conn_sent(c, writev(fd, iov, k), now_ms());
- *         if (wsk_conn_wants(c) & WSK_WANT_DROP) break;
+ *     static uint64_t now_ms(void)
+ *     {
+ *         struct timespec t;
+ *         clock_gettime(CLOCK_MONOTONIC, &t);
+ *         return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+ *     }
+ *     // An echo server for one client, whose socket is descriptor 0, as inetd gives it.
+ *     int main(void)
+ *     {
+ *         static uint8_t buf[65536];
+ *         wsk_config *cfg;  wsk_conn *c;  wsk_event ev;
+ *         struct iovec iov[8];
+ *         wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+ *         o.role = WSK_ROLE_SERVER;
+ *         if (wsk_config_new(&cfg, &o) < 0 || wsk_conn_new(&c, cfg, now_ms()) < 0)
+ *             return 1;
+ *         fcntl(0, F_SETFL, O_NONBLOCK);
+ *         while (!(wsk_conn_wants(c) & WSK_WANT_DROP)) {
+ *             unsigned wants = wsk_conn_wants(c);
+ *             struct pollfd p = {.fd = 0};
+ *             p.events = (short)((wants & WSK_WANT_READ ? POLLIN : 0) |
+ *                                (wants & WSK_WANT_WRITE ? POLLOUT : 0));
+ *             poll(&p, 1, 1000);                           // or until the time of wsk_conn_tick()
+ *             if (p.revents & (POLLIN | POLLHUP | POLLERR)) {
+ *                 ssize_t n = read(0, buf, sizeof(buf));
+ *                 if (n >= 0)
+ *                     wsk_conn_feed(c, buf, (size_t)n, now_ms()); // n == 0: end of file
+ *                 else if (errno != EAGAIN && errno != EINTR)
+ *                     wsk_conn_lost(c, "the socket broke");
+ *             }
+ *             wsk_conn_tick(c, now_ms(), NULL);            // deadlines that are over
+ *             while (wsk_conn_next(c, &ev) == WSK_OK && ev.type != WSK_EV_NONE) {
+ *                 if (ev.type == WSK_EV_REQUEST &&
+ *                     (!ev.is_upgrade || wsk_conn_accept(c, NULL) < 0))
+ *                     wsk_conn_close(c, 0, NULL);          // a plain request
+ *                 if (ev.type == WSK_EV_MESSAGE)
+ *                     wsk_conn_send(c, ev.opcode, ev.data, ev.len, WSK_SEND_SKIP_UTF8);
+ *             }
+ *             wsk_conn_unlend(c);                          // buf is ours again
+ *             size_t k = wsk_conn_output(c, iov, 8);
+ *             ssize_t n = k > 0 ? writev(0, iov, (int)k) : 0;
+ *             if (n > 0)
+ *                 wsk_conn_sent(c, (size_t)n, now_ms());
+ *             else if (n < 0 && errno != EAGAIN && errno != EINTR)
+ *                 wsk_conn_lost(c, "the socket broke");
+ *             wants = wsk_conn_wants(c);
+ *             if ((wants & WSK_WANT_SHUTDOWN) && !(wants & WSK_WANT_WRITE))
+ *                 shutdown(0, SHUT_WR);                    // all is said; its end is awaited
+ *         }
+ *         wsk_conn_free(c);
+ *         wsk_config_unref(cfg);
  *     }
  *
  * examples/own_loop.c is a whole server of this kind around poll(2). server.h does all of this

@@ -6,10 +6,12 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 
-from cli_harness import PATIENCE, Server, check, run_tests, same, test
+from cli_harness import PATIENCE, Client, Server, check, get, run_tests, same, test
 
 PROGRAMS = dict(a.split("=", 1) for a in sys.argv[2:])
 del sys.argv[2:]
@@ -140,6 +142,67 @@ def wsk_tls_3():
     code, out, log = output("wsk_tls", "/nonexistent/chain.pem")
     same((code, out), (1, ""), log)
     check("/nonexistent/chain.pem" in log, log)
+
+
+# ------------------------------------------------------------------- examples in the headers
+
+
+@contextlib.contextmanager
+def by_inetd(name):
+    """A URL at which the program serves one client, on its standard input."""
+    started = []
+
+    def accept():
+        with listener.accept()[0] as s:
+            started.append(subprocess.Popen([PROGRAMS[name]], stdin=s))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield f"ws://127.0.0.1:{listener.getsockname()[1]}/"
+            thread.join()
+            same(started[0].wait(15 * PATIENCE), 0, "exit code")
+        finally:
+            thread.join(1)
+            for p in started:
+                if p.poll() is None:
+                    p.kill()
+                    p.wait()
+
+
+@test
+def conn_h():
+    with by_inetd("header_conn_0") as url, Client(url) as c:
+        for text in ["hello", "x" * 200000, ""]:
+            c.send(text)
+            same(c.message(), text, "echo")
+        c.close()
+        same(c.close_code(), 1000, "close code")
+        check(c.at_end(), "the connection is at its end")
+    with by_inetd("header_conn_0") as url:
+        same(get(url, "/")[0], 503, "status for a plain request")
+
+
+@test
+def server_h():
+    """Is examples/echo_server.c, which is run in another test."""
+    def essence(text):
+        return re.sub(r"\s+", "", text).replace("handlers", "h")
+
+    program = read("examples/echo_server.c").split("#include <websock/websock.h>\n")[1]
+    example = read("include/websock/server.h").split(" *\n", 2)[1].replace(" *     ", "")
+    same(essence(example), essence(program), "the example of server.h")
+
+
+@test
+def client_h():
+    with Server() as server:
+        for name in ["header_client_0", "header_client_1"]:
+            same(output(name, server.urls[0]), (0, "hello", ""), name)
+        code, out, log = output("header_client_1", "ws://127.0.0.1:1/")
+        same((code, out), (1, ""), log)
+        check("refused" in log, log)
 
 
 run_tests()

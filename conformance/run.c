@@ -17,6 +17,7 @@
 #include <websock/version.h>
 
 #include "conformance/crowd.h"
+#include "conformance/doubt.h"
 #include "conformance/ordinary.h"
 #include "conformance/peer.h"
 #include "conformance/transport.h"
@@ -37,9 +38,6 @@
 #define IDLE_LOAD 0.25
 /* A flood must leave turns to others. */
 #define PUMP_MOST ((size_t)1 << 20)
-/* So many cases that fail alone as they did together show that load was not the reason. */
-#define CONFIRMATIONS 3
-
 typedef struct slot {
     judge_link link;
     judge_peer *peer; /* NULL: free, or lingering */
@@ -50,6 +48,7 @@ typedef struct slot {
     bool deaf;        /* writing has failed; what is left to read is still read */
     bool lingering;
     bool is_probe; /* an ordinary connection beside a case that tries the peer's vitality */
+    bool beside;   /* others were there, too */
     bool more;     /* there is more to be written at once */
     int64_t begun;
     bool watched; /* registered, for these: */
@@ -68,10 +67,10 @@ typedef struct host {
     char *agent; /* from the first answer; for cases whose handshake is lost */
 } host;
 
-/* A case that did not do well among others, and what it came to there. */
+/* A case whose verdict others may have decided, and what it came to beside them. */
 typedef struct second {
     size_t test;
-    bool slow; /* the peer was seen to be slow then */
+    judge_doubt doubt;
     bool was_up;
     judge_result result;
 } second;
@@ -106,10 +105,10 @@ struct judge_run {
     size_t *order;    /* indices of the cases of this target, in the order of their turn */
     size_t n_order, next;
     second *again; /* what is to be run alone */
-    size_t n_again;
+    size_t n_again, at_again;
     bool alone;
-    int64_t slow_at; /* when an answer last was slow */
-    unsigned confirmed;
+    int64_t slow_at;       /* when an answer last was slow */
+    judge_seconds seconds; /* how those that run alone do */
     care care;
     judge_step probe_steps[JUDGE_ORDINARY_STEPS];
     judge_case probe;
@@ -156,13 +155,6 @@ static void slot_watch(judge_run *r, slot *s)
     epoll_ctl(r->epoll, !s->watched ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, s->link.fd, &e);
     s->events = events;
     s->watched = true;
-}
-
-static bool is_bad(const judge_result *result)
-{
-    return result->behavior == JUDGE_FAILED || result->behavior == JUDGE_NON_STRICT ||
-           result->behavior_close == JUDGE_FAILED || result->behavior_close == JUDGE_UNCLEAN ||
-           result->behavior_close == JUDGE_FAILED_BY_CLIENT;
 }
 
 static void deliver(judge_run *r, size_t test, bool was_up, judge_result *result)
@@ -215,10 +207,9 @@ static void slot_done(judge_run *r, slot *s, int64_t now)
     }
     learn_agent(r);
     if (!judge_peer_was_skipped(s->peer)) {
-        /* Load may have decided where a time limit did, or where a connection was refused. */
-        const bool by_load = judge_peer_timed_out(s->peer) || !judge_peer_is_open(s->peer);
+        const bool timed_out = judge_peer_timed_out(s->peer), open = judge_peer_is_open(s->peer);
         judge_result result;
-        bool bad;
+        judge_doubt doubt;
 
         judge_peer_result(s->peer, now, &result);
         /* A server that never answered this case has said who it is in another one. */
@@ -226,18 +217,21 @@ static void slot_done(judge_run *r, slot *s, int64_t now)
             free(result.agent);
             result.agent = strdup(r->host.agent);
         }
-        bad = is_bad(&result);
+        doubt = judge_doubt_of(&result, timed_out, open, s->beside);
+        doubt.slow = r->slow_at >= now - (int64_t)result.duration_us;
         if (r->care.on && r->care.test == s->test) {
             r->care.over = true;
             r->care.over_at = now;
             r->care.was_up = s->up;
             r->care.result = result;
-        } else if (bad && by_load && !r->alone && r->jobs > 1 && !r->cancelled) {
-            r->again[r->n_again++] = (second){
-                s->test, r->slow_at >= now - (int64_t)result.duration_us, s->up, result};
+        } else if (doubt.about != JUDGE_DOUBT_NONE && !r->alone && r->jobs > 1 && !r->cancelled) {
+            r->again[r->n_again++] = (second){s->test, doubt, s->up, result};
         } else {
-            if (r->alone)
-                r->confirmed = bad && by_load ? r->confirmed + 1 : 0;
+            if (r->alone &&
+                judge_seconds_saw(&r->seconds, &r->again[r->at_again].doubt, &doubt,
+                                  now - s->begun) &&
+                r->params.callbacks.on_alone != NULL)
+                r->params.callbacks.on_alone(r->params.callbacks.ud, r->host.target);
             deliver(r, s->test, s->up, &result);
         }
     } else {
@@ -317,7 +311,8 @@ static void slot_unreachable(judge_run *r, slot *s, int64_t now, const char *why
         slot_done(r, s, now);
         return;
     }
-    if (!h->reached || r->params.compat) {
+    /* Where others have the server it may have refused this one for their sake. */
+    if (!h->reached || (r->params.compat && (r->alone || !s->beside))) {
         if (!h->dead && r->params.callbacks.on_unreachable != NULL)
             r->params.callbacks.on_unreachable(r->params.callbacks.ud, h->target, why);
         h->dead = true;
@@ -353,13 +348,14 @@ static void slot_ready(judge_run *r, slot *s, int64_t now)
 
 /*
  * How long an opening handshake may take. A case that is run again alone may meet a peer that is
- * still busy with what went on before, all at once: that is our doing, not its.
+ * still busy with what went on before, all at once: that is our doing, not its. Once it had so long
+ * in vain, it was not that.
  */
 static double open_limit(const judge_run *r)
 {
     const double limit = r->host.target->options.open_handshake_timeout;
 
-    return r->alone && !r->params.compat ? limit * PATIENCE : limit;
+    return r->alone && !r->params.compat && r->seconds.unopened == 0 ? limit * PATIENCE : limit;
 }
 
 static void slot_connect(judge_run *r, slot *s, int64_t now)
@@ -456,6 +452,9 @@ static int slot_start(judge_run *r, size_t test, bool counted, bool probe)
         free(s);
         return -1;
     }
+    s->beside = r->active > 0;
+    for (size_t i = 0; s->beside && i < r->n_slots; i++)
+        r->slots[i]->beside = true;
     r->slots[r->n_slots++] = s;
     r->active++;
     r->counted += counted;
@@ -842,10 +841,7 @@ static int host_begin(judge_run *r, const judge_target *t)
     return h->field ? 0 : -1;
 }
 
-/*
- * What may have failed under load is run alone, and that is its verdict. When a few in a row have
- * failed alone just the same, those left whose peer was never slow keep what they have.
- */
+/* What others may have decided is run alone, and that is its verdict. */
 static int run_again(judge_run *r)
 {
     r->alone = true;
@@ -853,10 +849,11 @@ static int run_again(judge_run *r)
         second *a = &r->again[i];
         int status;
 
-        if (!a->slow && r->confirmed >= CONFIRMATIONS)
+        if (!judge_seconds_needs(&r->seconds, &a->doubt))
             continue;
         judge_result_deinit(&a->result);
         r->totals.repeated++;
+        r->at_again = i;
         r->order[0] = a->test;
         r->n_order = 1;
         r->next = 0;
@@ -876,7 +873,7 @@ static int run_target(judge_run *r, const judge_target *t)
         return -1;
     r->n_order = r->next = r->n_again = 0;
     r->alone = false;
-    r->confirmed = 0;
+    r->seconds = (judge_seconds){0};
     for (size_t i = 0; i < n; i++) {
         if (r->params.selected[i])
             r->order[r->n_order++] = i;
@@ -888,7 +885,12 @@ static int run_target(judge_run *r, const judge_target *t)
     if (status == 0)
         status = run_again(r);
     for (size_t i = 0; i < r->n_again; i++) {
-        if (r->again[i].result.id != NULL)
+        if (r->again[i].result.id == NULL)
+            continue;
+        /* Of a server that is gone Autobahn has no further results. */
+        if (r->params.compat && r->host.dead && !r->again[i].was_up)
+            judge_result_deinit(&r->again[i].result);
+        else
             deliver(r, r->again[i].test, r->again[i].was_up, &r->again[i].result);
     }
     return status;

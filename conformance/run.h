@@ -86,6 +86,8 @@ typedef struct judge_callbacks {
     bool (*skip)(void *ud, const judge_target *t, const judge_case *c, const char *agent);
     /* --compat only: the connection could not be made, the rest of the target is dropped. */
     void (*on_unreachable)(void *ud, const judge_target *t, const char *why);
+    /* Verdicts are others beside other cases than alone: all in doubt are run one at a time. */
+    void (*on_alone)(void *ud, const judge_target *t);
 } judge_callbacks;
 
 typedef struct judge_run_params {

@@ -258,6 +258,19 @@ static void on_unreachable(void *ud, const judge_target *t, const char *why)
         s->p.hooks.on_unreachable(s->p.hooks.ud, t, why);
 }
 
+static void on_alone(void *ud, const judge_target *t)
+{
+    judge_session *s = ud;
+    char text[512];
+    snprintf(
+        text, sizeof text,
+        "%.300s does not bear several connections at a time: what they may have decided is run "
+        "again, one case after the other",
+        t->url);
+    if (s->p.hooks.warn)
+        s->p.hooks.warn(s->p.hooks.ud, text);
+}
+
 static bool open_report(judge_session *s, char why[256])
 {
     judge_report_options report = s->p.report;
@@ -281,7 +294,7 @@ bool judge_session_run(judge_session *s, judge_run_totals *ret, char why[256])
         .targets = s->targets,
         .n_targets = s->n_targets,
         .tls = s->p.tls,
-        .callbacks = {s, on_start, on_done, skip, on_unreachable},
+        .callbacks = {s, on_start, on_done, skip, on_unreachable, on_alone},
         .jobs = s->p.jobs,
         .messages = s->p.messages,
         .pid = s->p.pid,

@@ -139,6 +139,10 @@ void mutant_serve(int fd, const mutant_habits *habits, atomic_bool *stop)
             if (at[n].fd < 0)
                 break;
             n++;
+            while (habits->replaces && n > 1) {
+                drop(&at[0]);
+                at[0] = at[--n];
+            }
             deaths += habits->death == MUTANT_DIES_OF_VISITS;
             if (++seen > habits->dies_after && habits->dies_after > 0)
                 break;

@@ -65,7 +65,7 @@ typedef struct verdict {
 typedef struct outcome {
     verdict at[MOST_CASES + 1];
     judge_run_totals totals;
-    unsigned started, unreachable, skipped;
+    unsigned started, unreachable, skipped, alone;
     const char *skip;
     char why[128];
     judge_run *run;
@@ -119,6 +119,14 @@ static void on_unreachable(void *ud, const judge_target *t, const char *why)
     snprintf(o->why, sizeof(o->why), "%s", why);
 }
 
+static void on_alone(void *ud, const judge_target *t)
+{
+    outcome *o = ud;
+
+    (void)t;
+    o->alone++;
+}
+
 static void run(outcome *o, uint16_t port, const char *const *patterns, size_t n, unsigned jobs,
                 bool compat)
 {
@@ -129,7 +137,7 @@ static void run(outcome *o, uint16_t port, const char *const *patterns, size_t n
         .selected = selected,
         .targets = &target,
         .n_targets = 1,
-        .callbacks = {o, on_start, on_done, on_skip, on_unreachable},
+        .callbacks = {o, on_start, on_done, on_skip, on_unreachable, on_alone},
         .jobs = jobs,
         .messages = 2,
         .compat = compat,
@@ -216,6 +224,33 @@ static void load_changes_no_verdict(void **state)
     }
 }
 
+/* Each new connection costs the one before it its life. */
+static void a_server_of_one_connection_is_judged_alone(void **state)
+{
+    static const char *const patterns[] = {"1.1.*", "2.2",   "2.10",  "3.*",   "5.1",  "5.18",
+                                           "6.5.*", "7.1.*", "7.7.*", "7.9.*", "9.1.1"};
+    static const mutant_fault faults[] = {MUTANT_none, MUTANT_drop_on_data};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        for (unsigned compat = 0; compat < 2; compat++) {
+            outcome *one = calloc(1, sizeof(*one)), *many = calloc(1, sizeof(*many));
+            server s;
+
+            server_start(&s, (mutant_habits){.fault = faults[i], .replaces = 1});
+            run(one, s.port, patterns, sizeof(patterns) / sizeof(patterns[0]), 1, compat);
+            run(many, s.port, patterns, sizeof(patterns) / sizeof(patterns[0]), 16, compat);
+            server_stop(&s);
+            compare(one, many);
+            assert_int_equal(one->alone, 0);
+            assert_int_equal(many->alone, 1);
+            assert_int_equal(many->unreachable, 0);
+            free(one);
+            free(many);
+        }
+    }
+}
+
 static void a_server_that_dies_fails_case_by_case(void **state)
 {
     static const char *const patterns[] = {"6.5.*", "6.6.*"};
@@ -298,6 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_server_passes),
         cmocka_unit_test(load_changes_no_verdict),
+        cmocka_unit_test(a_server_of_one_connection_is_judged_alone),
         cmocka_unit_test(a_server_that_dies_fails_case_by_case),
         cmocka_unit_test(a_server_that_is_not_there_ends_the_run),
         cmocka_unit_test(cases_are_skipped_and_runs_cancelled),

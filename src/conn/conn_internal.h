@@ -157,9 +157,20 @@ typedef struct wsk__kept {
     uint8_t data[];
 } wsk__kept;
 
+/*
+ * Octets that many connections send from, threads too: a frame, or some behind each other. Whoever
+ * holds one holds no more than it counts: the two forms of a message are one each.
+ */
+typedef struct wsk__shared {
+    atomic_uint refs;
+    const wsk_hooks *hooks;
+    size_t len;
+    uint8_t data[];
+} wsk__shared;
+
 typedef enum wsk__chunk_kind {
     WSK__CHUNK_OWN,      /* octets in the chunk */
-    WSK__CHUNK_SHARED,   /* of a prepared message */
+    WSK__CHUNK_SHARED,   /* others send from them, too */
     WSK__CHUNK_BORROWED, /* the caller's, until wsk__conn_settle() */
 } wsk__chunk_kind;
 
@@ -168,7 +179,7 @@ typedef struct wsk__chunk {
     const uint8_t *ptr; /* of the next octet to send */
     size_t len;         /* left to send */
     size_t room;        /* OWN: octets that may be added behind */
-    wsk_prepared *shared;
+    wsk__shared *shared;
     wsk__chunk_kind kind;
     uint8_t data[];
 } wsk__chunk;
@@ -204,6 +215,7 @@ typedef struct wsk__work {
     wsk__kept *kept;
     wsk__chunk *out_head, *out_tail;
     size_t queued;
+    size_t spent;     /* memory that chunks take beyond what is queued in them or was sent */
     size_t pongs_end; /* of the queue, up to the end of the last of `pongs` */
     uint8_t *lent_out;
     uint32_t lent_off, lent_len, lent_cap;
@@ -335,16 +347,20 @@ bool wsk__conn_has_input(const wsk_conn *c);
  * else. What is put there is given to wsk_conn_feed() next. */
 uint8_t *wsk__conn_place(wsk_conn *c, size_t *ret_n);
 
-/* A prepared message past the queue: its frame, if the connection rests and may be sent it; false:
- * wsk_conn_send_prepared(). Then what is taken is counted, and what did not go out put back. */
-bool wsk__prepared_direct(const wsk_conn *c, const wsk_prepared *p, const uint8_t **ret,
-                          size_t *ret_n);
+/* A prepared message past the queue: its frame, not referred to, if the connection rests and may
+ * be sent it; NULL: wsk_conn_send_prepared(). Then what is taken is counted, and what did not go
+ * out put back. */
+wsk__shared *wsk__prepared_direct(const wsk_conn *c, const wsk_prepared *p, bool *ret_packed);
 void wsk__prepared_taken(wsk_conn *c, size_t messages, size_t n);
-/* As wsk_conn_send_prepared(), however full the queue is: it was promised. */
-int wsk__prepared_queue(wsk_conn *c, wsk_prepared *p);
-/* The frames of n messages behind each other, to send from; NULL: no memory. No message itself. */
-wsk_prepared *wsk__prepared_join(wsk_prepared *const *m, size_t n, bool packed);
-int wsk__prepared_put_back(wsk_conn *c, const uint8_t *rest, size_t n, wsk_prepared *p);
+/* What wsk__prepared_direct() gave may still go past the queue. */
+bool wsk__shared_direct(const wsk_conn *c);
+/* It goes to the queue, however full that is: it was promised. */
+int wsk__shared_queue(wsk_conn *c, wsk__shared *frame, bool packed);
+/* n frames behind each other, to send from; NULL: no memory. */
+wsk__shared *wsk__shared_join(wsk__shared *const *m, size_t n);
+int wsk__shared_put_back(wsk_conn *c, const uint8_t *rest, size_t n, wsk__shared *frames);
+wsk__shared *wsk__shared_ref(wsk__shared *s);
+void wsk__shared_unref(wsk__shared *s); /* NULL is fine */
 
 /* ---- conn_output.c ---- */
 
@@ -354,8 +370,10 @@ uint8_t *wsk__output_reserve(wsk_conn *c, size_t n);
 void wsk__output_commit(wsk_conn *c, size_t n);
 int wsk__output_add(wsk_conn *c, const void *p, size_t n);
 /* In front of the whole queue. */
-int wsk__output_put_front(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared *shared);
-int wsk__output_add_ref(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared *shared);
+int wsk__output_put_front(wsk_conn *c, const uint8_t *p, size_t n, wsk__shared *shared);
+int wsk__output_add_ref(wsk_conn *c, const uint8_t *p, size_t n, wsk__shared *shared);
+/* So many octets have room where some are queued already. */
+bool wsk__output_has_room(const wsk_conn *c, size_t n);
 /* The answer to a ping. */
 int wsk__output_pong(wsk_conn *c, const uint8_t *p, size_t n);
 void wsk__output_clear(wsk_conn *c);
@@ -441,11 +459,10 @@ int wsk__ext_set_decode(wsk_conn *c, const uint8_t *in, size_t n, bool fin,
 struct wsk_prepared {
     atomic_uint refs;
     wsk_config *cfg;
+    wsk__shared *plain;
+    wsk__shared *packed;  /* NULL: there is no compressed form */
+    unsigned window;      /* that the compressed form needs */
     uint8_t op, head_len; /* of the plain frame */
-    size_t plain_len;
-    size_t packed_len; /* 0: there is no compressed form */
-    unsigned window;   /* that the compressed form needs */
-    uint8_t data[];    /* both frames, whole */
 };
 
 /*
@@ -497,6 +514,22 @@ static inline void wsk__excuse_message(wsk_conn *c)
 {
     if (c->w->rx_opcode != 0)
         c->w->t_msg += wsk__lesser(wsk__since(c, c->t_in), wsk__since(c, c->w->t_msg));
+}
+
+/* What the memory of chunks may take for nothing, beyond half of what is queued. */
+#define WSK__SPENT_FREE ((size_t)8192)
+
+/*
+ * How full the queue is, for all marks: what is queued, or twice what it takes to hold it where
+ * that is more. So a queue never takes more than one and a half times what the marks say, and
+ * WSK__SPENT_FREE, whatever sizes come behind each other.
+ */
+static inline size_t wsk__output_level(const wsk__work *w)
+{
+    if (WSK__LIKELY(w->spent <= WSK__SPENT_FREE))
+        return w->queued;
+    size_t twice = 2 * (w->spent - WSK__SPENT_FREE);
+    return twice > w->queued ? twice : w->queued;
 }
 
 static inline bool wsk__is_server(const wsk_conn *c)

@@ -2,8 +2,8 @@
 /*
  * The output queue of a connection: octets in the order in which they must go out. Knows no
  * frames. First what stands in room that the shell has lent (a turn's short answers, without any
- * allocation), then chunks: octets of our own, octets of a prepared message that many
- * connections share, octets of the caller for as long as he promised.
+ * allocation), then chunks: octets of our own, octets that many connections share, octets of the
+ * caller for as long as he promised.
  */
 #include <assert.h>
 #include <string.h>
@@ -11,8 +11,10 @@
 
 #include "conn/conn_internal.h"
 
-/* Small frames behind each other share a chunk of this size when output backs up. */
-#define CHUNK_SIZE 4096
+/* Small frames behind each other share chunks, of this size at last when output backs up. */
+#define CHUNK_ROOM (4096 - sizeof(wsk__chunk))
+/* What others share is copied up to here where that saves memory. */
+#define COPY_MAX 1024
 
 void wsk_conn_lend_output(wsk_conn *c, void *buf, size_t n)
 {
@@ -46,7 +48,39 @@ static wsk__chunk *add_chunk(wsk_conn *c, size_t room)
     else
         c->w->out_head = k;
     c->w->out_tail = k;
+    c->w->spent += sizeof(*k) + room;
     return k;
+}
+
+/*
+ * The room of a new chunk behind k (NULL: none), for n octets and what may follow them. It grows
+ * with what our own octets have filled: many small frames shall not be an allocation each, nor one
+ * between two that others share hold a page. Behind a short one that others share there is room for
+ * another one, too: a copy takes less than a chunk for each of the two. Frames of which hardly more
+ * than two would fit have one to themselves, or half of it would be empty as often as not.
+ */
+static size_t room_behind(const wsk__chunk *k, size_t n)
+{
+    size_t least = 256;
+
+    if (n > CHUNK_ROOM / 3)
+        return n;
+    if (k != NULL && k->kind == WSK__CHUNK_OWN) {
+        size_t room = (size_t)(k->ptr - k->data) + k->len + k->room;
+
+        if (room <= CHUNK_ROOM)
+            least = room < 64 ? 64 : room < CHUNK_ROOM / 4 ? room * 4 : CHUNK_ROOM;
+    } else if (k != NULL) {
+        least = k->len <= COPY_MAX ? n + k->len : 64;
+    }
+    return n > least ? n : least;
+}
+
+bool wsk__output_has_room(const wsk_conn *c, size_t n)
+{
+    const wsk__chunk *k = c->w->out_tail;
+
+    return k != NULL && k->kind == WSK__CHUNK_OWN && k->room >= n;
 }
 
 uint8_t *wsk__output_reserve(wsk_conn *c, size_t n)
@@ -56,8 +90,7 @@ uint8_t *wsk__output_reserve(wsk_conn *c, size_t n)
     if (k == NULL && c->w->lent_out != NULL && c->w->lent_cap - c->w->lent_len >= n)
         return c->w->lent_out + c->w->lent_len;
     if (k == NULL || k->kind != WSK__CHUNK_OWN || k->room < n) {
-        size_t least = k == NULL ? 256 : CHUNK_SIZE - sizeof(*k);
-        k = add_chunk(c, n < least ? least : n);
+        k = add_chunk(c, room_behind(k, n));
         if (k == NULL)
             return NULL;
     }
@@ -75,6 +108,14 @@ static WSK__COLD void choke(wsk_conn *c)
     c->choked = true;
 }
 
+/* n octets more are queued. */
+static void count_queued(wsk_conn *c, size_t n)
+{
+    c->w->queued += n;
+    if (wsk__output_level(c->w) > c->env->cfg->o.high_water)
+        choke(c);
+}
+
 void wsk__output_commit(wsk_conn *c, size_t n)
 {
     wsk__chunk *k = c->w->out_tail;
@@ -84,12 +125,11 @@ void wsk__output_commit(wsk_conn *c, size_t n)
     if (k != NULL) {
         k->len += n;
         k->room -= n;
+        c->w->spent -= n;
     } else {
         c->w->lent_len += (uint32_t)n;
     }
-    c->w->queued += n;
-    if (c->w->queued > c->env->cfg->o.high_water)
-        choke(c);
+    count_queued(c, n);
 }
 
 int wsk__output_add(wsk_conn *c, const void *p, size_t n)
@@ -103,31 +143,43 @@ int wsk__output_add(wsk_conn *c, const void *p, size_t n)
     return WSK_OK;
 }
 
-int wsk__output_add_ref(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared *shared)
+/* What a chunk takes beyond the octets that are queued in it or were sent from it. */
+static size_t spent_on(const wsk__chunk *k)
+{
+    return sizeof(*k) + k->room + (k->shared != NULL ? sizeof(*k->shared) : 0);
+}
+
+int wsk__output_add_ref(wsk_conn *c, const uint8_t *p, size_t n, wsk__shared *shared)
 {
     wsk__chunk *k = add_chunk(c, 0);
 
     if (k == NULL)
         return WSK_ERR_NOMEM;
     k->ptr = p;
+    k->len = n;
     k->kind = shared != NULL ? WSK__CHUNK_SHARED : WSK__CHUNK_BORROWED;
-    k->shared = shared != NULL ? wsk_prepared_ref(shared) : NULL;
-    if (shared == NULL)
+    if (shared != NULL) {
+        k->shared = wsk__shared_ref(shared);
+        c->w->spent += sizeof(*shared);
+    } else {
         c->w->borrowed = true;
-    wsk__output_commit(c, n);
-    k->room = 0;
+    }
+    if (c->w->queued == 0)
+        wsk__begin_output(c);
+    count_queued(c, n);
     return WSK_OK;
 }
 
 static void push_front(wsk_conn *c, wsk__chunk *k)
 {
+    c->w->spent += spent_on(k);
     k->next = c->w->out_head;
     c->w->out_head = k;
     if (c->w->out_tail == NULL)
         c->w->out_tail = k;
 }
 
-int wsk__output_put_front(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared *shared)
+int wsk__output_put_front(wsk_conn *c, const uint8_t *p, size_t n, wsk__shared *shared)
 {
     wsk__chunk *k;
 
@@ -137,14 +189,12 @@ int wsk__output_put_front(wsk_conn *c, const uint8_t *p, size_t n, wsk_prepared 
     if (k == NULL)
         return WSK_ERR_NOMEM;
     *k = (wsk__chunk){.ptr = p, .len = n, .kind = WSK__CHUNK_SHARED};
-    k->shared = wsk_prepared_ref(shared);
+    k->shared = wsk__shared_ref(shared);
     push_front(c, k);
     wsk__begin_output(c);
-    c->w->queued += n;
     if (c->w->pongs > 0)
         c->w->pongs_end += n;
-    if (c->w->queued > c->env->cfg->o.high_water)
-        choke(c);
+    count_queued(c, n);
     return WSK_OK;
 }
 
@@ -155,7 +205,8 @@ static void free_head(wsk_conn *c)
     c->w->out_head = k->next;
     if (c->w->out_head == NULL)
         c->w->out_tail = NULL;
-    wsk_prepared_unref(k->shared);
+    c->w->spent -= spent_on(k);
+    wsk__shared_unref(k->shared);
     wsk__free(c->env->cfg->hooks, k);
 }
 
@@ -265,7 +316,7 @@ static void take_out(wsk_conn *c, size_t n, uint64_t now, bool moved)
         n -= k->len;
         free_head(c);
     }
-    if (c->choked && c->w->queued < c->env->cfg->o.low_water) {
+    if (c->choked && wsk__output_level(c->w) < c->env->cfg->o.low_water) {
         /* It is listened to from now on: what it has said since is yet to be read. */
         c->choked = false;
         wsk__excuse_message(c);
@@ -273,7 +324,7 @@ static void take_out(wsk_conn *c, size_t n, uint64_t now, bool moved)
         if (c->state == WSK_STATE_OPEN)
             c->t_data = c->env->t_now;
     }
-    assert(c->w->queued > 0 || c->w->out_head == NULL);
+    assert(c->w->queued > 0 || (c->w->out_head == NULL && c->w->spent == 0));
     if (c->w->pongs > 0 && c->w->pongs_end == 0)
         pongs_are_out(c);
 }

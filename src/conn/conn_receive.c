@@ -795,7 +795,7 @@ int wsk_conn_next(wsk_conn *c, wsk_event *ret)
         if (WSK__UNLIKELY(c->env->toll >= c->env->toll_max) && !c->fail_pending)
             return WSK_OK;
     }
-    if (WSK__UNLIKELY(c->over_high) && c->w->queued < c->env->cfg->o.low_water &&
+    if (WSK__UNLIKELY(c->over_high) && wsk__output_level(c->w) < c->env->cfg->o.low_water &&
         c->state == WSK_STATE_OPEN) {
         c->over_high = false;
         ret->type = WSK_EV_WRITABLE;

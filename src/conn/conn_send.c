@@ -142,7 +142,7 @@ static int may_send(const wsk_conn *c)
     if (c->state != WSK_STATE_OPEN)
         return c->failed ? WSK_ERR_FAILED : WSK_ERR_STATE;
     /* A peer that does not read must not make us hold more than this. */
-    if (c->w->queued >= c->env->cfg->o.max_queued)
+    if (wsk__output_level(c->w) >= c->env->cfg->o.max_queued)
         return WSK_ERR_FULL;
     return WSK_OK;
 }

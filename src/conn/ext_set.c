@@ -27,9 +27,14 @@ static void release(const struct agreed *a)
 
 /* ---------------------------------------------------------------------------------- models -- */
 
-/* As many as honest clients agree to; further ones, which a peer may make up by the order of its
- * parameters, have a set for each connection. */
-#define MAX_MODELS 16
+/*
+ * A server's answers are spelled in one way, and there are only so many: two parameters are there
+ * or not, a window is one of 8 or not there, the other one of 7. Each has its model, so that nobody
+ * can use models up for those who come later. Servers may spell an answer as they like: of theirs a
+ * client keeps a few.
+ */
+#define SERVER_MODELS (2 * 2 * 9 * 8)
+#define CLIENT_MODELS 16
 
 static void free_set(const wsk_hooks *hooks, wsk__ext_set *set)
 {
@@ -60,14 +65,19 @@ void wsk__ext_models_free(wsk__conn_env *env)
 static void find_model(wsk_conn *c)
 {
     wsk__conn_env *env = c->env;
-    wsk__ext_set *set = c->ext, *model = env->models;
+    wsk__ext_set *set = c->ext, **at = &env->models, *model;
 
-    while (model != NULL && strcmp(model->text, set->text) != 0)
-        model = model->next;
+    while (*at != NULL && strcmp((*at)->text, set->text) != 0)
+        at = &(*at)->next;
+    model = *at;
     if (model != NULL) {
         c->ext = model;
         free_set(env->hooks, set);
-    } else if (env->n_models < MAX_MODELS) {
+        /* In front stands what many ask for, however much else was asked for once. */
+        *at = model->next;
+        model->next = env->models;
+        env->models = model;
+    } else if (env->n_models < (wsk__is_server(c) ? SERVER_MODELS : CLIENT_MODELS)) {
         env->n_models++;
         set->is_model = true;
         set->next = env->models;

@@ -76,7 +76,7 @@ static bool add_follower(wsk_server *s, wsk__broadcast_run *run, wsk_peer *p, si
 /* ------------------------------------------------------------------------------- messages -- */
 
 /* Where m stands in the run, which had room made for it; n: nowhere yet. */
-static size_t position_of(const wsk__broadcast_run *run, const wsk_prepared *m)
+static size_t position_of(const wsk__broadcast_run *run, const wsk__shared *m)
 {
     for (size_t i = run->n; i > 0; i--) {
         if (run->messages[i - 1] == m)
@@ -85,18 +85,20 @@ static size_t position_of(const wsk__broadcast_run *run, const wsk_prepared *m)
     return run->n;
 }
 
-static void add_message(wsk_server *s, wsk__broadcast_run *run, wsk_prepared *m, size_t len)
+static void add_message(wsk_server *s, wsk__broadcast_run *run, wsk__shared *m)
 {
     wsk__loop_at_end(s->loop, &s->turn_end);
-    run->messages[run->n++] = wsk_prepared_ref(m);
-    run->offset[run->n] = run->offset[run->n - 1] + len;
+    run->messages[run->n++] = wsk__shared_ref(m);
+    run->offset[run->n] = run->offset[run->n - 1] + m->len;
     run->at = 0;
 }
 
 static void queue(const wsk__broadcast_run *run, wsk_peer *p, size_t first, size_t n)
 {
+    bool packed = is_packed(wsk__peer_server(p), run);
+
     for (size_t i = first; i < first + n; i++) {
-        int r = wsk__prepared_queue(&p->link.conn, run->messages[i]);
+        int r = wsk__shared_queue(&p->link.conn, run->messages[i], packed);
 
         /* It was promised to the program; nothing may come behind the hole. */
         if (r == WSK_ERR_NOMEM)
@@ -110,9 +112,9 @@ static void queue(const wsk__broadcast_run *run, wsk_peer *p, size_t first, size
         wsk__peer_update(p);
 }
 
-void wsk__run_put_back(wsk_peer *p, const uint8_t *rest, size_t n, wsk_prepared *frames)
+void wsk__run_put_back(wsk_peer *p, const uint8_t *rest, size_t n, wsk__shared *frames)
 {
-    if (wsk__prepared_put_back(&p->link.conn, rest, n, frames) < 0)
+    if (wsk__shared_put_back(&p->link.conn, rest, n, frames) < 0)
         wsk__link_defer(&p->link);
     else
         wsk__peer_update(p);
@@ -120,7 +122,7 @@ void wsk__run_put_back(wsk_peer *p, const uint8_t *rest, size_t n, wsk_prepared 
 
 /* To a peer that rests, past its queue: nothing is kept for it but that the octets are on their
  * way. False: that cannot be. */
-static bool send_shared(wsk_peer *p, wsk_prepared *frames, const uint8_t *at, size_t len,
+static bool send_shared(wsk_peer *p, wsk__shared *frames, const uint8_t *at, size_t len,
                         size_t messages)
 {
     bool later;
@@ -130,35 +132,27 @@ static bool send_shared(wsk_peer *p, wsk_prepared *frames, const uint8_t *at, si
         return false;
     wsk__prepared_taken(&p->link.conn, messages, len);
     if (later)
-        wsk_prepared_ref(frames);
+        wsk__shared_ref(frames);
     else if (n < len)
         wsk__run_put_back(p, at + n, len - n, frames);
     return true;
 }
 
-static bool rests(const wsk_peer *p, const wsk_prepared *m)
+static bool rests(const wsk_peer *p)
 {
-    const uint8_t *frame;
-    size_t len;
-
-    return !p->link.conn.ended && !p->link.conn.deferred &&
-           wsk__prepared_direct(&p->link.conn, m, &frame, &len);
+    return !p->link.conn.ended && !p->link.conn.deferred && wsk__shared_direct(&p->link.conn);
 }
 
 /* ----------------------------------------------------------------------------------- runs -- */
 
 static void flush(wsk_server *s, wsk__broadcast_run *run)
 {
-    bool packed = is_packed(s, run);
-    wsk_prepared *frames = NULL;
-    const uint8_t *data = NULL;
+    wsk__shared *frames = NULL;
 
     if (run->n == 1)
-        frames = wsk_prepared_ref(run->messages[0]);
+        frames = wsk__shared_ref(run->messages[0]);
     else if (run->n > 1)
-        frames = wsk__prepared_join(run->messages, run->n, packed);
-    if (frames != NULL)
-        data = frames->data + (run->n == 1 && packed ? frames->plain_len : 0);
+        frames = wsk__shared_join(run->messages, run->n);
     for (size_t i = 0; i < run->n_followers; i++) {
         const wsk__follower *f = &run->followers[i];
         wsk_peer *p = f->peer;
@@ -169,13 +163,13 @@ static void flush(wsk_server *s, wsk__broadcast_run *run)
         p->link.conn.follows = 0;
         if (p->link.conn.ended)
             continue;
-        if (frames == NULL || !rests(p, run->messages[first]) ||
-            !send_shared(p, frames, data + from, run->offset[first + n] - from, n))
+        if (frames == NULL || !rests(p) ||
+            !send_shared(p, frames, frames->data + from, run->offset[first + n] - from, n))
             queue(run, p, first, n);
     }
-    wsk_prepared_unref(frames);
+    wsk__shared_unref(frames);
     for (size_t i = 0; i < run->n; i++)
-        wsk_prepared_unref(run->messages[i]);
+        wsk__shared_unref(run->messages[i]);
     /* What one large broadcast needed is not kept for small ones. */
     if (run->cap > 1024 && run->n_followers < run->cap / 8) {
         wsk__free(s->hooks, run->followers);
@@ -249,25 +243,26 @@ size_t wsk__run_waiting(const wsk_peer *p)
 static bool follow(wsk_peer *p, wsk_prepared *m)
 {
     wsk_server *s = wsk__peer_server(p);
-    const uint8_t *frame;
-    size_t len;
+    wsk__shared *frame;
+    bool packed;
 
-    if (p->link.stream.tls != NULL || p->link.conn.ended || p->link.conn.deferred ||
-        !wsk__prepared_direct(&p->link.conn, m, &frame, &len) || len > WSK__RUN_MESSAGE ||
-        len > s->cfg->o.high_water)
+    if (p->link.stream.tls != NULL || p->link.conn.ended || p->link.conn.deferred)
         return false;
-    wsk__broadcast_run *run = &s->runs[frame != m->data];
+    frame = wsk__prepared_direct(&p->link.conn, m, &packed);
+    if (frame == NULL || frame->len > WSK__RUN_MESSAGE || frame->len > s->cfg->o.high_water)
+        return false;
+    wsk__broadcast_run *run = &s->runs[packed];
     if (p->link.conn.follows != 0 && run != run_of(p))
         return false;
-    size_t at = position_of(run, m);
+    size_t at = position_of(run, frame);
     if (at == run->n) {
-        if (run->n == WSK__RUN_MESSAGES || run->offset[run->n] + len > WSK__RUN_OCTETS) {
+        if (run->n == WSK__RUN_MESSAGES || run->offset[run->n] + frame->len > WSK__RUN_OCTETS) {
             wsk__run_flush(s);
             at = 0;
-            if (!rests(p, m))
+            if (!rests(p))
                 return false;
         }
-        add_message(s, run, m, len);
+        add_message(s, run, frame);
     }
     if (p->link.conn.follows == 0)
         return add_follower(s, run, p, at);
@@ -283,16 +278,18 @@ static bool follow(wsk_peer *p, wsk_prepared *m)
 
 int wsk__run_send(wsk_peer *p, wsk_prepared *m)
 {
-    const uint8_t *frame;
-    size_t len;
+    bool packed;
 
     if (WSK__LIKELY(follow(p, m)))
         return WSK_OK;
     if (p->link.conn.follows)
         wsk__run_settle(p);
-    if (!p->link.conn.ended && !p->link.conn.deferred &&
-        wsk__prepared_direct(&p->link.conn, m, &frame, &len) && send_shared(p, m, frame, len, 1))
-        return WSK_OK;
+    if (!p->link.conn.ended && !p->link.conn.deferred) {
+        wsk__shared *frame = wsk__prepared_direct(&p->link.conn, m, &packed);
+
+        if (frame != NULL && send_shared(p, frame, frame->data, frame->len, 1))
+            return WSK_OK;
+    }
     int r = wsk_conn_send_prepared(&p->link.conn, m);
 
     if (!p->link.conn.running && !p->link.conn.ended)

@@ -42,8 +42,8 @@ typedef struct wsk__follower {
 
 /* See broadcast_run.c. */
 typedef struct wsk__broadcast_run {
-    wsk_prepared *messages[WSK__RUN_MESSAGES];
-    size_t offset[WSK__RUN_MESSAGES + 1]; /* of each frame, and their length */
+    wsk__shared *messages[WSK__RUN_MESSAGES]; /* their frames */
+    size_t offset[WSK__RUN_MESSAGES + 1];     /* of each frame, and their length */
     size_t n;
     wsk__follower *followers;
     size_t n_followers, cap;
@@ -139,6 +139,6 @@ void wsk__run_settle(wsk_peer *p);
 size_t wsk__run_waiting(const wsk_peer *p);
 int wsk__run_send(wsk_peer *p, wsk_prepared *m);
 /* What of a shared frame did not go out is put in front of the peer's queue. */
-void wsk__run_put_back(wsk_peer *p, const uint8_t *rest, size_t n, wsk_prepared *frames);
+void wsk__run_put_back(wsk_peer *p, const uint8_t *rest, size_t n, wsk__shared *frames);
 
 #endif

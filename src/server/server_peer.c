@@ -432,7 +432,7 @@ static void on_shared(wsk__stream *stream, void *token, const uint8_t *rest, siz
 
     if (n > 0 && !p->link.conn.ended)
         wsk__run_put_back(p, rest, n, token);
-    wsk_prepared_unref(token);
+    wsk__shared_unref(token);
 }
 
 static uint8_t *on_place(wsk__stream *stream, size_t *ret_n)

@@ -24,21 +24,38 @@ void solo_begin(solo *s, wsk_role role, const wsk_config_options *o)
     s->env.t_now = 1000;
 }
 
+static void end_last(solo *s)
+{
+    wsk_conn *c = s->conns[--s->n_conns];
+
+    if (s->embedded[s->n_conns]) {
+        wsk__conn_deinit(c);
+        free(c);
+    } else {
+        wsk_conn_free(c);
+    }
+}
+
+static void free_input(solo *s)
+{
+    while (s->n_bufs > 0)
+        free(s->bufs[--s->n_bufs]);
+}
+
+void solo_forget(solo *s)
+{
+    end_last(s);
+    free_input(s);
+}
+
 void solo_end(solo *s)
 {
     solo_nourish(s);
-    for (size_t i = 0; i < s->n_conns; i++) {
-        if (s->embedded[i]) {
-            wsk__conn_deinit(s->conns[i]);
-            free(s->conns[i]);
-        } else {
-            wsk_conn_free(s->conns[i]);
-        }
-    }
+    while (s->n_conns > 0)
+        end_last(s);
     wsk__conn_env_deinit(&s->env);
     wsk_config_unref(s->cfg);
-    for (size_t i = 0; i < s->n_bufs; i++)
-        free(s->bufs[i]);
+    free_input(s);
     assert_int_equal(s->alloc.live, 0);
 }
 

@@ -37,6 +37,9 @@ wsk_conn *solo_alone(solo *s);
 /* As a shell embeds it: it gives back what it does not need while it rests. */
 wsk_conn *solo_shell(solo *s);
 
+/* Ends the one made last, and frees all input that was ever fed to it or to others. */
+void solo_forget(solo *s);
+
 /* The handshake, up to and with WSK_EV_OPEN; `more` are further lines for the peer's head, each
  * with its CR LF. Nothing is left of input or output. */
 void solo_open(solo *s, wsk_conn *c, const char *more);

@@ -381,16 +381,15 @@ static void test_prepared_in_fragments(void **state)
 {
     (void)state;
     wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
-    const uint8_t *frame;
-    size_t n;
+    bool packed;
     solo s;
 
     o.fragment_size = 3;
     wsk_conn *c = open_shell(&s, WSK_ROLE_SERVER, &o);
     wsk_prepared *p = prepared(&s, WSK_OP_TEXT, "abcd", 4), *q = prepared(&s, WSK_OP_TEXT, "ab", 2);
     wsk__conn_rest(c);
-    assert_false(wsk__prepared_direct(c, p, &frame, &n));
-    assert_true(wsk__prepared_direct(c, q, &frame, &n));
+    assert_null(wsk__prepared_direct(c, p, &packed));
+    assert_ptr_equal(wsk__prepared_direct(c, q, &packed), q->plain);
     assert_int_equal(wsk_conn_send_prepared(c, p), WSK_OK);
     assert_int_equal(wsk_conn_send_prepared(c, q), WSK_OK);
     went_out(&s, c, "\1\3abc\x80\1d\x81\2ab", 12, NULL, 0);
@@ -433,7 +432,7 @@ static void test_prepared_and_limits(void **state)
     o.extensions = list;
     solo_begin(&s, WSK_ROLE_SERVER, &o);
     p = prepared(&s, WSK_OP_TEXT, data, sizeof(data));
-    assert_int_equal(p->packed_len, 0);
+    assert_null(p->packed);
     wsk_prepared_unref(p);
     solo_end(&s);
 }
@@ -472,8 +471,7 @@ static void test_direct(void **state)
     (void)state;
     wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
     char text[300];
-    const uint8_t *frame = NULL;
-    size_t n = 0;
+    bool packed;
     solo s;
 
     memset(text, 'a', sizeof(text));
@@ -482,11 +480,13 @@ static void test_direct(void **state)
         wsk_conn *c = open_shell(&s, WSK_ROLE_SERVER, &o);
         wsk_prepared *p = prepared(&s, WSK_OP_TEXT, text, deflate == 2 ? 10 : sizeof(text));
         /* Only to one that rests. */
-        assert_false(wsk__prepared_direct(c, p, &frame, &n));
+        assert_null(wsk__prepared_direct(c, p, &packed));
         wsk__conn_rest(c);
-        assert_true(wsk__prepared_direct(c, p, &frame, &n));
-        assert_ptr_equal(frame, deflate == 1 ? p->data + p->plain_len : p->data);
-        assert_int_equal(n, deflate == 1 ? p->packed_len : p->plain_len);
+        wsk__shared *frame = wsk__prepared_direct(c, p, &packed);
+        assert_non_null(frame);
+        assert_ptr_equal(frame, deflate == 1 ? p->packed : p->plain);
+        assert_int_equal(packed, deflate == 1);
+        size_t n = frame->len;
         wsk__prepared_taken(c, 1, n);
         wsk_conn_stats stats;
         wsk_conn_get_stats(c, &stats);
@@ -501,10 +501,10 @@ static void test_direct(void **state)
                                  WSK_OK);
                 wsk__prepared_taken(c, 1, n);
             }
-            assert_int_equal(wsk__prepared_put_back(c, frame + 3, n - 3, p), WSK_OK);
+            assert_int_equal(wsk__shared_put_back(c, frame->data + 3, n - 3, frame), WSK_OK);
             assert_int_equal(wsk_conn_queued(c), n - 3 + (queued ? 3 : 0));
             solo_out(&s, c);
-            assert_memory_equal(s.out, frame + 3, n - 3);
+            assert_memory_equal(s.out, frame->data + 3, n - 3);
             if (queued)
                 assert_memory_equal(s.out + n - 3, "\x82\1b", 3);
             wsk_conn_get_stats(c, &stats);
@@ -522,8 +522,7 @@ static void test_not_direct(void **state)
     (void)state;
     wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
     char text[300];
-    const uint8_t *frame = NULL;
-    size_t n = 0;
+    bool packed;
     solo s;
 
     memset(text, 'a', sizeof(text));
@@ -536,13 +535,13 @@ static void test_not_direct(void **state)
     wsk__conn_rest(c); /* its history it keeps */
     assert_ptr_equal(c->w, &wsk__no_work);
     assert_false(c->ext->is_model);
-    assert_false(wsk__prepared_direct(c, p, &frame, &n));
-    assert_false(wsk__prepared_direct(c, q, &frame, &n));
+    assert_null(wsk__prepared_direct(c, p, &packed));
+    assert_null(wsk__prepared_direct(c, q, &packed));
     assert_int_equal(wsk_conn_send_prepared(c, q), WSK_OK);
     went_out(&s, c, "\x81\x0A", 2, text, 10);
     wsk__conn_rest(c);
     wsk_conn *young = solo_shell(&s);
-    assert_false(wsk__prepared_direct(young, p, &frame, &n));
+    assert_null(wsk__prepared_direct(young, p, &packed));
     wsk_prepared_unref(p);
     wsk_prepared_unref(q);
     solo_end(&s);
@@ -558,9 +557,9 @@ static void test_put_back(void **state)
     wsk_conn *c = open_shell(&s, WSK_ROLE_SERVER, NULL);
     wsk_prepared *p = prepared(&s, WSK_OP_TEXT, "abc", 3);
     wsk__conn_rest(c);
-    wsk__prepared_taken(c, 1, p->plain_len);
+    wsk__prepared_taken(c, 1, p->plain->len);
     wsk_conn_lost(c, "reset");
-    assert_int_equal(wsk__prepared_put_back(c, p->data, p->plain_len, p), WSK_OK);
+    assert_int_equal(wsk__shared_put_back(c, p->plain->data, p->plain->len, p->plain), WSK_OK);
     assert_int_equal(wsk_conn_queued(c), 0);
     wsk_prepared_unref(p);
     solo_end(&s);
@@ -569,7 +568,7 @@ static void test_put_back(void **state)
         c = open_shell(&s, WSK_ROLE_SERVER, NULL);
         p = prepared(&s, WSK_OP_TEXT, "abc", 3);
         wsk__conn_rest(c);
-        wsk__prepared_taken(c, 1, p->plain_len);
+        wsk__prepared_taken(c, 1, p->plain->len);
         if (i == 1) {
             wsk__free(s.env.hooks, s.env.work);
             s.env.work = NULL;
@@ -579,7 +578,7 @@ static void test_put_back(void **state)
             assert_int_equal(wsk_conn_send(c, WSK_OP_BINARY, "b", 1, 0), WSK_OK);
         }
         solo_starve(&s, 1);
-        assert_int_equal(wsk__prepared_put_back(c, p->data + 1, p->plain_len - 1, p),
+        assert_int_equal(wsk__shared_put_back(c, p->plain->data + 1, p->plain->len - 1, p->plain),
                          WSK_ERR_NOMEM);
         dropped_for_memory(&s, c);
         wsk_prepared_unref(p);
@@ -750,20 +749,17 @@ static void test_joined(void **state)
     wsk_prepared *m[2] = {prepared(&s, WSK_OP_TEXT, text, 300),
                           prepared(&s, WSK_OP_TEXT, text, 200)};
     for (int packed = 0; packed < 2; packed++) {
-        size_t at[2], n = 0;
-        for (int i = 0; i < 2; i++) {
-            at[i] = n;
-            n += packed ? m[i]->packed_len : m[i]->plain_len;
-        }
-        solo_starve(&s, 1);
-        assert_null(wsk__prepared_join(m, 2, packed));
-        wsk_prepared *p = wsk__prepared_join(m, 2, packed);
-        assert_non_null(p);
-        assert_int_equal(p->plain_len, n);
+        wsk__shared *part[2];
         for (int i = 0; i < 2; i++)
-            assert_memory_equal(p->data + at[i], m[i]->data + (packed ? m[i]->plain_len : 0),
-                                packed ? m[i]->packed_len : m[i]->plain_len);
-        wsk_prepared_unref(p);
+            part[i] = packed ? m[i]->packed : m[i]->plain;
+        solo_starve(&s, 1);
+        assert_null(wsk__shared_join(part, 2));
+        wsk__shared *all = wsk__shared_join(part, 2);
+        assert_non_null(all);
+        assert_int_equal(all->len, part[0]->len + part[1]->len);
+        assert_memory_equal(all->data, part[0]->data, part[0]->len);
+        assert_memory_equal(all->data + part[0]->len, part[1]->data, part[1]->len);
+        wsk__shared_unref(all);
     }
     wsk_prepared_unref(m[0]);
     wsk_prepared_unref(m[1]);
@@ -815,7 +811,7 @@ static void test_pongs_in_a_queue_that_never_empties(void **state)
     assert_int_equal(wsk_conn_send(c, WSK_OP_BINARY, data, 98, 0), WSK_OK);
     /* What comes in front does not make them fewer. */
     wsk_conn_sent(c, 100, s.now);
-    assert_int_equal(wsk__prepared_put_back(c, m->data, 100, m), WSK_OK);
+    assert_int_equal(wsk__shared_put_back(c, m->plain->data, 100, m->plain), WSK_OK);
     wsk_conn_sent(c, 105, s.now);
     ping(&s, c, 'A', 101);
     /* The last one is out: the latest ping is answered, and one more may be. */

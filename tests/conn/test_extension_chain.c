@@ -588,9 +588,8 @@ static void test_prepared(void **state)
     solo_open(&s, c, OFFER);
     assert_int_equal(wsk_prepared_new(&p, s.cfg, WSK_OP_TEXT, "abc", 3), WSK_OK);
     wsk__conn_rest(c);
-    const uint8_t *frame;
-    size_t n;
-    assert_false(wsk__prepared_direct(c, p, &frame, &n));
+    bool packed;
+    assert_null(wsk__prepared_direct(c, p, &packed));
     assert_int_equal(wsk_conn_send_prepared(c, p), WSK_OK);
     solo_out(&s, c);
     assert_int_equal(s.out_len, 5);
@@ -714,7 +713,7 @@ static void test_models(void **state)
 {
     (void)state;
     wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
-    char text[300], line[120];
+    char text[300];
     solo s;
 
     memset(text, 'a', sizeof(text));
@@ -744,25 +743,72 @@ static void test_models(void **state)
     solo_out(&s, a);
     wsk__conn_rest(a);
     assert_ptr_equal(a->ext, c->ext);
-    /* Other words, another one; of an attacker's making no more than so many. */
-    size_t shared = 0;
-    for (int i = 0; i < 18; i++) {
-        wsk_conn *d = solo_shell(&s);
+    solo_end(&s);
+}
+
+/* Every answer that a server can give has its model: whatever strangers have made it agree to, who
+ * comes later shares one. What is asked for most stands in front. */
+static void test_models_for_all(void **state)
+{
+    (void)state;
+    static const char *const windows[] = {"", "=8", "=9", "=10", "=11", "=12", "=13", "=14", "=15"};
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+    char text[300], line[240];
+    solo s;
+
+    memset(text, 'a', sizeof(text));
+    o.deflate.enabled = true;
+    solo_begin(&s, WSK_ROLE_SERVER, &o);
+    for (unsigned i = 0; i < 2 * 2 * 9 * 8 + 1; i++) {
+        const char *server = windows[i / 4 % 9], *client = windows[i / 36 % 8];
+        wsk_conn *c = solo_shell(&s);
+
         (void)snprintf(
-            line, sizeof(line),
-            "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=%d%s\r\n",
-            9 + i % 7,
-            i < 7    ? ""
-            : i < 14 ? "; client_max_window_bits=9"
-                     : "; client_max_window_bits=10");
-        solo_open(&s, d, line);
-        shared += d->ext->is_model;
-        assert_int_equal(wsk_conn_send(d, WSK_OP_TEXT, text, sizeof(text), 0), WSK_OK);
-        solo_out(&s, d);
+            line, sizeof(line), "Sec-WebSocket-Extensions: permessage-deflate%s%s%s%s%s%s\r\n",
+            i & 1 ? "; client_no_context_takeover" : "", *server ? "; server_max_window_bits" : "",
+            server, *client ? "; client_max_window_bits" : "", client,
+            i & 2 ? "; server_no_context_takeover" : "");
+        solo_open(&s, c, line);
+        assert_true(c->ext->is_model);
+        assert_int_equal(s.env.n_models, i < 2 * 2 * 9 * 8 ? i + 1 : i);
+        assert_ptr_equal(c->ext, s.env.models);
+        /* It works, and what came of it is kept no longer than the history is. */
+        assert_int_equal(wsk_conn_send(c, WSK_OP_TEXT, text, sizeof(text), 0), WSK_OK);
+        assert_false(c->ext->is_model);
+        solo_out(&s, c);
         assert_int_equal((uint8_t)s.out[0], 0xC1);
-        wsk__conn_rest(d);
+        wsk__conn_rest(c);
+        assert_int_equal(c->ext->is_model, (i & 2) != 0);
+        solo_forget(&s);
     }
-    assert_int_equal(shared, 15);
+    solo_end(&s);
+}
+
+/* A server that spells its answer anew each time gets no more models out of a client than so many,
+ * and those that come later work as well. */
+static void test_models_of_a_client(void **state)
+{
+    (void)state;
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+    char text[300], line[240];
+    size_t shared = 0;
+    solo s;
+
+    memset(text, 'a', sizeof(text));
+    o.deflate.enabled = true;
+    solo_begin(&s, WSK_ROLE_CLIENT, &o);
+    for (int i = 1; i <= 20; i++) {
+        wsk_conn *c = solo_shell(&s);
+
+        (void)snprintf(line, sizeof(line), "Sec-WebSocket-Extensions: permessage-deflate%*s;%s\r\n",
+                       i, "", " server_no_context_takeover");
+        solo_open(&s, c, line);
+        shared += c->ext->is_model;
+        assert_int_equal(wsk_conn_send(c, WSK_OP_TEXT, text, sizeof(text), 0), WSK_OK);
+        solo_out(&s, c);
+        assert_int_equal((uint8_t)s.out[0], 0xC1);
+    }
+    assert_int_equal(shared, 16);
     assert_int_equal(s.env.n_models, 16);
     solo_end(&s);
 }
@@ -822,6 +868,7 @@ int main(void)
         cmocka_unit_test(test_stops_too_early),    cmocka_unit_test(test_takes_before_it_gives),
         cmocka_unit_test(test_prepared),           cmocka_unit_test(test_row),
         cmocka_unit_test(test_row_without_limits), cmocka_unit_test(test_models),
+        cmocka_unit_test(test_models_for_all),     cmocka_unit_test(test_models_of_a_client),
     };
 
     return cmocka_run_group_tests_name("extension_chain", tests, NULL, NULL);

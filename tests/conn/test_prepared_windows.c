@@ -83,18 +83,19 @@ static void test_every_window(void **state)
 
                 for (unsigned at = 7; at <= 16; at++) {
                     for (int more = -1; more <= 1; more++) {
-                        size_t len = ((size_t)1 << at) + (size_t)more, n;
-                        const uint8_t *frame;
+                        size_t len = ((size_t)1 << at) + (size_t)more;
+                        bool packed;
 
                         fill(data, len);
                         wsk_prepared *p = prepared(&s, data, len);
-                        assert_true(wsk__prepared_direct(c, p, &frame, &n));
-                        bool packed = holds(frame, n, data, len, bits);
+                        const wsk__shared *frame = wsk__prepared_direct(c, p, &packed);
+                        assert_non_null(frame);
+                        assert_int_equal(packed, holds(frame->data, frame->len, data, len, bits));
                         /* Whoever has the window that it was made with gets what there is; whoever
                          * has less, what he can hold the whole of. */
                         bool fits = bits == own || len <= (size_t)1 << bits;
-                        assert_int_equal(packed, p->packed_len > 0 && fits);
-                        compressed += p->packed_len > 0;
+                        assert_int_equal(packed, (p->packed != NULL) && fits);
+                        compressed += (p->packed != NULL);
                         wsk_prepared_unref(p);
                     }
                 }
@@ -118,7 +119,7 @@ static void test_by_the_queue(void **state)
     solo_begin(&s, WSK_ROLE_SERVER, &o);
     memset(data, 'a', sizeof(data));
     wsk_prepared *large = prepared(&s, data, sizeof(data)), *small = prepared(&s, data, 512);
-    assert_true(large->packed_len > 0 && small->packed_len > 0);
+    assert_true(large->packed != NULL && small->packed != NULL);
     wsk_conn *c = open_with(&s, 9);
     for (int own = 0; own < 2; own++) {
         if (own) {

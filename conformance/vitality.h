@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A look at the process under test from outside: how much memory it has, how much processor time
- * it takes. Knows no connections.
+ * it takes; and its children with it, who may come and go, as workers of a supervisor do. Knows no
+ * connections.
  */
 #ifndef CONFORMANCE_VITALITY_H
 #define CONFORMANCE_VITALITY_H
@@ -14,6 +15,8 @@ typedef struct judge_vitality {
     bool gone;          /* the process is not there any more */
     uint64_t kib_begun; /* resident memory in the beginning */
     uint64_t kib_most;
+    uint64_t kib_family; /* what its children have of their own */
+    int64_t family_at;   /* when that was read */
     uint64_t ticks;      /* processor time at the last look */
     uint64_t ticks_over; /* and when it was to come to rest */
     int64_t looked;      /* when that was, microseconds */

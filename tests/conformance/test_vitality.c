@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -277,6 +279,99 @@ static void a_busy_process_fails(void **state)
     assert_string_equal(o.why, "its process was not idle again in time");
 }
 
+/* What a supervisor and its workers tell. */
+typedef struct office {
+    _Atomic unsigned generation; /* of the worker that has begun its work */
+    _Atomic int worker;
+} office;
+
+/* Each worker has 4 MiB more than the one before it; the third one never rests. */
+static void work(office *o, unsigned generation)
+{
+    const size_t size = (size_t)generation << 22;
+    volatile char *octets = malloc(size);
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (size_t k = 0; octets != NULL && k < size; k += 4096)
+        octets[k] = 1;
+    atomic_store(&o->worker, getpid());
+    atomic_store(&o->generation, generation);
+    if (generation == 3)
+        spin();
+    for (;;)
+        pause();
+}
+
+static void supervise(office *o)
+{
+    for (unsigned i = 1;; i++) {
+        const pid_t pid = fork();
+
+        if (pid == 0)
+            work(o, i);
+        if (pid > 0)
+            waitpid(pid, NULL, 0);
+    }
+}
+
+static void await_generation(const office *o, unsigned generation)
+{
+    for (unsigned i = 0; atomic_load(&o->generation) < generation; i++) {
+        assert_true(i < PATIENCE * 1000);
+        usleep(1000);
+    }
+}
+
+/* Looks until it has grown by so much. */
+static void await_growth(judge_vitality *v, uint64_t kib)
+{
+    for (unsigned i = 0; judge_vitality_grown_kib(v) < kib; i++) {
+        assert_true(i < PATIENCE * 1000);
+        usleep(1000);
+        judge_vitality_look(v);
+    }
+}
+
+/* Those that a supervisor starts anew are other processes than before. */
+static void workers_are_looked_at(void **state)
+{
+    office *o = mmap(NULL, sizeof(*o), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    judge_vitality v;
+    char path[64];
+    pid_t pid;
+
+    (void)state;
+    assert_true(o != MAP_FAILED);
+    snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+    if (access(path, R_OK) != 0)
+        skip(); /* a kernel without CONFIG_PROC_CHILDREN */
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        supervise(o);
+    await_generation(o, 1);
+    judge_vitality_begin(&v, (int)pid, 0);
+    assert_true(v.kib_begun > 4000);
+    judge_vitality_look(&v);
+    assert_true(judge_vitality_grown_kib(&v) < 3000);
+    assert_int_equal(kill(atomic_load(&o->worker), SIGKILL), 0);
+    await_generation(o, 2);
+    await_growth(&v, 3500);
+    assert_false(v.gone);
+    assert_int_equal(kill(atomic_load(&o->worker), SIGKILL), 0);
+    await_generation(o, 3);
+    await_growth(&v, 7500);
+    /* It may be waiting in a call of ours to be seen, but not each time. */
+    for (unsigned i = 0; !judge_vitality_runs(&v); i++)
+        assert_true(i < 10000);
+    for (unsigned i = 1; judge_vitality_load(&v, (int64_t)i * 1000) <= 0; i++) {
+        assert_true(i < PATIENCE * 1000);
+        usleep(1000);
+    }
+    end_child(pid);
+    munmap(o, sizeof(*o));
+}
+
 /* On one processor with another that never rests, for so long that both have had their turns. */
 static void work_beside(void (*other)(void), double *ret)
 {
@@ -338,6 +433,7 @@ int main(void)
         cmocka_unit_test(a_process_that_is_gone_fails),
         cmocka_unit_test(growth_fails),
         cmocka_unit_test(a_busy_process_fails),
+        cmocka_unit_test(workers_are_looked_at),
         cmocka_unit_test(who_shares_a_processor_is_slower),
         cmocka_unit_test(who_does_nothing_is_not_slow),
     };

@@ -560,7 +560,7 @@ static void raise_open_files(const serve *s)
 static uint32_t log_end(const serve *s)
 {
     wsk_server_stats sum = {0};
-    uint64_t skipped = 0;
+    uint64_t skipped = 0, missed = 0;
 
     for (size_t i = 0; i < s->n_workers; i++) {
         const wsk_server_stats *e = &s->workers[i].end;
@@ -569,6 +569,7 @@ static uint32_t log_end(const serve *s)
         sum.limited += e->limited;
         sum.connections += e->connections;
         skipped += s->workers[i].skipped;
+        missed += s->workers[i].missed;
     }
     const serve_field fields[] = {
         {.key = "opened", .type = SERVE_FIELD_NUMBER, .number = sum.opened},
@@ -576,9 +577,10 @@ static uint32_t log_end(const serve *s)
         {.key = "dropped", .type = SERVE_FIELD_NUMBER, .number = sum.connections},
         {.key = "limited", .type = SERVE_FIELD_NUMBER, .number = sum.limited},
         {.key = "skipped", .type = SERVE_FIELD_NUMBER, .number = skipped},
+        {.key = "missed", .type = SERVE_FIELD_NUMBER, .number = missed},
     };
     serve_log_event(&s->log, WSK_LOG_INFO, "end", fields,
-                    sizeof(fields) / sizeof(fields[0]) - (s->settings->broadcast ? 0 : 1));
+                    sizeof(fields) / sizeof(fields[0]) - (s->settings->broadcast ? 0 : 2));
     return sum.connections;
 }
 

@@ -14,9 +14,7 @@ enum {
     DRAIN_LOOK_MS = 10,
     TIDY_MS = 1000,
     LONGEST_URL = 4096,
-    /* A worker that is slower than the others must not make them pile up messages for it: past
-     * this, broadcasts from other workers pass it by. */
-    INBOX_MAX = 64 << 20,
+    MISSED_LOG_MS = 1000,
 };
 
 /* ---------------------------------------------------------------------------- per peer -- */
@@ -293,14 +291,7 @@ static void on_close(wsk_peer *p, unsigned code, const char *text)
 
 /* --------------------------------------------------------------------------- broadcast -- */
 
-/* A message on its way to another worker. */
-typedef struct parcel {
-    serve_worker *to;
-    wsk_prepared *message;
-    size_t octets;
-} parcel;
-
-static void deliver(serve_worker *w, wsk_prepared *message)
+static void deliver_here(serve_worker *w, wsk_prepared *message)
 {
     for (wsk_peer *p = NULL; (p = wsk_server_next_peer(w->server, p)) != NULL;) {
         if (wsk_peer_send_prepared(p, message) == WSK_ERR_FULL)
@@ -308,33 +299,27 @@ static void deliver(serve_worker *w, wsk_prepared *message)
     }
 }
 
-static void unpack(void *ud)
+static void deliver(void *ud, wsk_prepared *message)
 {
-    parcel *x = ud;
+    serve_worker *w = ud;
 
-    atomic_fetch_sub(&x->to->inbox, x->octets);
     /* The loop runs what is left over when it is freed: by then the server is gone. */
-    if (x->to->server != NULL)
-        deliver(x->to, x->message);
-    wsk_prepared_unref(x->message);
-    free(x);
+    if (w->server != NULL)
+        deliver_here(w, message);
 }
 
-static void post_to(serve_worker *to, wsk_prepared *message, size_t len)
+/* Many in a row are one line a second. */
+static void note_missed(serve_worker *w, const serve_worker *behind)
 {
-    size_t octets = len + sizeof(parcel);
+    uint64_t now = wsk_loop_now(w->loop);
 
-    if (atomic_fetch_add(&to->inbox, octets) <= INBOX_MAX) {
-        parcel *x = malloc(sizeof(*x));
-        if (x != NULL) {
-            *x = (parcel){to, wsk_prepared_ref(message), octets};
-            if (wsk_loop_post(to->loop, unpack, x) == WSK_OK)
-                return;
-            wsk_prepared_unref(x->message);
-            free(x);
-        }
-    }
-    atomic_fetch_sub(&to->inbox, octets);
+    if (w->missed++ > 0 && now - w->missed_told < MISSED_LOG_MS)
+        return;
+    w->missed_told = now;
+    serve_log_line(&w->serve->log, WSK_LOG_WARN,
+                   "worker %zu does not keep up: messages from clients of worker %zu, %llu so far, "
+                   "were not sent to clients of others",
+                   behind->index, w->index, (unsigned long long)w->missed);
 }
 
 static void on_message_broadcast(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
@@ -348,10 +333,11 @@ static void on_message_broadcast(wsk_peer *p, wsk_opcode op, uint8_t *data, size
         return;
     }
     for (size_t i = 0; i < w->serve->n_workers; i++) {
-        if (i != w->index)
-            post_to(&w->serve->workers[i], message, len);
+        serve_worker *to = &w->serve->workers[i];
+        if (to != w && !serve_inbox_post(&to->inbox, message, len))
+            note_missed(w, to);
     }
-    deliver(w, message);
+    deliver_here(w, message);
     wsk_prepared_unref(message);
 }
 
@@ -560,6 +546,7 @@ static bool set_up(serve_worker *w)
                      r == WSK_ERR_SYS ? strerror(errno) : wsk_strerror(r));
         return false;
     }
+    serve_inbox_init(&w->inbox, w->loop, deliver, w);
     r = wsk_server_new(&w->server, w->loop, &s->settings->server, &handlers, w);
     if (r == WSK_OK)
         r = wsk_timer_new(&w->drain_timer, w->loop, look_whether_drained, w);

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "serve.h"
+#include "serve_inbox.h"
 #include "serve_page.h"
 
 struct serve_worker {
@@ -38,8 +39,10 @@ struct serve_worker {
     bool late;            /* someone was closed when the time was over; before `drained` */
     uint64_t drain_began; /* in ms of the loop's clock */
     atomic_bool broken;   /* its loop failed */
-    atomic_size_t inbox;  /* octets of broadcasts that others posted and it has not yet sent */
+    serve_inbox inbox;    /* of broadcasts that others posted and it has not yet sent */
     uint64_t skipped;     /* deliveries that a full queue prevented */
+    uint64_t missed;      /* its messages for which another worker's inbox had no room */
+    uint64_t missed_told; /* when that was logged, in ms of the loop's clock */
     wsk_server_stats end; /* when it ended */
 };
 

@@ -61,7 +61,9 @@ WSK_API uint64_t wsk_loop_now(const wsk_loop *loop);
 WSK_API const char *wsk_loop_io_name(const wsk_loop *loop);
 
 /* Has fn(ud) called on the loop's thread, soon, in the order of posting. From any thread.
- * WSK_ERR_NOMEM. What is posted and not yet run when the loop is freed is run then. */
+ * WSK_ERR_NOMEM. A turn runs 256 of them, or those that it gets to in 2 ms; the others follow in
+ * the next turns, between which sockets and timers get theirs. What is posted and not yet run when
+ * the loop is freed is run then. */
 WSK_API int wsk_loop_post(wsk_loop *loop, void (*fn)(void *ud), void *ud);
 
 /* Timers. fn is called once, at the due time or a few milliseconds later. */

@@ -22,6 +22,10 @@
 #define BUSY_CREDIT 16
 /* Longer than this, in ms, no turn takes that has only its work to do. */
 #define STANDSTILL 100
+/* Posted calls that run in one turn, and microseconds behind which no further one is begun: whoever
+ * makes other threads post much must not keep this one from its sockets and timers. */
+#define POSTS_MAX 256
+#define POSTS_US  2000
 
 struct wsk__post {
     wsk__post *next;
@@ -114,6 +118,7 @@ int wsk__loop_new_on(wsk_loop **ret, const wsk_loop_options *options, const wsk_
     loop->dirty_end = &loop->dirty;
     loop->later_end = &loop->later;
     loop->post_end = &loop->post;
+    loop->taken_end = &loop->taken;
     wsk__wheel_init(&loop->wheel, loop->now);
     atomic_init(&loop->stop, 0);
     pthread_mutex_init(&loop->post_lock, NULL);
@@ -319,7 +324,7 @@ void wsk__loop_woken(wsk_loop *loop)
     loop->woken = true;
 }
 
-static void run_posted(wsk_loop *loop)
+static void take_posted(wsk_loop *loop)
 {
     eventfd_t count;
 
@@ -327,16 +332,33 @@ static void run_posted(wsk_loop *loop)
     /* Before the list is taken, so that no call is left behind without a wake-up. */
     eventfd_read(loop->wake_fd, &count);
     pthread_mutex_lock(&loop->post_lock);
-    wsk__post *p = loop->post;
+    if (loop->post != NULL) {
+        *loop->taken_end = loop->post;
+        loop->taken_end = loop->post_end;
+    }
     loop->post = NULL;
     loop->post_end = &loop->post;
     pthread_mutex_unlock(&loop->post_lock);
-    while (p != NULL) {
-        wsk__post *next = p->next;
+}
 
+/* What is left over runs in the next turn, which does not wait. */
+static void run_posted(wsk_loop *loop)
+{
+    if (loop->woken)
+        take_posted(loop);
+    if (loop->taken == NULL)
+        return;
+    uint64_t start = loop->sys->clock_us();
+    for (unsigned n = 0; loop->taken != NULL && n < POSTS_MAX; n++) {
+        wsk__post *p = loop->taken;
+
+        loop->taken = p->next;
+        if (loop->taken == NULL)
+            loop->taken_end = &loop->taken;
         p->fn(p->ud);
         free(p);
-        p = next;
+        if (loop->sys->clock_us() - start >= POSTS_US)
+            break;
     }
 }
 
@@ -377,10 +399,11 @@ static void settle(wsk_loop *loop)
 {
     loop->in_turn = true;
     do {
+        loop->woken = true;
         run_posted(loop);
         run_later(loop);
         run_dirty(loop);
-    } while (loop->post != NULL || loop->later != NULL);
+    } while (loop->taken != NULL || loop->post != NULL || loop->later != NULL);
     loop->in_turn = false;
 }
 
@@ -435,7 +458,8 @@ static int until_due(const wsk_loop *loop, uint64_t now, int timeout_ms)
 
 int wsk_loop_timeout(const wsk_loop *loop)
 {
-    if (loop->dirty != NULL || loop->later != NULL || loop->ends != NULL || loop->io->queued(loop))
+    if (loop->dirty != NULL || loop->later != NULL || loop->ends != NULL || loop->taken != NULL ||
+        loop->io->queued(loop))
         return 0;
     return until_due(loop, loop->sys->clock_us() / 1000, -1);
 }
@@ -525,7 +549,7 @@ static int turn(wsk_loop *loop, int timeout_ms, bool more)
         run_dirty(loop);
         look_at_clock(loop, loop->now);
     }
-    if (loop->later != NULL)
+    if (loop->later != NULL || loop->taken != NULL)
         timeout_ms = 0;
     timeout_ms = until_due(loop, loop->now, timeout_ms);
     int r = loop->busy_us != 0 && timeout_ms != 0 ? wait_busily(loop, timeout_ms)
@@ -534,8 +558,7 @@ static int turn(wsk_loop *loop, int timeout_ms, bool more)
     loop->at_work = NULL;
     if (r > 0)
         loop->io->dispatch(loop);
-    if (loop->woken)
-        run_posted(loop);
+    run_posted(loop);
     if (is_caught_up(loop, r)) {
         if (loop->heap_n > 0)
             wsk__timers_fire(loop);

@@ -7,8 +7,8 @@
  *   1. streams on the dirty list are run (output asked for, closed ones finished)
  *   2. the backend waits, and with io_uring submits what was queued
  *   3. the backend dispatches what came: `received`, and right behind it output
- *   4. posted calls, timers, deadlines: not as long as more may have come while the loop stood
- * still
+ *   4. posted calls, so many or for so long; timers, deadlines: not as long as more may have come
+ *      while the loop stood still
  *   5. the dirty list again, so that what 3 and 4 left behind is done before the turn ends
  */
 #ifndef WSK_NET_LOOP_PRIV_H
@@ -199,6 +199,7 @@ struct wsk_loop {
 
     pthread_mutex_t post_lock; /* of the two below */
     wsk__post *post, **post_end;
+    wsk__post *taken, **taken_end; /* from there: they run next */
     bool woken;
 
     const wsk__stream_ops *kinds[WSK__KINDS]; /* of streams, by number */

@@ -285,6 +285,90 @@ static void test_posts_run_at_the_end(void **state)
     assert_int_equal(p.sum, 6);
 }
 
+/* A clock that stands still, and advances with each call that runs. */
+static uint64_t slow_now, slow_step;
+
+static uint64_t slow_clock(void)
+{
+    return slow_now;
+}
+
+static void on_slow_post(void *ud)
+{
+    slow_now += slow_step;
+    on_post(ud);
+}
+
+static void post_numbers(poster *p, unsigned from, unsigned n)
+{
+    for (unsigned i = from; i < from + n; i++) {
+        posted *x = malloc(sizeof(*x));
+
+        *x = (posted){p, 0, i};
+        assert_int_equal(wsk_loop_post(p->loop, on_slow_post, x), WSK_OK);
+    }
+}
+
+/* However much is posted, sockets and timers get their share, and the order stays. */
+static void test_posts_share_the_turns(void **state)
+{
+    enum { MANY = 1000, MOST = 256 };
+    net_test t;
+    endpoint e = {.seed = 1};
+    poster p = {0};
+    tick a;
+    int fd[2];
+
+    net_test_init(&t, state);
+    slow_now = 1000000;
+    slow_step = 0;
+    t.sys.clock_us = slow_clock;
+    net_test_loop(&t);
+    p.loop = t.loop;
+    n_order = 0;
+    assert_true(socket_pair(fd, TCP4));
+    endpoint_open(&e, t.loop, fd[0], NULL);
+    tick_new(&a, t.loop, 0, 0);
+    a.again = MANY;
+    post_numbers(&p, 0, MANY);
+    for (unsigned turns = 1; p.sum < MANY + 1; turns++) {
+        const unsigned before = p.sum;
+
+        assert_int_equal(send(fd[1], "x", 1, 0), 1);
+        /* Were the rest not known, this would wait. */
+        assert_int_equal(wsk_loop_turn(t.loop, 10000), WSK_OK);
+        assert_true(p.sum - before <= MOST);
+        assert_int_equal(n_order, turns);
+        if (turns == 2)
+            post_numbers(&p, MANY, 1); /* behind the others, and it wakes us up as ever */
+        if (p.sum > 0 && p.sum < MANY)
+            assert_int_equal(wsk_loop_timeout(t.loop), 0);
+        assert_true(turns < 20);
+    }
+    assert_int_equal(p.wrong, 0);
+    assert_true(e.received >= 3);
+    wsk_timer_free(a.timer);
+    e.is_open = false;
+    wsk__stream_close(&e.stream);
+    close(fd[1]);
+
+    /* Calls that take long: no further one is begun behind 2 ms. */
+    slow_step = 700;
+    post_numbers(&p, MANY + 1, 20);
+    unsigned before = p.sum;
+    assert_int_equal(wsk_loop_turn(t.loop, 10000), WSK_OK);
+    for (; p.sum < MANY + 10; before = p.sum) {
+        assert_true(p.sum - before <= 3);
+        assert_int_equal(wsk_loop_turn(t.loop, 10000), WSK_OK);
+    }
+    assert_true(p.sum < MANY + 21);
+    /* The end runs all that is left. */
+    net_test_end(&t);
+    assert_int_equal(p.sum, MANY + 21);
+    assert_int_equal(p.wrong, 0);
+    endpoint_free(&e);
+}
+
 static wsk_loop *signalled;
 
 static void on_signal(int number)
@@ -611,6 +695,7 @@ int main(void)
         BOTH(test_many_timers),
         BOTH(test_posts_from_threads),
         BOTH(test_posts_run_at_the_end),
+        BOTH(test_posts_share_the_turns),
         BOTH(test_stop_from_signal),
         BOTH(test_loop_made_for_another_thread),
         BOTH(test_nested),

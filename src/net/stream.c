@@ -418,6 +418,9 @@ void wsk__stream_run(wsk__stream *s)
         wsk__stream_lost(s, 0);
         return;
     }
+    /* io_uring: room could not be asked for when the socket got full. */
+    if ((s->state & (WSK__S_BLOCKED | WSK__S_OUT_ARMED | WSK__S_CLOSED)) == WSK__S_BLOCKED)
+        s->loop->io->stream_block(s);
     if (!(s->state & WSK__S_CLOSED))
         wsk__stream_pump(s);
 }

@@ -94,7 +94,7 @@ void wsk__uring_stream_block(wsk__stream *s)
         return;
     struct io_uring_sqe *sqe = wsk__uring_request(u);
     if (sqe == NULL) {
-        wsk__stream_broken(s, ENOBUFS);
+        wsk__loop_later(s); /* wsk__stream_run() asks again */
         return;
     }
     io_uring_prep_poll_add(sqe, s->fd, POLLOUT);

@@ -355,6 +355,33 @@ static void test_close_in_full_queue(void **state)
     filled_end(&t);
 }
 
+/* A socket that gets full is waited for as soon as that can be asked for. */
+static void test_output_in_full_queue(void **state)
+{
+    const uint64_t much = 5000000;
+    endpoint e = {.seed = 1}, other = {.seed = 2, .verify = true};
+    net_test t;
+    int fd[2];
+
+    filled_begin(&t, state);
+    assert_true(socket_pair(fd, UNIX));
+    endpoint_open(&e, t.loop, fd[0], NULL);
+    turn_for(t.loop, 2);
+    fill_queue(t.loop);
+    endpoint_make(&e, much);
+    wsk__stream_flush(&e.stream);
+    assert_in_range(e.sent, 1, much - 1);
+    assert_int_equal(wsk_loop_timeout(t.loop), 0);
+    refuse = false;
+    endpoint_open(&other, t.loop, fd[1], NULL);
+    turn_until_octets(t.loop, &other.checked, much);
+    assert_int_equal(e.losts, 0);
+    wsk__stream_close(&e.stream);
+    e.is_open = false;
+    turn_until(t.loop, &other.closeds, 1);
+    filled_end(&t);
+}
+
 /* Whether a request is pending still. */
 static bool is_pending(wsk_loop *loop, uint64_t tag)
 {
@@ -670,6 +697,7 @@ int main(void)
         BOTH(test_heard_before_late),
 #ifdef WSK_HAVE_URING
         URING(test_pause_in_full_queue),      URING(test_close_in_full_queue),
+        URING(test_output_in_full_queue),
         URING(test_wake_in_full_queue),       URING(test_watch_ends_unheard),
         URING(test_poll_of_closed_stream),    URING(test_close_in_full_queue_unread),
         URING(test_look_in_full_queue),       URING(test_connector_freed_in_full_queue),

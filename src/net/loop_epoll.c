@@ -174,12 +174,6 @@ static void stream_read(wsk__stream *s)
     wsk__loop_spend(s);
 }
 
-/* Nobody reads from it who would be told. */
-static bool is_unread(const wsk__stream *s)
-{
-    return !(s->state & WSK__S_DEAD) && (s->state & (WSK__S_PAUSED | WSK__S_EOF));
-}
-
 static void stream_event(wsk__stream *s, uint32_t events)
 {
     if (s->state & WSK__S_DEAD)
@@ -188,16 +182,13 @@ static void stream_event(wsk__stream *s, uint32_t events)
         s->state |= WSK__S_READABLE;
         if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
             s->state |= WSK__S_HUP;
-        if (!is_unread(s))
+        if (!wsk__stream_is_unread(s))
             stream_read(s);
         /* What was read may have paused it; there is no second event for a reset. An owner that
          * rests has what it holds first. */
-        if (events & EPOLLERR && is_unread(s)) {
-            int err = 0;
-            socklen_t len = sizeof(err);
+        if (events & EPOLLERR && wsk__stream_is_unread(s)) {
+            int err = wsk__stream_error(s);
 
-            if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
-                err = errno;
             if (s->resume)
                 wsk__stream_broken(s, err);
             else

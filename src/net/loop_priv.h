@@ -122,7 +122,7 @@ typedef struct wsk__io_ops {
     void (*stream_close)(wsk__stream *s);
     /* The stream is run from the dirty list and may read. */
     void (*stream_read)(wsk__stream *s);
-    /* Reading is to stop. */
+    /* Reading is to stop; a reset is told of all the same. Again, whenever the stream is run. */
     void (*stream_pause)(wsk__stream *s);
     /* The socket is full: run the stream when there is room. */
     void (*stream_block)(wsk__stream *s);
@@ -261,6 +261,13 @@ void wsk__stream_pump(wsk__stream *s);
 void wsk__stream_settled(wsk__stream *s, const uint8_t *base, size_t n, size_t total, int err);
 /* A send was cut short, by err or (EAGAIN, 0) because the socket is full. */
 void wsk__stream_cut_short(wsk__stream *s, int err);
+/* Nobody reads from it who would be told of an error. */
+static inline bool wsk__stream_is_unread(const wsk__stream *s)
+{
+    return !(s->state & WSK__S_DEAD) && (s->state & (WSK__S_PAUSED | WSK__S_EOF));
+}
+/* The error of the socket, which is forgotten by that. */
+int wsk__stream_error(const wsk__stream *s);
 /* Reading ended with an error: `lost`. */
 void wsk__stream_lost(wsk__stream *s, int err);
 void wsk__stream_lost_text(wsk__stream *s, const char *text);

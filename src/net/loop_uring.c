@@ -192,7 +192,8 @@ void wsk__uring_close_file(wsk_loop *loop, int fd, bool now)
 static void pay(wsk__uring *u)
 {
     static const wsk__sys_request kinds[] = {WSK__REQUEST_RECV, WSK__REQUEST_READABLE,
-                                             WSK__REQUEST_WRITABLE, WSK__REQUEST_ACCEPT};
+                                             WSK__REQUEST_WRITABLE, WSK__REQUEST_RESET,
+                                             WSK__REQUEST_ACCEPT};
 
     while (u->owed != 0) {
         uint32_t fd = u->owed - 1;
@@ -285,6 +286,9 @@ static void io_dispatch(wsk_loop *loop)
             break;
         case WSK__REQUEST_READABLE:
             wsk__uring_readable_done(u, &cqe);
+            break;
+        case WSK__REQUEST_RESET:
+            wsk__uring_reset_done(u, &cqe);
             break;
         case WSK__REQUEST_WRITABLE:
             wsk__uring_writable_done(u, &cqe);

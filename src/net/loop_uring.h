@@ -206,6 +206,7 @@ void wsk__uring_stream_block(wsk__stream *s);
 /* *left: completions that may be joined to this one. */
 void wsk__uring_recv_done(wsk_loop *loop, const struct io_uring_cqe *cqe, unsigned *left);
 void wsk__uring_readable_done(wsk__uring *u, const struct io_uring_cqe *cqe);
+void wsk__uring_reset_done(wsk__uring *u, const struct io_uring_cqe *cqe);
 void wsk__uring_writable_done(wsk__uring *u, const struct io_uring_cqe *cqe);
 
 #endif

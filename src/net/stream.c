@@ -352,6 +352,14 @@ static const char *error_text(int err)
     }
 }
 
+int wsk__stream_error(const wsk__stream *s)
+{
+    int err = 0;
+    socklen_t len = sizeof(err);
+
+    return getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 ? errno : err;
+}
+
 void wsk__stream_lost_text(wsk__stream *s, const char *text)
 {
     if (s->state & WSK__S_DEAD)
@@ -406,7 +414,9 @@ void wsk__stream_run(wsk__stream *s)
     }
     if (s->spent)
         wsk__loop_later(s); /* it was on the list for its output when its share was over */
-    else if (!resumes && !(s->state & (WSK__S_PAUSED | WSK__S_EOF)))
+    else if (s->state & WSK__S_PAUSED)
+        s->loop->io->stream_pause(s);
+    else if (!resumes && !(s->state & WSK__S_EOF))
         s->loop->io->stream_read(s);
     /* What came waits for a send to be settled (io_uring); that runs it again, and comes before the
      * loop waits for anything else. */

@@ -75,6 +75,7 @@ struct wsk__stream {
     bool resume : 1;   /* `expired` is to come in the next turn */
     bool spent : 1;    /* had its share of this turn: nothing is read, and no `resume` */
     bool due : 1;      /* `expired` is to come before this one ends */
+    bool listens : 1;  /* io_uring: a poll for a reset is pending, since it was paused once */
     uint16_t mark;     /* the owner's own */
 };
 

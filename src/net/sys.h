@@ -31,6 +31,7 @@ typedef enum wsk__sys_request {
     WSK__REQUEST_CANCEL = 6,
     WSK__REQUEST_READABLE = 7,
     WSK__REQUEST_WATCH = 8,
+    WSK__REQUEST_RESET = 9,
 } wsk__sys_request;
 
 typedef struct wsk__sys {

@@ -75,6 +75,8 @@ void wsk__uring_stream_close(wsk__stream *s)
         ok = wsk__uring_cancel(u, stream_tag(s, WSK__REQUEST_READABLE)) && ok;
     if (s->state & WSK__S_OUT_ARMED)
         ok = wsk__uring_cancel(u, stream_tag(s, WSK__REQUEST_WRITABLE)) && ok;
+    if (s->listens)
+        ok = wsk__uring_cancel(u, stream_tag(s, WSK__REQUEST_RESET)) && ok;
     wsk__uring_close_file(s->loop, s->fd, ok);
 }
 
@@ -84,6 +86,18 @@ void wsk__uring_stream_pause(wsk__stream *s)
      * takes nothing. */
     if (s->state & WSK__S_ARMED)
         wsk__uring_cancel(s->loop->io_data, stream_tag(s, WSK__REQUEST_RECV));
+    if (s->listens)
+        return;
+    /* A poll for nothing hears of errors alone. It stays when reading goes on: pausing once more
+     * costs nothing then. */
+    struct io_uring_sqe *sqe = wsk__uring_request(s->loop->io_data);
+    if (sqe == NULL) {
+        wsk__loop_later(s);
+        return;
+    }
+    io_uring_prep_poll_add(sqe, s->fd, 0);
+    sqe->user_data = stream_tag(s, WSK__REQUEST_RESET);
+    s->listens = true;
 }
 
 void wsk__uring_stream_block(wsk__stream *s)
@@ -395,6 +409,19 @@ void wsk__uring_readable_done(wsk__uring *u, const struct io_uring_cqe *cqe)
     if (cqe->res < 0 || (cqe->res & (POLLRDHUP | POLLHUP | POLLERR)))
         s->to_end = true;
     read_now(s);
+}
+
+void wsk__uring_reset_done(wsk__uring *u, const struct io_uring_cqe *cqe)
+{
+    wsk__uring_file *f = wsk__uring_find(u, cqe->user_data);
+
+    if (f == NULL)
+        return;
+    wsk__stream *s = wsk__uring_obj(f);
+    s->listens = false;
+    /* Whoever reads hears of it there, behind what came before it. */
+    if (cqe->res > 0 && (cqe->res & POLLERR) && wsk__stream_is_unread(s))
+        fails(s, wsk__stream_error(s));
 }
 
 void wsk__uring_writable_done(wsk__uring *u, const struct io_uring_cqe *cqe)

@@ -424,11 +424,6 @@ static void test_reset(void **state)
             turn_until(t.loop, &e.received_calls, 1);
             assert_int_equal(e.checked, 3);
         }
-        if ((how == 1 || how == 4) && t.io == WSK_IO_URING) {
-            /* Nothing is asked of the kernel then, so nothing is heard of it. */
-            turn_for(t.loop, 20);
-            endpoint_pause(&e, false);
-        }
         turn_until(t.loop, &e.closeds, 1);
         assert_int_equal(e.losts, 1);
         assert_true(strstr(e.lost_text, "peer") != NULL);

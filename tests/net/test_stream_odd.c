@@ -355,6 +355,30 @@ static void test_close_in_full_queue(void **state)
     filled_end(&t);
 }
 
+/* A reset of who is paused is listened for as soon as that can be asked for. */
+static void test_reset_after_pause_in_full_queue(void **state)
+{
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    endpoint e = {.seed = 1};
+    net_test t;
+    int fd[2];
+
+    filled_begin(&t, state);
+    assert_true(socket_pair(fd, TCP4));
+    endpoint_open(&e, t.loop, fd[0], NULL);
+    turn_for(t.loop, 2);
+    fill_queue(t.loop);
+    endpoint_pause(&e, true);
+    assert_int_equal(wsk_loop_timeout(t.loop), 0);
+    refuse = false;
+    turn_for(t.loop, 2);
+    assert_int_equal(setsockopt(fd[1], SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
+    close(fd[1]);
+    turn_until(t.loop, &e.losts, 1);
+    assert_string_equal(e.lost_text, "connection reset by peer");
+    filled_end(&t);
+}
+
 /* A socket that gets full is waited for as soon as that can be asked for. */
 static void test_output_in_full_queue(void **state)
 {
@@ -697,7 +721,7 @@ int main(void)
         BOTH(test_heard_before_late),
 #ifdef WSK_HAVE_URING
         URING(test_pause_in_full_queue),      URING(test_close_in_full_queue),
-        URING(test_output_in_full_queue),
+        URING(test_output_in_full_queue),     URING(test_reset_after_pause_in_full_queue),
         URING(test_wake_in_full_queue),       URING(test_watch_ends_unheard),
         URING(test_poll_of_closed_stream),    URING(test_close_in_full_queue_unread),
         URING(test_look_in_full_queue),       URING(test_connector_freed_in_full_queue),

@@ -79,7 +79,8 @@ extern "C" {
     X(UTF8, -10, "text is not valid UTF-8")                                                        \
     X(NOTSUP, -11, "not supported by this build or this kernel")                                   \
     X(RESOLVE, -12, "the host name could not be resolved")                                         \
-    X(TIMEOUT, -13, "timed out")
+    X(TIMEOUT, -13, "timed out")                                                                   \
+    X(INTERRUPTED, -14, "interrupted by the program")
 
 typedef enum wsk_error {
     WSK_OK = 0,

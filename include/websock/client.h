@@ -106,7 +106,8 @@ typedef struct wsk_client_handlers {
     /*
      * It could not be opened. status is that of the HTTP answer if there was one, else 0; text
      * says why in words, with names and numbers. The answer's fields can be read with
-     * wsk_client_conn() during the call, its body (the begin of it) with wsk_client_body().
+     * wsk_client_conn() during the call, its body (the beginning of it) with
+     * wsk_client_body().
      */
     void (*on_fail)(wsk_client *c, wsk_fail kind, unsigned status, const char *text);
     /* Another attempt, the attempt-th in a row (from 1), begins in delay_ms. */
@@ -318,21 +319,31 @@ typedef struct wsk_message {
  * Connects; returns when the connection is open or has failed. *ret is set in both cases (to NULL
  * only for WSK_ERR_NOMEM and _SYS without any more to say), so that a failure can be asked about;
  * free it. WSK_ERR_URL, _INVAL, _RESOLVE, _TLS, _TIMEOUT, _SYS (errno), _FAILED (all else).
- * options as above; reconnecting is not done here. WSK_CONN_STREAM is WSK_ERR_INVAL.
+ * options as above; reconnecting is not done here. WSK_CONN_STREAM is WSK_ERR_INVAL. How long this
+ * may take is up to connect_timeout and conn.open_timeout.
  */
 WSK_API int wsk_sync_connect(wsk_sync **ret, const char *url,
                              const wsk_client_options *options) WSK_WARN_UNUSED;
 /* Closes the connection without a word if it is still there. NULL is fine. */
 WSK_API void wsk_sync_free(wsk_sync *s);
-/* Sends a message, and waits until the system has taken it all. WSK_ERR_STATE when the connection
- * is over, WSK_ERR_FAILED when it ends meanwhile, or as wsk_conn_send(). */
+/* Sends a message, and waits until the system has taken it all, or conn.write_timeout and
+ * queue_timeout say that the peer is too slow. WSK_ERR_STATE when the connection is over,
+ * WSK_ERR_FAILED when it ends meanwhile, or as wsk_conn_send(). */
 WSK_API int wsk_sync_send(wsk_sync *s, wsk_opcode op, const void *data, size_t len, unsigned flags);
 /* The next message. timeout_ms: 0 does not wait, -1 waits for ever. WSK_ERR_TIMEOUT. When the
  * connection is over, the last message has opcode CLOSE, as often as you ask. */
 WSK_API int wsk_sync_recv(wsk_sync *s, wsk_message *ret, int timeout_ms);
-/* The closing handshake, to its end; messages that come meanwhile are lost. WSK_OK if it was
- * complete, WSK_ERR_FAILED if not, WSK_ERR_INVAL as wsk_conn_close(). */
+/* The closing handshake, to its end, or to that of conn.close_timeout; messages that come meanwhile
+ * are lost. WSK_OK if it was complete, WSK_ERR_FAILED if not, WSK_ERR_INVAL as wsk_conn_close(). */
 WSK_API int wsk_sync_close(wsk_sync *s, unsigned code, const char *reason);
+/*
+ * Has the call of the above that is waiting, or else the next one that would have to wait, return
+ * WSK_ERR_INTERRUPTED. From any thread or signal handler, until wsk_sync_free(). A signal by itself
+ * interrupts nothing. The connection is as it was: receive again; what was being sent goes out
+ * during the next calls; wsk_sync_close() again goes on waiting for the same handshake. Only after
+ * wsk_sync_connect() there is nothing left but to free it.
+ */
+WSK_API void wsk_sync_interrupt(wsk_sync *s);
 /* For all that can be asked: text, failure, status, body, url, address, ... */
 WSK_API const wsk_client *wsk_sync_client(const wsk_sync *s);
 /* The same as wsk_client_text(); of NULL "out of memory". */

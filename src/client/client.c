@@ -171,7 +171,7 @@ static int copy_url(const wsk_hooks *hooks, const wsk__url *from, wsk__url *ret)
     return WSK_OK;
 }
 
-/* An attempt from the begin: what an earlier one was redirected to does not count. */
+/* An attempt from the start: what an earlier one was redirected to does not count. */
 static int start(wsk_client *c)
 {
     wsk__url url;

@@ -4,6 +4,7 @@
  * message is kept: then reading is paused, and the peer has to wait.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -18,10 +19,11 @@ struct wsk_sync {
     uint8_t *data;    /* the message that was given last, or waits to be given */
     size_t len, cap;
     wsk_opcode opcode;
-    bool waiting; /* data is a message that was not given yet */
-    bool opened;  /* on_open came */
-    bool over;    /* on_close or on_fail came */
-    bool closing; /* by wsk_sync_close(): messages are of no use any more */
+    atomic_bool interrupted; /* by wsk_sync_interrupt(), and not told yet */
+    bool waiting;            /* data is a message that was not given yet */
+    bool opened;             /* on_open came */
+    bool over;               /* on_close or on_fail came */
+    bool closing;            /* by wsk_sync_close(): messages are of no use any more */
     bool no_memory;
     bool clean;
     unsigned code;
@@ -137,6 +139,25 @@ static int error_of(const wsk_client *c)
     }
 }
 
+/* A turn of the loop, unless there was an interruption. One that comes while it waits ends it, and
+ * is found by the next. */
+static int turn(wsk_sync *s, int timeout_ms)
+{
+    if (atomic_exchange(&s->interrupted, false))
+        return WSK_ERR_INTERRUPTED;
+    return wsk_loop_turn(s->loop, timeout_ms);
+}
+
+void wsk_sync_interrupt(wsk_sync *s)
+{
+    if (s == NULL)
+        return;
+    atomic_store(&s->interrupted, true);
+    /* Its other effect, on wsk_loop_run(), is none here. */
+    if (s->loop != NULL)
+        wsk_loop_stop(s->loop);
+}
+
 int wsk_sync_connect(wsk_sync **ret, const char *url, const wsk_client_options *options)
 {
     const size_t least = offsetof(wsk_client_options, conn.hooks) + sizeof(const wsk_hooks *);
@@ -160,7 +181,9 @@ int wsk_sync_connect(wsk_sync **ret, const char *url, const wsk_client_options *
         return r;
     }
     while (!s->opened && !s->over && r == WSK_OK)
-        r = wsk_loop_turn(s->loop, -1);
+        r = turn(s, -1);
+    if (r < 0)
+        s->text = wsk_strerror(r);
     if (r < 0 || !s->over)
         return r;
     return s->opened ? WSK_OK : error_of(s->client);
@@ -209,7 +232,7 @@ int wsk_sync_send(wsk_sync *s, wsk_opcode op, const void *data, size_t len, unsi
         wsk_client_pause(s->client, false);
     r = WSK_OK;
     while (r == WSK_OK && !s->over && !is_sent(s))
-        r = wsk_loop_turn(s->loop, -1);
+        r = turn(s, -1);
     wsk_client_pause(s->client, true);
     if (r < 0)
         return r;
@@ -250,12 +273,14 @@ int wsk_sync_recv(wsk_sync *s, wsk_message *ret, int timeout_ms)
         return give_close(s, ret);
     wsk_client_pause(s->client, false);
     for (;;) {
-        int r = wsk_loop_turn(s->loop, left);
+        int r = turn(s, left);
 
         if (s->waiting)
             return give(s, ret);
         if (s->over)
             return give_close(s, ret);
+        if (r == WSK_ERR_INTERRUPTED)
+            wsk_client_pause(s->client, true);
         if (r < 0)
             return r;
         if (timeout_ms < 0)
@@ -282,7 +307,7 @@ int wsk_sync_close(wsk_sync *s, unsigned code, const char *reason)
         wsk_client_pause(s->client, false);
         r = WSK_OK;
         while (r == WSK_OK && !s->over)
-            r = wsk_loop_turn(s->loop, -1);
+            r = turn(s, -1);
         WSK_TRY(r);
     }
     return s->clean ? WSK_OK : WSK_ERR_FAILED;

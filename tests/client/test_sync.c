@@ -4,9 +4,12 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 /* ------------------------------------------------------------------------------ the server -- */
 
@@ -17,12 +20,15 @@ typedef struct server {
     char url[200];
 } server;
 
-/* "close" is answered by closing, "drop" by going, "many" by a lot of messages, others by an echo.
+/* "close" is answered by closing, "drop" by going, "many" by a lot of messages,
+ * "pause" by reading no more, others by an echo.
  */
 static void on_message(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
 {
     if (len == 5 && memcmp(data, "close", 5) == 0) {
         (void)wsk_peer_close(p, 4321, "as you say");
+    } else if (len == 5 && memcmp(data, "pause", 5) == 0) {
+        wsk_peer_pause(p, true);
     } else if (len == 4 && memcmp(data, "drop", 4) == 0) {
         wsk_peer_drop(p);
     } else if (len == 4 && memcmp(data, "many", 4) == 0) {
@@ -54,7 +60,13 @@ static int server_begin(void **state)
     assert_int_equal(wsk_server_new(&s.server, s.loop, NULL, &h, NULL), WSK_OK);
     assert_int_equal(wsk_server_listen(s.server, "ws://127.0.0.1:0/ws", NULL), WSK_OK);
     assert_true(wsk_server_url(s.server, 0, s.url, sizeof(s.url)) > 0);
+    /* Signals are for the thread of the tests. */
+    sigset_t alarms;
+    sigemptyset(&alarms);
+    sigaddset(&alarms, SIGALRM);
+    pthread_sigmask(SIG_BLOCK, &alarms, NULL);
     assert_int_equal(pthread_create(&s.thread, NULL, serve, &s), 0);
+    pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
     setenv("no_proxy", "*", 1);
     *state = &s;
     return 0;
@@ -188,6 +200,128 @@ static void test_large(void **state)
     free(large);
 }
 
+/* ---- interrupting ---- */
+
+static wsk_sync *to_interrupt;
+
+static void on_alarm(int number)
+{
+    (void)number;
+    wsk_sync_interrupt(to_interrupt);
+}
+
+/* In a moment: during the next call that waits, or before it. */
+static void alarm_soon(wsk_sync *c)
+{
+    const struct itimerval soon = {.it_value.tv_usec = 20000};
+
+    to_interrupt = c;
+    assert_true(signal(SIGALRM, on_alarm) != SIG_ERR);
+    assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+}
+
+static void test_interrupted_by_a_signal(void **state)
+{
+    wsk_sync *c = dial(state);
+    wsk_message m;
+
+    alarm_soon(c);
+    assert_int_equal(wsk_sync_recv(c, &m, -1), WSK_ERR_INTERRUPTED);
+    /* Once; and nothing else has changed. */
+    assert_int_equal(wsk_sync_recv(c, &m, 1), WSK_ERR_TIMEOUT);
+    send_text(c, "hello");
+    expect_text(c, "hello");
+    /* What is there needs no waiting for: the interruption is the next one's. */
+    send_text(c, "many");
+    expect_text(c, "0");
+    wsk_sync_interrupt(c);
+    int interrupted = 0;
+    for (int i = 1; i < 1000; i++) {
+        char text[16];
+        snprintf(text, sizeof(text), "%d", i);
+        int r = wsk_sync_recv(c, &m, 5000 * test_patience());
+        if (r == WSK_ERR_INTERRUPTED) {
+            interrupted++;
+            r = wsk_sync_recv(c, &m, 5000 * test_patience());
+        }
+        assert_int_equal(r, WSK_OK);
+        assert_string_equal((char *)m.data, text);
+    }
+    assert_int_equal(interrupted, 1);
+    wsk_sync_interrupt(NULL);
+    assert_int_equal(wsk_sync_close(c, 1000, NULL), WSK_OK);
+    wsk_sync_interrupt(c);
+    /* Over: there is nothing to wait for. */
+    assert_int_equal(wsk_sync_recv(c, &m, -1), WSK_OK);
+    assert_int_equal(m.opcode, WSK_OP_CLOSE);
+    wsk_sync_free(c);
+}
+
+/* A server that has stopped reading takes no more, and answers no close frame. */
+static void test_interrupted_while_sending(void **state)
+{
+    static uint8_t large[40 << 20];
+    wsk_sync *c = dial(state);
+    wsk_message m;
+
+    send_text(c, "pause");
+    alarm_soon(c);
+    assert_int_equal(wsk_sync_send(c, WSK_OP_BINARY, large, sizeof(large), 0), WSK_ERR_INTERRUPTED);
+    assert_true(wsk_client_queued(wsk_sync_client(c)) > 0);
+    assert_int_equal(wsk_sync_recv(c, &m, 0), WSK_ERR_TIMEOUT);
+    alarm_soon(c);
+    assert_int_equal(wsk_sync_close(c, 1000, NULL), WSK_ERR_INTERRUPTED);
+    alarm_soon(c);
+    assert_int_equal(wsk_sync_close(c, 1000, NULL), WSK_ERR_INTERRUPTED);
+    wsk_sync_free(c);
+}
+
+static void *interrupt(void *ud)
+{
+    wsk_sync_interrupt(ud);
+    return NULL;
+}
+
+static void test_interrupted_by_a_thread(void **state)
+{
+    wsk_sync *c = dial(state);
+    pthread_t thread;
+    wsk_message m;
+
+    assert_int_equal(pthread_create(&thread, NULL, interrupt, c), 0);
+    assert_int_equal(wsk_sync_recv(c, &m, -1), WSK_ERR_INTERRUPTED);
+    pthread_join(thread, NULL);
+    assert_int_equal(wsk_sync_close(c, 1000, NULL), WSK_OK);
+    wsk_sync_free(c);
+}
+
+/* It is known to a signal handler before it is connected. */
+static void test_interrupted_while_connecting(void **state)
+{
+    (void)state;
+    const struct itimerval often = {{0, 20000}, {0, 20000}}, never = {{0, 0}, {0, 0}};
+    struct sockaddr_in a = {.sin_family = AF_INET};
+    socklen_t len = sizeof(a);
+    char url[64];
+
+    /* Listens, and never says anything. */
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    snprintf(url, sizeof(url), "ws://127.0.0.1:%u/", ntohs(a.sin_port));
+    to_interrupt = NULL;
+    assert_true(signal(SIGALRM, on_alarm) != SIG_ERR);
+    assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+    assert_int_equal(wsk_sync_connect(&to_interrupt, url, NULL), WSK_ERR_INTERRUPTED);
+    assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+    assert_string_equal(wsk_sync_text(to_interrupt), wsk_strerror(WSK_ERR_INTERRUPTED));
+    assert_int_equal(wsk_sync_send(to_interrupt, WSK_OP_TEXT, "x", 1, 0), WSK_ERR_STATE);
+    wsk_sync_free(to_interrupt);
+    close(fd);
+}
+
 static void *gives_nothing(void *ud, void *p, size_t n)
 {
     (void)ud;
@@ -274,9 +408,16 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_talk),          cmocka_unit_test(test_closed_by_server),
-        cmocka_unit_test(test_many_messages), cmocka_unit_test(test_large),
-        cmocka_unit_test(test_failures),      cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_talk),
+        cmocka_unit_test(test_closed_by_server),
+        cmocka_unit_test(test_many_messages),
+        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_interrupted_by_a_signal),
+        cmocka_unit_test(test_interrupted_while_sending),
+        cmocka_unit_test(test_interrupted_by_a_thread),
+        cmocka_unit_test(test_interrupted_while_connecting),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests_name("sync", tests, server_begin, server_end);

@@ -144,9 +144,13 @@ static void log_close(wsk_peer *p, const client *who, unsigned code, const char 
         number_field("code", code),
         typed_field("clean", SERVE_FIELD_YES, wsk_conn_was_clean(c)),
         text_field("reason", text),
+        str_field("peer_reason", wsk_conn_close_reason(c)),
     };
-    serve_log_event(&w->serve->log, WSK_LOG_INFO, "close", fields,
-                    sizeof(fields) / sizeof(fields[0]));
+    size_t n = sizeof(fields) / sizeof(fields[0]);
+
+    if (wsk_conn_close_reason(c).len == 0)
+        n--;
+    serve_log_event(&w->serve->log, WSK_LOG_INFO, "close", fields, n);
 }
 
 /* ---------------------------------------------------------------------------- handlers -- */

@@ -443,8 +443,11 @@ WSK_API int wsk_conn_pong(wsk_conn *c, const void *data, size_t len);
 WSK_API int wsk_conn_close(wsk_conn *c, unsigned code, const char *reason);
 
 /*
- * A message that is framed (and compressed) once and sent to many connections of the same role
- * and config: for broadcasting by a server. Reference counted, atomically; immutable. It is never
+ * A message that is framed (and compressed) once and sent to many connections: for broadcasting by
+ * a server. cfg, which says how it is compressed, is a server's; the connections may have others:
+ * each gets what it can take. Reference counted, atomically, and immutable: connections of several
+ * loops, each in its thread, may be sent the same one at the same time (cfg's hooks then free it in
+ * the thread that is the last). It is never
  * compressed for one connection alone: a peer that agreed to a smaller window than
  * deflate.server_max_window_bits gets what is longer than its window uncompressed.
  */
@@ -470,6 +473,10 @@ WSK_API void wsk_conn_get_stats(const wsk_conn *c, wsk_conn_stats *ret);
  * received or, when we failed it, sent; 1005, 1006 as section 7.1.5 says. 0 before.
  */
 WSK_API unsigned wsk_conn_code(const wsk_conn *c);
+/* What the peer's close frame said, to its first NUL, with one behind it: UTF-8, at most 123
+ * octets, any characters. From WSK_EV_CLOSE on, as long as the connection; empty if it said
+ * nothing. */
+WSK_API wsk_str wsk_conn_close_reason(const wsk_conn *c);
 /* True if the closing handshake was complete (section 7.1.4): both sides have had their close
  * frame, ours as far as the transport has taken it. Until WSK_EV_END it may yet turn out otherwise.
  */

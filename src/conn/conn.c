@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conn/conn_internal.h"
+#include "util/strs.h"
 
 const wsk__work wsk__no_work;
 
@@ -139,6 +140,7 @@ void wsk__conn_deinit(wsk_conn *c)
     wsk__free(hooks, c->w->mask_keys);
     wsk__free(hooks, c->w->late_ping);
     wsk__free(hooks, c->w->subprotocol);
+    wsk__free(hooks, c->w->reason);
     give_work(c);
 }
 
@@ -429,6 +431,11 @@ void wsk_conn_get_stats(const wsk_conn *c, wsk_conn_stats *ret)
 unsigned wsk_conn_code(const wsk_conn *c)
 {
     return c->code;
+}
+
+wsk_str wsk_conn_close_reason(const wsk_conn *c)
+{
+    return wsk__str(c->w->reason != NULL ? c->w->reason : "");
 }
 
 bool wsk_conn_was_clean(const wsk_conn *c)

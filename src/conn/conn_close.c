@@ -115,6 +115,9 @@ void wsk__close_received(wsk_conn *c, const uint8_t *data, size_t len, wsk_event
         }
         c->close_sent = true;
     }
+    /* For logs: where there is no memory for it, there is none said. */
+    if (len > 2 && wsk__work_take(c) == WSK_OK)
+        c->w->reason = wsk__strndup(c->env->cfg->hooks, (const char *)data + 2, len - 2);
     wsk__ignore_input(c);
     /* RFC 6455 7.1.1: the server drops TCP first, so that it is the client's port that stays in
      * TIME_WAIT; a client waits for that. */

@@ -249,6 +249,7 @@ typedef struct wsk__work {
     uint8_t *late_ping;        /* [0] length, then the payload: the latest beyond max_pongs */
     const char *text;          /* why it failed or how it ended */
     char *subprotocol;         /* that stands in no list of the config */
+    char *reason;              /* of the peer's close frame, if it has one */
 } wsk__work;
 
 extern const wsk__work wsk__no_work;

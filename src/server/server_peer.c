@@ -57,6 +57,7 @@ static void log_close(wsk_peer *p, unsigned code, const char *text)
 {
     wsk_server *s = wsk__peer_server(p);
     const wsk_conn *c = &p->link.conn;
+    const wsk_str said = wsk_conn_close_reason(c);
     double seconds = (uint32_t)((uint32_t)wsk_loop_now(s->loop) - p->link.conn.t_begin) / 1000.0;
 
     if (!logs_access(s))
@@ -64,10 +65,10 @@ static void log_close(wsk_peer *p, unsigned code, const char *text)
     if (c->was_open)
         wsk__log(
             s->hooks, WSK_LOG_INFO,
-            "%s closed %u after %.3f s, messages %llu in %llu out, octets %llu in %llu out: %s",
+            "%s closed %u after %.3f s, messages %llu in %llu out, octets %llu in %llu out: %s%s%s",
             name_of(p), code, seconds, (unsigned long long)c->messages_in,
             (unsigned long long)c->messages_out, (unsigned long long)c->octets_in,
-            (unsigned long long)c->octets_out, text);
+            (unsigned long long)c->octets_out, text, said.len > 0 ? ", who said: " : "", said.ptr);
     else if (c->status != 0)
         wsk__log(s->hooks, WSK_LOG_INFO, "%s answered %u after %.3f s: %s", name_of(p), c->status,
                  seconds, text);

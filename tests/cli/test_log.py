@@ -27,9 +27,10 @@ def a_line_when_it_opens_and_one_when_it_closes():
             c.send("one")
             c.send("two")
             c.message(), c.message()
-            c.close(1000)
+            c.close(1000, "all\tdone")
             same(c.close_code(), 1000, "close code")
             line = server.wait_log(" close ")
+            check("peer_reason=" in line and "done" in line.split("peer_reason=")[1], line)
             for part in [f"peer={host}:{port} ", "messages_in=2 ", "messages_out=2 ", "code=1000 ",
                          "clean=yes ", "reason="]:
                 check(part in line, f"{part!r} in {line!r}")
@@ -50,7 +51,7 @@ def failures_are_said_in_words():
         with Client(server.urls[0]):
             pass
         line = server.wait_log(" close .*code=1006")
-        check("clean=no" in line, line)
+        check("clean=no" in line and "peer_reason" not in line, line)
         same(server.stop(), 0, "exit code")
 
 

@@ -670,6 +670,54 @@ static void test_kept_and_encoded(void **state)
     solo_end(&s);
 }
 
+/* Which events and answers have nothing of, later. */
+static void test_reason_of_the_peer(void **state)
+{
+    (void)state;
+    static const wsk_role roles[] = {WSK_ROLE_SERVER, WSK_ROLE_CLIENT};
+
+    for (size_t i = 0; i < 2; i++) {
+        solo s;
+
+        solo_begin(&s, roles[i], NULL);
+        wsk_conn *c = solo_shell(&s);
+        solo_open(&s, c, "");
+        assert_string_equal(wsk_conn_close_reason(c).ptr, "");
+        solo_frame(&s, c, 0x88,
+                   "\x0f\xa0"
+                   "so long",
+                   9);
+        solo_want(&s, c, WSK_EV_CLOSE);
+        assert_string_equal(wsk_conn_close_reason(c).ptr, "so long");
+        assert_int_equal(wsk_conn_close_reason(c).len, 7);
+        (void)wsk_conn_unlend(c);
+        solo_out(&s, c);
+        assert_int_equal(wsk_conn_feed(c, NULL, 0, s.now), WSK_OK);
+        solo_want(&s, c, WSK_EV_END);
+        assert_string_equal(wsk_conn_close_reason(c).ptr, "so long");
+        /* A code alone; and no memory to keep what was said. */
+        c = solo_shell(&s);
+        solo_open(&s, c, "");
+        solo_frame(&s, c, 0x88, "\x0f\xa0", 2);
+        solo_want(&s, c, WSK_EV_CLOSE);
+        assert_int_equal(wsk_conn_close_reason(c).len, 0);
+        for (long n = 1; n < 4; n++) {
+            c = solo_shell(&s);
+            solo_open(&s, c, "");
+            solo_starve(&s, n);
+            solo_frame(&s, c, 0x88,
+                       "\x0f\xa0"
+                       "so long",
+                       9);
+            wsk_event_type type = solo_next(&s, c);
+            assert_true(type == WSK_EV_CLOSE || type == WSK_EV_FAIL);
+            solo_nourish(&s);
+            assert_true(wsk_conn_close_reason(c).len == 0 || type == WSK_EV_CLOSE);
+        }
+        solo_end(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -690,6 +738,7 @@ int main(void)
         cmocka_unit_test(test_no_memory_for_the_late_pong),
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_no_memory_for_a_message),
+        cmocka_unit_test(test_reason_of_the_peer),
         cmocka_unit_test(test_kept_and_encoded),
     };
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sends each message to everyone, and tells the others who comes and goes. The message is framed
- * once for all. Takes a URL, or listens on ws://127.0.0.1:8888/ws.
+ * once for all. SIGINT and SIGTERM end it in order. Takes a URL, or listens on
+ * ws://127.0.0.1:8888/ws.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,10 +40,32 @@ static void on_close(wsk_peer *p, unsigned code, const char *text)
         announce(p, "left", p);
 }
 
+static wsk_loop *loop;
+
+static void on_signal(int number)
+{
+    (void)number;
+    wsk_loop_stop(loop);
+}
+
+/* Says goodbye to all, and gives them five seconds to say so, too. */
+static void shut_down(wsk_server *server)
+{
+    uint64_t now = wsk_loop_now(loop), end = now + 5000;
+    wsk_server_stats stats;
+
+    wsk_server_drain(server, WSK_CLOSE_GOING_AWAY, "shutting down");
+    for (; now < end; now = wsk_loop_now(loop)) {
+        wsk_server_get_stats(server, &stats);
+        if (stats.connections == 0 || wsk_loop_turn(loop, (int)(end - now)) < 0)
+            break;
+    }
+    wsk_server_free(server);
+}
+
 int main(int argc, char **argv)
 {
     const char *url = argc > 1 ? argv[1] : "ws://127.0.0.1:8888/ws";
-    wsk_loop *loop;
     wsk_server *server;
     wsk_server_options options = WSK_SERVER_OPTIONS_INIT;
     wsk_handlers handlers = WSK_HANDLERS_INIT;
@@ -64,7 +88,12 @@ int main(int argc, char **argv)
         fprintf(stderr, "broadcast_server: %s: %s\n", url, wsk_strerror(r));
         return EXIT_FAILURE;
     }
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
     printf("listening on %s\n", url);
     fflush(stdout);
-    return wsk_loop_run(loop) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    r = wsk_loop_run(loop);
+    shut_down(server);
+    wsk_loop_free(loop);
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -59,7 +59,9 @@ typedef struct wsk_handlers {
     void (*on_ping)(wsk_peer *p, const uint8_t *data, size_t len);
     void (*on_pong)(wsk_peer *p, const uint8_t *data, size_t len);
     void (*on_writable)(wsk_peer *p); /* the queue fell below low_water */
-    /* The connection is over: code as wsk_conn_code(), text in words (static). */
+    /* The connection is over: code as wsk_conn_code(), text in words (static). Of a peer that was
+     * never open, but had got to on_request: 0 if an HTTP answer was sent, whose status is
+     * wsk_conn_status(), else 1006. What a close frame said: wsk_conn_close_reason(). */
     void (*on_close)(wsk_peer *p, unsigned code, const char *text);
     /* A connection is over that none of the above ever saw: the library answered its request with
      * `status`, or (0) it went before it had made one. For logs. */
@@ -140,12 +142,16 @@ WSK_API void wsk_server_stop_listening(wsk_server *s);
  * get 503, or are dropped if TLS is not ready. There is no deadline beyond those of the options
  * (close_timeout above all): a program that wants to be gone by a certain time frees the server
  * then. No handler tells that everyone is gone: ask wsk_server_get_stats() for connections == 0,
- * from a timer for example.
+ * between turns (examples/broadcast_server.c does) or from a timer.
  */
 WSK_API void wsk_server_drain(wsk_server *s, unsigned code, const char *reason);
 
 typedef struct wsk_server_stats {
-    uint64_t accepted, refused, opened, closed;                /* since the start */
+    /* Since the start. refused: what the library turned away before it was open, with a status
+     * other than 101 or, where none could be sent (TLS, no memory), without; not what the program
+     * answered with wsk_peer_respond(), nor who went by himself. closed: of those that were opened.
+     */
+    uint64_t accepted, refused, opened, closed;
     uint64_t messages_in, messages_out, octets_in, octets_out; /* of connections that ended */
     uint32_t connections;                                      /* now, in any state */
     uint32_t open;                                             /* now, handshake done */
@@ -171,7 +177,9 @@ WSK_API long wsk_server_broadcast_prepared(wsk_server *s, wsk_prepared *m, const
 
 WSK_API wsk_server *wsk_peer_server(const wsk_peer *p);
 /* For everything of conn.h that only reads: headers, stats, state. Use the wsk_peer_ functions
- * to send, accept and close: they make the loop write. */
+ * to send, accept and close: they make the loop write. wsk_conn_path(), wsk_conn_header() and so on
+ * are empty behind on_open, unless conn.flags has WSK_CONN_KEEP_REQUEST: what is needed later is to
+ * be kept then (wsk_peer_set_data()). */
 WSK_API wsk_conn *wsk_peer_conn(const wsk_peer *p);
 /* The same pointer as wsk_conn_data() of its connection. */
 WSK_API void wsk_peer_set_data(wsk_peer *p, void *data);

@@ -3,6 +3,7 @@
 """The examples at work: test_examples.py WEBSOCK NAME=PROGRAM... Each program listens on a URL that
 it is given."""
 import contextlib
+import signal
 import socket
 import subprocess
 import sys
@@ -68,6 +69,12 @@ def broadcast_server():
         get(url, "/")  # someone who was never announced does not leave
         a.send("x" * 4097)
         same(a.close_code(), 1009, "close code of a large message")
+    with running("broadcast_server") as (url, p), Client(url) as a:
+        p.send_signal(signal.SIGTERM)
+        same(a.close_code(), 1001, "close code at its end")
+        check(p.poll() is None, "it waits for the answer")
+        a.close(1001)
+        same(p.wait(4), 0, "exit code")
 
 
 @test

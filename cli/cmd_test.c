@@ -649,6 +649,6 @@ static int run_test(int argc, char **argv)
 
 const cli_command cmd_test = {
     .name = "test",
-    .summary = "Test WebSocket servers for conformance",
+    .summary = "Test WebSocket servers and clients for conformance",
     .run = run_test,
 };

@@ -9,6 +9,7 @@
 #include <websock/client.h>
 
 #include "client/client_internal.h"
+#include "net/loop_priv.h"
 #include "wire_oracle.h"
 
 /* The target's own: the wire of a descriptor that is open. */
@@ -51,6 +52,16 @@ static inline void client_send_part(wsk_client *c, wsk_opcode op, const void *da
 {
     if (wsk_client_send_part(c, op, data, len, last, flags) >= 0)
         wire_owes_part(client_wire(c), op, data, len, last);
+}
+
+/* The system has taken all that there was for a while: nothing waits any more. */
+static void client_has_all(const wsk_client *c)
+{
+    if (wsk_client_stage(c) != WSK_STAGE_OPEN || c->current->link.conn.state != WSK_STATE_OPEN ||
+        c->current->link.conn.drop || client_wire(c)->is_cut ||
+        (c->current->link.stream.state & WSK__S_BROKEN))
+        return;
+    WIRE_CHECK(wire_owes_nothing(client_wire(c)) && wsk_client_queued(c) == 0);
 }
 
 static void client_drop(wsk_client *c)

@@ -161,6 +161,7 @@ static void over(void)
     w.redirects = 0;
     w.waiting = wsk_client_stage(w.client) == WSK_STAGE_WAITING;
     MOCK_CHECK(w.waiting || wsk_client_stage(w.client) == WSK_STAGE_IDLE);
+    MOCK_CHECK(wsk_client_queued(w.client) == 0);
 }
 
 static void act(void)
@@ -637,6 +638,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         while (script.n > 0)
             operate(loop, &script);
         mock_memory.fail_in = 0;
+        if (!w.freed && !w.wide)
+            mock_calm(loop);
+        if (!w.freed && !w.wide)
+            client_has_all(w.client);
         if (!w.freed)
             wsk_client_free(w.client);
     }

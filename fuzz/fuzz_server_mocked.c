@@ -768,6 +768,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             operate(&script, fds);
         mock_memory.fail_in = 0;
         mock.no_watch = false;
+        if (what & 4 || !w.wide) {
+            mock_calm(w.loop);
+            peers_have_all(w.server);
+        }
         if (what & 4)
             all_go();
         w.ends = true;

@@ -562,6 +562,7 @@ static void operate(uint8_t op)
 static void all_go(void)
 {
     wsk_response response = WSK_RESPONSE_INIT;
+    wsk_server_stats stats;
 
     response.status = 403;
     mock_memory.fail_in = 0;
@@ -570,6 +571,23 @@ static void all_go(void)
     for (unsigned i = 0; i < MANY && (i < 2 || !ring_is_clean()); i++)
         turn(0);
     RING_CHECK(ring_is_clean());
+    for (unsigned i = 0, quiet = 0; i < MANY && quiet < 4; i++) {
+        const uint64_t moved = kernel.moved + uring.cq_head;
+
+        for (size_t k = 0; k < RING_FILES; k++) {
+            ring_file *f = &kernel.files[k];
+
+            if (f->kind != FILE_SOCKET || !f->connected)
+                continue;
+            f->wire->is_cut = f->send == RING_BROKEN;
+            ring_room(f);
+        }
+        turn(0);
+        quiet = kernel.moved + uring.cq_head == moved ? quiet + 1 : 0;
+    }
+    peers_have_all(w.server);
+    if (w.client != NULL)
+        client_has_all(w.client);
     for (size_t i = 0; i < RING_FILES; i++) {
         if (kernel.files[i].kind == FILE_SOCKET)
             ring_end(&kernel.files[i], true, false);
@@ -595,6 +613,8 @@ static void all_go(void)
             steps++;
         }
     }
+    wsk_server_get_stats(w.server, &stats);
+    RING_CHECK(stats.connections == 0 && stats.open == 0 && stats.opened == stats.closed);
 }
 
 /* --------------------------------------------------------------------------------- set-up -- */

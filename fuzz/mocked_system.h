@@ -82,6 +82,7 @@ static struct {
     uint8_t accepts[MOCK_ACCEPTS_MAX], sources[MOCK_ACCEPTS_MAX];
     unsigned n_accepts;
     unsigned interrupted;
+    size_t moved; /* octets, in and out */
 } mock;
 
 /* -------------------------------------------------------------------------- system calls -- */
@@ -114,8 +115,10 @@ static ssize_t mock_recv(int fd, void *buf, size_t n, int flags)
     if (n > have)
         n = have;
     memcpy(buf, s->in + s->in_off, n);
-    if (!(flags & MSG_PEEK))
+    if (!(flags & MSG_PEEK)) {
         s->in_off += n;
+        mock.moved += n;
+    }
     return (ssize_t)n;
 }
 
@@ -149,6 +152,7 @@ static void mock_out(mock_socket *s, const struct iovec *iov, size_t n_iov, ssiz
     const int err = errno;
     size_t left = n > 0 ? (size_t)n : 0;
 
+    mock.moved += left;
     if (s->wire == NULL)
         return;
     if (s->wire->step == WIRE_EARLY && iov->iov_len >= 4 && memcmp(iov->iov_base, "GET ", 4) == 0) {
@@ -526,6 +530,32 @@ static void mock_operate(mock_socket *s, unsigned op, mock_script *t, bool maske
         if (s->send < MOCK_FULL)
             s->pending |= EPOLLOUT;
         break;
+    }
+}
+
+/* The system does what it should, until nothing moves. */
+static void mock_calm(wsk_loop *loop)
+{
+    size_t moved = SIZE_MAX;
+
+    mock_memory.fail_in = 0;
+    mock.no_watch = false;
+    mock.interrupted = 0;
+    while (moved != mock.moved) {
+        moved = mock.moved;
+        for (int i = 0; i < mock.end; i++) {
+            mock_socket *s = &mock.at[i];
+
+            if (s->wire == NULL)
+                continue;
+            s->wire->is_cut = s->send == MOCK_BROKEN;
+            if (s->wire->is_cut)
+                continue;
+            s->send = MOCK_SENDS_ALL;
+            s->pending |= EPOLLOUT;
+        }
+        MOCK_CHECK(wsk_loop_turn(loop, 0) == WSK_OK);
+        MOCK_CHECK(wsk_loop_turn(loop, 0) == WSK_OK);
     }
 }
 

@@ -11,6 +11,7 @@
 
 #include <websock/server.h>
 
+#include "net/loop_priv.h"
 #include "server/server_internal.h"
 #include "wire_oracle.h"
 
@@ -93,6 +94,17 @@ static inline void peer_send_prepared(wsk_peer *p, wsk_prepared *m, wsk_opcode o
 
     if (wsk_peer_send_prepared(p, m) < 0)
         wire_owes_not(peer_wire(p), id, false);
+}
+
+/* The system has taken all that there was for a while: nothing waits any more. */
+static void peers_have_all(const wsk_server *s)
+{
+    for (wsk_peer *p = NULL; (p = wsk_server_next_peer(s, p)) != NULL;) {
+        const wsk_conn *c = wsk_peer_conn(p);
+
+        if (!c->drop && !peer_wire(p)->is_cut && !(p->link.stream.state & WSK__S_BROKEN))
+            WIRE_CHECK(wire_owes_nothing(peer_wire(p)) && wsk_peer_queued(p) == 0);
+    }
 }
 
 static void peer_drop(wsk_peer *p)

@@ -57,6 +57,7 @@ typedef struct wire {
     size_t nexts;                        /* of which so many may be the next */
     bool none_next;                      /* it may be that all of them went out */
     uint32_t ids;
+    bool is_cut;    /* the system takes nothing of it any more */
     wire_owed part; /* of a message that is sent in parts; op 0: none */
 } wire;
 
@@ -273,19 +274,23 @@ static void wire_took(wire *w, const slow_event *e)
     w->owed_first = first;
 }
 
-static void wire_arrived(wire *w, const slow_event *e)
+/* All that was accepted may be out. */
+static bool wire_owes_nothing(const wire *w)
 {
     bool all = false;
 
-    if (e->kind == SLOW_MESSAGE) {
+    for (size_t i = w->owed_first; i < w->owed_n; i++)
+        all = (all || w->owed[i].next) && w->owed[i].maybe;
+    return all || w->none_next;
+}
+
+static void wire_arrived(wire *w, const slow_event *e)
+{
+    WIRE_CHECK(e->kind != SLOW_FAIL);
+    if (e->kind == SLOW_MESSAGE)
         wire_took(w, e);
-    } else if (e->kind == SLOW_CLOSE) { /* behind all that was accepted before */
-        for (size_t i = w->owed_first; i < w->owed_n; i++)
-            all = (all || w->owed[i].next) && w->owed[i].maybe;
-        WIRE_CHECK(all || w->none_next);
-    } else {
-        WIRE_CHECK(e->kind != SLOW_FAIL);
-    }
+    else if (e->kind == SLOW_CLOSE) /* behind all that was accepted before */
+        WIRE_CHECK(wire_owes_nothing(w));
 }
 
 static void wire_begin_frames(wire *w)

@@ -88,15 +88,16 @@ static void put_info(conn *c)
 
 static void write_reports(judge_fuzz *f, conn *c)
 {
-    bool ends = c->query.shutdown || f->p.then_exit;
+    bool ends = c->query.shutdown || f->p.then_exit, ok = true;
     fuzz_say(f, "Updating reports, requested by peer %s", c->from);
-    if (f->done != f->reported || f->reported_at == 0 || c->active - f->reported_at > REPORT_US) {
-        judge_report_update(f->p.report);
+    if (f->done != f->reported || f->reported_at == 0 || c->active - f->reported_at > REPORT_US ||
+        !judge_report_is_there(f->p.report)) {
+        ok = judge_report_update(f->p.report);
         f->reported = f->done;
-        f->reported_at = c->active;
+        f->reported_at = ok ? c->active : 0;
     }
-    fuzz_say(f, ends ? "Report generation complete; shutting down server."
-                     : "Report generation complete.");
+    fuzz_say(f, "Report generation %s%s", ok ? "complete" : "has failed",
+             ends ? "; shutting down server." : ".");
     if (f->p.hooks.on_report)
         f->p.hooks.on_report(f->p.hooks.ud, c->query.agent);
     c->is_last = ends;

@@ -20,12 +20,16 @@
 struct judge_report {
     judge_report_options o;
     judge_store store;
-    int dir;     /* -1: no files */
-    int journal; /* -1: none yet */
-    bool made;   /* the directory is ours: it goes when nothing was written */
-    bool begun;  /* a result has come: the report before may be replaced */
-    bool lost;   /* something of it could not be written */
-    bool mute;   /* ... to a stream, which was said */
+    int dir;                 /* -1: no files */
+    int journal;             /* -1: none yet */
+    bool keeps;              /* what is taken away meanwhile is made anew */
+    bool gone;               /* the directory is, and cannot be made: that was said */
+    bool anew;               /* it is another one, in which everything is still to be written */
+    struct timespec written; /* the directory, when all was in it */
+    bool made;               /* the directory is ours: it goes when nothing was written */
+    bool begun;              /* a result has come: the report before may be replaced */
+    bool lost;               /* something of it could not be written */
+    bool mute;               /* ... to a stream, which was said */
     size_t taps;
     judge_buf buf; /* scratch */
 };
@@ -113,6 +117,7 @@ static judge_report *open_report(const judge_report_options *o, bool make)
     if (!r)
         return NULL;
     r->o = *o;
+    r->keeps = make;
     r->dir = r->journal = -1;
     if (o->outdir) {
         r->made = make && access(o->outdir, F_OK) < 0;
@@ -135,6 +140,20 @@ judge_report *judge_report_open(const judge_report_options *o)
     return open_report(o, true);
 }
 
+static int make_journal(judge_report *r)
+{
+    unlinkat(r->dir, journal_name, 0);
+    int fd = openat(r->dir, journal_name, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        r->lost = true;
+        judge_buf text = {0};
+        judge_buf_printf(&text, "%s cannot be written: %s", journal_name, strerror(errno));
+        warn(r, text.at ? text.at : "the journal cannot be written");
+        judge_buf_deinit(&text);
+    }
+    return fd;
+}
+
 /* Until the first result the last run's files stay as they are: a run that finds no server must
  * not cost the good report before it. */
 static void begin_files(judge_report *r, bool with_journal)
@@ -145,18 +164,73 @@ static void begin_files(judge_report *r, bool with_journal)
     /* EINVAL: a pipe or the like, where nothing is left of an earlier run. */
     if (r->o.lines && r->o.lines_replace && ftruncate(fileno(r->o.lines), 0) < 0 && errno != EINVAL)
         warn(r, "the lines of the last run cannot be taken away");
-    if (r->dir < 0 || !with_journal)
-        return;
-    unlinkat(r->dir, journal_name, 0);
-    r->journal = openat(r->dir, journal_name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC,
-                        0666);
-    if (r->journal < 0) {
-        r->lost = true;
+    if (r->dir >= 0 && with_journal)
+        r->journal = make_journal(r);
+}
+
+/* ------------------------------------------------------------------- what is taken away -- */
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* A server runs for days, and people clear away old reports meanwhile, or move them: the directory
+ * is the one that has the name, not the one that had it. */
+static bool find_directory(judge_report *r)
+{
+    struct stat now, then;
+    if (r->dir < 0 || !r->keeps)
+        return true;
+    if (stat(r->o.outdir, &now) == 0 && fstat(r->dir, &then) == 0 && is_same(&now, &then))
+        return true;
+    int dir = judge_make_directory(r->o.outdir) == 0
+                  ? open(r->o.outdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                  : -1;
+    if (dir < 0) {
         judge_buf text = {0};
-        judge_buf_printf(&text, "%s cannot be written: %s", journal_name, strerror(errno));
-        warn(r, text.at ? text.at : "the journal cannot be written");
+        judge_buf_printf(&text, "the report directory is gone, and cannot be made: %s",
+                         strerror(errno));
+        if (!r->gone)
+            warn(r, text.at ? text.at : "the report directory is gone");
         judge_buf_deinit(&text);
+        r->gone = true;
+        return false;
     }
+    close(r->dir);
+    r->dir = dir;
+    r->gone = false;
+    r->anew = true;
+    return true;
+}
+
+/* The journal is open: what was taken away of it can still be read. */
+static bool find_journal(judge_report *r)
+{
+    struct stat now, then;
+    char part[16384];
+    off_t at = 0;
+    ssize_t n;
+    if (r->dir < 0 || r->journal < 0)
+        return true;
+    if (fstatat(r->dir, journal_name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+        fstat(r->journal, &then) == 0 && is_same(&now, &then))
+        return true;
+    int fd = make_journal(r);
+    bool ok = fd >= 0;
+    while (ok && (n = pread(r->journal, part, sizeof part, at)) != 0) {
+        ok = n > 0 && write_all(fd, part, (size_t)n);
+        at += n > 0 ? n : 0;
+    }
+    if (ok) {
+        close(r->journal);
+        r->journal = fd;
+    } else if (fd >= 0) {
+        close(fd);
+        unlinkat(r->dir, journal_name, 0);
+        warn(r, "the journal is gone, and cannot be written again");
+    }
+    return ok;
 }
 
 void judge_report_close(judge_report *r)
@@ -275,11 +349,11 @@ static bool add(judge_report *r, const judge_result *result, bool with_journal)
     }
     const judge_case *c = r->o.table ? judge_table_find(r->o.table, result->id) : NULL;
     const char *title = c ? c->title : NULL;
-    bool ok = true;
+    bool ok = find_directory(r) && find_journal(r);
     if (r->dir >= 0) {
         json_t *object = judge_json_case(result), *extra = judge_json_extra(result);
         if (object && extra) {
-            ok = write_journal(r, object, extra);
+            ok = write_journal(r, object, extra) && ok;
             ok = write_case_files(r, result, a, c, object) && ok;
         } else {
             warn(r, "out of memory: the report of a case is lost");
@@ -343,29 +417,107 @@ static bool write_junit(judge_report *r)
     return ok;
 }
 
+static bool is_missing(const judge_report *r, const judge_agent *a, const judge_entry *e)
+{
+    static const char *const kinds[] = {"json", "html"};
+    char id[16], name[sizeof a->slug + 32];
+    bool missing = false;
+    judge_id_slug(id, e->id);
+    for (int i = 0; i < 2 && !missing; i++) {
+        snprintf(name, sizeof name, "%s_case_%s.%s", a->slug, id, kinds[i]);
+        missing = faccessat(r->dir, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+    }
+    return missing;
+}
+
+/* A line of the journal: writes the files of its case if they are missing. */
+static bool restore_line(judge_report *r, const char *line, size_t len)
+{
+    json_t *v = json_loadb(line, len, JSON_ALLOW_NUL, NULL), *object = json_object_get(v, "case");
+    judge_result result;
+    judge_entry *e = NULL;
+    bool ok = judge_result_read(&result, object, json_object_get(v, "extra"));
+    if (ok) {
+        const judge_agent *a = judge_store_agent(&r->store, result.agent);
+        e = a ? judge_agent_entry(a, result.id) : NULL;
+        if (e && e->missing)
+            ok = write_case_files(
+                r, &result, a, r->o.table ? judge_table_find(r->o.table, result.id) : NULL, object);
+        judge_result_deinit(&result);
+    }
+    json_decref(v);
+    return ok;
+}
+
+/* Files of cases that somebody has taken away come back from the journal. */
+static bool restore_cases(judge_report *r)
+{
+    size_t missing = 0, size = 0;
+    char *line = NULL;
+    ssize_t len;
+    bool ok = true;
+    for (size_t i = 0; i < r->store.n; i++) {
+        for (size_t k = 0; k < r->store.at[i].n; k++) {
+            judge_entry *e = &r->store.at[i].at[k];
+            e->missing = r->anew || is_missing(r, &r->store.at[i], e);
+            missing += e->missing;
+        }
+    }
+    if (missing == 0)
+        return true;
+    int fd = r->journal >= 0 ? openat(r->dir, journal_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
+    FILE *in = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (!in && fd >= 0)
+        close(fd);
+    while (in && (len = getline(&line, &size, in)) > 0)
+        ok = restore_line(r, line, (size_t)len) && ok;
+    ok = ok && in && !ferror(in);
+    free(line);
+    if (in)
+        fclose(in);
+    r->anew = r->anew && !ok;
+    if (!ok)
+        warn(r, "the reports of some cases are gone, and cannot be written again");
+    return ok;
+}
+
 bool judge_report_update(judge_report *r)
 {
     bool ok = true;
-    if (!r->begun)
-        return true;
+    begin_files(r, true);
     if (r->dir >= 0) {
         struct timespec now;
+        struct stat at;
         clock_gettime(CLOCK_REALTIME, &now);
-        ok = write_json(r, "index.json", judge_json_index(&r->store));
+        ok = find_directory(r) && find_journal(r);
+        ok = (!r->keeps || restore_cases(r)) && ok;
+        ok = write_json(r, "index.json", judge_json_index(&r->store)) && ok;
         ok = write_json(r, "summary.json", judge_json_summary(&r->store)) && ok;
         begin(r);
         judge_html_index(&r->buf, &r->store, r->o.table,
                          (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
         ok = write_file(r, "index.html") && ok;
+        r->written = (struct timespec){0};
+        if (ok && fstat(r->dir, &at) == 0)
+            r->written = at.st_mtim;
     }
     if (r->o.junit)
         ok = write_junit(r) && ok;
     return ok;
 }
 
+bool judge_report_is_there(const judge_report *r)
+{
+    struct stat now, then;
+    if (r->dir < 0)
+        return true;
+    return stat(r->o.outdir, &now) == 0 && fstat(r->dir, &then) == 0 && is_same(&now, &then) &&
+           now.st_mtim.tv_sec == r->written.tv_sec && now.st_mtim.tv_nsec == r->written.tv_nsec;
+}
+
 bool judge_report_finish(judge_report *r)
 {
-    bool ok = judge_report_update(r);
+    bool ok = !r->begun || judge_report_update(r);
     if (r->o.tap) {
         begin(r);
         judge_buf_printf(&r->buf, "1..%zu\n", r->taps);

@@ -42,8 +42,11 @@ bool judge_report_add(judge_report *r, const judge_result *result);
 bool judge_report_finish(judge_report *r);
 /* False if anything of it could not be written, at any time. */
 bool judge_report_is_whole(const judge_report *r);
-/* The same files for a run that goes on: no plan of TAP, which stands at the end. */
+/* The same files for a run that goes on, also when there is no result yet: no plan of TAP, which
+ * stands at the end. What somebody has taken away of the directory is written again. */
 bool judge_report_update(judge_report *r);
+/* False if the directory is no longer as the last update left it. */
+bool judge_report_is_there(const judge_report *r);
 /* Verdicts so far. */
 const judge_store *judge_report_store(const judge_report *r);
 void judge_report_close(judge_report *r);

@@ -73,10 +73,15 @@ static size_t place(const judge_agent *a, const char *id)
     return low;
 }
 
-const judge_entry *judge_agent_find(const judge_agent *a, const char *id)
+judge_entry *judge_agent_entry(const judge_agent *a, const char *id)
 {
     size_t i = place(a, id);
     return i < a->n && strcmp(a->at[i].id, id) == 0 ? &a->at[i] : NULL;
+}
+
+const judge_entry *judge_agent_find(const judge_agent *a, const char *id)
+{
+    return judge_agent_entry(a, id);
 }
 
 static double ratio(uint64_t packed, uint64_t plain)

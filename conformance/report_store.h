@@ -18,6 +18,7 @@ typedef struct judge_entry {
     int64_t started_ms;
     int remote_code;
     bool report_time, report_ratio, scaled;
+    bool missing;               /* its files have been taken away */
     uint64_t messages;          /* that the judge sent; at least 1 */
     double in_ratio, out_ratio; /* < 0: not known */
     char *why;                  /* NULL: nothing failed */
@@ -46,6 +47,7 @@ judge_agent *judge_store_add(judge_store *s, const judge_result *r, judge_entry 
 judge_agent *judge_store_agent(judge_store *s, const char *name);
 /* NULL if there is none. */
 const judge_entry *judge_agent_find(const judge_agent *a, const char *id);
+judge_entry *judge_agent_entry(const judge_agent *a, const char *id);
 
 /* The numbers of a summary. */
 typedef struct judge_counts {

@@ -34,6 +34,20 @@ static void WSK_PRINTF(2, 3) say(char why[256], const char *fmt, ...)
             *p = '?';
 }
 
+static void WSK_PRINTF(2, 3) warn(const judge_session *s, const char *fmt, ...)
+{
+    char text[256];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    for (char *p = text; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = '?';
+    if (s->p.hooks.warn)
+        s->p.hooks.warn(s->p.hooks.ud, text);
+}
+
 static bool add_target(judge_session *s, const char *url, char why[256],
                        judge_session_error *ret_error)
 {
@@ -105,7 +119,7 @@ static bool select_cases(judge_session *s, char why[256], judge_session_error *r
     static const char *const all[] = {"*"};
     const judge_spec *spec = s->p.spec;
     const char *const *cases = s->p.cases;
-    size_t n = s->p.n_cases, n_spec = spec ? spec->exclude.n : 0;
+    size_t n = s->p.n_cases, n_spec = spec ? spec->exclude.n : 0, n_exclude = 0;
     const char *bad = "";
     if (n == 0) {
         cases = spec ? spec->cases.at : all;
@@ -119,12 +133,15 @@ static bool select_cases(judge_session *s, char why[256], judge_session_error *r
         say(why, "out of memory");
         return false;
     }
+    /* Specs are older or newer than suites: what is not there need not be left out. */
     for (size_t i = 0; i < n_spec; i++)
-        exclude[i] = spec->exclude.at[i];
+        if (strchr(spec->exclude.at[i], '*') || judge_table_find(s->table, spec->exclude.at[i]))
+            exclude[n_exclude++] = spec->exclude.at[i];
+        else
+            warn(s, "there is no case \"%.40s\" to exclude", spec->exclude.at[i]);
     for (size_t i = 0; i < s->p.n_exclude; i++)
-        exclude[n_spec + i] = s->p.exclude[i];
-    int found = judge_select(s->table, cases, n, exclude, n_spec + s->p.n_exclude, s->selected,
-                             &bad);
+        exclude[n_exclude++] = s->p.exclude[i];
+    int found = judge_select(s->table, cases, n, exclude, n_exclude, s->selected, &bad);
     free((void *)exclude);
     const judge_role role = s->p.serves ? JUDGE_ROLE_SERVER : JUDGE_ROLE_CLIENT;
     for (size_t i = 0; found > 0 && i < judge_table_count(s->table); i++) {
@@ -309,6 +326,9 @@ bool judge_session_run(judge_session *s, judge_run_totals *ret, char why[256])
     bool ok = judge_run_go(s->run, ret) == 0;
     if (!ok)
         say(why, "the run ended early: %s", strerror(errno));
+    /* A report of the last run must not stand there as if it were of this one. */
+    if (s->p.empties && ret->cases == 0 && (ret->unreachable > 0 || s->n_cases == 0))
+        judge_report_update(s->report);
     /* What there is goes into the reports all the same. */
     judge_report_finish(s->report);
     return ok;

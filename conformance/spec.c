@@ -101,6 +101,22 @@ static judge_strings strings_at(parser *p, const json_t *object, const place *at
     return strings_of(p, json_object_get(object, key), name_of(at, key, name));
 }
 
+/* As strings_at(); a single pattern need not be in a list. */
+static judge_strings patterns_at(parser *p, const json_t *object, const char *key)
+{
+    const json_t *v = json_object_get(object, key);
+    judge_strings s = {0};
+    if (!json_is_string(v))
+        return strings_at(p, object, NULL, key);
+    s.at = malloc(sizeof *s.at);
+    if (!s.at) {
+        complain(p, "out of memory");
+        return s;
+    }
+    s.at[s.n++] = json_string_value(v);
+    return s;
+}
+
 static void options_at(parser *p, judge_options *o, const json_t *object, const place *at)
 {
     json_t *options = json_object_get(object, "options"), *v;
@@ -243,10 +259,10 @@ static void read_fuzzing(parser *p, json_t *file, judge_spec_kind kind)
     s->outdir = text_at(p, file, NULL, "outdir");
     if (!s->outdir)
         s->outdir = kind == JUDGE_SPEC_FUZZINGCLIENT ? "./reports/servers/" : "./reports/clients/";
-    s->cases = strings_at(p, file, NULL, "cases");
+    s->cases = patterns_at(p, file, "cases");
     if (!json_object_get(file, "cases"))
         complain(p, "there is no \"cases\"; [\"*\"] stands for all");
-    s->exclude = strings_at(p, file, NULL, "exclude-cases");
+    s->exclude = patterns_at(p, file, "exclude-cases");
     read_exclusions(p, file);
     s->verify = json_is_true(json_object_get(file, "verify"));
     s->ca = text_at(p, file, NULL, "ca");

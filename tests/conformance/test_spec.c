@@ -144,7 +144,7 @@ static void test_bad(void **state)
         {"[]", "object"},
         {"{\"cases\":[\"*\"]} x", "line 1"},
         {"{}", "\"cases\""},
-        {"{\"cases\":\"*\"}", "\"cases\" must be a list"},
+        {"{\"cases\":{}}", "\"cases\" must be a list"},
         {"{\"cases\":[1]}", "element 1"},
         {"{\"cases\":[\"*\"],\"outdir\":1}", "\"outdir\""},
         {"{\"cases\":[\"*\"],\"servers\":{}}", "\"servers\""},

@@ -193,6 +193,7 @@ enum {
     JUDGE_NEED_KEEPS = 1,   /* the peer keeps it as context */
     JUDGE_NEED_FORGETS = 2, /* the peer need not keep it */
     JUDGE_NEED_WINDOW = 4,  /* in the window of the first row of echo.offers */
+    JUDGE_NEED_ROOM = 8,    /* ... or in a larger one */
 };
 
 typedef struct judge_case {

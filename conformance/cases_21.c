@@ -52,6 +52,7 @@ typedef struct offer_row {
     const char *title, *offer;
     bool server_forgets;
     uint8_t server_bits, client_bits;
+    bool bad; /* another one beside it must be declined */
 } offer_row;
 
 static const offer_row good_offers[] = {
@@ -80,12 +81,16 @@ static const offer_row good_offers[] = {
      false, 10, 0},
     {"behind an offer that must be declined",
      "permessage-deflate; server_max_window_bits=7, permessage-deflate; server_max_window_bits=10",
-     false, 10, 0},
+     false, 10, 0, true},
     {"before one that must be declined",
-     "permessage-deflate; client_max_window_bits, permessage-deflate; unknown", false, 0, 15},
+     "permessage-deflate; client_max_window_bits, permessage-deflate; unknown", false, 0, 15, true},
     {"no spaces", "permessage-deflate;server_max_window_bits=10;client_max_window_bits", false, 10,
      15},
 };
+
+#define EXPECT_AGREES                                                                              \
+    "The server agrees to permessage-deflate with parameters that the offer allows and asks for, " \
+    "and echoes the message. Declining is UNIMPLEMENTED."
 
 static void add_good_offers(judge_builder *b)
 {
@@ -99,28 +104,29 @@ static void add_good_offers(judge_builder *b)
                                     CLOSE_AFTER(2), END};
 
         judge_add(
-            b,
-            &(judge_case){
-                .id = judge_text(b, "21.1.%zu", i + 1),
-                .title = o->title,
-                .description = judge_text(b, "The offer is <code>%s</code>. Then a text message.",
-                                          shown(b, o->offer)),
-                .expectation = "The server agrees to permessage-deflate with parameters that the "
-                               "offer allows and asks for, and echoes the message. Declining is "
-                               "UNIMPLEMENTED.",
-                .reference = "RFC 7692 7.1",
-                .steps = steps,
-                .rule = JUDGE_RULE_HELLO,
-                .hello = {.steps = hello, .ok = {JUDGE_HELLO_OPEN}},
-                OK_WITH(1, GOT_TEXT(REP("Hello compression. ", 380))),
-                ENDS_CLEAN,
-                .audience = JUDGE_FOR_SERVERS,
-                .echo = {.n_offers = 1},
-                .deflate = {.given = true,
-                            .server_forgets = o->server_forgets,
-                            .server_bits = o->server_bits,
-                            .client_bits = o->client_bits},
-            });
+            b, &(judge_case){
+                   .id = judge_text(b, "21.1.%zu", i + 1),
+                   .title = o->title,
+                   .description = judge_text(
+                       b, "The offer is <code>%s</code>. Then a text message.", shown(b, o->offer)),
+                   .expectation = o->bad ? EXPECT_AGREES " An answer with 4xx is non-strict."
+                                         : EXPECT_AGREES,
+                   .reference = "RFC 7692 7.1",
+                   .steps = steps,
+                   .rule = JUDGE_RULE_HELLO,
+                   /* As for one that has nothing but what must be declined, see 21.2. */
+                   .hello = {.steps = hello,
+                             .ok = {JUDGE_HELLO_OPEN},
+                             .lax = {o->bad ? JUDGE_HELLO_4XX : 0}},
+                   OK_WITH(1, GOT_TEXT(REP("Hello compression. ", 380))),
+                   ENDS_CLEAN,
+                   .audience = JUDGE_FOR_SERVERS,
+                   .echo = {.n_offers = 1},
+                   .deflate = {.given = true,
+                               .server_forgets = o->server_forgets,
+                               .server_bits = o->server_bits,
+                               .client_bits = o->client_bits},
+               });
     }
 }
 

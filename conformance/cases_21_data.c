@@ -508,7 +508,9 @@ static void own_windows(judge_builder *b)
             row.close.codes[0] = 1007;
             row.close.codes[1] = 1002;
             row.close.n_codes = 2;
-            add_pair(b, &row, &first, &second, JUDGE_NEED_KEEPS | (over ? JUDGE_NEED_WINDOW : 0));
+            /* RFC 7692 7.1.2.2: a server may answer with less than it was offered. */
+            add_pair(b, &row, &first, &second,
+                     JUDGE_NEED_KEEPS | (over ? JUDGE_NEED_WINDOW : JUDGE_NEED_ROOM));
         }
     }
 }

@@ -130,6 +130,8 @@ static void put_extra(FILE *out, const judge_step *s)
             fputs(", and the peer need not keep what is sent", out);
         if (s->code & JUDGE_NEED_WINDOW)
             fputs(", with the window that was asked for", out);
+        if (s->code & JUDGE_NEED_ROOM)
+            fputs(", with no smaller window than was asked for", out);
         fputs("; else the case is UNIMPLEMENTED", out);
         break;
     case JUDGE_STEP_PROOF:
@@ -296,6 +298,8 @@ static void put_step(FILE *out, const judge_case *c, const judge_step *s)
     case JUDGE_STEP_FIN:
     case JUDGE_STEP_RESET:
     case JUDGE_STEP_READ:
+    case JUDGE_STEP_OUTLAST:
+    case JUDGE_STEP_NEED:
         put_extra(out, s);
         break;
     case JUDGE_STEP_HOLD:
@@ -305,8 +309,6 @@ static void put_step(FILE *out, const judge_case *c, const judge_step *s)
         fprintf(out, "send it in two writes, %u octet%s first", s->chop, s->chop == 1 ? "" : "s");
         break;
     case JUDGE_STEP_AWAIT_CLOSE:
-    case JUDGE_STEP_OUTLAST:
-    case JUDGE_STEP_NEED:
         fprintf(out, "wait for a close frame, for %g s at most", s->seconds);
         break;
     case JUDGE_STEP_LOG:

@@ -38,6 +38,7 @@ bool peer_need(judge_peer *p, int set)
     if (p->deflate && !((set & JUDGE_NEED_KEEPS) && p->to_peer.no_context_takeover) &&
         !((set & JUDGE_NEED_FORGETS) && !p->to_peer.no_context_takeover) &&
         !((set & JUDGE_NEED_WINDOW) && p->to_peer.window_bits != bits) &&
+        !((set & JUDGE_NEED_ROOM) && p->to_peer.window_bits < bits) &&
         !(row->window_bits > 0 && p->from_peer.window_bits > row->window_bits) &&
         !(row->no_context_takeover && !p->from_peer.no_context_takeover))
         return true;

@@ -577,6 +577,59 @@ static void interim_answers_come_to_an_end(void **state)
     end(&s);
 }
 
+/* RFC 7692 7.1.2.2: a server may ask for a smaller window than it was offered, and the judge keeps
+ * to it. */
+static void windows_may_be_smaller_than_offered(void **state)
+{
+    static const struct {
+        const char *id, *bits;
+        judge_behavior behavior;
+    } rows[] = {
+        {"21.6.6", "8", JUDGE_FAILED},          {"21.6.8", "8", JUDGE_UNIMPLEMENTED},
+        {"21.6.8", "9", JUDGE_FAILED},          {"21.6.10", "11", JUDGE_UNIMPLEMENTED},
+        {"21.6.12", "12", JUDGE_UNIMPLEMENTED}, {"21.6.12", "15", JUDGE_FAILED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char answer[300];
+        scene s;
+
+        snprintf(answer, sizeof(answer),
+                 OPEN "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=%s"
+                      "\r\n\r\n",
+                 rows[i].bits);
+        open_with(&s, rows[i].id, answer);
+        /* Nothing comes back, be it asked for or not. */
+        CLOSES(&s, "\x03\xe8");
+        assert_int_equal(end(&s), rows[i].behavior);
+    }
+}
+
+/* Behind an offer that must be declined there may be a better one; who refuses both does so with
+ * the first one alone, too. */
+static void bad_offers_may_be_refused(void **state)
+{
+    static const struct {
+        const char *id;
+        judge_behavior behavior;
+    } rows[] = {
+        {"21.1.16", JUDGE_FAILED},
+        {"21.1.17", JUDGE_NON_STRICT},
+        {"21.1.18", JUDGE_NON_STRICT},
+        {"21.2.1", JUDGE_NON_STRICT},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        scene s;
+
+        begin(&s, rows[i].id, JUDGE_ROLE_CLIENT);
+        say(&s, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        assert_int_equal(end(&s), rows[i].behavior);
+    }
+}
+
 /* Who has too many connections may say so to one that has not asked for anything yet. */
 static void slow_requests_may_be_turned_away(void **state)
 {
@@ -620,6 +673,8 @@ int main(void)
         cmocka_unit_test(echoes_that_are_no_text_fail_the_connection),
         cmocka_unit_test(bombs_do_not_burn_the_judge),
         cmocka_unit_test(interim_answers_come_to_an_end),
+        cmocka_unit_test(windows_may_be_smaller_than_offered),
+        cmocka_unit_test(bad_offers_may_be_refused),
         cmocka_unit_test(slow_requests_may_be_turned_away),
     };
 

@@ -240,6 +240,9 @@ def suites():
     one_line(r.stderr, '"handshakes"', "masking")
     r = judge("--list", "--suite", ",")
     assert r.returncode == 2, r
+    r = judge("--explain", "21.4.5,22.2.1")
+    assert "go on only if permessage-deflate is agreed on" in r.stdout, r
+    assert "wait until the peer ends the connection, for 1 times --patience" in r.stdout, r
     r = judge("--explain", "14.8.4,15.1.4")
     assert "Afterwards an ordinary connection is answered" in r.stdout, r
     assert "Connection: keep-alive, Upgrade" in r.stdout and "CVE" not in r.stderr, r

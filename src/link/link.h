@@ -142,7 +142,7 @@ static WSK__UNUSED WSK__NOINLINE bool wsk__link_is_to_rest(wsk__link *l, size_t 
     if (l->conn.ended)
         return false;
     l->conn.env->toll = 0;
-    bool over = wsk__stream_share_is_over(&l->stream) ||
+    bool over = wsk__stream_share_is_over(&l->stream, given == 0) ||
                 (given >= WSK__LINK_SHARE && l->conn.ext != NULL);
     return over && l->conn.state != WSK_STATE_CLOSED && wsk__conn_has_input(&l->conn);
 }

@@ -167,7 +167,7 @@ static void stream_read(wsk__stream *s)
         if (!(s->state & WSK__S_READABLE) ||
             (s->state & (WSK__S_DEAD | WSK__S_PAUSED | WSK__S_EOF)))
             return;
-        if (s->spent || wsk__stream_share_is_over(s))
+        if (s->spent || wsk__stream_share_is_over(s, false))
             return;
         round++;
     }

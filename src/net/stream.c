@@ -94,7 +94,7 @@ void wsk__stream_resume(wsk__stream *s)
 
 /* The clock is first looked at when a good deal is done, and from then on: so those who ask for
  * little pay nothing for it. */
-bool wsk__stream_share_is_over(wsk__stream *s)
+bool wsk__stream_share_is_over(wsk__stream *s, bool idly)
 {
     wsk_loop *loop = s->loop;
     uint64_t now = loop->sys->clock_us();
@@ -103,7 +103,7 @@ bool wsk__stream_share_is_over(wsk__stream *s)
         loop->at_work = s;
         loop->work_since = now;
     }
-    if (now - loop->work_since < WSK__SHARE_US)
+    if (now - loop->work_since < (idly ? WSK__SHARE_IDLY_US : WSK__SHARE_US))
         return false;
     if (!(s->state & WSK__S_CLOSED))
         wsk__loop_spend(s);

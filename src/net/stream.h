@@ -132,9 +132,10 @@ void wsk__stream_set_deadline(wsk__stream *s, uint64_t when);
 /* Something of the owner was changed from outside: calls `expired` before the turn ends, also where
  * no output is asked for because the socket is full. */
 void wsk__stream_defer(wsk__stream *s);
-/* To be asked now and then by an owner that is called: true when it has had its share of this turn.
- * Then nothing more is read in it, and the next one does not wait. Looks at the clock. */
-bool wsk__stream_share_is_over(wsk__stream *s);
+/* To be asked now and then by an owner that is called: true when it has had its share of this turn,
+ * which is less if nothing comes of what it does (idly). Then nothing more is read in this turn,
+ * and the next one does not wait. Looks at the clock. */
+bool wsk__stream_share_is_over(wsk__stream *s, bool idly);
 /* The owner has had its share of this turn, and holds what is left: calls `expired` in the next
  * one, which does not wait, whatever becomes of the deadline. */
 void wsk__stream_resume(wsk__stream *s);

@@ -190,7 +190,7 @@ static void read_bulk(wsk__stream *s)
             return;
         if (!(s->state & WSK__S_READABLE))
             break;
-        spent = s->spent || wsk__stream_share_is_over(s);
+        spent = s->spent || wsk__stream_share_is_over(s, false);
     }
     if (s->state & WSK__S_READABLE) {
         wsk__loop_spend(s);

@@ -28,7 +28,7 @@
 
 /* By how many microseconds each look at the clock finds it moved on. */
 static uint64_t clock_now, clock_step;
-static uint64_t clock_stands = 0, clock_strides = 3000;
+static uint64_t clock_stands = 0, clock_strides = 12000;
 
 static uint64_t stepping_clock(void)
 {

@@ -75,6 +75,9 @@ typedef struct wsk_server_options {
     /* role is set by the server. conn.size and conn.deflate.size may be left 0: the fields count as
      * they are set, and those that are 0 are the defaults. */
     wsk_config_options conn;
+    /* Past one of these two, or max_handshake_rate, only 64 at a time are there to be told so, over
+     * TLS only 4 a second; the others are closed, without a TLS handshake, with a line in the log
+     * (INFO, one a second). */
     uint32_t max_connections;             /* [10,000,000]; past it: 503 */
     uint32_t max_connections_per_address; /* [none]; past it: 429 */
     int backlog;                          /* of listen(2) [4096] */

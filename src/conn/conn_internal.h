@@ -306,7 +306,7 @@ struct wsk_conn {
     bool botched : 1;    /* the program tried to answer the request, and failed */
     uint8_t untimed : 3; /* WSK__UNTIMED_: times noted when the clock may have been old */
     uint8_t follows : 2; /* messages of a run of broadcasts wait for it: 1 + which; 0: none */
-    uint8_t refuse : 2;  /* beyond a limit: which */
+    uint8_t refuse : 3;  /* beyond a limit: which */
     uint32_t t_begin;
 };
 

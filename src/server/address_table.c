@@ -120,10 +120,13 @@ static int grow(wsk__address_table *t)
 
 int wsk__address_table_add(wsk__address_table *t, const uint8_t address[16])
 {
-    if (2 * (t->used + 1) > t->cap)
-        WSK_TRY(grow(t));
     struct entry *e = find(t, address);
+
     if (e->count == 0) {
+        if (2 * (t->used + 1) > t->cap) {
+            WSK_TRY(grow(t));
+            e = find(t, address);
+        }
         memcpy(e->address, address, 16);
         t->used++;
     }

@@ -55,6 +55,7 @@ static int set_rates(wsk_server *s)
                       : o->max_octet_rate < LEAST_BURST ? LEAST_BURST
                                                         : o->max_octet_rate;
     s->rated = s->messages.rate != 0 || s->octets.rate != 0;
+    wsk__bucket_init(&s->tls_refusals, &wsk__tls_refusal_rate, wsk_loop_now(s->loop));
     if (o->max_handshake_rate == 0)
         return WSK_OK;
     return wsk__rate_table_new(&s->handshakes, s->hooks,

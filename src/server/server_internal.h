@@ -67,7 +67,9 @@ struct wsk_server {
     bool rated;                  /* one of these two is a limit: peers have buckets */
     char **hosts;                /* NULL-terminated, or NULL */
     wsk_server_stats stats;
-    uint32_t refusing; /* peers beyond a limit, there only to be told so */
+    uint32_t refusing;              /* peers beyond a limit, there only to be told so */
+    wsk__bucket tls_refusals;       /* ... over TLS, which costs a handshake each */
+    uint64_t untold, untold_logged; /* those that were not told; when that was logged, in ms */
     bool draining;
     bool freed; /* by the program */
     bool going; /* ... in a handler: what is left goes with the last peer */
@@ -80,12 +82,18 @@ typedef struct wsk__peer_rates {
     wsk__bucket messages, octets;
 } wsk__peer_rates;
 
+/* Handshakes of TLS a second whose only use is to say that there may be no connection. */
+#define WSK__TLS_REFUSALS 4
+
+static const wsk__rate wsk__tls_refusal_rate = {WSK__TLS_REFUSALS, WSK__TLS_REFUSALS};
+
 /* Why a peer is there only to be told that it may not. */
 typedef enum wsk__refuse_reason {
     WSK__REFUSE_NO = 0,
     WSK__REFUSE_FULL,      /* max_connections */
     WSK__REFUSE_ADDRESS,   /* max_connections_per_address */
     WSK__REFUSE_HANDSHAKE, /* max_handshake_rate */
+    WSK__REFUSE_MEMORY,    /* none to count the address */
 } wsk__refuse_reason;
 
 /* What is known of a peer's address, where anything of the server needs it. */

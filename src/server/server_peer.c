@@ -14,6 +14,8 @@
 
 /* Beyond a limit so many more are accepted to be told 503 or 429; the rest are just closed. */
 #define MAX_REFUSING 64
+/* A line in the log about those, at most once in so many ms. */
+#define UNTOLD_LOG_MS 1000
 
 static const wsk__site *site_of(const wsk_peer *p)
 {
@@ -88,20 +90,21 @@ static bool path_fits(const wsk_peer *p)
     return wsk__str_eq(wsk_conn_path(&p->link.conn), wsk__str(site->url.target));
 }
 
+static const struct refusal {
+    unsigned status;
+    const char *text;
+} refusals[] = {
+    [WSK__REFUSE_FULL] = {503, "this server is at its limit of connections"},
+    [WSK__REFUSE_ADDRESS] = {429, "too many connections from this address"},
+    [WSK__REFUSE_HANDSHAKE] = {429, "connections from this address come too fast"},
+    [WSK__REFUSE_MEMORY] = {503, "out of memory"},
+};
+
 static void refuse_limited(wsk_peer *p)
 {
-    switch ((wsk__refuse_reason)p->link.conn.refuse) {
-    case WSK__REFUSE_NO:
-    case WSK__REFUSE_FULL:
-        wsk__refuse(&p->link.conn, 503, "this server is at its limit of connections");
-        break;
-    case WSK__REFUSE_ADDRESS:
-        wsk__refuse(&p->link.conn, 429, "too many connections from this address");
-        break;
-    case WSK__REFUSE_HANDSHAKE:
-        wsk__refuse(&p->link.conn, 429, "connections from this address come too fast");
-        break;
-    }
+    const struct refusal *r = &refusals[p->link.conn.refuse];
+
+    wsk__refuse(&p->link.conn, r->status, r->text);
 }
 
 /* Which hosts are ours; see wsk_server_options.hosts. An address as host, or localhost, cannot be
@@ -474,6 +477,28 @@ static int learn_about(wsk_peer *p, int fd)
     return WSK_OK;
 }
 
+/* Whether someone beyond a limit may stay to be told so. With TLS that takes a whole handshake,
+ * which costs us far more than a client: crowds that want nothing else get it a few times a second.
+ */
+static bool may_be_told(wsk_server *s, const wsk__site *site)
+{
+    return s->refusing < MAX_REFUSING &&
+           (site->tls == NULL ||
+            wsk__bucket_take(&s->tls_refusals, &wsk__tls_refusal_rate, 1, wsk_loop_now(s->loop)));
+}
+
+static void log_untold(const wsk_peer *p, wsk_server *s)
+{
+    uint64_t now = wsk_loop_now(s->loop);
+
+    if (s->untold++ > 0 && now - s->untold_logged < UNTOLD_LOG_MS)
+        return;
+    s->untold_logged = now;
+    wsk__log(s->hooks, WSK_LOG_INFO,
+             "connections closed without an answer, %llu so far, at last that of %s: %s",
+             (unsigned long long)s->untold, name_of(p), refusals[p->link.conn.refuse].text);
+}
+
 static void look_at_limits(wsk_peer *p, int fd)
 {
     wsk_server *s = wsk__peer_server(p);
@@ -491,6 +516,9 @@ static void look_at_limits(wsk_peer *p, int fd)
         p->link.conn.counted = n > 0;
         if (n > 0)
             memcpy(p->about->address, address, sizeof(address));
+        /* Who cannot be counted is not let in, or the limit would end where memory does. */
+        if (n < 0)
+            p->link.conn.refuse = WSK__REFUSE_MEMORY;
         if (n > 0 && (uint32_t)n > s->o.max_connections_per_address)
             p->link.conn.refuse = WSK__REFUSE_ADDRESS;
     }
@@ -516,8 +544,9 @@ void wsk__peer_begin(wsk__site *site, int fd)
     /* Those beyond a limit, whichever it is, are told so; but not any number of them. */
     if (p->link.conn.refuse != WSK__REFUSE_NO) {
         s->stats.limited++;
-        if (s->refusing >= MAX_REFUSING) {
+        if (!may_be_told(s, site)) {
             s->stats.refused++;
+            log_untold(p, s);
             goto drop;
         }
     }

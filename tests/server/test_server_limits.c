@@ -16,7 +16,9 @@
 #include <websock/websock.h>
 
 struct world {
-    test_alloc alloc;
+    test_alloc alloc; /* first: its hooks' ud is it */
+    unsigned lines;   /* logged */
+    char line[300];   /* the last one */
     wsk_loop *loop;
     wsk_server *server;
     int port;
@@ -63,7 +65,17 @@ static void on_refused(wsk_peer *p, unsigned status, const char *text)
     snprintf(w->text, sizeof(w->text), "%s", text);
 }
 
-static int world_try(struct world *w, const wsk_server_options *options, const char *url)
+static void on_log(void *ud, wsk_log_level level, const char *line)
+{
+    struct world *w = (struct world *)ud;
+
+    (void)level;
+    w->lines++;
+    snprintf(w->line, sizeof(w->line), "%s", line);
+}
+
+static int world_try(struct world *w, const wsk_server_options *options, const char *url,
+                     wsk_tls *tls)
 {
     wsk_handlers handlers = WSK_HANDLERS_INIT;
     wsk_server_options o = *options;
@@ -71,6 +83,8 @@ static int world_try(struct world *w, const wsk_server_options *options, const c
 
     memset(w, 0, sizeof(*w));
     test_alloc_init(&w->alloc);
+    w->alloc.hooks.log = on_log;
+    w->alloc.hooks.log_level = WSK_LOG_INFO;
     o.conn.hooks = &w->alloc.hooks;
     handlers.on_message = on_message;
     handlers.on_data = on_data;
@@ -80,7 +94,7 @@ static int world_try(struct world *w, const wsk_server_options *options, const c
     int r = wsk_server_new(&w->server, w->loop, &o, &handlers, w);
     if (r < 0)
         return r;
-    assert_int_equal(wsk_server_listen(w->server, url, NULL), WSK_OK);
+    assert_int_equal(wsk_server_listen(w->server, url, tls), WSK_OK);
     assert_true(wsk_server_url(w->server, 0, real, sizeof(real)) > 0);
     w->port = (int)strtol(strrchr(real, ':') + 1, NULL, 10);
     return WSK_OK;
@@ -88,7 +102,7 @@ static int world_try(struct world *w, const wsk_server_options *options, const c
 
 static void world_begin(struct world *w, const wsk_server_options *options)
 {
-    assert_int_equal(world_try(w, options, "ws://127.0.0.1:0/"), WSK_OK);
+    assert_int_equal(world_try(w, options, "ws://127.0.0.1:0/", NULL), WSK_OK);
 }
 
 static void world_end(struct world *w)
@@ -322,6 +336,109 @@ static void test_connections_of_an_address(void **state)
     world_end(&w);
 }
 
+/* Who is beyond a limit costs a TLS handshake only a few times a second. */
+static void test_refusals_over_tls(void **state)
+{
+    (void)state;
+    enum { MANY = 60, A_SECOND = 4 };
+    static const char *const why[] = {"at its limit of connections", "too many connections",
+                                      "come too fast"};
+    wsk_tls_options to = WSK_TLS_OPTIONS_INIT;
+    struct client c[MANY];
+    struct world w;
+    wsk_tls *tls;
+
+    to.role = WSK_ROLE_SERVER;
+    to.self_signed = true;
+    assert_int_equal(wsk_tls_new(&tls, &to, NULL), WSK_OK);
+    for (int kind = 0; kind < 3; kind++) {
+        wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+        wsk_server_stats st = {0};
+
+        o.max_connections = kind == 0 ? 1 : 0;
+        o.max_connections_per_address = kind == 1 ? 1 : 0;
+        o.max_handshake_rate = kind == 2 ? 1 : 0;
+        assert_int_equal(world_try(&w, &o, "wss://127.0.0.1:0/", tls), WSK_OK);
+        const uint64_t start = wsk_loop_now(w.loop);
+        /* They say nothing: who is there stays. */
+        for (int i = 0; i < MANY; i++)
+            client_begin(&w, &c[i]);
+        turn_until(&w, (wsk_server_get_stats(w.server, &st), st.accepted == MANY));
+        /* So many more where this takes its time. */
+        const uint64_t seconds = (wsk_loop_now(w.loop) - start) / 1000 + 1;
+        assert_true(st.connections >= 1 + A_SECOND);
+        assert_true(st.connections <= 1 + A_SECOND + seconds * (A_SECOND + 1));
+        assert_int_equal(st.refused, MANY - st.connections);
+        assert_true(st.limited >= st.refused + A_SECOND);
+        /* One line a second tells of those who were not told. */
+        assert_in_range(w.lines, 1, 1 + seconds);
+        assert_non_null(strstr(w.line, "closed without an answer"));
+        assert_non_null(strstr(w.line, why[kind]));
+        for (int i = 0; i < MANY; i++)
+            client_end(&c[i]);
+        world_end(&w);
+    }
+    wsk_tls_unref(tls);
+}
+
+static void client_begin_from(struct world *w, struct client *c, uint32_t address)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)w->port)},
+                       from = {.sin_family = AF_INET};
+
+    memset(c, 0, sizeof(*c));
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    from.sin_addr.s_addr = htonl(address);
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(c->fd, (struct sockaddr *)&from, sizeof(from)), 0);
+    assert_int_equal(connect(c->fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    assert_int_equal(fcntl(c->fd, F_SETFL, O_NONBLOCK), 0);
+}
+
+/* The limit of an address does not end where the memory to count does. */
+static void test_no_memory_to_count(void **state)
+{
+    (void)state;
+    enum { OTHERS = 32 }; /* and the next one makes the table grow */
+    wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+    struct client others[OTHERS];
+    struct world w;
+    unsigned told = 0;
+    bool failed = true;
+
+    o.max_connections_per_address = 1;
+    for (long i = 1; failed; i++) {
+        struct client c[3];
+        unsigned open = 0;
+
+        world_begin(&w, &o);
+        for (uint32_t k = 0; k < OTHERS; k++) {
+            client_begin_from(&w, &others[k], INADDR_LOOPBACK + 1 + k);
+            client_hello(&others[k], "Host: localhost\r\n");
+            client_until(&w, &others[k], others[k].n > 0);
+            assert_int_equal(status_of(&others[k]), 101);
+        }
+        w.alloc.calls = 0;
+        w.alloc.fail_at = i;
+        for (unsigned k = 0; k < 3; k++) {
+            client_begin(&w, &c[k]);
+            client_hello(&c[k], "Host: localhost\r\n");
+            client_until(&w, &c[k], c[k].eof || strstr(c[k].in, "\r\n\r\n") != NULL);
+            open += c[k].n > 0 && status_of(&c[k]) == 101;
+            told += c[k].n > 0 && status_of(&c[k]) == 503;
+        }
+        failed = w.alloc.failed;
+        w.alloc.fail_at = 0;
+        assert_true(open <= 1);
+        for (unsigned k = 0; k < 3; k++)
+            client_end(&c[k]);
+        for (unsigned k = 0; k < OTHERS; k++)
+            client_end(&others[k]);
+        world_end(&w);
+    }
+    assert_true(told > 0);
+}
+
 static void test_options(void **state)
 {
     (void)state;
@@ -337,13 +454,13 @@ static void test_options(void **state)
     bad[2].handshake_burst = 1;
     bad[3].max_octet_rate = UINT64_MAX;
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(world_try(&w, &bad[i], "ws://127.0.0.1:0/"), WSK_ERR_INVAL);
+        assert_int_equal(world_try(&w, &bad[i], "ws://127.0.0.1:0/", NULL), WSK_ERR_INVAL);
         world_end(&w);
     }
     for (size_t i = 0; i < sizeof(bad_hosts) / sizeof(bad_hosts[0]); i++) {
         wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
         o.hosts = bad_hosts[i];
-        assert_int_equal(world_try(&w, &o, "ws://127.0.0.1:0/"), WSK_ERR_INVAL);
+        assert_int_equal(world_try(&w, &o, "ws://127.0.0.1:0/", NULL), WSK_ERR_INVAL);
         world_end(&w);
     }
 }
@@ -408,18 +525,18 @@ static void test_hosts(void **state)
     }
     world_end(&w);
     /* Other ways to say the same. */
-    assert_int_equal(world_try(&w, &o, "ws://127.1:0/"), WSK_OK);
+    assert_int_equal(world_try(&w, &o, "ws://127.1:0/", NULL), WSK_OK);
     assert_int_equal(answer(&w, rows[4].fields), 421);
     assert_int_equal(answer(&w, "Host: 127.1:%d\r\nOrigin: http://127.1:%d\r\n"), 101);
     world_end(&w);
-    assert_int_equal(world_try(&w, &o, "ws://0.0.0.0:0/"), WSK_OK);
+    assert_int_equal(world_try(&w, &o, "ws://0.0.0.0:0/", NULL), WSK_OK);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (answer(&w, rows[i].fields) != rows[i].anywhere)
             fail_msg("anywhere: %s", rows[i].why);
     }
     world_end(&w);
     o.hosts = names;
-    assert_int_equal(world_try(&w, &o, "ws://0.0.0.0:0/"), WSK_OK);
+    assert_int_equal(world_try(&w, &o, "ws://0.0.0.0:0/", NULL), WSK_OK);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (answer(&w, rows[i].fields) != rows[i].named)
             fail_msg("by name: %s", rows[i].why);
@@ -529,6 +646,8 @@ int main(void)
         cmocka_unit_test(test_octet_rate),
         cmocka_unit_test(test_handshake_rate),
         cmocka_unit_test(test_connections_of_an_address),
+        cmocka_unit_test(test_refusals_over_tls),
+        cmocka_unit_test(test_no_memory_to_count),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_failing_alloc),

@@ -20,6 +20,7 @@
 #include "option_rows.h"
 #include "serve.h"
 #include "serve_banner.h"
+#include "serve_drain.h"
 #include "serve_worker.h"
 
 #include "http/handshake.h"
@@ -119,7 +120,9 @@ ROW_FRAGMENT_SIZE,
 
 {.group = "Deadlines",
  .name = "idle-timeout", .value = "TIME", .type = OPT_TIME, CONN(idle_timeout), .min = 1,
- .preset = "never", .help = "Close a connection on which so long no message came."},
+ .preset = "never",
+ .help = "Close a connection on which for so long nothing but pings and pongs came, no part of a "
+         "message either; see --message-timeout."},
 ROW_PING_INTERVAL,
 ROW_PING_TIMEOUT("Drop the connection"),
 {.name = "message-timeout", .value = "TIME", .type = OPT_TIME, CONN(message_timeout), .min = 1,
@@ -441,31 +444,6 @@ static bool any_broken(const serve *s)
     return false;
 }
 
-/* What is known of a drain. */
-typedef enum drain_state {
-    DRAIN_UNKNOWN, /* a worker has not yet looked whether anybody is connected */
-    DRAIN_GOES_ON,
-    DRAIN_IN_TIME, /* all connections were gone before the deadline */
-    DRAIN_LATE,
-} drain_state;
-
-static drain_state look_at_drain(const serve *s, uint64_t deadline)
-{
-    drain_state state = DRAIN_IN_TIME;
-
-    for (size_t i = 0; i < s->n_workers; i++) {
-        const serve_worker *w = &s->workers[i];
-
-        if (!atomic_load(&w->looked))
-            return DRAIN_UNKNOWN;
-        if (!atomic_load(&w->drained))
-            state = DRAIN_GOES_ON;
-        else if (w->late && state == DRAIN_IN_TIME)
-            state = DRAIN_LATE;
-    }
-    return state == DRAIN_GOES_ON && now_ms() >= deadline ? DRAIN_LATE : state;
-}
-
 static bool start_drain(serve *s, const char *signal_name)
 {
     serve_log_line(&s->log, WSK_LOG_INFO, "%s: closing all connections, for at most %u.%03u s",
@@ -483,7 +461,7 @@ static bool start_drain(serve *s, const char *signal_name)
 static int watch(serve *s, int signal_fd)
 {
     bool draining = false;
-    uint64_t deadline = 0;
+    uint64_t began = 0;
 
     for (;;) {
         struct pollfd fds[] = {{signal_fd, POLLIN, 0}, {s->event_fd, POLLIN, 0}};
@@ -493,16 +471,17 @@ static int watch(serve *s, int signal_fd)
 
         if (any_broken(s))
             return CLI_EXIT_FAILURE;
-        const drain_state state = draining ? look_at_drain(s, deadline) : DRAIN_UNKNOWN;
-        if (state == DRAIN_IN_TIME)
-            return EXIT_SUCCESS;
-        if (state == DRAIN_LATE) {
-            serve_log_line(&s->log, WSK_LOG_WARN, "the time to close is over");
-            return EXIT_DROPPED;
-        }
-        if (state == DRAIN_GOES_ON) {
-            const uint64_t now = now_ms();
-            timeout = now >= deadline ? 0 : deadline - now > 60000 ? 60000 : (int)(deadline - now);
+        if (draining) {
+            switch (serve_drain_look(s->workers, s->n_workers, s->settings->drain, now_ms() - began,
+                                     &timeout)) {
+            case SERVE_DRAIN_GOES_ON:
+                break;
+            case SERVE_DRAIN_IN_TIME:
+                return EXIT_SUCCESS;
+            case SERVE_DRAIN_LATE:
+                serve_log_line(&s->log, WSK_LOG_WARN, "the time to close is over");
+                return EXIT_DROPPED;
+            }
         }
         if (poll(fds, 2, timeout) < 0 && errno != EINTR) {
             serve_log_line(&s->log, WSK_LOG_ERROR, "poll: %s", strerror(errno));
@@ -522,7 +501,7 @@ static int watch(serve *s, int signal_fd)
             return EXIT_DROPPED;
         }
         draining = true;
-        deadline = now_ms() + s->settings->drain;
+        began = now_ms();
         if (!start_drain(s, name))
             return EXIT_DROPPED;
     }

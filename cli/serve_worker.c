@@ -225,7 +225,8 @@ static void on_open(wsk_peer *p)
 }
 
 /* The queue is full, and so above its high mark: nothing more is read from the client until it has
- * drained. What was read already still arrives and has to keep its place. */
+ * drained. Nor is what was read already looked at: compressed, it may be hundreds of messages as
+ * large as this one, which has to wait by itself. */
 static void echo_later(wsk_peer *p, wsk_opcode op, const uint8_t *data, size_t len)
 {
     client *c = client_of(p);
@@ -242,6 +243,7 @@ static void echo_later(wsk_peer *p, wsk_opcode op, const uint8_t *data, size_t l
         memcpy(m->data, data, len);
     *c->last = m;
     c->last = &m->next;
+    wsk_peer_pause(p, true);
 }
 
 static void on_message_echo(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
@@ -271,6 +273,7 @@ static void on_writable(wsk_peer *p)
             wsk_peer_close(p, WSK_CLOSE_INTERNAL_ERROR, "out of memory");
         forget_first(c);
     }
+    wsk_peer_pause(p, false);
 }
 
 static void on_close(wsk_peer *p, unsigned code, const char *text)

@@ -178,7 +178,9 @@ typedef struct wsk_client_options {
      * waits a random time between 0 and min(retry_max, retry_initial * 2^(n-1)): then a thousand
      * clients do not come back in the same instant to a server that was restarted. A Retry-After
      * field of the answer (RFC 9110 10.2.3) is waited for before that, but no longer than
-     * retry_max. A connection that was open begins a new row.
+     * retry_max. A connection begins a new row if it was open for at least as long as the last
+     * attempt could have had to wait, min(retry_max, retry_initial * 2^(n-1)): a server that takes
+     * connections only to close them is not asked more often than one that takes none.
      */
     uint32_t retry_initial;  /* in ms; 0: no reconnecting */
     uint32_t retry_max;      /* [60 s] */

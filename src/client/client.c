@@ -223,16 +223,22 @@ wsk_fail wsk__client_kind(int error)
     return error == WSK_ERR_INVAL ? WSK_FAIL_PROXY : WSK_FAIL_INTERNAL;
 }
 
-/* A random time between 0 and what the backoff allows: "full jitter". */
-static uint32_t backoff(const wsk_client *c)
+/* What the backoff allows for the last attempt of the row, or its first. */
+static uint64_t longest_delay(const wsk_client *c)
 {
     uint64_t most = c->o.retry_initial;
-    uint64_t random = 0;
 
     for (uint32_t i = 1; i < c->attempts && most < c->o.retry_max; i++)
         most *= 2;
-    if (most > c->o.retry_max)
-        most = c->o.retry_max;
+    return most < c->o.retry_max ? most : c->o.retry_max;
+}
+
+/* A random time between 0 and what the backoff allows: "full jitter". */
+static uint32_t backoff(const wsk_client *c)
+{
+    uint64_t most = longest_delay(c);
+    uint64_t random = 0;
+
     if (wsk__random(c->hooks, &random, sizeof(random)) < 0)
         return (uint32_t)most;
     return (uint32_t)(random % (most + 1));
@@ -316,7 +322,10 @@ void wsk__client_closed(wsk_client *c, unsigned code, const char *reason, const 
     /* What we failed for a rule that the server broke, it would break again. */
     if (l->by_us || (l->link.conn.failed && code != WSK_CLOSE_ABNORMAL))
         invited = false;
-    c->attempts = 0;
+    /* A server that takes connections only to end them does not begin the row anew with each: it
+     * would be asked again and again, without end, after the shortest delay. */
+    if (wsk_loop_now(c->loop) - c->opened_at >= longest_delay(c))
+        c->attempts = 0;
     wsk__client_say(c, "%s", text);
     if (wsk__log_on(c->hooks, WSK_LOG_INFO))
         wsk__log(c->hooks, WSK_LOG_INFO, "%s closed %u: %s", wsk_client_url(c), code, text);

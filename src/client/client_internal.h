@@ -83,6 +83,7 @@ struct wsk_client {
     unsigned links;            /* with those that are being closed */
     unsigned busy;             /* callbacks that run: the memory stays */
     uint32_t redirects, attempts;
+    uint64_t opened_at; /* ms */
     uint64_t rtt_us;
     bool freed;
     bool stopped;  /* the program has closed it: no further attempt */

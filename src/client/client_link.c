@@ -78,6 +78,7 @@ static void opened(wsk__client_link *l)
     wsk_client *c = l->client;
 
     c->stage = WSK_STAGE_OPEN;
+    c->opened_at = wsk_loop_now(c->loop);
     c->status = l->link.conn.status;
     if (wsk__log_on(c->hooks, WSK_LOG_INFO))
         wsk__log(c->hooks, WSK_LOG_INFO, "%s open", wsk_client_url(c));

@@ -4,9 +4,11 @@
 import os
 import re
 import select
+import struct
 import subprocess
 import tempfile
 import threading
+import zlib
 
 from cli_harness import (PATIENCE, PROGRAM, Client, Server, Skip, check, get, http, run_tests, same,
                          test, wait_until, websock)
@@ -101,6 +103,50 @@ def broadcast_reaches_all_workers():
         for c in clients:
             c.socket.close()
         same(server.stop(), 0, "exit code")
+
+
+@test
+def who_does_not_read_his_echo_is_not_read_from():
+    """What came in one read may inflate to far more than may wait: only the last of it does."""
+    count, size = 96, 1 << 20
+
+    def text_of(i):
+        return i.to_bytes(4, "big") + bytes(size - 4)
+
+    def peak(server):
+        with open(f"/proc/{server.process.pid}/status", encoding="ascii") as status:
+            return int(re.search(r"VmHWM:\s+(\d+)", status.read()).group(1))
+
+    for io in ["epoll", "auto"]:
+        with Server("--max-queued", "1M", "--high-water", "1M", "--io", io,
+                    "--compression-threshold", "2M") as server:
+            with Client(server.urls[0], receive_buffer=65536, fields=[
+                    "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; "
+                    "client_no_context_takeover"]) as c, Client(server.urls[0]) as other:
+                blob = b""
+                for i in range(count):
+                    z = zlib.compressobj(6, zlib.DEFLATED, -15)
+                    data = (z.compress(text_of(i)) + z.flush(zlib.Z_SYNC_FLUSH))[:-4]
+                    blob += struct.pack("!BBHI", 0xC2, 0x80 | 126, len(data), 0) + data
+                before = peak(server)
+                c.socket.sendall(blob)
+                # Each takes a turn of the loop, or more.
+                for _ in range(300):
+                    other.send("?")
+                    same(other.message(), "?", "echo meanwhile")
+                grown = peak(server) - before
+                check(grown < 48 << 10, f"{grown} KiB for {count} messages that wait")
+                frame = 10 + size
+                echoes = memoryview(bytearray(count * frame))
+                n = 0
+                while n < len(echoes):
+                    k = c.socket.recv_into(echoes[n:])
+                    check(k > 0, f"the end behind {n} octets of echoes")
+                    n += k
+                for i in range(count):
+                    wanted = struct.pack("!BBQ", 0x82, 127, size) + text_of(i)
+                    check(echoes[i * frame:(i + 1) * frame] == wanted, f"echo {i} is another")
+            same(server.stop(), 0, "exit code")
 
 
 @test

@@ -254,7 +254,8 @@ static void test_retry_after_values(void **state)
     }
 }
 
-/* A connection that was open begins a new row; a redirect is found anew each time. */
+/* A connection that was open for long enough begins a new row; a redirect is found anew each time.
+ */
 static void test_row(void **state)
 {
     wsk_client_options o = retrying(1, 4, 2);
@@ -268,11 +269,14 @@ static void test_row(void **state)
     snprintf(moved, sizeof(moved), "HTTP/1.1 302 x\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n");
     s.answers[0] = "HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n";
     s.answers[1] = moved;
-    s.answers[2] = SWITCHED "\r\n\x88\x02\x03\xe9{end}";
+    s.answers[2] = SWITCHED "\r\n";
     s.answers[3] = moved;
     s.answer = "HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n";
     o.max_redirects = 1;
     heard_connect(&h, &w, &o, script_url(&s, "/a"));
+    world_until(&w, h.n[ON_OPEN] == 1);
+    world_turn_for(&w, 10);
+    script_play_answer(s.conns[2], "\x88\x02\x03\xe9{end}");
     heard_until_idle(&h, &w);
     assert_int_equal(s.n, 6);
     assert_memory_equal(s.conns[2]->in, "GET /b ", 7);
@@ -283,6 +287,34 @@ static void test_row(void **state)
     assert_int_equal(h.attempts[1], 1);
     assert_int_equal(h.attempts[2], 2);
     assert_int_equal(h.n[ON_OPEN], 1);
+    heard_free(&h);
+    world_end(&w);
+}
+
+/* A server that takes connections and ends them at once is asked no more often than one that takes
+ * none. */
+static void test_row_of_short_connections(void **state)
+{
+    wsk_client_options o = retrying(60000, 240000, 3);
+    world w;
+    script s;
+    heard h;
+
+    world_begin(&w, state);
+    w.alloc.hooks.random = known_random;
+    number = 0; /* no wait, whatever its bound */
+    script_begin(&s, &w, script_answer);
+    s.answer = SWITCHED "\r\n\x88\x02\x03\xe9{end}";
+    heard_connect(&h, &w, &o, script_url(&s, "/"));
+    world_until(&w, h.n[ON_CLOSE] >= 4);
+    heard_until_idle(&h, &w);
+    assert_int_equal(s.n, 4);
+    assert_int_equal(h.n[ON_OPEN], 4);
+    assert_int_equal(h.n[ON_RETRY], 3);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(h.attempts[i], i + 1);
+        assert_int_equal(h.delays[i], 0);
+    }
     heard_free(&h);
     world_end(&w);
 }
@@ -479,6 +511,7 @@ int main(void)
         BOTH(test_retry_after),
         cmocka_unit_test(test_retry_after_values),
         BOTH(test_row),
+        BOTH(test_row_of_short_connections),
         BOTH(test_program_ends),
         BOTH(test_silent_server),
         BOTH(test_deadlines_when_open),

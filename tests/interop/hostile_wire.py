@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Clients that mean harm, on raw sockets: what they may not reach, and what they may not hold.
 FILE WEBSOCK IO SCHEME"""
+import os
 import select
 import socket
 import time
+import zlib
 
-from harness import (PATIENCE, SCHEME, Server, client_context, equal, missing_backend, note,
+from harness import (PATIENCE, SANITIZED, SCHEME, Server, Skip, client_context, equal, missing_backend, note,
                      read_exactly, read_head, read_to_end, run_tests, skip_all, test)
 
 if why := missing_backend():
@@ -16,7 +18,10 @@ REQUEST = ("GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnect
            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
 
 
-def connected(server, receive_buffer=None):
+COMPRESSED = REQUEST.replace("\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
+
+
+def connected(server, receive_buffer=None, request=REQUEST):
     s = socket.socket()
     if receive_buffer:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -24,7 +29,7 @@ def connected(server, receive_buffer=None):
     s.connect(("127.0.0.1", server.port))
     if SCHEME == "wss":
         s = client_context().wrap_socket(s, server_hostname="localhost")
-    s.sendall(REQUEST.encode())
+    s.sendall(request.encode())
     assert read_head(s).startswith("HTTP/1.1 101 ")
     return s
 
@@ -32,8 +37,19 @@ def connected(server, receive_buffer=None):
 def frame(opcode, payload):
     n = len(payload)
     head = bytes([0x80 | opcode])
-    head += bytes([0x80 | n]) if n < 126 else b"\xfe" + n.to_bytes(2, "big")
+    if n < 126:
+        head += bytes([0x80 | n])
+    else:
+        head += b"\xfe" + n.to_bytes(2, "big") if n < 65536 else b"\xff" + n.to_bytes(8, "big")
     return head + b"\0\0\0\0" + payload
+
+
+def resident(server):
+    """Octets of memory that the server has."""
+    if SANITIZED:
+        raise Skip("memory is not what it is without")
+    with open(f"/proc/{server.process.pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmRSS"))
 
 
 @test
@@ -137,6 +153,51 @@ def a_limit_by_address_does_not_lift_the_one_on_all():
     note(f"{held} of 400 are held")
     assert held <= 130, held
     for s in crowd:
+        s.close()
+    server.stop()
+
+
+@test
+def what_is_queued_compressed_is_held_compressed():
+    """What is queued compressed for one that does not read is not held as it was before"""
+    server = Server("--broadcast", "--workers", "1")
+    sender = connected(server, request=COMPRESSED)
+    deaf = connected(server, 4096, COMPRESSED)
+    # 4 MiB, which shrink to a thirtieth.
+    message = b"".join(os.urandom(128) + bytes(3968) for _ in range(1024))
+    packer = zlib.compressobj(1, zlib.DEFLATED, -15)
+    packed = (packer.compress(message) + packer.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    began = resident(server)
+    sent = 0
+    # Beyond what the kernel takes, until some of these wait in the queue.
+    for _ in range(60):
+        sender.sendall(frame(0x42, packed))
+        head = read_exactly(sender, 10)
+        equal(head[:2], b"\xc2\x7f", "the head of the broadcast")
+        sent += len(read_exactly(sender, int.from_bytes(head[2:], "big")))
+    grown = resident(server) - began
+    note(f"{sent} octets, the server grew by {grown}")
+    assert grown < 64 << 20, f"the server grew by {grown} octets"
+    deaf.close()
+    sender.close()
+    server.stop()
+
+
+@test
+def small_ones_between_shared_ones_hold_no_pages():
+    """Small messages between those that all share take no more than they count"""
+    server = Server("--broadcast", "--no-compression", "--workers", "1", "--max-queued", "2M")
+    sender = connected(server)
+    deaf = [connected(server, 4096) for _ in range(4)]
+    blob = (frame(2, os.urandom(200)) + frame(2, b"x")) * 500
+    began = resident(server)
+    for _ in range(80):
+        sender.sendall(blob)
+        read_exactly(sender, 500 * (204 + 3))
+    grown = resident(server) - began
+    note(f"the server grew by {grown} octets")
+    assert grown < 32 << 20, f"the server grew by {grown} octets"
+    for s in (*deaf, sender):
         s.close()
     server.stop()
 

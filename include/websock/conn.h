@@ -125,7 +125,9 @@ typedef struct wsk_config_options {
     uint32_t max_pongs;     /* pongs waiting to be sent; past it only the latest ping is
                                answered, which section 5.5.3 allows [16] */
     size_t max_queued;      /* output octets, counted before a message is added; past it
-                               wsk_conn_send() says WSK_ERR_FULL [16 MiB] */
+                               wsk_conn_send() says WSK_ERR_FULL. Where it takes more than
+                               half as much again to hold them, for this mark and those
+                               below twice that counts [16 MiB] */
     size_t high_water;      /* above it WSK_WANT_READ goes off: a peer that does not read is
                                not read from [1 MiB] */
     size_t low_water;       /* below it WSK_WANT_READ comes back, and WSK_EV_WRITABLE if the

@@ -129,9 +129,6 @@ static WSK__UNUSED WSK__NOINLINE void wsk__link_update(wsk__link *l, const wsk__
  * read until then. */
 static inline void wsk__link_rest(wsk__link *l)
 {
-    /* The message was seen. Many that rest must not hold one each. */
-    if (l->conn.w->rx_done)
-        wsk__receive_reset(&l->conn);
     wsk__stream_resume(&l->stream);
 }
 
@@ -182,6 +179,9 @@ static WSK__UNUSED WSK__NOINLINE void wsk__link_run(wsk__link *l, const wsk__lin
         }
     } while (!l->conn.ended && !(l->conn.paused && l->conn.state == WSK_STATE_OPEN));
     l->conn.running = false;
+    /* The last message was seen. Many that rest, or are paused at one, must not hold one each. */
+    if (WSK__UNLIKELY(l->conn.w->rx_done))
+        wsk__receive_reset(&l->conn);
 }
 
 /* Something was changed from outside: its consequences come before the turn ends. */

@@ -22,6 +22,7 @@ struct world {
     wsk_loop *loop;
     wsk_server *server;
     int port;
+    bool pauses; /* at each message */
     unsigned messages, closes, refusals;
     unsigned code, status;
     char text[160];
@@ -38,6 +39,8 @@ static void on_message(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
     (void)data;
     (void)len;
     world_of(p)->messages++;
+    if (world_of(p)->pauses)
+        wsk_peer_pause(p, true);
 }
 
 static void on_data(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len, bool first, bool last)
@@ -638,6 +641,39 @@ static void test_failing_alloc(void **state)
     wsk_loop_free(loop);
 }
 
+/* Who is paused at a message holds nothing of it: many may be. */
+static void test_paused(void **state)
+{
+    (void)state;
+    static const uint8_t heads[][14] = {{0x02, 0xFF, 0, 0, 0, 0, 0, 0x30, 0, 0},
+                                        {0x80, 0xFF, 0, 0, 0, 0, 0, 0x30, 0, 0}};
+    static uint8_t payload[3 << 20];
+    wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+    struct client c;
+    struct world w;
+
+    world_begin(&w, &o);
+    w.pauses = true;
+    client_open(&w, &c);
+    size_t before = w.alloc.octets;
+    for (int i = 0; i < 2; i++) {
+        size_t at = 0;
+
+        client_send(&c, heads[i], sizeof(heads[i]));
+        while (at < sizeof(payload)) {
+            ssize_t k = send(c.fd, payload + at, sizeof(payload) - at, MSG_NOSIGNAL);
+
+            at += k > 0 ? (size_t)k : 0;
+            assert_true(wsk_loop_turn(w.loop, 1) >= 0);
+        }
+    }
+    turn_until(&w, w.messages == 1);
+    assert_true(w.alloc.peak > before + 2 * sizeof(payload));
+    assert_true(w.alloc.octets < before + 65536);
+    client_end(&c);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -650,6 +686,7 @@ int main(void)
         cmocka_unit_test(test_no_memory_to_count),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_paused),
         cmocka_unit_test(test_failing_alloc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

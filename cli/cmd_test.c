@@ -80,7 +80,7 @@ static const opt_spec specs[] = {
 {.group = "How it runs",
  .name = "jobs", .letter = 'j', .value = "N", .type = OPT_UINT, FIELD(jobs), .min = 1, .max = 1024,
  .preset = "by processors",
- .help = "Connections at once. No verdict depends on it."},
+ .help = "Connections at once. What others may have decided is run again alone."},
 {.name = "messages", .letter = 'n', .value = "N", .type = OPT_UINT, FIELD(messages), .min = 1,
  .max = 1000000, .preset = "1000",
  .help = "Send so many messages in 9.7, 9.8, 12.* and 13.*, and in 16.7.*, which send 4096 "

@@ -119,8 +119,13 @@ void fuzz_answer_prepare(judge_fuzz *f, conn *c)
     case FUZZ_STATUS:
         e = fuzz_result(f, c->query.agent, c->query.test->id);
         c->waits = e == NULL;
-        if (e)
+        if (e) {
             put_status(c, e);
+        } else if (f->p.spec && judge_spec_excludes(f->p.spec, c->query.agent, c->query.test->id)) {
+            /* It would be waited for in vain. */
+            c->waits = false;
+            snprintf(c->text, sizeof c->text, "{\"behavior\": \"SKIPPED\"}");
+        }
         break;
     case FUZZ_COMMANDS:
     case FUZZ_REPORTS:

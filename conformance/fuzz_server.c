@@ -203,7 +203,9 @@ static void begin_peer(judge_fuzz *f, conn *c, int64_t now)
                     : f->n_open > MANY  ? SHORT_LOG
                                         : 0,
         .sparing = f->n_open > MANY && is_case,
-        .stall_seconds = f->p.compat ? 0 : 10,
+        .stall_seconds = f->p.options.stall_seconds >= 0 ? f->p.options.stall_seconds
+                         : f->p.compat                   ? 0
+                                                         : 30,
         .compat = f->p.compat,
         .skip = is_case ? skip_case : NULL,
         .skip_ud = f,

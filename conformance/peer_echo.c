@@ -334,6 +334,9 @@ void peer_echo_stalled(judge_peer *p)
         return;
     }
     p->timed_out = true;
+    free(p->verdict);
+    p->verdict = peer_text(p, "Nothing was received or taken for %g seconds.",
+                           p->setup.stall_seconds);
     p->fault = p->fault ? p->fault
                         : peer_text(p, "nothing was received or taken for %g seconds",
                                     p->setup.stall_seconds);

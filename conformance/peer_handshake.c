@@ -115,6 +115,14 @@ static bool refuse(judge_peer *p, char *why)
 }
 
 /* RFC 7692 7.1: each parameter at most once, of those only that an answer may have. */
+static size_t name_of(const char *extension, size_t len)
+{
+    const char *at = extension, *part;
+    size_t n = 0;
+
+    return peer_next_part(&at, extension + len, ';', &part, &n) ? n : 0;
+}
+
 static bool take_deflate(judge_peer *p, const char *text, size_t len)
 {
     const char *at = text, *end = text + len, *part;
@@ -221,7 +229,7 @@ static bool take_extensions(judge_peer *p, peer_field f)
         if (!offers_deflate(p))
             return refuse(p, peer_text(p, "server requested extension that was not offered: %.*s",
                                        (int)n, part));
-        if (p->deflate)
+        if (p->deflate && peer_same(part, name_of(part, n), "permessage-deflate"))
             return refuse(p, peer_text(p, "server answered with permessage-deflate twice"));
         if (!take_deflate(p, part, n))
             return false;

@@ -278,7 +278,8 @@ static char *close_reason(judge_peer *p, const uint8_t *reason, size_t len)
 {
     char hex[2 * CONTROL_KEPT + 1];
 
-    if (wsk__utf8_is_valid(reason, len))
+    /* Text ends at a NUL for those who read it; what is behind it must not be hidden. */
+    if (wsk__utf8_is_valid(reason, len) && (len == 0 || memchr(reason, 0, len) == NULL))
         return peer_text(p, "%.*s", (int)len, (const char *)reason);
     for (size_t i = 0; i < len; i++) {
         hex[2 * i] = "0123456789abcdef"[reason[i] >> 4];

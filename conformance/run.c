@@ -417,7 +417,9 @@ static int slot_start(judge_run *r, size_t test, bool counted, bool probe)
         .agent = t->agent ? t->agent : r->host.agent,
         .streams = r->streams,
         .messages = r->params.messages,
-        .stall_seconds = r->params.compat ? 0 : r->params.stall_seconds,
+        .stall_seconds = options.stall_seconds >= 0 ? options.stall_seconds
+                         : r->params.compat         ? 0
+                                                    : r->params.stall_seconds,
         .compat = r->params.compat,
         .skip = skip_case,
         .skip_ud = r,
@@ -934,7 +936,7 @@ judge_run *judge_run_new(const judge_run_params *params, char why[256])
     if (r->jobs == 0)
         r->jobs = r->cores * 4 < 16 ? r->cores * 4 : 16;
     if (r->params.stall_seconds == 0)
-        r->params.stall_seconds = 10;
+        r->params.stall_seconds = 30;
     r->streams = judge_streams_new();
     r->order = malloc((n ? n : 1) * sizeof(*r->order));
     r->again = malloc((n ? n : 1) * sizeof(*r->again));

@@ -35,10 +35,11 @@ typedef struct judge_options {
     bool mask_server_frames;               /* false */
     bool require_masked_client_frames;     /* true */
     double vitality_seconds;               /* 1; not Autobahn's: see judge_survival */
-    double crowd;                          /* 1; ... so much of the crowds of 23.* */
-    double patience;                       /* 3; ... how long a peer's time limits are waited for */
-    bool checks_origin; /* false; nor is this: the server is known to refuse foreign origins */
-    bool web_status;    /* true; plain GETs are answered (fuzzing server) */
+    double stall_seconds; /* see below; 0: never; -1: not said; nor is this Autobahn's */
+    double crowd;         /* 1; ... so much of the crowds of 23.* */
+    double patience;      /* 3; ... how long a peer's time limits are waited for */
+    bool checks_origin;   /* false; nor is this: the server is known to refuse foreign origins */
+    bool web_status;      /* true; plain GETs are answered (fuzzing server) */
     uint64_t max_connections; /* 0: only our own limit (fuzzing server) */
 } judge_options;
 
@@ -101,7 +102,8 @@ typedef struct judge_run_params {
     uint32_t messages; /* 0: as the cases say; else so many round trips in 9.7, 9.8, 12.*, 13.* */
     int pid;           /* of the server under test, for judge_survival; 0: not known */
     bool compat;       /* Autobahn's verdicts where ours differ */
-    /* Not with compat: an echo loop in which no octet moves so long has failed; 0: 10. */
+    /* Not with compat: an echo loop in which no octet moves so long has failed, where the options
+     * do not say how long; 0: 30. */
     double stall_seconds;
     const char *user_agent; /* NULL: ours */
 } judge_run_params;

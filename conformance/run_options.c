@@ -21,6 +21,7 @@ void judge_options_init(judge_options *o)
         .vitality_seconds = 1,
         .web_status = true,
         .patience = 3,
+        .stall_seconds = -1,
         .crowd = 1,
     };
 }
@@ -44,6 +45,7 @@ int judge_options_set(judge_options *o, const char *name, double value)
         {"autoPingTimeout", &o->auto_ping_timeout, NULL, NULL},
         {"vitalitySeconds", &o->vitality_seconds, NULL, NULL},
         {"patience", &o->patience, NULL, NULL},
+        {"stallSeconds", &o->stall_seconds, NULL, NULL},
         {"crowd", &o->crowd, NULL, NULL},
         {"autoPingSize", NULL, &o->auto_ping_size, NULL},
         {"maxFramePayloadSize", NULL, &o->max_frame_payload_size, NULL},

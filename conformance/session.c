@@ -177,6 +177,11 @@ judge_session *judge_session_new(const judge_session_params *p, judge_session_er
         judge_session_free(s);
         return NULL;
     }
+    if (p->patient && s->p.options.stall_seconds < 0)
+        s->p.options.stall_seconds = 0;
+    for (size_t i = 0; p->patient && i < s->n_targets; i++)
+        if (s->targets[i].options.stall_seconds < 0)
+            s->targets[i].options.stall_seconds = 0;
     *ret_error = JUDGE_SESSION_OK;
     return s;
 }

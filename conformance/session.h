@@ -45,6 +45,7 @@ typedef struct judge_session_params {
     int pid;        /* of the peer under test; 0: not known */
     uint64_t limit; /* of the peers' messages, in octets; 0: not known */
     bool compat;
+    bool patient; /* echo loops have Autobahn's time limits, unless the options say otherwise */
     bool empties; /* a run without a result replaces the last report, too */
     const char *user_agent;
     judge_report_options report; /* table, selected, warn and ud are set by the session */

@@ -69,6 +69,7 @@ int judge_wstest_fuzzingserver(const wstest_options *o)
         .options = spec.options,
         .messages = o->messages,
         .compat = o->compat,
+        .patient = true,
         .report = {.outdir = spec.outdir, .strict = o->exit_rule == WSTEST_EXIT_STRICT},
         .hooks = {.warn = warn},
     };

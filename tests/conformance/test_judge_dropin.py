@@ -148,5 +148,23 @@ def exclusions_of_cases_that_are_not_there():
     assert r.returncode == 1 and 'there is no case "9.9.1"' in r.stdout, r
 
 
+@test
+def silence_and_skipped_cases():
+    s = Server("-m", "fuzzingserver", "-u", "0", "-s",
+               spec("silent.json", url="ws://127.0.0.1:0", outdir="silent", cases=["1.1.1", "9.1.1"],
+                    options={"stallSeconds": 0.2}, **{"exclude-agent-cases": {"x": ["1.1.1"]}}),
+               name="wstest")
+    status = Client(s.port, "/getCaseStatus?case=1&agent=x").answer()
+    assert json.loads(status) == {"behavior": "SKIPPED"}, status
+    silent = Client(s.port, "/runCase?case=2&agent=x")
+    status = Client(s.port, "/getCaseStatus?case=2&agent=x").answer()
+    silent.close()
+    assert json.loads(status) == {"behavior": "FAILED"}, status
+    Client(s.port, "/updateReports?agent=x").answer()
+    result = report("silent", "x_case_9_1_1.json")["result"]
+    assert result == "Nothing was received or taken for 0.2 seconds.", result
+    s.stop()
+
+
 if __name__ == "__main__":
     sys.exit(base.main())

@@ -742,10 +742,13 @@ static const judge_case group_11[] = {
          RAW_CHOP(1, S("\x81\x05"
                        "early"))),
      ANSWERS(1, GOT_TEXT(S("early")))},
+    /* H and T announce 84 octets, which must be there: nobody has to see half a frame. */
     {ROW(11.7, "a second answer",
          "Another answer of HTTP behind the 101: its octets are frames, and wrong.",
          EXPECT_GIVES_FRAMES, "RFC 6455 4.1",
-         HTTP(S(STATUS UPGRADE CONNECT ACCEPT END "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))),
+         HTTP(S(STATUS UPGRADE CONNECT ACCEPT END
+                "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                "Content-Length: 0\r\nCache-Control: no-store\r\nVary: Origin\r\n\r\n"))),
      FRAMES_FAIL},
     {ROW(11.8, "a frame that is masked", "A fault right behind the answer.", EXPECT_GIVES_FRAMES,
          "RFC 6455 5.1", HTTP(S(STATUS UPGRADE CONNECT ACCEPT END)),

@@ -405,7 +405,14 @@ static void on_secured(wsk__stream *stream)
 
 static void on_lost(wsk__stream *stream, const char *text)
 {
-    wsk__link_lost(wsk__link_of(stream), &peer_role, text);
+    wsk_peer *p = wsk__peer_of(wsk__link_of(stream));
+    const wsk__tls_session *session = wsk__stream_session(stream);
+
+    /* TLS has said no; who goes in the midst of it was not refused. */
+    if (!p->link.conn.ended && !p->link.conn.was_open && !p->link.conn.failed && session != NULL &&
+        *wsk__tls_session_why(session) != 0)
+        wsk__peer_server(p)->stats.refused++;
+    wsk__link_lost(&p->link, &peer_role, text);
 }
 
 static void on_closed(wsk__stream *stream)

@@ -382,6 +382,54 @@ static void test_close_without_an_answer(void **state)
     }
 }
 
+/* ------------------------------------------------------------------------------- refusing -- */
+
+/* Another one comes, says this and goes: how many have been refused by then. */
+static uint64_t refused_by(scene *s, const void *data, size_t n)
+{
+    wsk_server_stats stats;
+    int pair[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    assert_int_equal(wsk_server_adopt(s->server, pair[0], s->server_tls), WSK_OK);
+    assert_int_equal(send(pair[1], data, n, 0), (ssize_t)n);
+    turn(s);
+    close(pair[1]);
+    turn(s);
+    wsk_server_get_stats(s->server, &stats);
+    assert_int_equal(stats.connections, 1);
+    return stats.refused;
+}
+
+static void test_refused_by_tls(void **state)
+{
+    (void)state;
+    static const uint8_t begun[] = {0x16, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc, 3, 3};
+    wsk_config_options o = options();
+    scene s;
+
+    if (!begin(&s, &o, true))
+        skip();
+    assert_int_equal(refused_by(&s, "", 0), 0);
+    assert_int_equal(refused_by(&s, begun, sizeof(begun)), 0);
+    assert_int_equal(refused_by(&s, "GET / HTTP/1.1\r\n\r\n", 18), 1);
+    finish(&s);
+    assert_true(begin(&s, &o, false));
+    assert_int_equal(refused_by(&s, "", 0), 0);
+    assert_int_equal(refused_by(&s, "GET", 3), 0);
+    assert_int_equal(refused_by(&s, "GET / HTTP/1.1\r\n\r\n", 18), 1);
+    finish(&s);
+    /* Once it is open it is lost, however that comes about. */
+    assert_true(begin(&s, &o, true));
+    assert_int_equal(send(s.fd, "no record at all", 16, 0), 16);
+    turn(&s);
+    assert_true(s.over);
+    wsk_server_stats stats;
+    wsk_server_get_stats(s.server, &stats);
+    assert_int_equal(stats.refused, 0);
+    finish(&s);
+}
+
 /* -------------------------------------------------------------------- calls, full sockets -- */
 
 static void one_turn(scene *s)
@@ -443,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_slow_to_the_close_frame),
         cmocka_unit_test(test_close_without_an_answer),
         cmocka_unit_test(test_calls_while_blocked),
+        cmocka_unit_test(test_refused_by_tls),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -185,6 +185,9 @@ ROW_TLS13_ONLY,
  .help = "off, error, warn, info (connections come and go), debug or trace (every frame)."},
 {.name = "log-format", .value = "FORMAT", .type = OPT_CHOICE, FIELD(log_format),
  .choices = log_formats, .preset = "text", .help = "text, or json: an object a line."},
+{.name = "log-refused", .value = "N", .type = OPT_UINT, FIELD(log_refused), .preset = "100",
+ .help = "Lines a second about connections that never opened; what comes beyond them is told in one "
+         "line. 0: a line for each. Each worker counts for itself."},
 {.name = "quiet", .letter = 'q', .type = OPT_FLAG, FIELD(quiet),
  .help = "No banner, and only warnings and errors in the log."},
 {.name = NULL},
@@ -312,6 +315,7 @@ static void settings_init(serve_settings *s)
     s->workers = 1;
     s->drain = 5000;
     s->log_level = WSK_LOG_INFO;
+    s->log_refused = 100;
 }
 
 static void settings_deinit(serve_settings *s)

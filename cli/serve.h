@@ -27,8 +27,9 @@ typedef struct serve_settings {
     bool self_signed;
     bool tls13_only;
 
-    int log_level;  /* index into log_levels */
-    int log_format; /* index into log_formats */
+    int log_level;        /* index into log_levels */
+    int log_format;       /* index into log_formats */
+    uint32_t log_refused; /* lines a second; 0: all */
     bool quiet;
 } serve_settings;
 

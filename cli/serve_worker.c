@@ -13,6 +13,7 @@
 enum {
     DRAIN_LOOK_MS = 10,
     TIDY_MS = 1000,
+    SECOND_MS = 1000,
     LONGEST_URL = 4096,
     MISSED_LOG_MS = 1000,
 };
@@ -175,10 +176,40 @@ static void on_request(wsk_peer *p, bool is_upgrade)
         wsk_peer_drop(p);
 }
 
+/* The second is over. Those that had no line of their own have one together. */
+static void tell_refused(void *ud)
+{
+    serve_worker *w = ud;
+    uint32_t most = w->serve->settings->log_refused;
+
+    if (w->refused > most) {
+        const serve_field more = number_field("more", w->refused - most);
+        serve_log_event(&w->serve->log, WSK_LOG_INFO, "refuse", &more, 1);
+    }
+    w->refused = 0;
+}
+
+/* Whether this one is to have a line. A flood of those that anybody can begin costs little
+ * otherwise, and would fill the disk. */
+static bool logs_refused(serve_worker *w)
+{
+    uint32_t most = w->serve->settings->log_refused;
+
+    if (most == 0)
+        return true;
+    if (w->refused == 0)
+        wsk_timer_set(w->refuse_timer, SECOND_MS);
+    if (w->refused < UINT32_MAX)
+        w->refused++;
+    return w->refused <= most;
+}
+
 static void on_refused(wsk_peer *p, unsigned status, const char *text)
 {
     char address[128];
 
+    if (!logs_refused(worker_of(p)))
+        return;
     wsk_peer_address(p, address, sizeof(address));
     const serve_field fields[] = {
         text_field("peer", address),
@@ -559,6 +590,8 @@ static bool set_up(serve_worker *w)
         r = wsk_timer_new(&w->drain_timer, w->loop, look_whether_drained, w);
     if (r == WSK_OK)
         r = wsk_timer_new(&w->tidy_timer, w->loop, tidy, w);
+    if (r == WSK_OK)
+        r = wsk_timer_new(&w->refuse_timer, w->loop, tell_refused, w);
     if (r < 0) {
         snprintf(w->error, sizeof(w->error), "%s", wsk_strerror(r));
         return false;
@@ -573,7 +606,10 @@ static void tear_down(serve_worker *w)
     wsk_timer_free(w->drain_timer);
     wsk_server_free(w->server);
     w->server = NULL;
-    wsk_timer_free(w->tidy_timer); /* set when a connection ends */
+    if (w->refused > 0)
+        tell_refused(w);
+    wsk_timer_free(w->tidy_timer); /* set when a connection ends, as is the next one */
+    wsk_timer_free(w->refuse_timer);
     wsk_loop_free(w->loop);
     for (size_t i = 0; w->pages != NULL && w->pages[i] != NULL; i++)
         serve_page_free(w->pages[i]);

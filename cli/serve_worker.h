@@ -22,8 +22,10 @@ struct serve_worker {
     wsk_server *server;
     wsk_timer *drain_timer;
     wsk_timer *tidy_timer;
-    uint32_t most;      /* open connections, since memory was last given back */
-    bool tidying;       /* tidy_timer runs */
+    uint32_t most; /* open connections, since memory was last given back */
+    bool tidying;  /* tidy_timer runs */
+    wsk_timer *refuse_timer;
+    uint32_t refused;   /* connections, in the second that refuse_timer measures */
     serve_page **pages; /* one per URL, in the order of the server's listeners */
 
     sem_t started;        /* posted once; then `error` says whether it runs */

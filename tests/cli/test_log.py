@@ -4,10 +4,11 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import tempfile
 
-from cli_harness import (PATIENCE, PROGRAM, Client, Server, check, get, run_tests, same, test,
+from cli_harness import (PATIENCE, PROGRAM, Client, Server, check, connect, get, run_tests, same, test,
                          wait_until)
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -110,6 +111,55 @@ def long_values_are_cut():
         check("..." in line, line)
         check(line.endswith("status=404"), line[-40:])
         same(server.stop(), 0, "exit code")
+
+
+def refuse(server, n):
+    """n connections that say nothing that makes sense, to the end of each"""
+    for _ in range(n):
+        with connect(server.urls[0]) as s:
+            s.sendall(b"nonsense\r\n\r\n")
+            check(s.recv(100).startswith(b"HTTP/1.1 400 "), "an answer")
+            s.shutdown(socket.SHUT_WR)
+            while s.recv(1000):
+                pass
+
+
+@test
+def refused_connections_have_so_many_lines_a_second():
+    with Server("--log-refused", "1") as server:
+        n = 0
+        # On a slow machine there may be one in a second.
+        while " refuse more=" not in server.log() and n < 500:
+            refuse(server, 5)
+            n += 5
+        # Each is told of once, in a line or a number.
+        wait_until(lambda: told(server.log()) == n, f"all {n} to be told of")
+        check(" refuse more=" in server.log(), server.log())
+        # Another second has another line.
+        lines = server.log().count(" refuse peer=")
+        while server.log().count(" refuse peer=") == lines:
+            refuse(server, 5)
+            n += 5
+        same(server.stop(), 0, "exit code")
+        same(told(server.log()), n, "those told of, with what was left at the end")
+    with Server("--log-refused", "0") as server:
+        refuse(server, 10)
+        same(server.stop(), 0, "exit code")
+        same(len(re.findall(" refuse peer=", server.log())), 10, "lines")
+        check("more=" not in server.log(), server.log())
+    with Server("--log-refused", "1", "--log-format", "json", banner=False) as server:
+        server.urls = [json.loads(server.wait_log('"event":"listen"'))["url"]]
+        while '"more":' not in server.log():
+            refuse(server, 5)
+        line = json.loads(server.wait_log('"event":"refuse","more":'))
+        check(line["more"] >= 1, line)
+        same(server.stop(), 0, "exit code")
+
+
+def told(log):
+    """how many refused connections a log tells of"""
+    return (len(re.findall(" refuse peer=", log)) +
+            sum(int(n) for n in re.findall(" refuse more=(\\d+)", log)))
 
 
 def answers(url):

@@ -31,9 +31,7 @@ static void client_closed(wsk_client *c, unsigned code, const char *text)
 {
     const wsk_conn *conn = &c->current->link.conn;
 
-    /* A reset is told at once where nothing is read. */
-    wire_closed(client_wire(c), conn, code,
-                conn->paused || conn->choked || strcmp(text, "out of memory") == 0);
+    wire_closed(client_wire(c), conn, code, strcmp(text, "out of memory") == 0);
 }
 
 static void client_send(wsk_client *c, wsk_opcode op, const void *data, size_t len, unsigned flags)

@@ -642,6 +642,10 @@ static void all_go(void)
         s->pending |= EPOLLIN | EPOLLERR | EPOLLHUP;
     }
     mock.n_accepts = 0;
+    MOCK_CHECK(wsk_loop_turn(w.loop, 0) == WSK_OK);
+    /* Who is paused and holds something goes when it is taken. */
+    for (wsk_peer *p = w.server->peers; p != NULL; p = p->next)
+        wsk_peer_pause(p, false);
     for (int i = 0; i < 4; i++)
         MOCK_CHECK(wsk_loop_turn(w.loop, 0) == WSK_OK);
     wsk_server_get_stats(w.server, &stats);

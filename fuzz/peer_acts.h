@@ -38,8 +38,7 @@ static void peer_closed(wsk_peer *p, unsigned code, const char *text, bool excus
 {
     const wsk_conn *c = wsk_peer_conn(p);
 
-    /* A reset is told at once where nothing is read. */
-    excused |= c->paused || c->choked || strcmp(text, "out of memory") == 0;
+    excused |= strcmp(text, "out of memory") == 0;
     wire_closed(peer_wire(p), c, code, excused);
 }
 

@@ -279,7 +279,8 @@ WSK_API int wsk_client_pong(wsk_client *c, const void *data, size_t len);
  */
 WSK_API int wsk_client_close(wsk_client *c, unsigned code, const char *reason);
 /* Nothing is read while it is paused, so that the server's end is not seen; but a reset is, and
- * ends the connection at once. */
+ * ends the connection: at once, or, where messages came before it, behind those when the pause is
+ * over. */
 WSK_API void wsk_client_pause(wsk_client *c, bool paused);
 WSK_API size_t wsk_client_queued(const wsk_client *c);
 /* Drops the connection at once, in any state, without reconnecting; on_close or on_fail comes

@@ -128,8 +128,11 @@ typedef struct wsk_config_options {
                                wsk_conn_send() says WSK_ERR_FULL. Where it takes more than
                                half as much again to hold them, for this mark and those
                                below twice that counts [16 MiB] */
-    size_t high_water;      /* above it WSK_WANT_READ goes off: a peer that does not read is
-                               not read from [1 MiB] */
+    size_t high_water;      /* above it WSK_WANT_READ of a server goes off: a peer that does not
+                               read is not read from. A client reads on, so that two who say much
+                               do not wait for each other; until its answers, sent while an event
+                               is looked at, are beyond it by as much again
+                               [1 MiB, or low_water, or max_queued] */
     size_t low_water;       /* below it WSK_WANT_READ comes back, and WSK_EV_WRITABLE if the
                                queue had been above high_water [high_water / 4] */
     uint32_t max_ignored;   /* octets that a peer may send after the connection failed or
@@ -294,7 +297,7 @@ WSK_API size_t wsk_conn_queued(const wsk_conn *c);
 
 /* ------ what the connection wants from its transport ------ */
 
-#define WSK_WANT_READ  0x1u /* feed it: off while output is above high_water, or paused */
+#define WSK_WANT_READ  0x1u /* feed it: off while it is paused, or output above high_water */
 #define WSK_WANT_WRITE 0x2u /* there is output */
 #define WSK_WANT_SHUTDOWN                                                                          \
     0x4u                   /* when all output is written: end the sending direction                \
@@ -309,8 +312,9 @@ WSK_API void wsk_conn_pause(wsk_conn *c, bool paused);
 /*
  * Lets time pass: deadlines that are over take effect (call wsk_conn_next() afterwards). Sets
  * *ret_next to the time of the next deadline, or UINT64_MAX. ret_next may be NULL. Deadlines
- * may move to later without notice, never to earlier, except by wsk_conn_close() and by the
- * first queued output: ask again after each turn, or look at least once a second.
+ * may move to later without notice, never to earlier, except by wsk_conn_close(), the first
+ * queued output and the first octet of a message: ask again after each turn, or look at least once
+ * a second.
  *
  * Only this call, wsk_conn_feed() and wsk_conn_sent() tell the time. A deadline that begins with
  * another call (a close, an accept, the first queued output, the end of a pause) counts from when
@@ -318,7 +322,9 @@ WSK_API void wsk_conn_pause(wsk_conn *c, bool paused);
  */
 WSK_API void wsk_conn_tick(wsk_conn *c, uint64_t now, uint64_t *ret_next);
 
-/* The transport is gone (reset, timeout, TLS failure): text, static, is for the log. */
+/* The transport is gone (reset, timeout, TLS failure): text, static, is for the log. What was fed
+ * before is given first, when the connection is not paused; then comes WSK_EV_END. What is sent
+ * from here on goes nowhere. */
 WSK_API void wsk_conn_lost(wsk_conn *c, const char *text);
 
 /* ------ opening handshake, server ------ */

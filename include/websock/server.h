@@ -206,8 +206,8 @@ WSK_API int wsk_peer_send_prepared(wsk_peer *p, wsk_prepared *m);
 WSK_API int wsk_peer_ping(wsk_peer *p, const void *data, size_t len);
 WSK_API int wsk_peer_pong(wsk_peer *p, const void *data, size_t len);
 WSK_API int wsk_peer_close(wsk_peer *p, unsigned code, const char *reason);
-/* Who is paused is not read from, so that its end is not seen; but a reset is, and ends it at once.
- */
+/* Who is paused is not read from, so that its end is not seen; but a reset is, and ends it: at
+ * once, or, where messages came before it, behind those when the pause is over. */
 WSK_API void wsk_peer_pause(wsk_peer *p, bool paused);
 WSK_API size_t wsk_peer_queued(const wsk_peer *p);
 /* Drops the connection at once; on_close comes before the turn ends, never within this call. */

@@ -82,7 +82,7 @@ void wsk__conn_rest(wsk_conn *c)
     const wsk__work *w = c->w;
 
     assert(!c->env->alone);
-    if (c->state != WSK_STATE_OPEN || c->undrained || w == &wsk__no_work)
+    if (c->state != WSK_STATE_OPEN || c->undrained || c->paused || w == &wsk__no_work)
         return;
     if (w->queued > 0 || w->in != NULL || w->kept != NULL || w->rx != NULL || w->rx_opcode != 0 ||
         w->tx_opcode != 0 || w->lent_out != NULL || w->opening != NULL || w->mask_keys != NULL ||
@@ -187,6 +187,8 @@ unsigned wsk_conn_wants(const wsk_conn *c)
 
     if (c->drop)
         return WSK_WANT_DROP;
+    if (c->lost)
+        return 0; /* what came before is yet to be taken */
     if (c->w->queued > 0)
         wants |= WSK_WANT_WRITE;
     if (c->shutdown)
@@ -215,13 +217,12 @@ void wsk_conn_pause(wsk_conn *c, bool paused)
     if (paused == c->paused)
         return;
     c->paused = paused;
-    /* Silence while we did not listen is not the peer's. Until wsk__set_untimed() this is when the
-     * pause began; if we did not listen before, either, when that began. */
-    if (paused && c->choked)
+    if (c->choked)
         return;
     if (paused)
-        c->t_in = c->env->t_now;
-    c->untimed |= WSK__UNTIMED_IN;
+        wsk__stop_listening(c);
+    else
+        wsk__listen_again(c);
 }
 
 void wsk_conn_lost(wsk_conn *c, const char *text)
@@ -230,7 +231,7 @@ void wsk_conn_lost(wsk_conn *c, const char *text)
         return;
     if (c->phase == WSK__PHASE_BODY)
         wsk__body_end(c);
-    c->lost = true;
+    c->lost = c->eof = true;
     c->unsaid = c->w->queued > 0 || c->undrained;
     /* The queue is forgotten but not freed: the transport may have been told where it stands
      * (wsk_conn_output) and look at it until it is closed. */
@@ -241,6 +242,9 @@ void wsk_conn_lost(wsk_conn *c, const char *text)
         c->code = WSK_CLOSE_ABNORMAL;
         wsk__set_text(c, text);
     }
+    /* What came before is given first: often it says why there is no more, in a close frame. */
+    if ((c->phase == WSK__PHASE_FRAME || c->phase == WSK__PHASE_PAYLOAD) && wsk__conn_has_input(c))
+        return;
     wsk__ignore_input(c);
 }
 
@@ -285,9 +289,11 @@ static void tick_open(wsk_conn *c, uint64_t now, uint64_t *next)
                 wsk__fail(c, WSK__RULE_NOMEM);
                 return;
             }
+            c->w->ping_end = c->w->queued;
         }
     }
-    if (c->ping_waiting && due(c, now, c->t_in, o->ping_timeout, next)) {
+    /* Nor what still waits behind much else, for which there is write_timeout. */
+    if (c->ping_waiting && c->w->ping_end == 0 && due(c, now, c->t_in, o->ping_timeout, next)) {
         wsk__fail_silently(c, "the peer did not answer a ping in time");
         return;
     }
@@ -315,19 +321,50 @@ static void tick_closing(wsk_conn *c, uint64_t now, uint64_t *next)
     }
 }
 
+void wsk__stop_listening(wsk_conn *c)
+{
+    /* If the end of the last time was not told, either, then it goes on. */
+    bool goes_on = c->untimed & WSK__UNTIMED_AWAY;
+
+    c->untimed &= (uint8_t)(7 & ~WSK__UNTIMED_AWAY);
+    if (goes_on || wsk__work_take(c) < 0)
+        return;
+    c->w->t_away = c->env->t_now;
+    c->untimed |= WSK__UNTIMED_AWAY;
+}
+
+void wsk__listen_again(wsk_conn *c)
+{
+    /* A time of which not even the begin was told took none. */
+    c->untimed ^= WSK__UNTIMED_AWAY;
+}
+
+/*
+ * Silence while we did not listen is not the peer's, nor does a message take longer for it, nor
+ * anyone get idle; all by no more than that time, so that pausing again and again gives no one for
+ * ever.
+ */
+static void excuse(const wsk_conn *c, uint32_t away, uint32_t *t)
+{
+    *t += wsk__lesser(away, wsk__since(c, *t));
+}
+
 void wsk__set_untimed(wsk_conn *c)
 {
     if (c->untimed & WSK__UNTIMED_DATA)
-        c->t_data = c->env->t_now;
-    if (c->untimed & WSK__UNTIMED_IN) {
-        /* Nor does a message take longer for it, nor anyone get idle; by no more than the pause, so
-         * that pausing again and again gives no one for ever. */
-        if (!c->paused)
-            wsk__excuse_message(c);
-        if (!c->paused && c->state == WSK_STATE_OPEN)
-            c->t_data += wsk__lesser(wsk__since(c, c->t_in), wsk__since(c, c->t_data));
-        c->t_in = c->env->t_now;
+        c->t_data = c->t_in = c->env->t_now;
+    if (!(c->untimed & WSK__UNTIMED_AWAY) || c->w == &wsk__no_work)
+        return;
+    if (c->paused || c->choked) {
+        c->w->t_away = c->env->t_now;
+        return;
     }
+    uint32_t away = wsk__since(c, c->w->t_away);
+    excuse(c, away, &c->t_in);
+    if (c->w->rx_opcode != 0)
+        excuse(c, away, &c->w->t_msg);
+    if (c->state == WSK_STATE_OPEN)
+        excuse(c, away, &c->t_data);
 }
 
 void wsk_conn_tick(wsk_conn *c, uint64_t now, uint64_t *ret_next)
@@ -336,13 +373,16 @@ void wsk_conn_tick(wsk_conn *c, uint64_t now, uint64_t *ret_next)
 
     wsk__tell_time(c, now);
     /* What TLS alone says to a peer whose close frame is awaited is no output of ours. */
-    if (c->state != WSK_STATE_CLOSED && (c->w->queued > 0 || (c->undrained && !awaits_close(c))) &&
+    if (c->state != WSK_STATE_CLOSED && !c->lost &&
+        (c->w->queued > 0 || (c->undrained && !awaits_close(c))) &&
         due(c, now, c->w->t_out, c->env->cfg->o.write_timeout, &next))
         wsk__fail_silently(c, "the peer did not take our output in time");
     switch ((wsk_state)c->state) {
     case WSK_STATE_CONNECTING:
         if (c->phase == WSK__PHASE_BODY) {
-            if (due(c, now, c->t_data, c->env->cfg->o.linger_timeout, &next))
+            /* Who refuses gets no more time for the whole of it than who agrees. */
+            if (due(c, now, c->t_data, c->env->cfg->o.linger_timeout, &next) ||
+                due(c, now, c->w->t_msg, c->env->cfg->o.open_timeout, &next))
                 wsk__body_end(c);
         } else if (due(c, now, c->t_data, c->env->cfg->o.open_timeout, &next)) {
             wsk__refuse(c, 408, "the opening handshake took too long");
@@ -360,7 +400,7 @@ void wsk_conn_tick(wsk_conn *c, uint64_t now, uint64_t *ret_next)
     /* A deadline that was met may have begun another one. */
     if (c->fail_pending || c->drop)
         next = now;
-    else if (next == UINT64_MAX && (c->w->queued > 0 || c->undrained))
+    else if (next == UINT64_MAX && !c->lost && (c->w->queued > 0 || c->undrained))
         next = now + 1000;
     if (ret_next != NULL)
         *ret_next = next;

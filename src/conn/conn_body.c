@@ -48,6 +48,7 @@ void wsk__body_begin(wsk_conn *c, const char *why)
     b->to_the_end = !b->chunked && (length == NULL || !parse_length(length->value, &b->left));
     op->body = b;
     c->phase = WSK__PHASE_BODY;
+    c->w->t_msg = c->t_data; /* when the handshake began; there are no messages yet */
     wsk__begin_data(c);
     if (!b->chunked && !b->to_the_end && b->left == 0)
         wsk__body_end(c);

@@ -53,8 +53,12 @@ static void fill_defaults(wsk_config_options *o)
     DEFAULT(max_head, 8192);
     DEFAULT(max_fields, 100);
     DEFAULT(max_pongs, 16);
+    const bool high_water_is_ours = o->high_water == 0;
     DEFAULT(max_queued, (size_t)16 << 20);
-    DEFAULT(high_water, (size_t)1 << 20);
+    /* Whichever of these is set, those that are not go by it. */
+    DEFAULT(high_water, o->low_water > (size_t)1 << 20 ? o->low_water : (size_t)1 << 20);
+    if (high_water_is_ours && o->high_water > o->max_queued)
+        o->high_water = o->max_queued;
     DEFAULT(low_water, o->high_water / 4 + 1); /* never 0: nothing is below that */
     DEFAULT(max_ignored, 1u << 20);
     DEFAULT(open_timeout, 10000);
@@ -181,6 +185,16 @@ static int set_strings(wsk_config *cfg)
     return WSK_OK;
 }
 
+/* What is refused for want of room must have been beyond high_water, or no one would say when there
+ * is room again. */
+static void put_marks_apart(wsk_config_options *o)
+{
+    if (o->high_water == o->max_queued)
+        o->high_water--;
+    if (o->low_water > o->high_water && o->low_water > 1)
+        o->low_water--;
+}
+
 int wsk_config_new(wsk_config **ret, const wsk_config_options *options)
 {
     wsk_config *cfg;
@@ -211,6 +225,7 @@ int wsk_config_new(wsk_config **ret, const wsk_config_options *options)
         wsk_config_unref(cfg);
         return r;
     }
+    put_marks_apart(&cfg->o);
     cfg->masked_in = cfg->o.role == WSK_ROLE_SERVER;
     cfg->small_in_one_go = !(cfg->o.flags & (WSK_CONN_STREAM | WSK_CONN_SKIP_UTF8)) &&
                            cfg->o.max_message >= WSK__CONTROL_MAX &&

@@ -217,6 +217,8 @@ typedef struct wsk__work {
     size_t queued;
     size_t spent;     /* memory that chunks take beyond what is queued in them or was sent */
     size_t pongs_end; /* of the queue, up to the end of the last of `pongs` */
+    size_t ping_end;  /* ... up to the end of our keepalive ping */
+    size_t answered;  /* client: octets queued for what was being given, beyond high_water */
     uint8_t *lent_out;
     uint32_t lent_off, lent_len, lent_cap;
 
@@ -227,6 +229,7 @@ typedef struct wsk__work {
     uint32_t fragments; /* frames of the current message so far */
     uint32_t t_msg;     /* first octet of the current message */
     uint32_t t_out;     /* last progress of output, or when the queue began to fill */
+    uint32_t t_away;    /* while nobody listens (paused, choked): since when */
     uint32_t ignored;
     wsk__utf8_state utf8;
     wsk__utf8_state tx_utf8;
@@ -266,8 +269,8 @@ struct wsk_conn {
     uint64_t messages_in, messages_out, octets_in, octets_out;
 
     /* Low 32 bits of the clock; only differences of less than 49 days are taken. */
-    uint32_t t_in;   /* last input; of a ping that is unanswered, when it was sent; while nobody
-                        listens (paused, choked), since when */
+    uint32_t t_in;   /* last input; of a ping that is unanswered, when it was sent; later by the
+                        time in which nobody listened */
     uint32_t t_data; /* last data frame; begin of the handshake, of the close, of lingering */
 
     uint16_t code;   /* see wsk_conn_code() */
@@ -472,25 +475,28 @@ struct wsk_prepared {
  * the time is told next, if that comes later.
  */
 #define WSK__UNTIMED_OUT  1u /* t_out */
-#define WSK__UNTIMED_DATA 2u /* t_data */
-#define WSK__UNTIMED_IN   4u /* t_in */
+#define WSK__UNTIMED_DATA 2u /* t_data and t_in: another state begins */
+#define WSK__UNTIMED_AWAY 4u /* t_away, or the end of the time that it began */
 
-/* _DATA and _IN. */
+/* _DATA and _AWAY. */
 void wsk__set_untimed(wsk_conn *c);
+/* Nobody listens from now on, or somebody does again: paused or choked has just changed. */
+void wsk__stop_listening(wsk_conn *c);
+void wsk__listen_again(wsk_conn *c);
 
 static inline void wsk__tell_time(wsk_conn *c, uint64_t now)
 {
     c->env->t_now = (uint32_t)now;
     if ((c->untimed & WSK__UNTIMED_OUT) && c->w != &wsk__no_work)
         c->w->t_out = c->env->t_now;
-    if (WSK__UNLIKELY(c->untimed & (WSK__UNTIMED_DATA | WSK__UNTIMED_IN)))
+    if (WSK__UNLIKELY(c->untimed & (WSK__UNTIMED_DATA | WSK__UNTIMED_AWAY)))
         wsk__set_untimed(c);
     c->untimed = 0;
 }
 
 static inline void wsk__begin_data(wsk_conn *c)
 {
-    c->t_data = c->env->t_now;
+    c->t_data = c->t_in = c->env->t_now;
     c->untimed |= WSK__UNTIMED_DATA;
 }
 
@@ -508,13 +514,6 @@ static inline uint32_t wsk__since(const wsk_conn *c, uint32_t t)
 static inline uint32_t wsk__lesser(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
-}
-
-/* Nobody listened since t_in: the message that is being received takes no longer for it. */
-static inline void wsk__excuse_message(wsk_conn *c)
-{
-    if (c->w->rx_opcode != 0)
-        c->w->t_msg += wsk__lesser(wsk__since(c, c->t_in), wsk__since(c, c->w->t_msg));
 }
 
 /* What the memory of chunks may take for nothing, beyond half of what is queued. */

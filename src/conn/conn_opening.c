@@ -131,8 +131,6 @@ static void opened(wsk_conn *c)
     c->state = WSK_STATE_OPEN;
     c->phase = WSK__PHASE_FRAME;
     c->was_open = c->open_pending = true;
-    c->t_in = c->env->t_now;
-    c->untimed |= WSK__UNTIMED_IN;
     wsk__begin_data(c);
 }
 

@@ -97,14 +97,23 @@ uint8_t *wsk__output_reserve(wsk_conn *c, size_t n)
     return (uint8_t *)(uintptr_t)k->ptr + k->len;
 }
 
-/* The queue is over high_water: the peer is not read from until it takes some of it. */
-static WSK__COLD void choke(wsk_conn *c)
+/*
+ * The queue is over high_water, by n octets more: the peer is not read from until it takes some of
+ * it. Of a client that holds for what it answers alone. What it says by itself is its program's own
+ * doing; and a server that answers in order takes no more of it before its answers are read, so
+ * that both would wait for each other.
+ */
+static WSK__COLD void choke(wsk_conn *c, size_t n)
 {
     c->over_high = true;
-    /* If it was not before, either, t_in says since when. A pause that has just ended is seen by
-     * wsk__set_untimed(). */
-    if (!c->choked && !c->paused && !(c->untimed & WSK__UNTIMED_IN))
-        c->t_in = c->env->t_now;
+    if (!wsk__is_server(c)) {
+        if (c->w->pass > 0 || c->w->rx_done)
+            c->w->answered += n;
+        if (c->w->answered <= c->env->cfg->o.high_water)
+            return;
+    }
+    if (!c->choked && !c->paused)
+        wsk__stop_listening(c);
     c->choked = true;
 }
 
@@ -113,7 +122,7 @@ static void count_queued(wsk_conn *c, size_t n)
 {
     c->w->queued += n;
     if (wsk__output_level(c->w) > c->env->cfg->o.high_water)
-        choke(c);
+        choke(c, n);
 }
 
 void wsk__output_commit(wsk_conn *c, size_t n)
@@ -194,6 +203,8 @@ int wsk__output_put_front(wsk_conn *c, const uint8_t *p, size_t n, wsk__shared *
     wsk__begin_output(c);
     if (c->w->pongs > 0)
         c->w->pongs_end += n;
+    if (c->w->ping_end > 0)
+        c->w->ping_end += n;
     count_queued(c, n);
     return WSK_OK;
 }
@@ -218,7 +229,7 @@ void wsk__output_clear(wsk_conn *c)
         free_head(c);
     c->w->lent_len = c->w->lent_off = c->w->lent_cap = 0;
     c->w->lent_out = NULL;
-    c->w->queued = c->w->pongs_end = 0;
+    c->w->queued = c->w->pongs_end = c->w->ping_end = 0;
     c->w->borrowed = false;
 }
 
@@ -282,6 +293,14 @@ static void note_progress(wsk_conn *c, size_t n, size_t all)
     c->w->t_out = c->env->t_now;
 }
 
+/* n octets of the queue went out, in which our ping stands: time to answer it begins behind it. */
+static void ping_moved(wsk_conn *c, size_t n)
+{
+    c->w->ping_end -= n < c->w->ping_end ? n : c->w->ping_end;
+    if (c->w->ping_end == 0 && c->ping_waiting)
+        c->t_in = c->env->t_now;
+}
+
 /* n of the queued octets are not ours any more; `moved`: nor on their way. */
 static void take_out(wsk_conn *c, size_t n, uint64_t now, bool moved)
 {
@@ -297,6 +316,8 @@ static void take_out(wsk_conn *c, size_t n, uint64_t now, bool moved)
     c->octets_out += n;
     c->w->queued -= n;
     c->w->pongs_end -= n < c->w->pongs_end ? n : c->w->pongs_end;
+    if (WSK__UNLIKELY(c->w->ping_end > 0))
+        ping_moved(c, n);
     if (c->w->lent_len > c->w->lent_off) {
         uint32_t part = c->w->lent_len - c->w->lent_off;
         if (part > n)
@@ -316,13 +337,13 @@ static void take_out(wsk_conn *c, size_t n, uint64_t now, bool moved)
         n -= k->len;
         free_head(c);
     }
-    if (c->choked && wsk__output_level(c->w) < c->env->cfg->o.low_water) {
+    if (WSK__UNLIKELY(c->over_high) && wsk__output_level(c->w) < c->env->cfg->o.low_water) {
+        c->w->answered = 0;
         /* It is listened to from now on: what it has said since is yet to be read. */
+        if (c->choked && !c->paused)
+            wsk__listen_again(c);
         c->choked = false;
-        wsk__excuse_message(c);
-        c->t_in = c->env->t_now;
-        if (c->state == WSK_STATE_OPEN)
-            c->t_data = c->env->t_now;
+        wsk__tell_time(c, now);
     }
     assert(c->w->queued > 0 || (c->w->out_head == NULL && c->w->spent == 0));
     if (c->w->pongs > 0 && c->w->pongs_end == 0)

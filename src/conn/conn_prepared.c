@@ -170,6 +170,8 @@ static int may_queue(const wsk_conn *c)
 int wsk__shared_queue(wsk_conn *c, wsk__shared *frame, bool packed)
 {
     WSK_TRY(may_queue(c));
+    if (c->lost)
+        return WSK_OK;
     if (packed && !c->ext->is_model)
         wsk__pmd_foreign_message(c->ext->use[0].state);
     /* Short ones are cheaper to copy than to refer to, and room that is there costs no memory. */
@@ -187,7 +189,7 @@ int wsk_conn_send_prepared(wsk_conn *c, wsk_prepared *p)
     size_t len = p->plain->len - p->head_len, most = c->env->cfg->o.fragment_size;
 
     WSK_TRY(may_queue(c));
-    if (wsk__output_level(c->w) >= c->env->cfg->o.max_queued)
+    if (!c->lost && wsk__output_level(c->w) >= c->env->cfg->o.max_queued)
         return WSK_ERR_FULL;
     bool alone = c->ext != NULL && c->ext->n == 1 && c->ext->has_pmd;
     /* A connection whose frames must look otherwise has the message made for itself. */

@@ -163,9 +163,7 @@ int wsk_conn_feed(wsk_conn *c, void *buf, size_t n, uint64_t now)
     WSK_TRY(wsk__work_take(c));
     c->w->in = c->w->fed = buf;
     c->w->in_len = n;
-    /* What was on its way when we stopped listening is no end of that. */
-    if (WSK__LIKELY(!c->paused && !c->choked))
-        c->t_in = c->env->t_now;
+    c->t_in = c->env->t_now;
     c->ping_waiting = false;
     c->octets_in += n;
     return WSK_OK;
@@ -682,10 +680,12 @@ static bool is_resting(const wsk_conn *c)
 /* True when nothing more can come of this connection. */
 static bool is_over(const wsk_conn *c)
 {
-    if (c->lost || c->drop)
+    if (c->drop)
         return true;
-    if (is_resting(c))
+    if (is_resting(c) && (!c->lost || wsk__conn_has_input(c)))
         return false; /* what came before the end is yet to be taken */
+    if (c->lost)
+        return true;
     if (!c->eof || c->phase == WSK__PHASE_WAIT)
         return false;
     /* The peer has ended its side; what we owe it (a close frame, a response) still goes out. */
@@ -795,8 +795,9 @@ int wsk_conn_next(wsk_conn *c, wsk_event *ret)
         if (WSK__UNLIKELY(c->env->toll >= c->env->toll_max) && !c->fail_pending)
             return WSK_OK;
     }
-    if (WSK__UNLIKELY(c->over_high) && wsk__output_level(c->w) < c->env->cfg->o.low_water &&
-        c->state == WSK_STATE_OPEN) {
+    /* When it is lost nothing waits any more, and who has paused until then must go on. */
+    if (WSK__UNLIKELY(c->over_high) && c->state == WSK_STATE_OPEN &&
+        (c->lost || wsk__output_level(c->w) < c->env->cfg->o.low_water)) {
         c->over_high = false;
         ret->type = WSK_EV_WRITABLE;
         return WSK_OK;

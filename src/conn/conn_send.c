@@ -41,6 +41,10 @@ static int add_frame(wsk_conn *c, uint8_t first, const uint8_t *data, size_t len
     uint32_t key = 0;
     uint8_t *p;
 
+    if (WSK__UNLIKELY(c->lost)) {
+        c->unsaid = true;
+        return WSK_OK;
+    }
     if (masked)
         WSK_TRY(wsk__mask_key(c, &key));
     p = wsk__output_reserve(c, head + len);
@@ -142,7 +146,7 @@ static int may_send(const wsk_conn *c)
     if (c->state != WSK_STATE_OPEN)
         return c->failed ? WSK_ERR_FAILED : WSK_ERR_STATE;
     /* A peer that does not read must not make us hold more than this. */
-    if (wsk__output_level(c->w) >= c->env->cfg->o.max_queued)
+    if (!c->lost && wsk__output_level(c->w) >= c->env->cfg->o.max_queued)
         return WSK_ERR_FULL;
     return WSK_OK;
 }
@@ -157,6 +161,8 @@ static int add_borrowed(wsk_conn *c, uint8_t first, const uint8_t *data, size_t 
     size_t head = wsk__frame_head_len(len, false);
     uint8_t *p;
 
+    if (c->lost)
+        return WSK_OK;
     if (w->kept == NULL && data == w->in && w->pass == len && (size_t)(w->in - w->fed) >= head &&
         !(c->env->cfg->o.flags & WSK_CONN_STREAM)) {
         p = w->in - head;

@@ -333,6 +333,14 @@ static inline void wsk__link_over(wsk__link *l, const char *text)
     wsk_conn_lost(&l->conn, text);
 }
 
+/* The same, of our own will: what came is not wanted any more. */
+static inline void wsk__link_cut(wsk__link *l, const char *text)
+{
+    wsk__link_over(l, text);
+    if (!l->conn.end_given)
+        wsk__ignore_input(&l->conn);
+}
+
 static inline void wsk__link_lost(wsk__link *l, const wsk__link_role *role, const char *text)
 {
     if (l->conn.ended)
@@ -381,7 +389,7 @@ static inline int wsk__link_send(wsk__link *l, const wsk__link_role *role, wsk_o
 /* The two are over, with a word to the program at the end of the turn. */
 static inline void wsk__link_drop(wsk__link *l)
 {
-    wsk__link_over(l, "dropped by the program");
+    wsk__link_cut(l, "dropped by the program");
     wsk__link_defer(l);
 }
 

@@ -189,7 +189,7 @@ static void stream_event(wsk__stream *s, uint32_t events)
         if (events & EPOLLERR && wsk__stream_is_unread(s)) {
             int err = wsk__stream_error(s);
 
-            if (s->resume)
+            if (s->resume || (s->state & WSK__S_PAUSED))
                 wsk__stream_broken(s, err);
             else
                 wsk__stream_lost(s, err);

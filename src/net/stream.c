@@ -140,7 +140,8 @@ void wsk__stream_take(wsk__stream *s, uint8_t *data, size_t n)
 
 void wsk__stream_set_reading(wsk__stream *s, bool on)
 {
-    if ((s->state & WSK__S_CLOSED) || on == !(s->state & WSK__S_PAUSED))
+    /* One that broke is read to its end, whatever its owner wants, see wsk__stream_broken(). */
+    if ((s->state & (WSK__S_CLOSED | WSK__S_BROKEN)) || on == !(s->state & WSK__S_PAUSED))
         return;
     if (on) {
         s->state &= ~(uint32_t)WSK__S_PAUSED;
@@ -379,6 +380,9 @@ void wsk__stream_broken(wsk__stream *s, int err)
 {
     if (s->state & (WSK__S_DEAD | WSK__S_BROKEN))
         return;
+    /* What an owner that is paused has not read would be gone with the socket: it has to keep it.
+     */
+    s->state &= ~(uint32_t)WSK__S_PAUSED;
     s->state |= WSK__S_BROKEN | (uint32_t)(err & 0xFF) << WSK__S_ERRNO_SHIFT;
     wsk__loop_dirty(s);
 }
@@ -400,8 +404,9 @@ static bool is_read_to_the_break(const wsk__stream *s)
 
 void wsk__stream_run(wsk__stream *s)
 {
-    /* An owner that was busy when it heard of the end may have it wait for this. */
-    if ((s->state & WSK__S_DEAD) && !s->due)
+    /* An owner that was busy when it heard of the end, or holds what came before, may have it wait
+     * for this. */
+    if ((s->state & WSK__S_DEAD) && !s->due && (!s->resume || (s->state & WSK__S_CLOSED)))
         return;
     const bool resumes = s->resume && !s->spent;
     if (resumes)
@@ -409,9 +414,11 @@ void wsk__stream_run(wsk__stream *s)
     if (resumes || s->due) {
         s->due = false;
         wsk__ops(s)->expired(s);
-        if (s->state & WSK__S_DEAD)
-            return;
     }
+    if ((s->state & WSK__S_LOST) && s->resume)
+        wsk__loop_later(s);
+    if (s->state & WSK__S_DEAD)
+        return;
     if (s->spent)
         wsk__loop_later(s); /* it was on the list for its output when its share was over */
     else if (s->state & WSK__S_PAUSED)

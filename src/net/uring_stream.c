@@ -314,12 +314,12 @@ static uint32_t join(wsk_loop *loop, uint64_t user_data, uint32_t flags, unsigne
     return flags;
 }
 
-/* What is held, and what an owner holds that rests, comes first. */
+/* What is held, and what an owner holds that rests, comes first; so does what was not read. */
 static void fails(wsk__stream *s, int err)
 {
     const wsk__uring *u = s->loop->io_data;
 
-    if (s->resume || wsk__uring_held_of(&u->files[s->fd]) != NULL)
+    if (s->resume || (s->state & WSK__S_PAUSED) || wsk__uring_held_of(&u->files[s->fd]) != NULL)
         wsk__stream_broken(s, err);
     else
         wsk__stream_lost(s, err);

@@ -594,7 +594,7 @@ drop:
 
 void wsk__peer_end(wsk_peer *p, const char *text)
 {
-    wsk__link_over(&p->link, text);
+    wsk__link_cut(&p->link, text);
     if (p->link.conn.running)
         wsk__link_defer(&p->link);
     else

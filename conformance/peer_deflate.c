@@ -100,7 +100,8 @@ struct judge_inflater {
     uint64_t text_at;
     uint32_t k;
     size_t off;      /* octets of the message that matched the half */
-    uint64_t octets; /* of the message, inflated */
+    uint64_t octets; /* of the message, inflated, that are right */
+    uint64_t made;   /* ... all of them, as distances.octets counts */
     uint64_t want;
     uint8_t *raw; /* the message as it came, to be recorded */
     size_t n_raw, raw_room;
@@ -606,6 +607,7 @@ static void restart(judge_inflater *in)
 {
     inflateReset(&in->z);
     judge_distances_begin(&in->distances, in->stream->received->params.window_bits);
+    in->made = 0;
 }
 
 /* Puts zlib where it would be after `at` octets of message k, all of them right. */
@@ -703,8 +705,12 @@ static judge_inflate_status broken(judge_inflater *in, const char *why)
     return in->wrong ? JUDGE_INFLATE_DIFFERS : JUDGE_INFLATE_BROKEN;
 }
 
-static judge_inflate_status inflate_some(judge_inflater *in, const uint8_t *data, size_t len)
+/* Up to the octet behind which a match reaches too far, where there is one: what zlib makes of that
+ * depends on how TCP cuts. */
+static judge_inflate_status run_inflate(judge_inflater *in, const uint8_t *data, size_t len)
 {
+    const bool near_enough = !in->exact || judge_distances_feed(&in->distances, data, len);
+    const uint64_t most = near_enough ? UINT64_MAX : in->distances.octets;
     z_stream *z = &in->z;
 
     z->next_in = data;
@@ -719,11 +725,16 @@ static judge_inflate_status inflate_some(judge_inflater *in, const uint8_t *data
         /* Also what lies before a fault in the data: the first thing wrong is what is said,
          * however TCP cuts. */
         if (z->avail_out < room) {
-            const judge_inflate_status same = compare(in, in->scratch, room - z->avail_out);
+            const uint64_t n = room - z->avail_out, left = most - in->made;
+            const judge_inflate_status same = compare(in, in->scratch,
+                                                      (size_t)(n < left ? n : left));
 
             if (same != JUDGE_INFLATE_OK)
                 return same;
+            in->made += n;
         }
+        if (in->made >= most)
+            return broken(in, "invalid distance too far back");
         if (status != Z_OK && status != Z_BUF_ERROR && status != Z_STREAM_END)
             return broken(in, z->msg ? z->msg : "invalid DEFLATE data");
         if (status == Z_STREAM_END) {
@@ -736,19 +747,6 @@ static judge_inflate_status inflate_some(judge_inflater *in, const uint8_t *data
         if (z->avail_out > 0)
             return JUDGE_INFLATE_OK;
     }
-}
-
-static judge_inflate_status run_inflate(judge_inflater *in, const uint8_t *data, size_t len)
-{
-    const bool near_enough = !in->exact || judge_distances_feed(&in->distances, data, len);
-    const judge_inflate_status status = inflate_some(in, data, len);
-
-    /* What is wrong before the match is said first, however TCP cuts. */
-    if (near_enough || in->octets < in->distances.octets)
-        return status;
-    in->octets = in->distances.octets;
-    in->wrong = false;
-    return broken(in, "invalid distance too far back");
 }
 
 /* This connection's octets are not those of the half: from here on zlib has to look. */
@@ -799,7 +797,7 @@ void judge_inflater_begin(judge_inflater *in, uint32_t k, bool compressed, bool 
         catch_up(in, 0);
     else if (h->params.no_context_takeover)
         restart(in);
-    in->distances.octets = 0;
+    in->distances.octets = in->made = 0;
 }
 
 static void record(judge_inflater *in, const uint8_t *data, size_t len)

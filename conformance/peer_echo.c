@@ -193,7 +193,7 @@ static void is_going_to_differ(judge_peer *p)
 
 static void inflate_data(judge_peer *p, judge_inflate_status status)
 {
-    if (status == JUDGE_INFLATE_OK)
+    if (status == JUDGE_INFLATE_OK || p->bad_text)
         return;
     p->echo.differs = judge_inflater_octets(p->echo.inflater);
     if (status == JUDGE_INFLATE_NO_TEXT) {

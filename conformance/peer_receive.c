@@ -188,7 +188,11 @@ void peer_text_ends(judge_peer *p, uint64_t at)
  * differs, which is at the latest the one that is no text. */
 static void echo_data(judge_peer *p, const uint8_t *data, size_t len)
 {
-    const bool text = peer_echo_is_text(p) && !peer_echo_wants_raw(p) && !p->bad_text;
+    const bool text = peer_echo_is_text(p) && !peer_echo_wants_raw(p);
+
+    /* Whatever stands behind it, in this read or the next. */
+    if (p->bad_text)
+        return;
     const size_t good = text ? take_text(p, data, len) : len;
 
     peer_echo_data(p, data, good < len ? good + 1 : len);

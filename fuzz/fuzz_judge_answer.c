@@ -400,6 +400,18 @@ static bool same_text(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+/* As with Autobahn, zlib alone sees then that a match reaches beyond a smaller window, and it does
+ * so only where that is not in the octets of one call. */
+static bool depends_on_zlib(const judge_peer_setup *setup, const judge_result *a,
+                            const judge_result *b)
+{
+    static const char said[] = "distance too far back";
+    bool by_a = a->result != NULL && strstr(a->result, said) != NULL;
+    bool by_b = b->result != NULL && strstr(b->result, said) != NULL;
+
+    return setup->compat && by_a != by_b;
+}
+
 static void compare(const judge_result *a, const judge_result *b)
 {
     expect(a->behavior == b->behavior && a->behavior_close == b->behavior_close);
@@ -503,7 +515,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     expect(setup.streams != NULL);
     hold(&setup, data + 5, size - 5, MOST_ANSWER, &whole);
     hold(&setup, data + 5, size - 5, 1 + (data[4] & 31), &cut);
-    if (!depends_on_turns(setup.test->steps) && !depends_on_turns(setup.test->hello.steps))
+    if (!depends_on_turns(setup.test->steps) && !depends_on_turns(setup.test->hello.steps) &&
+        !depends_on_zlib(&setup, &whole, &cut))
         compare(&whole, &cut);
     if (data[1] & 0x40) {
         oracle_page(&whole);

@@ -186,7 +186,7 @@ ROW_TLS13_ONLY,
 {.name = "log-format", .value = "FORMAT", .type = OPT_CHOICE, FIELD(log_format),
  .choices = log_formats, .preset = "text", .help = "text, or json: an object a line."},
 {.name = "log-refused", .value = "N", .type = OPT_UINT, FIELD(log_refused), .preset = "100",
- .help = "Lines a second about connections that never opened; what comes beyond them is told in one "
+ .help = "Lines a second about handshakes that failed; what comes beyond them is told in one "
          "line. 0: a line for each. Each worker counts for itself."},
 {.name = "quiet", .letter = 'q', .type = OPT_FLAG, FIELD(quiet),
  .help = "No banner, and only warnings and errors in the log."},

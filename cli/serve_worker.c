@@ -281,6 +281,10 @@ static void on_message_echo(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t le
 {
     const client *c = wsk_peer_data(p);
 
+    /* Whom we have told to go sends as long as he likes, and pauses do not hold then: nothing of it
+     * could be sent back, so nothing is kept. */
+    if (wsk_conn_state(wsk_peer_conn(p)) != WSK_STATE_OPEN)
+        return;
     if (c != NULL && c->first != NULL) {
         echo_later(p, op, data, len);
         return;

@@ -127,7 +127,8 @@ typedef struct wsk_config_options {
     size_t max_queued;      /* output octets, counted before a message is added; past it
                                wsk_conn_send() says WSK_ERR_FULL. Where it takes more than
                                half as much again to hold them, for this mark and those
-                               below twice that counts [16 MiB] */
+                               below twice that counts [16 MiB, or high_water, or
+                               low_water] */
     size_t high_water;      /* above it WSK_WANT_READ of a server goes off: a peer that does not
                                read is not read from. A client reads on, so that two who say much
                                do not wait for each other; until its answers, sent while an event

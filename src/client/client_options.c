@@ -41,7 +41,7 @@ static int check(const wsk_hooks *hooks, const wsk_client_options *o)
         return refuse(hooks, "origin is empty, or has a character that may not be there: '%s'",
                       o->origin);
     if (o->host != NULL && !wsk__is_host(wsk__str(o->host), NULL, NULL))
-        return refuse(hooks, "host is to be a host, perhaps with a port, not '%s'", o->host);
+        return refuse(hooks, "host is to be a host, perhaps with a port and nothing else");
     if (o->userinfo != NULL && (!is_text(o->userinfo) || strlen(o->userinfo) > 1024))
         return refuse(hooks, "userinfo has control characters or is too long");
     if (o->family != 0 && o->family != AF_INET && o->family != AF_INET6)

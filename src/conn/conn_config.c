@@ -45,6 +45,11 @@ static void free_list(const wsk_hooks *hooks, char **list)
 
 #define DEFAULT(field, value) (o->field = o->field != 0 ? o->field : (value))
 
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 static void fill_defaults(wsk_config_options *o)
 {
     DEFAULT(max_message, 16u << 20);
@@ -54,9 +59,9 @@ static void fill_defaults(wsk_config_options *o)
     DEFAULT(max_fields, 100);
     DEFAULT(max_pongs, 16);
     const bool high_water_is_ours = o->high_water == 0;
-    DEFAULT(max_queued, (size_t)16 << 20);
     /* Whichever of these is set, those that are not go by it. */
-    DEFAULT(high_water, o->low_water > (size_t)1 << 20 ? o->low_water : (size_t)1 << 20);
+    DEFAULT(max_queued, larger((size_t)16 << 20, larger(o->high_water, o->low_water)));
+    DEFAULT(high_water, larger(o->low_water, (size_t)1 << 20));
     if (high_water_is_ours && o->high_water > o->max_queued)
         o->high_water = o->max_queued;
     DEFAULT(low_water, o->high_water / 4 + 1); /* never 0: nothing is below that */

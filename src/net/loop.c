@@ -20,8 +20,10 @@
 #define RECV_BUFFER_MAX     ((size_t)16 * 1024 * 1024)
 /* Spins that may fail in a row before the loop takes it that the traffic has ended. */
 #define BUSY_CREDIT 16
-/* Longer than this, in ms, no turn takes that has only its work to do. */
-#define STANDSTILL 100
+/* Longer than this, in ms, no turn takes that has only its work to do; and longer than that no
+ * deadline is put off behind one that did. */
+#define STANDSTILL     100
+#define STANDSTILL_MAX 10000
 /* Posted calls that run in one turn, and microseconds behind which no further one is begun: whoever
  * makes other threads post much must not keep this one from its sockets and timers. */
 #define POSTS_MAX 256
@@ -401,9 +403,8 @@ static void settle(wsk_loop *loop)
     do {
         loop->woken = true;
         run_posted(loop);
-        run_later(loop);
-        run_dirty(loop);
-    } while (loop->taken != NULL || loop->post != NULL || loop->later != NULL);
+        run_dirty(loop); /* which finishes those that are closed, wherever they stand */
+    } while (loop->taken != NULL || loop->post != NULL);
     loop->in_turn = false;
 }
 
@@ -522,8 +523,21 @@ static void expired(wsk__stream *s)
 static void look_at_clock(wsk_loop *loop, uint64_t expected)
 {
     loop->now = loop->sys->clock_us() / 1000;
-    if (loop->now > expected + STANDSTILL && loop->behind_until == 0)
-        loop->behind_until = loop->now + (loop->now - expected);
+    if (loop->now > expected + STANDSTILL && loop->behind_until == 0) {
+        uint64_t stood = loop->now - expected;
+        loop->behind_until = loop->now + (stood < STANDSTILL_MAX ? stood : STANDSTILL_MAX);
+    }
+}
+
+/* By when the turn had to begin: a program with a loop of its own comes when something is due, and
+ * nothing is missed before. */
+static uint64_t due_turn(const wsk_loop *loop)
+{
+    uint64_t due = next_due(loop);
+
+    if (due > UINT64_MAX / 2)
+        return UINT64_MAX / 2;
+    return due > loop->now ? due : loop->now;
 }
 
 /* Whether timers may fire, r being what the wait has returned. */
@@ -537,7 +551,7 @@ static bool is_caught_up(wsk_loop *loop, int r)
 
 static int turn(wsk_loop *loop, int timeout_ms, bool more)
 {
-    look_at_clock(loop, loop->now);
+    look_at_clock(loop, due_turn(loop));
     loop->in_turn = true;
     /* What was done between the turns has consequences now, perhaps the one that the program is
      * waiting for: a single turn does not block behind that. */

@@ -423,7 +423,7 @@ void wsk__stream_run(wsk__stream *s)
         wsk__loop_later(s); /* it was on the list for its output when its share was over */
     else if (s->state & WSK__S_PAUSED)
         s->loop->io->stream_pause(s);
-    else if (!resumes && !(s->state & WSK__S_EOF))
+    else if ((!resumes || (s->state & WSK__S_BROKEN)) && !(s->state & WSK__S_EOF))
         s->loop->io->stream_read(s);
     /* What came waits for a send to be settled (io_uring); that runs it again, and comes before the
      * loop waits for anything else. */

@@ -88,14 +88,14 @@ void wsk__uring_stream_pause(wsk__stream *s)
         wsk__uring_cancel(s->loop->io_data, stream_tag(s, WSK__REQUEST_RECV));
     if (s->listens)
         return;
-    /* A poll for nothing hears of errors alone. It stays when reading goes on: pausing once more
-     * costs nothing then. */
+    /* A poll for nothing hears of errors and ends alone, and again of what comes behind an end. It
+     * stays when reading goes on: pausing once more costs nothing then. */
     struct io_uring_sqe *sqe = wsk__uring_request(s->loop->io_data);
     if (sqe == NULL) {
         wsk__loop_later(s);
         return;
     }
-    io_uring_prep_poll_add(sqe, s->fd, 0);
+    io_uring_prep_poll_multishot(sqe, s->fd, 0);
     sqe->user_data = stream_tag(s, WSK__REQUEST_RESET);
     s->listens = true;
 }
@@ -418,7 +418,8 @@ void wsk__uring_reset_done(wsk__uring *u, const struct io_uring_cqe *cqe)
     if (f == NULL)
         return;
     wsk__stream *s = wsk__uring_obj(f);
-    s->listens = false;
+    if (!(cqe->flags & IORING_CQE_F_MORE))
+        s->listens = false;
     /* Whoever reads hears of it there, behind what came before it. */
     if (cqe->res > 0 && (cqe->res & POLLERR) && wsk__stream_is_unread(s))
         fails(s, wsk__stream_error(s));

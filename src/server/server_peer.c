@@ -408,9 +408,9 @@ static void on_lost(wsk__stream *stream, const char *text)
     wsk_peer *p = wsk__peer_of(wsk__link_of(stream));
     const wsk__tls_session *session = wsk__stream_session(stream);
 
-    /* TLS has said no; who goes in the midst of it was not refused. */
-    if (!p->link.conn.ended && !p->link.conn.was_open && !p->link.conn.failed && session != NULL &&
-        *wsk__tls_session_why(session) != 0)
+    /* TLS has said no; who goes in the midst of it was not refused, nor who has his answer. */
+    if (!p->link.conn.ended && !p->link.conn.was_open && !p->link.conn.failed &&
+        p->link.conn.status == 0 && session != NULL && *wsk__tls_session_why(session) != 0)
         wsk__peer_server(p)->stats.refused++;
     wsk__link_lost(&p->link, &peer_role, text);
 }

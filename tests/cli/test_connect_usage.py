@@ -64,7 +64,7 @@ def values_that_may_not_be_sent():
     wrong(["--user", "name", URL], "USER:PASSWORD")
     wrong(["--header", "no colon", URL], '"no colon"')
     wrong(["--header", ": no name", URL], "Name: value")
-    wrong(["--header", "Host: a b", URL], "connect: --header: host is to be a host", "not 'a b'")
+    wrong(["--header", "Host: a b", URL], "connect: --header: host is to be a host", "and nothing else")
     wrong(["--proxy-user", "a:b", URL], "--proxy-user", "--proxy")
     wrong(["--proxy-user", "ab", "-x", "http://127.0.0.1", URL], "USER:PASSWORD")
     wrong(["--proxy-user", "a:\nb", "-x", "http://127.0.0.1", URL], "connect: --proxy-user: ")

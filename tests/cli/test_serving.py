@@ -4,6 +4,8 @@
 import os
 import re
 import select
+import signal
+import socket
 import struct
 import subprocess
 import tempfile
@@ -105,6 +107,39 @@ def broadcast_reaches_all_workers():
         same(server.stop(), 0, "exit code")
 
 
+def peak(server):
+    with open(f"/proc/{server.process.pid}/status", encoding="ascii") as status:
+        return int(re.search(r"VmHWM:\s+(\d+)", status.read()).group(1))
+
+
+@test
+def who_is_told_to_go_is_kept_nothing_for():
+    """A pause does not hold behind our close frame: what is sent then cannot be echoed any more."""
+    frame = struct.pack("!BBQI", 0x82, 0xFF, 65536, 0) + bytes(65536)
+    with Server("--max-queued", "96K", "--high-water", "64K", "--drain", "30s",
+                "--close-timeout", "20s") as server:
+        with Client(server.urls[0], receive_buffer=65536) as c:
+            rest, more = b"", 0
+            while select.select([], [c.socket], [], 1)[1]:
+                rest = rest or frame
+                rest = rest[c.socket.send(rest, socket.MSG_DONTWAIT):]
+            before = peak(server)
+            server.process.send_signal(signal.SIGTERM)
+            while more < 48 << 20:
+                can_read, can_write, _ = select.select([c.socket], [c.socket], [], PATIENCE)
+                check(can_read or can_write, f"nothing moves behind {more} octets")
+                if can_read:
+                    check(c.socket.recv(1 << 20), "the end before ours")
+                if can_write:
+                    rest = rest or frame
+                    n = c.socket.send(rest, socket.MSG_DONTWAIT)
+                    rest = rest[n:]
+                    more += n
+            grown = peak(server) - before
+            check(grown < 16 << 10, f"{grown} KiB for {more} octets that nobody wants")
+        same(server.process.wait(PATIENCE), 0, "exit code")
+
+
 @test
 def who_does_not_read_his_echo_is_not_read_from():
     """What came in one read may inflate to far more than may wait: only the last of it does."""
@@ -112,10 +147,6 @@ def who_does_not_read_his_echo_is_not_read_from():
 
     def text_of(i):
         return i.to_bytes(4, "big") + bytes(size - 4)
-
-    def peak(server):
-        with open(f"/proc/{server.process.pid}/status", encoding="ascii") as status:
-            return int(re.search(r"VmHWM:\s+(\d+)", status.read()).group(1))
 
     for io in ["epoll", "auto"]:
         with Server("--max-queued", "1M", "--high-water", "1M", "--io", io,

@@ -302,6 +302,8 @@ static void test_marks(void **state)
     } rows[] = {
         {1000, 0, 0, WSK_OK},
         {0, 0, (size_t)3 << 20, WSK_OK},
+        {0, (size_t)32 << 20, 0, WSK_OK},
+        {0, 0, (size_t)20 << 20, WSK_OK},
         {0, 5000, 0, WSK_OK},
         {1, 0, 0, WSK_OK},
         {1, 1, 1, WSK_OK},

@@ -276,7 +276,8 @@ struct wsk_conn {
     uint16_t code;   /* see wsk_conn_code() */
     uint16_t status; /* HTTP, when the opening handshake failed */
     uint8_t phase;
-    uint8_t state;
+    uint8_t state : 2;
+    uint8_t refuse : 3;  /* said by the shell: beyond a limit, which */
     uint8_t subprotocol; /* number of it in the config, from 1; 0: none; 255: see work */
     uint8_t armed;       /* said by the shell: which deadlines its timer knows of */
 
@@ -309,7 +310,6 @@ struct wsk_conn {
     bool botched : 1;    /* the program tried to answer the request, and failed */
     uint8_t untimed : 3; /* WSK__UNTIMED_: times noted when the clock may have been old */
     uint8_t follows : 2; /* messages of a run of broadcasts wait for it: 1 + which; 0: none */
-    uint8_t refuse : 3;  /* beyond a limit: which */
     uint32_t t_begin;
 };
 

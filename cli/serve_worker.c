@@ -21,9 +21,8 @@ enum {
 /* ---------------------------------------------------------------------------- per peer -- */
 
 /* What is remembered of an open connection. There is none, and idle connections cost nothing here,
- * while neither its end is to be logged nor messages wait to be sent back. */
+ * while neither its end is to be logged nor a message waits to be sent back. */
 typedef struct waiting {
-    struct waiting *next;
     wsk_opcode op;
     size_t len;
     uint8_t data[];
@@ -31,7 +30,7 @@ typedef struct waiting {
 
 typedef struct client {
     uint64_t opened;
-    waiting *first, **last;
+    waiting *kept; /* NULL: none */
 } client;
 
 static serve_worker *worker_of(const wsk_peer *p)
@@ -50,20 +49,9 @@ static client *client_of(wsk_peer *p)
     if (c == NULL)
         return NULL;
     c->opened = wsk_loop_now(worker_of(p)->loop);
-    c->first = NULL;
-    c->last = &c->first;
+    c->kept = NULL;
     wsk_peer_set_data(p, c);
     return c;
-}
-
-static void forget_first(client *c)
-{
-    waiting *m = c->first;
-
-    c->first = m->next;
-    if (c->first == NULL)
-        c->last = &c->first;
-    free(m);
 }
 
 /* --------------------------------------------------------------------------------- log -- */
@@ -267,28 +255,20 @@ static void echo_later(wsk_peer *p, wsk_opcode op, const uint8_t *data, size_t l
         wsk_peer_close(p, WSK_CLOSE_INTERNAL_ERROR, "out of memory");
         return;
     }
-    m->next = NULL;
     m->op = op;
     m->len = len;
     if (len > 0)
         memcpy(m->data, data, len);
-    *c->last = m;
-    c->last = &m->next;
+    c->kept = m;
     wsk_peer_pause(p, true);
 }
 
 static void on_message_echo(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
 {
-    const client *c = wsk_peer_data(p);
-
     /* Whom we have told to go sends as long as he likes, and pauses do not hold then: nothing of it
      * could be sent back, so nothing is kept. */
     if (wsk_conn_state(wsk_peer_conn(p)) != WSK_STATE_OPEN)
         return;
-    if (c != NULL && c->first != NULL) {
-        echo_later(p, op, data, len);
-        return;
-    }
     int r = wsk_peer_send(p, op, data, len, WSK_SEND_SKIP_UTF8);
     if (r == WSK_ERR_FULL)
         echo_later(p, op, data, len);
@@ -300,13 +280,14 @@ static void on_writable(wsk_peer *p)
 {
     client *c = wsk_peer_data(p);
 
-    while (c != NULL && c->first != NULL) {
-        int r = wsk_peer_send(p, c->first->op, c->first->data, c->first->len, WSK_SEND_SKIP_UTF8);
+    if (c != NULL && c->kept != NULL) {
+        int r = wsk_peer_send(p, c->kept->op, c->kept->data, c->kept->len, WSK_SEND_SKIP_UTF8);
         if (r == WSK_ERR_FULL)
             return;
         if (r == WSK_ERR_NOMEM)
             wsk_peer_close(p, WSK_CLOSE_INTERNAL_ERROR, "out of memory");
-        forget_first(c);
+        free(c->kept);
+        c->kept = NULL;
     }
     wsk_peer_pause(p, false);
 }
@@ -326,8 +307,7 @@ static void on_close(wsk_peer *p, unsigned code, const char *text)
         return;
     if (logs_clients(p))
         log_close(p, c, code, text);
-    while (c->first != NULL)
-        forget_first(c);
+    free(c->kept);
     free(c);
 }
 

@@ -520,24 +520,32 @@ static void expired(wsk__stream *s)
  * than one wait finds: it is heard first. That may take as long as the standstill did, lest
  * deadlines be put off for ever.
  */
-static void look_at_clock(wsk_loop *loop, uint64_t expected)
+static void note_standstill(wsk_loop *loop, uint64_t expected)
 {
-    loop->now = loop->sys->clock_us() / 1000;
     if (loop->now > expected + STANDSTILL && loop->behind_until == 0) {
         uint64_t stood = loop->now - expected;
         loop->behind_until = loop->now + (stood < STANDSTILL_MAX ? stood : STANDSTILL_MAX);
     }
 }
 
-/* By when the turn had to begin: a program with a loop of its own comes when something is due, and
- * nothing is missed before. */
-static uint64_t due_turn(const wsk_loop *loop)
+/* Returns what it had shown before. */
+static uint64_t look_at_clock(wsk_loop *loop)
+{
+    uint64_t last = loop->now;
+
+    loop->now = loop->sys->clock_us() / 1000;
+    return last;
+}
+
+/* By when the turn behind one at `last` had to begin: a program with a loop of its own comes when
+ * something is due, and nothing is missed before. */
+static uint64_t due_turn(const wsk_loop *loop, uint64_t last)
 {
     uint64_t due = next_due(loop);
 
     if (due > UINT64_MAX / 2)
         return UINT64_MAX / 2;
-    return due > loop->now ? due : loop->now;
+    return due > last ? due : last;
 }
 
 /* Whether timers may fire, r being what the wait has returned. */
@@ -551,7 +559,9 @@ static bool is_caught_up(wsk_loop *loop, int r)
 
 static int turn(wsk_loop *loop, int timeout_ms, bool more)
 {
-    look_at_clock(loop, due_turn(loop));
+    uint64_t last = look_at_clock(loop);
+    if (WSK__UNLIKELY(loop->now > last + STANDSTILL))
+        note_standstill(loop, due_turn(loop, last));
     loop->in_turn = true;
     /* What was done between the turns has consequences now, perhaps the one that the program is
      * waiting for: a single turn does not block behind that. */
@@ -561,14 +571,16 @@ static int turn(wsk_loop *loop, int timeout_ms, bool more)
     if (loop->dirty != NULL || loop->later != NULL || loop->ends != NULL) {
         run_later(loop);
         run_dirty(loop);
-        look_at_clock(loop, loop->now);
+        last = look_at_clock(loop);
+        note_standstill(loop, last);
     }
     if (loop->later != NULL || loop->taken != NULL)
         timeout_ms = 0;
     timeout_ms = until_due(loop, loop->now, timeout_ms);
     int r = loop->busy_us != 0 && timeout_ms != 0 ? wait_busily(loop, timeout_ms)
                                                   : loop->io->wait(loop, timeout_ms);
-    look_at_clock(loop, timeout_ms >= 0 ? loop->now + (unsigned)timeout_ms : UINT64_MAX / 2);
+    last = look_at_clock(loop);
+    note_standstill(loop, timeout_ms >= 0 ? last + (unsigned)timeout_ms : UINT64_MAX / 2);
     loop->at_work = NULL;
     if (r > 0)
         loop->io->dispatch(loop);

@@ -114,7 +114,7 @@ static bool refuse(judge_peer *p, char *why)
     return false;
 }
 
-/* RFC 7692 7.1: each parameter at most once, of those only that an answer may have. */
+/* Of an extension with its parameters; how long it is. */
 static size_t name_of(const char *extension, size_t len)
 {
     const char *at = extension, *part;
@@ -123,6 +123,7 @@ static size_t name_of(const char *extension, size_t len)
     return peer_next_part(&at, extension + len, ';', &part, &n) ? n : 0;
 }
 
+/* RFC 7692 7.1: each parameter at most once, of those only that an answer may have. */
 static bool take_deflate(judge_peer *p, const char *text, size_t len)
 {
     const char *at = text, *end = text + len, *part;

@@ -175,14 +175,19 @@ static bool is_same(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
+/* The directory that has the name is the one that is open. */
+static bool has_name(const judge_report *r, struct stat *ret)
+{
+    struct stat then;
+    return stat(r->o.outdir, ret) == 0 && fstat(r->dir, &then) == 0 && is_same(ret, &then);
+}
+
 /* A server runs for days, and people clear away old reports meanwhile, or move them: the directory
  * is the one that has the name, not the one that had it. */
 static bool find_directory(judge_report *r)
 {
-    struct stat now, then;
-    if (r->dir < 0 || !r->keeps)
-        return true;
-    if (stat(r->o.outdir, &now) == 0 && fstat(r->dir, &then) == 0 && is_same(&now, &then))
+    struct stat now;
+    if (r->dir < 0 || !r->keeps || has_name(r, &now))
         return true;
     int dir = judge_make_directory(r->o.outdir) == 0
                   ? open(r->o.outdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -508,11 +513,11 @@ bool judge_report_update(judge_report *r)
 
 bool judge_report_is_there(const judge_report *r)
 {
-    struct stat now, then;
+    struct stat now;
     if (r->dir < 0)
         return true;
-    return stat(r->o.outdir, &now) == 0 && fstat(r->dir, &then) == 0 && is_same(&now, &then) &&
-           now.st_mtim.tv_sec == r->written.tv_sec && now.st_mtim.tv_nsec == r->written.tv_nsec;
+    return has_name(r, &now) && now.st_mtim.tv_sec == r->written.tv_sec &&
+           now.st_mtim.tv_nsec == r->written.tv_nsec;
 }
 
 bool judge_report_finish(judge_report *r)

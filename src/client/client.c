@@ -51,12 +51,6 @@ void wsk__client_leave(wsk_client *c)
         destroy(c);
 }
 
-static int refuse(const wsk_hooks *hooks, const char *what)
-{
-    wsk__log(hooks, WSK_LOG_ERROR, "client: %s", what);
-    return WSK_ERR_INVAL;
-}
-
 int wsk_client_new(wsk_client **ret, wsk_loop *loop, const wsk_client_options *options,
                    const wsk_client_handlers *handlers, void *ud)
 {
@@ -68,15 +62,10 @@ int wsk_client_new(wsk_client **ret, wsk_loop *loop, const wsk_client_options *o
         return WSK_ERR_INVAL;
     /* Before there are hooks of its own, the loop's hear of it. */
     if (options != NULL && !wsk__options_take(&o, sizeof(o), options, options->size))
-        return refuse(wsk__loop_hooks(loop), "options: " WSK__NO_SIZE);
+        return wsk__client_refuse(wsk__loop_hooks(loop), "options: " WSK__NO_SIZE);
     if (handlers != NULL && handlers->size < sizeof(handlers->size))
-        return refuse(wsk__loop_hooks(loop), "handlers: " WSK__NO_SIZE);
-    if (o.conn.size == 0)
-        o.conn.size = sizeof(o.conn);
-    if (o.conn.size < sizeof(o.conn.size))
-        return refuse(wsk__loop_hooks(loop), "conn: " WSK__NO_SIZE);
-    if (!wsk__hooks_fit(o.conn.hooks))
-        return refuse(wsk__loop_hooks(loop), "conn.hooks: " WSK__BAD_HOOKS);
+        return wsk__client_refuse(wsk__loop_hooks(loop), "handlers: " WSK__NO_SIZE);
+    WSK_TRY(wsk__config_options_begin(&o.conn, wsk__loop_hooks(loop), "client"));
     o.conn.role = WSK_ROLE_CLIENT;
     c = wsk__alloc0(o.conn.hooks, sizeof(*c));
     if (c == NULL)
@@ -89,9 +78,9 @@ int wsk_client_new(wsk_client **ret, wsk_loop *loop, const wsk_client_options *o
         memcpy(&c->h, handlers, handlers->size < sizeof(c->h) ? handlers->size : sizeof(c->h));
     r = wsk__client_options_init(&c->o, c->hooks, &o);
     if (r == WSK_OK && o.tls != NULL && o.tls->role != WSK_ROLE_CLIENT)
-        r = refuse(c->hooks, "tls was made for a server");
+        r = wsk__client_refuse(c->hooks, "tls was made for a server");
     if (r == WSK_OK && o.proxy_tls != NULL && o.proxy_tls->role != WSK_ROLE_CLIENT)
-        r = refuse(c->hooks, "proxy_tls was made for a server");
+        r = wsk__client_refuse(c->hooks, "proxy_tls was made for a server");
     if (r == WSK_OK)
         r = wsk_config_new(&c->cfg, &o.conn);
     if (r == WSK_OK)

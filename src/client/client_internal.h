@@ -62,6 +62,10 @@ typedef enum wsk__client_timer {
     WSK__TIMER_CANCEL, /* the program gave the attempt up: tell it, but not within its call */
 } wsk__client_timer;
 
+/* WSK_ERR_INVAL, with a line in the log that says why. */
+#define wsk__client_refuse(hooks, ...)                                                             \
+    (wsk__log(hooks, WSK_LOG_ERROR, "client: " __VA_ARGS__), WSK_ERR_INVAL)
+
 struct wsk_client {
     wsk_loop *loop;
     const wsk_hooks *hooks;

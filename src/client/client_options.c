@@ -18,8 +18,6 @@
 #define RETRY_MAX         60000
 #define HEADERS_MAX       256
 
-#define refuse(hooks, ...) (wsk__log(hooks, WSK_LOG_ERROR, "client: " __VA_ARGS__), WSK_ERR_INVAL)
-
 static bool is_text(const char *s)
 {
     for (; *s != 0; s++) {
@@ -32,25 +30,28 @@ static bool is_text(const char *s)
 static int check(const wsk_hooks *hooks, const wsk_client_options *o)
 {
     if (o->n_headers > HEADERS_MAX)
-        return refuse(hooks, "n_headers must be at most %d, not %zu", HEADERS_MAX, o->n_headers);
+        return wsk__client_refuse(hooks, "n_headers must be at most %d, not %zu", HEADERS_MAX,
+                                  o->n_headers);
     if (!wsk__headers_are_allowed(o->headers, o->n_headers, WSK_ROLE_CLIENT)) {
         wsk__headers_complain(hooks, "client", o->headers, o->n_headers, WSK_ROLE_CLIENT);
         return WSK_ERR_INVAL;
     }
     if (o->origin != NULL && !wsk__header_value_is_text(o->origin))
-        return refuse(hooks, "origin is empty, or has a character that may not be there: '%s'",
-                      o->origin);
+        return wsk__client_refuse(
+            hooks, "origin is empty, or has a character that may not be there: '%s'", o->origin);
     if (o->host != NULL && !wsk__is_host(wsk__str(o->host), NULL, NULL))
-        return refuse(hooks, "host is to be a host, perhaps with a port and nothing else");
+        return wsk__client_refuse(hooks,
+                                  "host is to be a host, perhaps with a port and nothing else");
     if (o->userinfo != NULL && (!is_text(o->userinfo) || strlen(o->userinfo) > 1024))
-        return refuse(hooks, "userinfo has control characters or is too long");
+        return wsk__client_refuse(hooks, "userinfo has control characters or is too long");
     if (o->family != 0 && o->family != AF_INET && o->family != AF_INET6)
-        return refuse(hooks, "family is to be AF_INET, AF_INET6 or 0, not %d", o->family);
+        return wsk__client_refuse(hooks, "family is to be AF_INET, AF_INET6 or 0, not %d",
+                                  o->family);
     if (o->attempt_delay != 0 && o->attempt_delay < ATTEMPT_DELAY_MIN)
-        return refuse(hooks, "attempt_delay must be %d ms at least, not %" PRIu32,
-                      ATTEMPT_DELAY_MIN, o->attempt_delay);
+        return wsk__client_refuse(hooks, "attempt_delay must be %d ms at least, not %" PRIu32,
+                                  ATTEMPT_DELAY_MIN, o->attempt_delay);
     if (o->no_proxy != NULL && !is_text(o->no_proxy))
-        return refuse(hooks, "no_proxy has control characters");
+        return wsk__client_refuse(hooks, "no_proxy has control characters");
     return WSK_OK;
 }
 
@@ -64,7 +65,7 @@ static int check_proxy(const wsk_hooks *hooks, const char *proxy)
         return WSK_OK;
     r = wsk__proxy_parse(hooks, proxy, &p, &why);
     if (r == WSK_ERR_INVAL)
-        return refuse(hooks, "proxy: %s", why);
+        return wsk__client_refuse(hooks, "proxy: %s", why);
     WSK_TRY(r);
     wsk__proxy_deinit(hooks, &p);
     return WSK_OK;
@@ -122,7 +123,7 @@ static int copy_resolve(const wsk_hooks *hooks, const char *const *texts, wsk__r
     const char *why = "";
     int r = wsk__resolve_list_init(ret, hooks, texts, &why);
 
-    return r == WSK_ERR_INVAL ? refuse(hooks, "resolve: %s", why) : r;
+    return r == WSK_ERR_INVAL ? wsk__client_refuse(hooks, "resolve: %s", why) : r;
 }
 
 static uint32_t or_default(uint32_t value, uint32_t otherwise)

@@ -50,6 +50,11 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+static size_t lesser(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 static void fill_defaults(wsk_config_options *o)
 {
     DEFAULT(max_message, 16u << 20);
@@ -58,12 +63,9 @@ static void fill_defaults(wsk_config_options *o)
     DEFAULT(max_head, 8192);
     DEFAULT(max_fields, 100);
     DEFAULT(max_pongs, 16);
-    const bool high_water_is_ours = o->high_water == 0;
     /* Whichever of these is set, those that are not go by it. */
     DEFAULT(max_queued, larger((size_t)16 << 20, larger(o->high_water, o->low_water)));
-    DEFAULT(high_water, larger(o->low_water, (size_t)1 << 20));
-    if (high_water_is_ours && o->high_water > o->max_queued)
-        o->high_water = o->max_queued;
+    DEFAULT(high_water, lesser(o->max_queued, larger(o->low_water, (size_t)1 << 20)));
     DEFAULT(low_water, o->high_water / 4 + 1); /* never 0: nothing is below that */
     DEFAULT(max_ignored, 1u << 20);
     DEFAULT(open_timeout, 10000);
@@ -200,6 +202,22 @@ static void put_marks_apart(wsk_config_options *o)
         o->low_water--;
 }
 
+int wsk__config_options_begin(wsk_config_options *o, const wsk_hooks *told, const char *who)
+{
+    const char *why = NULL;
+
+    if (o->size == 0)
+        o->size = sizeof(*o);
+    if (o->size < sizeof(o->size))
+        why = "conn: " WSK__NO_SIZE;
+    else if (!wsk__hooks_fit(o->hooks))
+        why = "conn.hooks: " WSK__BAD_HOOKS;
+    if (why == NULL)
+        return WSK_OK;
+    wsk__log(told, WSK_LOG_ERROR, "%s: %s", who, why);
+    return WSK_ERR_INVAL;
+}
+
 int wsk_config_new(wsk_config **ret, const wsk_config_options *options)
 {
     wsk_config *cfg;
@@ -236,10 +254,9 @@ int wsk_config_new(wsk_config **ret, const wsk_config_options *options)
                            cfg->o.max_message >= WSK__CONTROL_MAX &&
                            cfg->o.max_frame >= WSK__CONTROL_MAX &&
                            !wsk__log_on(hooks, WSK_LOG_TRACE);
-    size_t least = cfg->o.high_water < cfg->o.max_queued ? cfg->o.high_water : cfg->o.max_queued;
-    if (cfg->masked_in && !wsk__log_on(hooks, WSK_LOG_TRACE) && least > QUICK_MAX &&
+    if (cfg->masked_in && !wsk__log_on(hooks, WSK_LOG_TRACE) && cfg->o.high_water > QUICK_MAX &&
         (cfg->o.fragment_size == 0 || cfg->o.fragment_size >= WSK__CONTROL_MAX))
-        cfg->quick_queue = least - QUICK_MAX;
+        cfg->quick_queue = cfg->o.high_water - QUICK_MAX;
     *ret = cfg;
     return WSK_OK;
 }

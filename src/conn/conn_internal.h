@@ -319,6 +319,9 @@ static inline int wsk__work_take(wsk_conn *c)
 {
     return WSK__LIKELY(c->w != &wsk__no_work) ? WSK_OK : wsk__work_new(c);
 }
+/* Of the options of an owner: its size where there is none. WSK_ERR_INVAL, with a line for `told`
+ * that begins with `who`: size or hooks are not what they have to be. */
+int wsk__config_options_begin(wsk_config_options *o, const wsk_hooks *told, const char *who);
 /* Nothing may be under way any more: then what the connection has of work goes back. */
 void wsk__conn_rest(wsk_conn *c);
 /* The shell says whether what was taken as sent is still on its way. */
@@ -530,6 +533,13 @@ static inline size_t wsk__output_level(const wsk__work *w)
         return w->queued;
     size_t twice = 2 * (w->spent - WSK__SPENT_FREE);
     return twice > w->queued ? twice : w->queued;
+}
+
+/* A peer that does not read must not make us hold more than this. Of one that is lost nothing is
+ * held any more. */
+static inline bool wsk__is_full(const wsk_conn *c)
+{
+    return !c->lost && wsk__output_level(c->w) >= c->env->cfg->o.max_queued;
 }
 
 static inline bool wsk__is_server(const wsk_conn *c)

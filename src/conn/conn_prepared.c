@@ -189,7 +189,7 @@ int wsk_conn_send_prepared(wsk_conn *c, wsk_prepared *p)
     size_t len = p->plain->len - p->head_len, most = c->env->cfg->o.fragment_size;
 
     WSK_TRY(may_queue(c));
-    if (!c->lost && wsk__output_level(c->w) >= c->env->cfg->o.max_queued)
+    if (wsk__is_full(c))
         return WSK_ERR_FULL;
     bool alone = c->ext != NULL && c->ext->n == 1 && c->ext->has_pmd;
     /* A connection whose frames must look otherwise has the message made for itself. */

@@ -388,8 +388,10 @@ static bool take_encoded(wsk_conn *c, uint8_t *p, size_t n, wsk_event *ret)
 {
     bool stream = (c->env->cfg->o.flags & WSK_CONN_STREAM) != 0, fin;
 
-    if (n > (stream ? DECODE_STEP_STREAM : DECODE_STEP))
-        n = stream ? DECODE_STEP_STREAM : DECODE_STEP;
+    const size_t step = stream ? DECODE_STEP_STREAM : DECODE_STEP;
+
+    if (n > step)
+        n = step;
     (void)unmask(c, p, n, false);
     c->w->left -= n;
     fin = c->w->left == 0 && c->w->rx_fin;

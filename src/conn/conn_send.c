@@ -145,8 +145,7 @@ static int may_send(const wsk_conn *c)
 {
     if (c->state != WSK_STATE_OPEN)
         return c->failed ? WSK_ERR_FAILED : WSK_ERR_STATE;
-    /* A peer that does not read must not make us hold more than this. */
-    if (!c->lost && wsk__output_level(c->w) >= c->env->cfg->o.max_queued)
+    if (wsk__is_full(c))
         return WSK_ERR_FULL;
     return WSK_OK;
 }

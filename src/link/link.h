@@ -125,13 +125,6 @@ static WSK__UNUSED WSK__NOINLINE void wsk__link_update(wsk__link *l, const wsk__
 
 /* ----------------------------------------------------------------------------------- events -- */
 
-/* It has had its share: others first. What is left is taken up in the next turn, and nothing is
- * read until then. */
-static inline void wsk__link_rest(wsk__link *l)
-{
-    wsk__stream_resume(&l->stream);
-}
-
 /* Whether it has had its share while there is more for it, see WSK__SHARE_US and WSK__LINK_SHARE.
  */
 static WSK__UNUSED WSK__NOINLINE bool wsk__link_is_to_rest(wsk__link *l, size_t given)
@@ -174,7 +167,9 @@ static WSK__UNUSED WSK__NOINLINE void wsk__link_run(wsk__link *l, const wsk__lin
             role->event(l, &ev);
         if (WSK__UNLIKELY(*toll >= WSK__TOLL_MAX || given >= WSK__LINK_SHARE) &&
             wsk__link_is_to_rest(l, given)) {
-            wsk__link_rest(l);
+            /* Others first: what is left is taken up in the next turn, and nothing is read before.
+             */
+            wsk__stream_resume(&l->stream);
             break;
         }
     } while (!l->conn.ended && !(l->conn.paused && l->conn.state == WSK_STATE_OPEN));

@@ -86,19 +86,6 @@ static int set_hosts(wsk_server *s)
     return s->hosts != NULL ? WSK_OK : WSK_ERR_NOMEM;
 }
 
-/* Before there are hooks of its own, the loop's hear of it. */
-static int check_sizes(const wsk_loop *loop, const wsk_server_options *options,
-                       const wsk_handlers *handlers)
-{
-    const wsk_hooks *hooks = wsk__loop_hooks(loop);
-
-    if (options != NULL && options->size < sizeof(options->size))
-        return invalid(hooks, "options: %s", WSK__NO_SIZE);
-    if (handlers != NULL && handlers->size < sizeof(handlers->size))
-        return invalid(hooks, "handlers: %s", WSK__NO_SIZE);
-    return WSK_OK;
-}
-
 int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *options,
                    const wsk_handlers *handlers, void *ud)
 {
@@ -109,15 +96,12 @@ int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *o
 
     if (loop == NULL)
         return WSK_ERR_INVAL;
-    WSK_TRY(check_sizes(loop, options, handlers));
-    if (options != NULL)
-        (void)wsk__options_take(&o, sizeof(o), options, options->size);
-    if (o.conn.size == 0)
-        o.conn.size = sizeof(o.conn);
-    if (o.conn.size < sizeof(o.conn.size))
-        return invalid(wsk__loop_hooks(loop), "conn: %s", WSK__NO_SIZE);
-    if (!wsk__hooks_fit(o.conn.hooks))
-        return invalid(wsk__loop_hooks(loop), "conn.hooks: %s", WSK__BAD_HOOKS);
+    /* Before there are hooks of its own, the loop's hear of it. */
+    if (options != NULL && !wsk__options_take(&o, sizeof(o), options, options->size))
+        return invalid(wsk__loop_hooks(loop), "options: " WSK__NO_SIZE);
+    if (handlers != NULL && handlers->size < sizeof(handlers->size))
+        return invalid(wsk__loop_hooks(loop), "handlers: " WSK__NO_SIZE);
+    WSK_TRY(wsk__config_options_begin(&o.conn, wsk__loop_hooks(loop), "server"));
     o.conn.role = WSK_ROLE_SERVER;
     if (o.max_connections == 0)
         o.max_connections = 10000000;

@@ -3,21 +3,18 @@
 """The examples at work: test_examples.py WEBSOCK NAME=PROGRAM... Each program listens on a URL that
 it is given."""
 import contextlib
+import os
 import signal
-import socket
 import subprocess
 import sys
 
 from cli_harness import PATIENCE, Client, Skip, check, connect, get, run_tests, same, test, wait_until
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from ports import free_port
+
 PROGRAMS = dict(a.split("=", 1) for a in sys.argv[2:])
 del sys.argv[2:]
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def reaches(url):

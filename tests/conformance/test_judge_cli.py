@@ -21,6 +21,9 @@ import threading
 import time
 import xml.etree.ElementTree as xml
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from ports import free_port
+
 WEBSOCK = os.path.abspath(sys.argv[1])
 HOME = tempfile.mkdtemp(prefix="judge-cli-")
 ENV = {k: v for k, v in os.environ.items() if k not in ("GITHUB_ACTIONS", "NO_COLOR")}
@@ -56,12 +59,6 @@ def judge(*args, **more):
 
 def wstest(*args, **more):
     return run(*args, name=AS_WSTEST, **more)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def background(*args, name="websock", cwd=HOME, port=None):

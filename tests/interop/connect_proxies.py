@@ -9,18 +9,17 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 
 from harness import (FOLDER, PATIENCE, SCHEME, Server, Skip, certificate, equal, run_tests, test)
 from connect_client import connect, good
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from ports import free_port
+
 OCTETS = os.urandom(200000) + b"repeat " * 200000
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
 
 
 def start(program, line, port):

@@ -149,8 +149,8 @@ typedef struct wsk_client_options {
      * the scheme, https://... (the same with TLS to the proxy, port 443; see proxy_tls), or
      * socks5://... (names are looked up here), socks5h://... (the proxy looks them up). "": none.
      * NULL: the environment's, as curl does it: ws_proxy or wss_proxy, then http_proxy for ws
-     * (lower case only) or https_proxy, HTTPS_PROXY for wss, then all_proxy, ALL_PROXY; each unless
-     * no_proxy, NO_PROXY names the host. Never for Unix sockets.
+     * (lower case only) or https_proxy, HTTPS_PROXY for wss, then all_proxy, ALL_PROXY: the first
+     * that is not empty, unless no_proxy, NO_PROXY names the host. Never for Unix sockets.
      */
     const char *proxy;
     const char
@@ -340,11 +340,12 @@ WSK_API int wsk_sync_recv(wsk_sync *s, wsk_message *ret, int timeout_ms);
  * are lost. WSK_OK if it was complete, WSK_ERR_FAILED if not, WSK_ERR_INVAL as wsk_conn_close(). */
 WSK_API int wsk_sync_close(wsk_sync *s, unsigned code, const char *reason);
 /*
- * Has the call of the above that is waiting, or else the next one that would have to wait, return
- * WSK_ERR_INTERRUPTED. From any thread or signal handler, until wsk_sync_free(). A signal by itself
- * interrupts nothing. The connection is as it was: receive again; what was being sent goes out
- * during the next calls; wsk_sync_close() again goes on waiting for the same handshake. Only after
- * wsk_sync_connect() there is nothing left but to free it.
+ * Has the call of the above that is waiting, or else the next one that has to look at the socket,
+ * return WSK_ERR_INTERRUPTED. From any thread or signal handler, from when *ret is set in
+ * wsk_sync_connect() until wsk_sync_free(); it is NULL before, which does nothing. A signal by
+ * itself interrupts nothing. The connection is as it was: receive again; what was being sent goes
+ * out during the next calls; wsk_sync_close() again goes on waiting for the same handshake. Only
+ * after wsk_sync_connect() there is nothing left but to free it.
  */
 WSK_API void wsk_sync_interrupt(wsk_sync *s);
 /* For all that can be asked: text, failure, status, body, url, address, ... */

@@ -35,6 +35,8 @@ static wsk_fail kind_of(wsk__connect_outcome outcome)
         return WSK_FAIL_CONNECT;
     case WSK__CONNECT_PROXY:
         return WSK_FAIL_PROXY;
+    case WSK__CONNECT_LOST:
+        return WSK_FAIL_LOST;
     default:
         return WSK_FAIL_INTERNAL;
     }
@@ -330,7 +332,10 @@ void wsk__client_refused(wsk__client_link *l, const char *text)
     if (kind == WSK_FAIL_STATUS)
         c->retry_after = wsk__retry_after(wsk_conn_header(&l->link.conn, "Retry-After", 0),
                                           time(NULL), c->o.retry_max);
-    wsk__client_say(c, "%s", text);
+    if (kind == WSK_FAIL_STATUS)
+        wsk__client_say(c, "%s (status %u)", text, c->status);
+    else
+        wsk__client_say(c, "%s", text);
     r = kind == WSK_FAIL_STATUS && !c->stopped ? follow(l) : 0;
     if (c->freed)
         return;

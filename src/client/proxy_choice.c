@@ -179,12 +179,13 @@ bool wsk__proxy_is_excepted(const char *list, const char *host)
 
 /* ----------------------------------------------------------------------------- environment -- */
 
+/* An empty one is none, and does not hide the next, as with curl. */
 static const char *first_set(const char *const *names)
 {
     for (; *names != NULL; names++) {
         const char *value = getenv(*names);
 
-        if (value != NULL)
+        if (value != NULL && *value != 0)
             return value;
     }
     return NULL;

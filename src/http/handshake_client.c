@@ -95,21 +95,22 @@ static const wsk__field *the_field(const wsk__head *head, const char *name, cons
     return NULL;
 }
 
+/* Without the number: who tells of it knows that. */
 static const char *status_text(unsigned status)
 {
     switch (status) {
     case 401:
-        return "the server asks for credentials (status 401)";
+        return "the server asks for credentials";
     case 403:
-        return "the server refuses the request (status 403)";
+        return "the server refuses the request";
     case 404:
-        return "the server does not know the path (status 404)";
+        return "the server does not know the path";
     case 407:
-        return "a proxy asks for credentials (status 407)";
+        return "a proxy asks for credentials";
     case 426:
-        return "the server wants another version of the protocol (status 426)";
+        return "the server wants another version of the protocol";
     case 503:
-        return "the server is not available (status 503)";
+        return "the server is not available";
     default:
         break;
     }
@@ -117,13 +118,13 @@ static const char *status_text(unsigned status)
     case 1:
         return "the server answers with an interim status other than 101";
     case 2:
-        return "the server takes this for a plain request: its status is 2xx, not 101";
+        return "the server takes this for a plain request";
     case 3:
-        return "the server redirects to another place (status 3xx)";
+        return "the server redirects to another place";
     case 4:
-        return "the server refuses the request (status 4xx)";
+        return "the server refuses the request";
     case 5:
-        return "the server failed (status 5xx)";
+        return "the server failed";
     default:
         return "the status of the response is unknown";
     }

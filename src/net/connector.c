@@ -117,9 +117,10 @@ static void fail(wsk__connector *c, wsk__connect_outcome outcome, const char *te
 
 static void fail_proxy(wsk__connector *c)
 {
-    wsk__connect_result result = {.outcome = WSK__CONNECT_PROXY, .fd = -1};
+    wsk__connect_result result = {.fd = -1};
     char text[512];
 
+    result.outcome = c->talk.lost ? WSK__CONNECT_LOST : WSK__CONNECT_PROXY;
     snprintf(text, sizeof(text), "%s", c->talk.text);
     result.text = text;
     result.status = c->talk.status;
@@ -189,6 +190,7 @@ static bool send_some(wsk__connector *c)
 static wsk__talk_result broken(wsk__connector *c)
 {
     c->talk.text = "the proxy closed the connection before it was done";
+    c->talk.lost = true;
     return WSK__TALK_FAILED;
 }
 

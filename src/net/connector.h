@@ -31,7 +31,8 @@ typedef enum wsk__connect_outcome {
     WSK__CONNECT_OK = 0,
     WSK__CONNECT_RESOLVE,
     WSK__CONNECT_REFUSED, /* or not reachable: err */
-    WSK__CONNECT_PROXY,
+    WSK__CONNECT_PROXY,   /* it refused, or made no sense: status */
+    WSK__CONNECT_LOST,    /* the connection to the proxy ended in the midst of it */
     WSK__CONNECT_INTERNAL,
 } wsk__connect_outcome;
 

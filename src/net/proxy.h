@@ -59,6 +59,7 @@ typedef struct wsk__proxy_talk {
     size_t octets;
     bool named; /* the field has a name */
     /* both */
+    bool lost;        /* failed because the connection ended, which may be better another time */
     unsigned status;  /* HTTP status or SOCKS reply */
     const char *text; /* static, or in words */
     char words[96];

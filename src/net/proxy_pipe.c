@@ -53,6 +53,7 @@ static wsk__talk_result fail_tls(wsk__proxy_pipe *p, wsk__proxy_talk *t)
 
 static wsk__talk_result ended(const wsk__proxy_pipe *p, wsk__proxy_talk *t)
 {
+    t->lost = true;
     return fail(t, wsk__tls_session_is_ready(p->session)
                        ? "the proxy closed the connection before it was done"
                        : "the proxy closed the connection during the TLS handshake");

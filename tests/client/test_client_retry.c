@@ -97,6 +97,7 @@ static void test_which(void **state)
     static const struct {
         const char *answer;
         bool again;
+        bool by_proxy; /* whose answer it is */
     } rows[] = {
         {SWITCHED "\r\n\x88\x02\x03\xe9{end}", true},  /* 1001 */
         {SWITCHED "\r\n\x88\x02\x03\xf3{end}", true},  /* 1011 */
@@ -123,6 +124,11 @@ static void test_which(void **state)
         {"HTTP/1.1 302 x\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", false},
         {"garbage\r\n\r\n", false},
         {"HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n", false},
+        {"{end}", true, .by_proxy = true},
+        {"HTTP/1.1 200 OK\r\nA: b{end}", true, .by_proxy = true},
+        {"HTTP/1.1 502 x\r\n\r\n", true, .by_proxy = true},
+        {"HTTP/1.1 403 x\r\n\r\n", false, .by_proxy = true},
+        {"garbage", false, .by_proxy = true},
     };
     wsk_client_options o = retrying(1, 1, 1);
     world w;
@@ -136,7 +142,8 @@ static void test_which(void **state)
         script_begin(&s, &w, script_answer);
         s.answers[0] = rows[i].answer;
         s.answer = "HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n";
-        heard_connect(&h, &w, &o, script_url(&s, "/"));
+        o.proxy = rows[i].by_proxy ? script_url(&s, "") + strlen("ws://") : "";
+        heard_connect(&h, &w, &o, rows[i].by_proxy ? "ws://host.invalid/" : script_url(&s, "/"));
         heard_until_idle(&h, &w);
         world_turn_for(&w, 5);
         if (s.n != (rows[i].again ? 2 : 1))

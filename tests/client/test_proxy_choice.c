@@ -211,8 +211,11 @@ static void test_environment(void **state)
     /* What the program says is not overruled by the environment. */
     assert_string_equal(choose("mine", NULL, "ws://c.test/"), "mine");
     assert_string_equal(choose("mine", "c.test", "ws://c.test/"), "");
+    /* One that is empty is not there. */
     setenv("ws_proxy", "", 1);
-    assert_string_equal(choose(NULL, NULL, "ws://a.test/"), "");
+    assert_string_equal(choose(NULL, NULL, "ws://a.test/"), "WS_PROXY");
+    setenv("no_proxy", "", 1);
+    assert_string_equal(choose(NULL, NULL, "ws://b.test/"), "");
     /* A proxy that makes no sense is not passed over. */
     setenv("ws_proxy", "gopher://x", 1);
     assert_null(choose(NULL, NULL, "ws://a.test/"));

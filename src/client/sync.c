@@ -168,11 +168,14 @@ int wsk_sync_connect(wsk_sync **ret, const char *url, const wsk_client_options *
     wsk_sync *s = wsk__alloc0(hooks, sizeof(*s));
     int r;
 
-    *ret = s;
+    *ret = NULL;
     if (s == NULL)
         return WSK_ERR_NOMEM;
     s->hooks = hooks;
     r = fit ? make(s, options) : WSK_ERR_INVAL;
+    /* From here on others may interrupt: whoever sees the pointer sees what stands behind it. */
+    atomic_thread_fence(memory_order_release);
+    *ret = s;
     if (r == WSK_OK)
         r = url != NULL ? wsk_client_connect(s->client, url) : WSK_ERR_INVAL;
     if (r < 0) {

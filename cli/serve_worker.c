@@ -76,6 +76,23 @@ static serve_field typed_field(const char *key, serve_field_type type, uint64_t 
     return (serve_field){.key = key, .type = type, .number = number};
 }
 
+/* What was asked, as far as there is a request to read. At most three. */
+static size_t put_request(serve_field *fields, const wsk_conn *c, bool with_host)
+{
+    static const char *const names[] = {"Host", "Origin"}, *const keys[] = {"host", "origin"};
+    size_t n = 0;
+
+    if (wsk_conn_target(c).len > 0)
+        fields[n++] = str_field("target", wsk_conn_target(c));
+    for (size_t i = with_host ? 0 : 1; i < 2; i++) {
+        wsk_str value = wsk_conn_header(c, names[i], 0);
+
+        if (value.ptr != NULL)
+            fields[n++] = str_field(keys[i], value);
+    }
+    return n;
+}
+
 static void log_request(wsk_peer *p, int status)
 {
     const wsk_conn *c = wsk_peer_conn(p);
@@ -101,10 +118,7 @@ static void log_open(wsk_peer *p)
 
     wsk_peer_address(p, address, sizeof(address));
     fields[n++] = text_field("peer", address);
-    fields[n++] = str_field("target", wsk_conn_target(c));
-    wsk_str origin = wsk_conn_header(c, "Origin", 0);
-    if (origin.ptr != NULL)
-        fields[n++] = str_field("origin", origin);
+    n += put_request(fields + n, c, false);
     if (wsk_conn_subprotocol(c)[0] != 0)
         fields[n++] = text_field("subprotocol", wsk_conn_subprotocol(c));
     if (wsk_conn_extensions(c, extensions, sizeof(extensions)) > 0)
@@ -195,17 +209,17 @@ static bool logs_refused(serve_worker *w)
 static void on_refused(wsk_peer *p, unsigned status, const char *text)
 {
     char address[128];
+    serve_field fields[6];
+    size_t n = 0;
 
     if (!logs_refused(worker_of(p)))
         return;
     wsk_peer_address(p, address, sizeof(address));
-    const serve_field fields[] = {
-        text_field("peer", address),
-        number_field("status", status),
-        text_field("reason", text),
-    };
-    serve_log_event(&worker_of(p)->serve->log, WSK_LOG_INFO, "refuse", fields,
-                    sizeof(fields) / sizeof(fields[0]));
+    fields[n++] = text_field("peer", address);
+    fields[n++] = number_field("status", status);
+    fields[n++] = text_field("reason", text);
+    n += put_request(fields + n, wsk_peer_conn(p), true);
+    serve_log_event(&worker_of(p)->serve->log, WSK_LOG_INFO, "refuse", fields, n);
 }
 
 /* What many connections took would stay with the process behind their end: glibc gives back only

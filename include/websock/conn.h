@@ -331,9 +331,9 @@ WSK_API void wsk_conn_lost(wsk_conn *c, const char *text);
 /* ------ opening handshake, server ------ */
 
 /*
- * Readable from WSK_EV_REQUEST (client: from WSK_EV_OPEN or WSK_EV_FAIL) until WSK_EV_OPEN has
- * been followed by another call of wsk_conn_next(), or as long as the connection with
- * WSK_CONN_KEEP_REQUEST. Outside of that time they give empty strings.
+ * Readable from WSK_EV_REQUEST (client, or if the library refused a whole request: from WSK_EV_OPEN
+ * or WSK_EV_FAIL) until WSK_EV_OPEN has been followed by another call of wsk_conn_next(), or as
+ * long as the connection with WSK_CONN_KEEP_REQUEST. Outside of that time they give empty strings.
  */
 WSK_API wsk_str wsk_conn_method(const wsk_conn *c); /* "GET" */
 WSK_API wsk_str wsk_conn_target(const wsk_conn *c); /* "/chat?room=1", as sent */

@@ -64,7 +64,8 @@ typedef struct wsk_handlers {
      * wsk_conn_status(), else 1006. What a close frame said: wsk_conn_close_reason(). */
     void (*on_close)(wsk_peer *p, unsigned code, const char *text);
     /* A connection is over that none of the above ever saw: the library answered its request with
-     * `status`, or (0) it went before it had made one. For logs. */
+     * `status`, or (0) it went before it had made one. For logs: wsk_conn_target() and
+     * wsk_conn_header() give what was asked, and nothing where no whole request was read. */
     void (*on_refused)(wsk_peer *p, unsigned status, const char *text);
 } wsk_handlers;
 

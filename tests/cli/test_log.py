@@ -125,6 +125,34 @@ def refuse(server, n):
 
 
 @test
+def refusals_name_what_was_asked():
+    with Server() as server:
+        with connect(server.urls[0]) as s:
+            s.sendall(b"GET /x?y HTTP/1.1\r\nHost: a.test\r\nOrigin: http://b\xff.test\r\n"
+                      b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: short\r\n"
+                      b"Sec-WebSocket-Version: 13\r\n\r\n")
+            check(s.recv(100).startswith(b"HTTP/1.1 400 "), "an answer")
+        line = server.wait_log(" refuse peer=")
+        check(" status=400 " in line and " target=/x?y host=a.test origin=" in line, line)
+        check(line.isascii(), line)
+        refuse(server, 1)
+        wait_until(lambda: server.log().count(" refuse peer=") == 2, "the second")
+        line = server.log().split(" refuse peer=")[2].split("\n")[0]
+        check("target=" not in line and "host=" not in line, line)
+        same(server.stop(), 0, "exit code")
+    with Server("--origin", "https://good.test") as server:
+        with connect(server.urls[0]) as s:
+            s.sendall(b"GET /x?y HTTP/1.1\r\nHost: a.test\r\nOrigin: https://bad.test\r\n"
+                      b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                      b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                      b"Sec-WebSocket-Version: 13\r\n\r\n")
+            check(s.recv(100).startswith(b"HTTP/1.1 403 "), "an answer")
+        line = server.wait_log(" refuse peer=")
+        check(line.endswith(" target=/x?y host=a.test origin=https://bad.test"), line)
+        same(server.stop(), 0, "exit code")
+
+
+@test
 def refused_connections_have_so_many_lines_a_second():
     with Server("--log-refused", "1") as server:
         n = 0

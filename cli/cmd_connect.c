@@ -65,9 +65,11 @@ static const opt_spec specs[] = {
 
 {.group = "The request",
  .name = "header", .letter = 'H', .value = "FIELD", .type = OPT_LIST, FIELD(headers),
- .help = "Send a header field, \"Name: value\". Repeat it for several."},
-{.name = "user", .letter = 'u', .value = "USER:PASSWORD", .type = OPT_STRING, CLIENT(userinfo),
- .help = "Basic authorization. A URL may hold it, too."},
+ .help = "Send a header field, \"Name: value\", or with @FILE those of a file. Repeat it for "
+         "several."},
+{.name = "user", .letter = 'u', .value = "USER[:PASSWORD]", .type = OPT_STRING, CLIENT(userinfo),
+ .help = "Basic authorization; the password is asked for if it is missing. A URL may hold both, "
+         "too."},
 {.name = "user-agent", .letter = 'A', .value = "TEXT", .type = OPT_STRING, FIELD(user_agent),
  .preset = "websock/" WSK_VERSION_STRING, .help = "The User-Agent field; \"\" sends none."},
 {.name = "cookie", .letter = 'b', .value = "NAME=VALUE", .type = OPT_LIST, FIELD(cookies),
@@ -86,7 +88,7 @@ static const opt_spec specs[] = {
  .preset = "from the environment",
  .help = "Connect by http://[USER:PASSWORD@]HOST:PORT, https:// (TLS to the proxy), socks5:// or "
          "socks5h:// (the proxy looks names up); \"\": by none."},
-{.name = "proxy-user", .letter = 'U', .value = "USER:PASSWORD", .type = OPT_STRING,
+{.name = "proxy-user", .letter = 'U', .value = "USER[:PASSWORD]", .type = OPT_STRING,
  FIELD(proxy_user), .help = "For the proxy that --proxy names."},
 {.name = "noproxy", .value = "LIST", .type = OPT_STRING, CLIENT(no_proxy),
  .help = "But not to these hosts, separated by commas."},
@@ -201,6 +203,7 @@ static void settings_deinit(connect_settings *s)
     opt_list_deinit(&s->cookies);
     opt_list_deinit(&s->subprotocols);
     opt_list_deinit(&s->resolve);
+    connect_secrets_deinit(s);
 }
 
 static void settings_finish(connect_settings *s)
@@ -223,7 +226,8 @@ static int run(int argc, char **argv)
         code = EXIT_SUCCESS;
     } else if (parsed == OPT_RUN && urls.n == 0) {
         cli_error("connect", "to where? A URL is missing, such as ws://127.0.0.1:8888/ws");
-    } else if (parsed == OPT_RUN && connect_settings_are_valid(&settings)) {
+    } else if (parsed == OPT_RUN && connect_settings_are_valid(&settings) &&
+               (code = connect_secrets_get(&settings)) == 0) {
         settings_finish(&settings);
         code = settings.testee ? connect_testee_run(&settings, urls.at[0])
                                : connect_session_run(&settings, urls.at[0]);

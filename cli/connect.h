@@ -59,6 +59,9 @@ typedef struct connect_settings {
 
     bool testee;
     const char *agent;
+
+    char **secrets; /* strings from elsewhere that fields point to */
+    size_t n_secrets;
 } connect_settings;
 
 #define CONNECT_WAIT_PRESET (UINT32_MAX - 1)
@@ -133,6 +136,10 @@ bool connect_is_open(const connect_session *s);
 /* Options of the client that follow from the settings: in connect_setup.c. */
 bool connect_client_new(wsk_client **ret, wsk_loop *loop, const connect_settings *settings,
                         const wsk_client_handlers *handlers, unsigned flags, void *ud);
+/* In connect_secrets.c: header fields "@FILE" become those of the file, and passwords that are
+ * missing are asked for. 0, or the exit code after a message. */
+int connect_secrets_get(connect_settings *settings);
+void connect_secrets_deinit(connect_settings *settings);
 /* Checks all that can be checked without a connection. */
 bool connect_settings_are_valid(const connect_settings *settings);
 /* ws for http, wss for https, "ws://" if there is no scheme, the socket of --unix-socket. */

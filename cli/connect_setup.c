@@ -343,7 +343,6 @@ static bool may_stand(const char *option, const char *name, const char *value)
 
 bool connect_settings_are_valid(const connect_settings *set)
 {
-    const char *user = set->client.userinfo;
     bool framed = set->null || set->whole;
     bool has_proxy = set->client.proxy != NULL && set->client.proxy[0] != 0;
 
@@ -380,14 +379,6 @@ bool connect_settings_are_valid(const connect_settings *set)
                 return false;
             }
         }
-    }
-    if (user != NULL && strchr(user, ':') == NULL) {
-        cli_error("connect", "--user wants USER:PASSWORD; the colon is missing");
-        return false;
-    }
-    if (set->proxy_user != NULL && strchr(set->proxy_user, ':') == NULL) {
-        cli_error("connect", "--proxy-user wants USER:PASSWORD; the colon is missing");
-        return false;
     }
     if (set->close_code != 0 && !wsk_close_code_is_valid(set->close_code)) {
         cli_error("connect", "--close-code %u may not be sent (RFC 6455 7.4)", set->close_code);

@@ -19,7 +19,7 @@ CLEAN = {k: v for k, v in os.environ.items()
 
 
 def connect(*args, stdin=b"", env=None):
-    """Runs "websock connect" to its end; stdin None: it stays open and empty."""
+    """Runs "websock connect" to its end, without a terminal; stdin None: it stays open and empty."""
     options = {"input": stdin}
     reader = None
     if stdin is None:
@@ -27,7 +27,8 @@ def connect(*args, stdin=b"", env=None):
         options = {"stdin": reader}
     try:
         return subprocess.run([PROGRAM, "connect", *args], capture_output=True, timeout=PATIENCE,
-                              env={**CLEAN, **(env or {})}, check=False, **options)
+                              env={**CLEAN, **(env or {})}, check=False, start_new_session=True,
+                              **options)
     finally:
         if reader is not None:
             os.close(reader)

@@ -300,6 +300,15 @@ def fields_of_the_request():
         check("User-Agent" not in heads[2] and "Origin" not in heads[2], heads[2])
         good(connect("--keep-open", "-H", "host: example.org:81", server.url), b"")
         check("\r\nHost: example.org:81\r\n" in heads[3] and heads[3].count("Host:") == 1, heads[3])
+        with tempfile.NamedTemporaryFile() as f:
+            f.write(b"X-One: 1\r\n\nAuthorization: Bearer secret\nX-Empty;")
+            f.flush()
+            good(connect("--keep-open", "-H", "X-Zero: 0", "-H", "@" + f.name, "-H", "X-Two: 2",
+                         server.url), b"")
+        fields = [x.strip() for x in heads[4].split("\r\n")]
+        begin = fields.index("X-Zero: 0")
+        same(fields[begin:begin + 5], ["X-Zero: 0", "X-One: 1", "Authorization: Bearer secret",
+                                       "X-Empty:", "X-Two: 2"], "fields with those of a file")
 
 
 @test

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """websock connect as a person sees it: under a pseudoterminal, on a screen of our own."""
+import base64
 import fcntl
 import os
 import pty
@@ -408,6 +409,50 @@ def control_c_closes_and_leaves():
         t.type(b"unsent" + CONTROL_C)
         same(t.ends(), 0, "exit code")
         same(seen, [(0x88, b"\x03\xe8")], "frames")
+
+
+def authorization(head):
+    m = re.search(r"^Authorization: Basic (\S+)", head, re.MULTILINE)
+    return base64.b64decode(m.group(1)).decode() if m else None
+
+
+@test
+def passwords_are_asked_for_and_not_shown():
+    heads = []
+
+    def script(peer):
+        heads.append(peer.head)
+        peer.accept()
+        peer.close()
+        peer.close_code()
+
+    with FakeServer(script) as server:
+        with Terminal("-u", "m\u00fc", server.url, env={"LC_ALL": "C.UTF-8"}) as t:
+            t.shows("^Password of m\u00fc:$")
+            check(not termios.tcgetattr(t.fd)[3] & termios.ECHO, "the terminal echoes")
+            t.type("wrong" + "\x15" + "se\u00e9\x7fcret")
+            t.type("\r")
+            same(t.ends(), 0, "exit code")
+            check(b"cret" not in t.raw and b"wrong" not in t.raw, t.raw)
+        same(authorization(heads[0]), "m\u00fc:secret", "user and password")
+        for keys, code, words in ((CONTROL_C, 130, b""), (b"abc" + CONTROL_C, 130, b""),
+                                  (CONTROL_D, 2, b"no password was given")):
+            with Terminal("-u", "me", server.url) as t:
+                t.shows("^Password of me:$")
+                t.type(keys)
+                same(t.ends(), code, "exit code")
+                check(words in t.raw, t.raw)
+        with Terminal("-u", "me", "-x", "http://127.0.0.1:1", "-U", "you\u202e", server.url) as t:
+            t.shows("^Password of me:$")
+            t.type("one\r")
+            t.shows(r"^Password at the proxy of you\\u202e:$")
+            before = termios.tcgetattr(t.fd)[3] & termios.ECHO
+            t.type("two\r")
+            same(t.ends(), 1, "exit code")
+            same(before, 0, "echo")
+        with Terminal("-u", "me:", server.url) as t:
+            same(t.ends(), 0, "exit code")
+        same([authorization(h) for h in heads[1:]], ["me:"], "who came since")
 
 
 @test

@@ -3,6 +3,7 @@
 """Command lines of "websock connect": what is wrong is said in one line, with exit code 2."""
 import os
 import re
+import tempfile
 
 from cli_harness import check, run_tests, same, test, websock
 from connect_harness import connect, one_line
@@ -61,12 +62,10 @@ def values_that_may_not_be_sent():
         wrong(["--close-code", code, URL], code)
     wrong(["--close-code", "999", URL], "at least 1000")
     wrong(["--close-code", "1000", "--close-reason", "x" * 124, URL], "123")
-    wrong(["--user", "name", URL], "USER:PASSWORD")
     wrong(["--header", "no colon", URL], '"no colon"')
     wrong(["--header", ": no name", URL], "Name: value")
     wrong(["--header", "Host: a b", URL], "connect: --header: host is to be a host", "and nothing else")
     wrong(["--proxy-user", "a:b", URL], "--proxy-user", "--proxy")
-    wrong(["--proxy-user", "ab", "-x", "http://127.0.0.1", URL], "USER:PASSWORD")
     wrong(["--proxy-user", "a:\nb", "-x", "http://127.0.0.1", URL], "connect: --proxy-user: ")
     for field in ["Host:", "Sec-WebSocket-Key: a", "Upgrade: h2c", "A: b\r\nC: d", "A b: c",
                   "A: \x7f"]:
@@ -87,7 +86,23 @@ def values_that_may_not_be_sent():
 
 
 @test
+def passwords_without_a_terminal():
+    wrong(["--user", "name", URL], "--user", "USER:PASSWORD", "no terminal")
+    wrong(["--proxy-user", "name", "-x", "http://127.0.0.1", URL], "--proxy-user", "no terminal")
+
+
+@test
 def files_that_cannot_be_read():
+    wrong(["--header", "@/nonexistent/fields", URL], "--header", "/nonexistent/fields")
+    wrong(["--header", "@/dev/zero", URL], "--header", "1 MiB")
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(b"A: b\0\n")
+        f.flush()
+        wrong(["--header", f"@{f.name}", URL], "is no text")
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(b"A: b\nnonsense\n")
+        f.flush()
+        wrong(["--header", f"@{f.name}", URL], "Name: value", "nonsense")
     wrong(["--cacert", "/nonexistent/ca.pem", "wss://127.0.0.1:1/"], "/nonexistent/ca.pem")
     wrong(["--proxy-cacert", "/nonexistent/ca.pem", URL], "/nonexistent/ca.pem")
     wrong(["--cert", "/nonexistent/me.pem", "wss://127.0.0.1:1/"], "/nonexistent/me.pem")

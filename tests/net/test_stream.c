@@ -382,37 +382,53 @@ static void pause_itself(endpoint *e, unsigned callback)
         endpoint_pause(e, true);
 }
 
+/* Has its share with each piece, and goes on in the next turn. */
+static void use_up_share(endpoint *e, unsigned callback)
+{
+    if (callback != IN_RECEIVED)
+        return;
+    while (!wsk__stream_share_is_over(&e->stream, true))
+        ;
+    wsk__stream_resume(&e->stream);
+}
+
 static void test_reset(void **state)
 {
     net_test t;
 
     /* While idle; while paused; while output waits; behind data that is to be had still, with which
-     * reading stops, and of which there is more than is read in a turn. */
-    for (int how = 0; how < 6; how++) {
+     * reading stops, and of which there is more than is read in a turn, or than a share allows;
+     * behind the end, while paused. */
+    for (int how = 0; how < 8; how++) {
         static uint8_t data[60000];
-        const size_t n = how == 5 ? sizeof(data) : 3;
+        const bool much = how == 5 || how == 6;
+        const size_t n = much ? sizeof(data) : 3;
         endpoint e = {.seed = 4, .verify = true};
         int fd[2];
 
         net_test_init(&t, state);
-        t.options.recv_buffer = how == 5 ? 4096 : 0;
+        t.options.recv_buffer = much ? 4096 : 0;
         net_test_loop(&t);
         assert_true(socket_pair(fd, TCP4));
         endpoint_open(&e, t.loop, fd[1], NULL);
         wsk_loop_turn(t.loop, 0);
-        if (how == 1)
+        if (how == 1 || how == 7)
             endpoint_pause(&e, true);
         if (how == 2)
             endpoint_make(&e, 50000000);
-        if (how >= 3) {
+        if (how == 6)
+            e.then = use_up_share;
+        if (how == 7)
+            shutdown(fd[0], SHUT_WR);
+        if (how >= 3 && how < 7) {
             for (size_t i = 0; i < n; i++)
                 data[i] = octet_at(i);
             assert_int_equal(send(fd[0], data, n, 0), n);
         }
-        if (how < 3)
+        if (how < 3 || how == 7)
             turn_for(t.loop, 20);
         reset(fd[0]);
-        if (how == 3 || how == 5) {
+        if (how == 3 || much) {
             /* Our write is the first to see it. */
             usleep(1000);
             endpoint_make(&e, 10);

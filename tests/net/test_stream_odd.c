@@ -109,6 +109,49 @@ static void test_heard_before_late(void **state)
     free(e);
 }
 
+/* More than a wait finds have spoken, and do so again and again. */
+static void test_not_put_off_for_ever(void **state)
+{
+    endpoint *e = calloc(MANY, sizeof(*e));
+    net_test t;
+
+    assert_non_null(e);
+    /* A program with a loop of its own had nothing to do until a deadline, which did not pass over
+     * it; or it did stand still, for a minute. */
+    for (int stood = 0; stood < 2; stood++) {
+        int fd[MANY][2];
+        unsigned turns = 0;
+
+        net_test_init(&t, state);
+        t.sys.clock_us = clock_ahead;
+        net_test_loop(&t);
+        memset(e, 0, MANY * sizeof(*e));
+        for (int i = 0; i < MANY; i++) {
+            e[i].seed = 1;
+            assert_true(socket_pair(fd[i], UNIX));
+            endpoint_open(&e[i], t.loop, fd[i][0], NULL);
+        }
+        wsk__stream_set_deadline(&e[0].stream, wsk_loop_now(t.loop) + (stood ? 20000 : 59900));
+        turn_for(t.loop, 5);
+        stand_still(NULL);
+        while (e[0].expireds == 0) {
+            for (int i = 0; i < MANY; i++)
+                assert_int_equal(write(fd[i][1], "x", 1), 1);
+            assert_int_equal(wsk_loop_turn(t.loop, 1), WSK_OK);
+            ahead_us += 1000000;
+            turns++;
+        }
+        /* 10 s at the most. */
+        assert_in_range(turns, stood ? 2 : 1, stood ? 13 : 1);
+        for (int i = 0; i < MANY; i++)
+            close(fd[i][1]);
+        for (int i = 0; i < MANY; i++)
+            turn_until(t.loop, &e[i].closeds, 1);
+        net_test_end(&t);
+    }
+    free(e);
+}
+
 #ifdef WSK_HAVE_URING
 #include "net/connector.h"
 #include "net/loop_uring.h"
@@ -719,6 +762,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOTH(test_descriptor_kept_by_others), BOTH(test_crowd_without_buffers),
         BOTH(test_heard_before_late),
+        BOTH(test_not_put_off_for_ever),
 #ifdef WSK_HAVE_URING
         URING(test_pause_in_full_queue),      URING(test_close_in_full_queue),
         URING(test_output_in_full_queue),     URING(test_reset_after_pause_in_full_queue),

@@ -54,6 +54,8 @@ static bool feed(judge_peer *p, const uint8_t *data, size_t len)
     const uInt room = p->from_peer.window_bits < 15 ? 1 : sizeof(buf);
 
     z->next_in = data;
+    /* Where the case ended within a piece, its rest was not taken, and is no longer there. */
+    z->avail_in = 0;
     while (len > 0 || z->avail_in > 0) {
         int status;
 

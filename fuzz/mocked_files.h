@@ -212,9 +212,10 @@ static uint32_t ring_readiness(const ring_file *f)
     return events;
 }
 
+/* Who cannot be written to any more is gone: nothing comes from there, either. */
 static void ring_input(ring_file *f, const void *data, size_t n)
 {
-    if (f->fin || n == 0)
+    if (f->fin || f->send == RING_BROKEN || n == 0)
         return;
     f->in = realloc(f->in, f->in_n + n);
     RING_CHECK(f->in != NULL);

@@ -392,9 +392,10 @@ static void mock_end(wsk_loop *loop)
     close(mock.null_fd);
 }
 
+/* Who cannot be written to any more is gone: nothing comes from there, either. */
 static void mock_input(mock_socket *s, const void *data, size_t n)
 {
-    if (s->eof || s->err != 0 || n == 0)
+    if (s->eof || s->err != 0 || s->send == MOCK_BROKEN || n == 0)
         return;
     s->in = realloc(s->in, s->in_n + n);
     MOCK_CHECK(s->in != NULL);

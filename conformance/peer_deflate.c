@@ -94,6 +94,8 @@ struct judge_inflater {
     bool exact;            /* they are looked at */
     bool z_ready, z_valid; /* valid: it has seen all of the messages before this one */
     bool in_step;          /* all messages so far were those of the half */
+    bool lost;             /* one was left where it was no text: where that was depends on TCP's
+                              cuts, and so would all that refers to it */
     bool compressed, matching, recording, differs;
     bool text, wrong; /* wrong: it differs, and goes on for its UTF-8 to be seen */
     wsk__utf8_state utf8;
@@ -635,6 +637,7 @@ static judge_inflate_status look(judge_inflater *in, const uint8_t *data, size_t
     in->text_at += good;
     /* A few octets on the wire are gigabytes behind it. */
     in->differs = good < len || in->text_at > in->want + MOST_WRONG;
+    in->lost = in->compressed && good < len;
     if (good < len)
         return JUDGE_INFLATE_NO_TEXT;
     return in->differs ? JUDGE_INFLATE_DIFFERS : JUDGE_INFLATE_OK;
@@ -770,7 +773,7 @@ void judge_inflater_begin(judge_inflater *in, uint32_t k, bool compressed, bool 
     in->off = 0;
     in->octets = 0;
     in->n_raw = 0;
-    in->differs = in->matching = in->recording = false;
+    in->matching = in->recording = false;
     in->want = judge_window(&in->stream->windows, k, pieces);
     in->text = text;
     /* What was sent as text is UTF-8, so that it is looked at where it differs; other octets have
@@ -778,6 +781,9 @@ void judge_inflater_begin(judge_inflater *in, uint32_t k, bool compressed, bool 
     in->wrong = text && !in->stream->windows.text;
     in->utf8 = WSK__UTF8_START;
     in->text_at = 0;
+    in->differs = compressed && in->lost;
+    if (in->differs)
+        return;
     if (!compressed) {
         /* It leaves no trace in the context, which from now on is not that of the half. */
         if (!in->z_valid)

@@ -761,8 +761,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(test_descriptor_kept_by_others), BOTH(test_crowd_without_buffers),
-        BOTH(test_heard_before_late),
-        BOTH(test_not_put_off_for_ever),
+        BOTH(test_heard_before_late),         BOTH(test_not_put_off_for_ever),
 #ifdef WSK_HAVE_URING
         URING(test_pause_in_full_queue),      URING(test_close_in_full_queue),
         URING(test_output_in_full_queue),     URING(test_reset_after_pause_in_full_queue),

@@ -313,6 +313,9 @@ static void tick_closing(wsk_conn *c, uint64_t now, uint64_t *next)
     if (c->shutdown) {
         if (due(c, now, since, o->linger_timeout, next) && c->w->queued == 0 && !c->undrained)
             c->drop = true;
+    } else if (c->w->queued > 0 && !c->close_received && o->write_timeout != WSK_NEVER) {
+        /* Our close frame is not out yet, and cannot be answered: who is slow to take what stands
+         * in front of it has the time that write_timeout and queue_timeout give. */
     } else if (due(c, now, since, o->close_timeout, next)) {
         if (c->close_received)
             c->drop = true;
@@ -398,7 +401,9 @@ void wsk_conn_tick(wsk_conn *c, uint64_t now, uint64_t *ret_next)
         break;
     }
     /* A deadline that was met may have begun another one. */
-    if (c->fail_pending || c->drop)
+    if (c->end_given)
+        next = UINT64_MAX;
+    else if (c->fail_pending || c->drop)
         next = now;
     else if (next == UINT64_MAX && !c->lost && (c->w->queued > 0 || c->undrained))
         next = now + 1000;

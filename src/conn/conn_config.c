@@ -148,6 +148,9 @@ static int set_extensions(wsk_config *cfg)
     if (cfg->extensions == NULL)
         return WSK_ERR_NOMEM;
     for (size_t i = 0; i < n; i++) {
+        if (list[i]->size < sizeof(wsk_extension))
+            return invalid(cfg->hooks, "extensions[%zu].size is %zu, less than the struct has", i,
+                           list[i]->size);
         if (list[i]->name == NULL || !wsk__is_token(wsk__str(list[i]->name)))
             return invalid(cfg->hooks, "the name of extensions[%zu] is not a token: '%s'", i,
                            list[i]->name != NULL ? list[i]->name : "");

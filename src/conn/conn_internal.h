@@ -243,6 +243,7 @@ typedef struct wsk__work {
     bool rx_first : 1;     /* WSK_CONN_STREAM: no piece given yet */
     bool rx_done : 1;      /* rx holds a message that the program has seen: give it back */
     bool tx_started : 1;   /* of the message in parts, a frame went out */
+    bool tx_skip_utf8 : 1; /* ... and its first call said that it is valid */
     bool opening_done : 1; /* opening may be freed at the next call of next() */
     bool borrowed : 1;     /* the queue holds octets of the caller */
     uint8_t fail_rule;
@@ -386,6 +387,8 @@ int wsk__output_pong(wsk_conn *c, const uint8_t *p, size_t n);
 void wsk__output_clear(wsk_conn *c);
 
 /* ---- conn_send.c ---- */
+/* A whole message as it stands; first: its opcode and bits. */
+int wsk__send_frames(wsk_conn *c, uint8_t first, const void *data, size_t len);
 int wsk__send_control(wsk_conn *c, wsk_opcode op, const void *data, size_t len);
 int wsk__mask_key(wsk_conn *c, uint32_t *ret);
 
@@ -431,6 +434,9 @@ wsk__assembly *wsk__assembly_take(wsk_conn *c, size_t n);
 void wsk__assembly_give(wsk_conn *c, wsk__assembly *a);
 /* Makes room for n more octets behind what *a holds, never more than `limit` in all, of which
  * n <= limit <= SIZE_MAX / 2. */
+/* What an extension finds of room, unless a limit is that near. */
+#define WSK__EXT_ROOM ((size_t)64)
+size_t wsk__ext_room(const wsk__assembly *a, size_t limit);
 int wsk__assembly_grow(wsk_conn *c, wsk__assembly **a, size_t n, size_t limit);
 
 /* ---- ext_set.c ---- */
@@ -470,6 +476,7 @@ struct wsk_prepared {
     wsk__shared *packed;  /* NULL: there is no compressed form */
     unsigned window;      /* that the compressed form needs */
     uint8_t op, head_len; /* of the plain frame */
+    uint8_t packed_head_len;
 };
 
 /*
@@ -487,9 +494,14 @@ void wsk__set_untimed(wsk_conn *c);
 void wsk__stop_listening(wsk_conn *c);
 void wsk__listen_again(wsk_conn *c);
 
+/* A program that reads its clock once a turn may tell a time a little before the last one. That is
+ * the same time: what counts in 32 bits would take it for 49 days later. */
+#define WSK__TIME_BACK 60000
+
 static inline void wsk__tell_time(wsk_conn *c, uint64_t now)
 {
-    c->env->t_now = (uint32_t)now;
+    if (WSK__LIKELY(c->env->t_now - (uint32_t)now > WSK__TIME_BACK))
+        c->env->t_now = (uint32_t)now;
     if ((c->untimed & WSK__UNTIMED_OUT) && c->w != &wsk__no_work)
         c->w->t_out = c->env->t_now;
     if (WSK__UNLIKELY(c->untimed & (WSK__UNTIMED_DATA | WSK__UNTIMED_AWAY)))

@@ -187,7 +187,7 @@ int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options)
         wsk__refuse(c, 500,
                     r == WSK_ERR_NOMEM ? wsk__rule_text(WSK__RULE_NOMEM)
                                        : "an extension failed to negotiate");
-        return r;
+        return r == WSK_ERR_NOMEM ? r : WSK_ERR_FAILED;
     }
     wsk__text t = {.hooks = c->env->cfg->hooks};
     r = wsk__handshake_accept(op->ws_key.ptr, accept);

@@ -91,6 +91,7 @@ static int pack(wsk_prepared *p, const void *data, size_t len)
     bool shorter = n < len;
     if (shorter) {
         p->packed = new_frame(cfg->hooks, WSK_RSV1 | p->op, packed, n);
+        p->packed_head_len = (uint8_t)wsk__frame_head_len(n, false);
         p->window = window_needed(window, len);
     }
     wsk__free(cfg->hooks, packed);
@@ -154,6 +155,24 @@ static bool gets_packed(const wsk_conn *c, const wsk_prepared *p)
     return p->packed != NULL && wsk__pmd_send_window(c->ext->use[0].state) >= p->window;
 }
 
+/* The message behind the head of its frame. */
+static const uint8_t *payload(const wsk_prepared *p, bool packed, size_t *ret_n)
+{
+    const wsk__shared *frame = packed ? p->packed : p->plain;
+    size_t head = packed ? p->packed_head_len : p->head_len;
+
+    *ret_n = frame->len - head;
+    return frame->data + head;
+}
+
+static bool is_one_frame(const wsk_conn *c, const wsk_prepared *p, bool packed)
+{
+    size_t most = c->env->cfg->o.fragment_size, n;
+
+    (void)payload(p, packed, &n);
+    return most == 0 || n <= most;
+}
+
 /* ------------------------------------------------------------------------ by way of the queue --
  */
 
@@ -167,13 +186,19 @@ static int may_queue(const wsk_conn *c)
     return WSK_OK;
 }
 
+/* Compressed by others: what of it a later message could refer to, our compressor does not know. */
+static void note_packed(wsk_conn *c, bool packed)
+{
+    if (packed && !c->ext->is_model)
+        wsk__pmd_foreign_message(c->ext->use[0].state);
+}
+
 int wsk__shared_queue(wsk_conn *c, wsk__shared *frame, bool packed)
 {
     WSK_TRY(may_queue(c));
     if (c->lost)
         return WSK_OK;
-    if (packed && !c->ext->is_model)
-        wsk__pmd_foreign_message(c->ext->use[0].state);
+    note_packed(c, packed);
     /* Short ones are cheaper to copy than to refer to, and room that is there costs no memory. */
     if (frame->len <= 192 || wsk__output_has_room(c, frame->len))
         WSK_TRY(wsk__output_add(c, frame->data, frame->len));
@@ -185,18 +210,22 @@ int wsk__shared_queue(wsk_conn *c, wsk__shared *frame, bool packed)
 
 int wsk_conn_send_prepared(wsk_conn *c, wsk_prepared *p)
 {
-    const uint8_t *data = p->plain->data + p->head_len;
-    size_t len = p->plain->len - p->head_len, most = c->env->cfg->o.fragment_size;
-
     WSK_TRY(may_queue(c));
     if (wsk__is_full(c))
         return WSK_ERR_FULL;
     bool alone = c->ext != NULL && c->ext->n == 1 && c->ext->has_pmd;
-    /* A connection whose frames must look otherwise has the message made for itself. */
-    if ((c->ext != NULL && !alone) || (most != 0 && len > most))
-        return wsk_conn_send(c, (wsk_opcode)p->op, data, len, WSK_SEND_SKIP_UTF8);
     bool packed = alone && gets_packed(c, p);
-    return wsk__shared_queue(c, packed ? p->packed : p->plain, packed);
+    size_t n;
+    const uint8_t *data = payload(p, packed, &n);
+    /* Other extensions have the message made for the connection alone. */
+    if (c->ext != NULL && !alone)
+        return wsk_conn_send(c, (wsk_opcode)p->op, data, n, WSK_SEND_SKIP_UTF8);
+    if (is_one_frame(c, p, packed))
+        return wsk__shared_queue(c, packed ? p->packed : p->plain, packed);
+    note_packed(c, packed);
+    WSK_TRY(wsk__send_frames(c, (uint8_t)(p->op | (packed ? WSK_RSV1 : 0)), data, n));
+    c->messages_out++;
+    return WSK_OK;
 }
 
 /* ---------------------------------------------------------------------------- past the queue -- */
@@ -209,11 +238,11 @@ bool wsk__shared_direct(const wsk_conn *c)
 
 wsk__shared *wsk__prepared_direct(const wsk_conn *c, const wsk_prepared *p, bool *ret_packed)
 {
-    size_t most = c->env->cfg->o.fragment_size;
-
-    if (!wsk__shared_direct(c) || (most != 0 && p->plain->len - p->head_len > most))
+    if (!wsk__shared_direct(c))
         return NULL;
     *ret_packed = c->ext != NULL && gets_packed(c, p);
+    if (!is_one_frame(c, p, *ret_packed))
+        return NULL;
     return *ret_packed ? p->packed : p->plain;
 }
 

@@ -92,6 +92,13 @@ int wsk__assembly_grow(wsk_conn *c, wsk__assembly **a, size_t n, size_t limit)
     return WSK_OK;
 }
 
+size_t wsk__ext_room(const wsk__assembly *a, size_t limit)
+{
+    size_t left = limit > a->len ? limit - a->len : 1;
+
+    return left < WSK__EXT_ROOM ? left : WSK__EXT_ROOM;
+}
+
 void wsk__receive_reset(wsk_conn *c)
 {
     if (c->w->rx == NULL)
@@ -333,12 +340,12 @@ static int decoded_room(void *ud, uint8_t **ret, size_t *ret_n)
     size_t limit = message_limit(c) + 1, used = (size_t)(c->w->total - c->w->rx->len);
 
     assert(used < limit); /* or the message would have failed before this piece */
-    if (c->w->rx->len == c->w->rx->cap)
-        WSK_TRY(wsk__assembly_grow(c, &c->w->rx, 1, limit - used));
+    limit -= used;
+    WSK_TRY(wsk__assembly_grow(c, &c->w->rx, wsk__ext_room(c->w->rx, limit), limit));
     *ret = c->w->rx->data + c->w->rx->len;
     *ret_n = c->w->rx->cap - c->w->rx->len;
-    if (*ret_n > limit - used - c->w->rx->len)
-        *ret_n = limit - used - c->w->rx->len;
+    if (*ret_n > limit - c->w->rx->len)
+        *ret_n = limit - c->w->rx->len;
     return *ret_n > 0 ? WSK_OK : WSK_ERR_LIMIT;
 }
 

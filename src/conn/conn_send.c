@@ -89,6 +89,11 @@ broken:
     return r;
 }
 
+int wsk__send_frames(wsk_conn *c, uint8_t first, const void *data, size_t len)
+{
+    return add_frames(c, first, data, len, true);
+}
+
 int wsk__send_control(wsk_conn *c, wsk_opcode op, const void *data, size_t len)
 {
     return add_frame(c, (uint8_t)(WSK__FIN | op), data, len);
@@ -104,8 +109,7 @@ static int encoded_room(void *ud, uint8_t **ret, size_t *ret_n)
 {
     struct encoded *e = ud;
 
-    if (e->a->len == e->a->cap)
-        WSK_TRY(wsk__assembly_grow(e->c, &e->a, 1, SIZE_MAX / 2));
+    WSK_TRY(wsk__assembly_grow(e->c, &e->a, WSK__EXT_ROOM, SIZE_MAX / 2));
     *ret = e->a->data + e->a->len;
     *ret_n = e->a->cap - e->a->len;
     return WSK_OK;
@@ -131,6 +135,8 @@ static int send_encoded(wsk_conn *c, uint8_t first, const uint8_t *data, size_t 
 
     if (e.a != NULL) {
         r = wsk__ext_set_encode(c, data, len, fin, &sink);
+        if (r < 0 && r != WSK_ERR_NOMEM) /* whatever its numbers mean elsewhere */
+            r = WSK_ERR_FAILED;
         *ret_framed = r >= 0 && (fin || e.a->len > 0);
         if (*ret_framed)
             r = add_frames(c, first, e.a->data, e.a->len, fin);
@@ -230,6 +236,7 @@ int wsk_conn_send_part(wsk_conn *c, wsk_opcode op, const void *data, size_t len,
                        unsigned flags)
 {
     bool begins = c->w->tx_opcode == 0, framed = true;
+    bool skip_utf8 = begins ? (flags & WSK_SEND_SKIP_UTF8) != 0 : c->w->tx_skip_utf8;
     wsk__utf8_state utf8 = begins ? WSK__UTF8_START : c->w->tx_utf8;
     int r;
 
@@ -240,7 +247,7 @@ int wsk_conn_send_part(wsk_conn *c, wsk_opcode op, const void *data, size_t len,
         return WSK_ERR_STATE;
     /* Nothing of a piece that is refused went out, nor was a message begun with it: the program may
      * send a better one. */
-    if (op == WSK_OP_TEXT && !(flags & WSK_SEND_SKIP_UTF8) &&
+    if (op == WSK_OP_TEXT && !skip_utf8 &&
         (wsk__utf8_check(&utf8, data, len) != len || (last && utf8 != WSK__UTF8_START)))
         return WSK_ERR_UTF8;
     WSK_TRY(wsk__work_take(c));
@@ -257,6 +264,7 @@ int wsk_conn_send_part(wsk_conn *c, wsk_opcode op, const void *data, size_t len,
         c->w->tx_opcode = (uint8_t)op;
         c->w->tx_rsv = (uint8_t)rsv;
         c->w->tx_started = false;
+        c->w->tx_skip_utf8 = skip_utf8;
     }
     uint8_t first = c->w->tx_started ? WSK_OP_CONTINUATION : c->w->tx_opcode | c->w->tx_rsv;
     if (c->ext != NULL && c->ext->encoding)

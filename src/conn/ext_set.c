@@ -228,8 +228,8 @@ int wsk__ext_set_offer(wsk_conn *c, wsk_ext_writer *w)
 
         wsk__ext_writer_begin(w, ext->name);
         r = ext->offer != NULL ? ext->offer(ext->ud, w) : 0;
-        if (r < 0)
-            return r;
+        if (r < 0) /* whatever its numbers mean elsewhere */
+            return r == WSK_ERR_NOMEM || r == WSK_ERR_LIMIT ? r : WSK_ERR_FAILED;
         if (r > 0)
             wsk__ext_writer_cancel(w);
         else
@@ -374,9 +374,10 @@ static int run_one(const wsk__ext_use *u, bool decode, const uint8_t *in, size_t
         if (r < 0)
             return r;
         sink->put(sink->ud, room - io.out_len);
-        /* A transform that neither takes nor gives would be asked for ever. */
+        /* A transform that neither takes nor gives would be asked for ever. Where so little room is
+         * left, it has more to say than the message may have. */
         if (r == WSK_EXT_MORE && io.out_len == room && io.in_len == before)
-            return WSK_ERR_STATE;
+            return room < WSK__EXT_ROOM ? WSK_ERR_LIMIT : WSK_ERR_STATE;
     } while (r == WSK_EXT_MORE);
     return io.in_len == 0 ? WSK_OK : WSK_ERR_STATE;
 }
@@ -392,8 +393,7 @@ static int between_room(void *ud, uint8_t **ret, size_t *ret_n)
 {
     struct between *b = ud;
 
-    if (b->a->len == b->a->cap)
-        WSK_TRY(wsk__assembly_grow(b->c, &b->a, 1, b->limit));
+    WSK_TRY(wsk__assembly_grow(b->c, &b->a, wsk__ext_room(b->a, b->limit), b->limit));
     *ret = b->a->data + b->a->len;
     *ret_n = b->a->cap - b->a->len;
     return WSK_OK;

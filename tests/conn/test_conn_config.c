@@ -136,6 +136,9 @@ static void test_extensions(void **state)
     one.name = "x-one";
     one.rsv = 0x80;
     refused(o, "reserved bits");
+    one.rsv = WSK_RSV2;
+    one.size = 0;
+    refused(o, "extensions[0].size is 0");
 }
 
 static void test_deflate(void **state)

@@ -398,6 +398,51 @@ static void test_prepared_in_fragments(void **state)
     solo_end(&s);
 }
 
+/* What is compressed once is cut for a connection, and not compressed for it once more. */
+static void test_prepared_in_packed_fragments(void **state)
+{
+    (void)state;
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+    char text[4000];
+    bool packed;
+    solo s;
+
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = (char)('a' + i * i / 7 % 26);
+    o.deflate.enabled = true;
+    for (size_t most = 10; most <= sizeof(text); most = most * 2 + 1) {
+        o.fragment_size = most;
+        wsk_conn *c = open_shell(&s, WSK_ROLE_SERVER, &o);
+        wsk_prepared *p = prepared(&s, WSK_OP_TEXT, text, sizeof(text));
+        const uint8_t *want = p->packed->data + p->packed_head_len, *at;
+        size_t n = p->packed->len - p->packed_head_len;
+
+        wsk__conn_rest(c);
+        assert_ptr_equal(wsk__prepared_direct(c, p, &packed), n <= most ? p->packed : NULL);
+        /* Twice, and the same: nothing of it goes by what was sent before. */
+        for (int k = 0; k < 2; k++) {
+            assert_int_equal(wsk_conn_send_prepared(c, p), WSK_OK);
+            solo_out(&s, c);
+            at = (const uint8_t *)s.out;
+            for (size_t done = 0; done < n;) {
+                size_t part = n - done < most ? n - done : most, head = part < 126 ? 2 : 4;
+
+                assert_int_equal(at[0], (done == 0 ? 0x41 : 0) | (done + part == n ? 0x80 : 0));
+                assert_int_equal(part, head == 2 ? at[1] : at[2] << 8 | at[3]);
+                assert_memory_equal(at + head, want + done, part);
+                at += head + part;
+                done += part;
+            }
+            assert_ptr_equal(at, s.out + s.out_len);
+        }
+        wsk_conn_stats stats;
+        wsk_conn_get_stats(c, &stats);
+        assert_int_equal(stats.messages_out, 2);
+        wsk_prepared_unref(p);
+        solo_end(&s);
+    }
+}
+
 static void test_prepared_and_limits(void **state)
 {
     (void)state;
@@ -603,6 +648,16 @@ static void test_parts(void **state)
     assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, "\xFF", 1, true, WSK_SEND_SKIP_UTF8),
                      WSK_OK);
     went_out(&s, c, "\2\1\xFF\x80\0\x81\1\xFF", 8, NULL, 0);
+    /* So it says with the first part, for all of the message. */
+    assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, "\xC3", 1, false, WSK_SEND_SKIP_UTF8),
+                     WSK_OK);
+    assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, "\xA9", 1, true, 0), WSK_OK);
+    went_out(&s, c, "\1\1\xC3\x80\1\xA9", 6, NULL, 0);
+    assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, "a", 1, false, 0), WSK_OK);
+    assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, "\xFF", 1, true, WSK_SEND_SKIP_UTF8),
+                     WSK_ERR_UTF8);
+    assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, "b", 1, true, 0), WSK_OK);
+    went_out(&s, c, "\1\1a\x80\1b", 6, NULL, 0);
     /* Compressed it is the same. */
     solo_end(&s);
     wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
@@ -868,6 +923,7 @@ int main(void)
         cmocka_unit_test(test_no_memory_for_borrowed),
         cmocka_unit_test(test_prepared_in_every_form),
         cmocka_unit_test(test_prepared_in_fragments),
+        cmocka_unit_test(test_prepared_in_packed_fragments),
         cmocka_unit_test(test_prepared_and_limits),
         cmocka_unit_test(test_no_memory_to_prepare),
         cmocka_unit_test(test_direct),

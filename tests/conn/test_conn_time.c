@@ -93,6 +93,7 @@ static void test_close_before_input(void **state)
     solo s;
 
     o.close_timeout = LIMIT;
+    o.write_timeout = WSK_NEVER; /* else it is that which ends who does not take the frame */
     solo_begin(&s, WSK_ROLE_SERVER, &o);
     for (int at_end = 0; at_end < 2; at_end++) {
         wsk_conn *c = solo_alone(&s);
@@ -112,6 +113,78 @@ static void test_close_before_input(void **state)
         solo_want(&s, c, WSK_EV_FAIL);
         assert_string_equal(s.ev.text, "the peer did not answer the close frame in time");
     }
+    solo_end(&s);
+}
+
+/* close_timeout is for the answer to our close frame, which cannot come before that is out: until
+ * then a peer may be as slow as before, and loses nothing. */
+static void test_close_behind_output(void **state)
+{
+    (void)state;
+    wsk_config_options o = options();
+    char data[1000] = {0};
+    solo s;
+
+    o.close_timeout = LIMIT;
+    o.write_timeout = 6 * LIMIT;
+    solo_begin(&s, WSK_ROLE_SERVER, &o);
+    for (int taken = 0; taken < 2; taken++) {
+        wsk_conn *c = solo_alone(&s);
+        solo_open(&s, c, "");
+        assert_int_equal(wsk_conn_send(c, WSK_OP_BINARY, data, sizeof(data), 0), WSK_OK);
+        assert_int_equal(wsk_conn_close(c, 1000, NULL), WSK_OK);
+        assert_int_equal(tick(&s, c), 6 * LIMIT);
+        s.now += 5 * LIMIT;
+        assert_int_equal(tick(&s, c), LIMIT);
+        solo_want(&s, c, WSK_EV_NONE);
+        if (taken) {
+            wsk_conn_sent(c, 500, s.now);
+            assert_int_equal(tick(&s, c), 6 * LIMIT);
+            s.now += 5 * LIMIT;
+            solo_out(&s, c);
+            assert_int_equal(tick(&s, c), LIMIT);
+        }
+        s.now += LIMIT;
+        (void)tick(&s, c);
+        solo_want(&s, c, WSK_EV_FAIL);
+        assert_string_equal(s.ev.text, taken ? "the peer did not answer the close frame in time"
+                                             : "the peer did not take our output in time");
+        /* What is over has no deadlines any more. */
+        solo_want(&s, c, WSK_EV_END);
+        assert_int_equal(tick(&s, c), UINT64_MAX);
+    }
+    solo_end(&s);
+}
+
+/* A program that looks at its clock once a turn tells times that go back a little. */
+static void test_time_a_little_back(void **state)
+{
+    (void)state;
+    wsk_config_options o = options();
+    solo s;
+
+    o.idle_timeout = HOUR;
+    s.now = 0;
+    solo_begin(&s, WSK_ROLE_SERVER, &o);
+    wsk_conn *c = solo_alone(&s);
+    solo_open(&s, c, "");
+    s.now = 5001;
+    solo_pass(&s, c, "\x81\x80\0\0\0\0", 6);
+    solo_want(&s, c, WSK_EV_MESSAGE);
+    solo_want(&s, c, WSK_EV_NONE);
+    assert_int_equal(wsk_conn_send(c, WSK_OP_BINARY, "abc", 3, 0), WSK_OK);
+    wsk_conn_sent(c, 1, 5001);
+    s.now = 5000;
+    (void)tick(&s, c);
+    solo_want(&s, c, WSK_EV_NONE);
+    assert_int_equal(wsk_conn_state(c), WSK_STATE_OPEN);
+    solo_out(&s, c);
+    s.now = 5001 + HOUR - 1;
+    assert_int_equal(tick(&s, c), 1);
+    assert_int_equal(wsk_conn_state(c), WSK_STATE_OPEN);
+    s.now++;
+    (void)tick(&s, c);
+    assert_int_equal(wsk_conn_state(c), WSK_STATE_CLOSING);
     solo_end(&s);
 }
 
@@ -151,6 +224,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_input_right_behind_a_pause),
         cmocka_unit_test(test_close_before_input),
+        cmocka_unit_test(test_close_behind_output),
+        cmocka_unit_test(test_time_a_little_back),
         cmocka_unit_test(test_output_before_a_tick),
     };
 

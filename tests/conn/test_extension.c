@@ -313,12 +313,86 @@ static void test_broken_transforms(void **state)
     pair_deinit(&p);
 }
 
+/* Takes and gives only what fits whole: an octet is 60 outside. */
+enum { WIDE = 60 };
+
+static int widen(void *state, wsk_ext_io *io, bool fin)
+{
+    (void)state;
+    (void)fin;
+    while (io->in_len > 0) {
+        if (io->out_len < WIDE)
+            return WSK_EXT_MORE;
+        memset(io->out, *io->in++, WIDE);
+        io->in_len--;
+        io->out += WIDE;
+        io->out_len -= WIDE;
+    }
+    return WSK_EXT_DONE;
+}
+
+static int narrow(void *state, wsk_ext_io *io, bool fin)
+{
+    static unsigned taken; /* of WIDE */
+
+    (void)state;
+    for (; io->in_len > 0; io->in_len--, io->in++) {
+        if (taken == 0 && io->out_len == 0)
+            return WSK_EXT_MORE;
+        if (taken == 0) {
+            *io->out++ = *io->in;
+            io->out_len--;
+        }
+        taken = (taken + 1) % WIDE;
+    }
+    assert_true(!fin || taken == 0);
+    return WSK_EXT_DONE;
+}
+
+/* There is room for a little at once, in either direction, up to the limit and no further. */
+static void test_room(void **state)
+{
+    (void)state;
+    static char text[3000];
+
+    memset(text, 'x', sizeof(text));
+    for (int decodes = 0; decodes < 2; decodes++) {
+        wsk_extension sends = shifter, gets = shifter;
+        const wsk_extension *s_list[] = {&gets, NULL}, *c_list[] = {&sends, NULL};
+        wsk_config_options so = WSK_CONFIG_OPTIONS_INIT, co = WSK_CONFIG_OPTIONS_INIT;
+        pair p;
+
+        sends.encode = decodes ? shift_encode : widen;
+        gets.decode = decodes ? widen : narrow;
+        so.extensions = s_list;
+        co.extensions = c_list;
+        so.max_message = decodes ? 2000ul * WIDE : 1000000;
+        assert_int_equal(pair_init(&p, &so, &co, SIZE_MAX), WSK_OK);
+        pair_open(&p);
+        for (size_t n = 4; n < sizeof(text); n = n * 3 / 2) {
+            assert_int_equal(wsk_conn_send(p.client.c, WSK_OP_BINARY, text, n, 0), WSK_OK);
+            pair_pump(&p);
+            const pair_event *got = pair_last(&p.server, WSK_EV_MESSAGE);
+            if (decodes && n > 2000) {
+                assert_int_equal(pair_last(&p.server, WSK_EV_FAIL)->code, 1009);
+                break;
+            }
+            assert_int_equal(got->len, decodes ? n * WIDE : n);
+            for (size_t i = 0; i < got->len; i++)
+                assert_int_equal(got->data[i], decodes ? 'x' + 3 : 'x');
+            pair_forget(&p.server);
+        }
+        pair_deinit(&p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_alone),          cmocka_unit_test(test_with_deflate),
         cmocka_unit_test(test_declined),       cmocka_unit_test(test_same_bit),
         cmocka_unit_test(test_unexpected_bit), cmocka_unit_test(test_broken_transforms),
+        cmocka_unit_test(test_room),
     };
 
     return cmocka_run_group_tests_name("extension", tests, NULL, NULL);

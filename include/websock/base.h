@@ -105,14 +105,15 @@ typedef enum wsk_log_level {
     WSK_LOG_WARN = 2,  /* odd, but handled */
     WSK_LOG_INFO = 3,  /* connections come and go */
     WSK_LOG_DEBUG = 4, /* decisions of the protocol */
-    WSK_LOG_TRACE = 5, /* every frame */
+    WSK_LOG_TRACE = 5, /* every frame, but for those of prepared messages */
 } wsk_log_level;
 
 /* -------------------------------------------------------------------------------- hooks -- */
 
 /*
  * Replaces what the library takes from its surroundings. Every field may be NULL (0).
- * A struct of hooks is borrowed: it must outlive the objects that it was given to.
+ * A struct of hooks is borrowed: it must outlive the objects that it was given to, and what was
+ * made of them and is still in use (a prepared message in the queue of a connection).
  * Hooks are called on the thread that uses the object.
  */
 typedef struct wsk_hooks {
@@ -120,16 +121,16 @@ typedef struct wsk_hooks {
                     WSK_ERR_INVAL to whatever they are given to */
     void *ud;    /* handed to each hook */
     /*
-     * All memory of the object: p NULL allocates, n == 0 frees (and returns NULL). Must behave
-     * as realloc(3) otherwise. NULL: the C library's. May fail by returning NULL; every caller
-     * inside the library survives that.
+     * All memory of the object but OpenSSL's: p NULL allocates, n == 0 frees (and returns NULL).
+     * Must behave as realloc(3) otherwise. NULL: the C library's. May fail by returning NULL; every
+     * caller inside the library survives that.
      */
     void *(*realloc)(void *ud, void *p, size_t n);
     /*
      * Fills n octets at buf with random numbers that an attacker cannot predict (masks of a
      * client, RFC 6455 section 10.3; handshake keys). NULL: OpenSSL's RAND_bytes(3). Returns 0,
-     * or a negative number when there are none to be had: the connection then fails rather
-     * than use a weak mask.
+     * or a negative number when there are none to be had: the connection then fails, or the
+     * request is not made, rather than use a weak mask or key.
      */
     int (*random)(void *ud, void *buf, size_t n);
     /* One line of text, without newline, valid during the call. NULL: nothing is logged. */

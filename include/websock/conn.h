@@ -89,7 +89,8 @@ typedef struct wsk_deflate_options {
     int level;                       /* 1 (fast) to 9 (dense); 0: 1 */
     unsigned mem_level;              /* 1 to 9 as in zlib; 0: 8. Without effect at level 1 in a
                                         library built with ISA-L, which compresses then */
-    size_t threshold;                /* messages below it go uncompressed; 0: 64 octets;
+    size_t threshold;                /* messages below it go uncompressed, but for those in parts,
+                                        whose length nobody knows; 0: 64 octets;
                                         SIZE_MAX: only messages sent with WSK_SEND_COMPRESS */
 } wsk_deflate_options;
 
@@ -101,8 +102,12 @@ typedef enum wsk_origin_policy {
     WSK_ORIGIN_ANY = 2,
 } wsk_origin_policy;
 
-/* flags of a config */
-#define WSK_CONN_STREAM       0x1u /* messages arrive as WSK_EV_DATA pieces, never assembled */
+/*
+ * flags of a config. WSK_CONN_STREAM: messages arrive as WSK_EV_DATA pieces and are never
+ * assembled. A piece of a compressed message has up to 4 MiB. Text may be cut within a character,
+ * and be found invalid (1007) in a later piece.
+ */
+#define WSK_CONN_STREAM       0x1u
 #define WSK_CONN_NO_AUTO_PONG 0x2u /* the program answers pings itself */
 #define WSK_CONN_KEEP_REQUEST 0x4u /* the handshake stays readable while the connection lives */
 #define WSK_CONN_SKIP_UTF8    0x8u /* incoming text is not validated (section 8.1 asks for it) */
@@ -118,12 +123,15 @@ typedef struct wsk_config_options {
 
     /* ---- limits of what a peer may make us hold or do; 0: the default in brackets ---- */
     uint64_t max_message;   /* octets of a message, after inflating [16 MiB] -> close 1009 */
-    uint64_t max_frame;     /* octets of a frame as on the wire [max_message] -> 1009 */
+    uint64_t max_frame;     /* octets of a frame as on the wire [max_message; where extensions are
+                               in use that much is a little more] -> 1009 */
     uint32_t max_fragments; /* frames of one message, empty ones too [131072] -> 1008 */
-    uint32_t max_head;      /* octets of a request or response head [8192] -> 431 */
-    uint32_t max_fields;    /* header fields in it [100] -> 431 */
-    uint32_t max_pongs;     /* pongs waiting to be sent; past it only the latest ping is
-                               answered, which section 5.5.3 allows [16] */
+    uint32_t max_head;      /* octets of a request or response head [8192; 64 to 16 Mi] -> 431, or
+                               414 if not even the request line is within it */
+    uint32_t max_fields;    /* header fields in it [100; at most 10,000] -> 431 */
+    uint32_t max_pongs;     /* pongs queued since there last was none waiting; past it only the
+                               latest ping is answered, when those are out, which section 5.5.3
+                               allows [16; at most 60,000] */
     size_t max_queued;      /* output octets, counted before a message is added; past it
                                wsk_conn_send() says WSK_ERR_FULL. Where it takes more than
                                half as much again to hold them, for this mark and those
@@ -145,10 +153,13 @@ typedef struct wsk_config_options {
                                  -> close 1001 */
     uint32_t ping_interval;   /* after so long without any input we send a ping [30 s] */
     uint32_t ping_timeout;    /* and then wait so long for any input [20 s] -> drop, 1006 */
-    uint32_t message_timeout; /* first to last octet of one message, pauses apart [never] -> 1008 */
+    uint32_t message_timeout; /* one message, from its first header to its last octet, pauses
+                                 apart [never] -> 1008 */
     uint32_t write_timeout;   /* queued output did not move at all, or for so long slower than
                                  queue_timeout asks for [30 s] -> drop, 1006 */
-    uint32_t close_timeout;   /* from our close frame to the peer's [5 s] -> drop */
+    uint32_t close_timeout;   /* from when our close frame is out, for which write_timeout is, to
+                                 the peer's; a client's also from there to the end of TCP [5 s]
+                                 -> drop */
     uint32_t linger_timeout;  /* from our end of output to the peer's end of file [2 s] */
     uint32_t queue_timeout;   /* the pace of output: all that is queued would have to be taken
                                  within so long [10 min] */
@@ -169,8 +180,10 @@ typedef struct wsk_config_options {
 
     /* ---- extensions ---- */
     wsk_deflate_options deflate;
-    const wsk_extension *const *extensions; /* NULL-terminated, in the order in which they
-                                               encode (before deflate); borrowed */
+    const wsk_extension *const *extensions; /* NULL-terminated, at most 7, in the order in which
+                                               they encode (before deflate); of a client the
+                                               server's answer may change it. The structs are
+                                               borrowed, and are to outlive the config */
 } wsk_config_options;
 
 #define WSK_CONFIG_OPTIONS_INIT WSK_INIT_(wsk_config_options)
@@ -193,17 +206,18 @@ typedef enum wsk_event_type {
     /*
      * Server: a request has arrived. If `ev.is_upgrade`, it is a valid WebSocket handshake (RFC
      * 6455 section 4.2.1) that the origin policy allows: answer with wsk_conn_accept() or
-     * wsk_conn_respond(), now or later. Otherwise it is a well-formed GET or HEAD without
-     * Upgrade: answer with wsk_conn_respond(); a request that is left unanswered when
-     * wsk_conn_next() is called again is not refused, it waits until open_timeout. Requests
-     * that break the rules were answered by the core and never get here.
+     * wsk_conn_respond(), now or later. Otherwise it is a well-formed GET or HEAD without Upgrade,
+     * or with one to something else: answer with wsk_conn_respond(); a request that is left
+     * unanswered when wsk_conn_next() is called again is not refused, it waits until open_timeout.
+     * Requests that break the rules were answered by the core and never get here.
      */
     WSK_EV_REQUEST = 1,
     WSK_EV_OPEN = 2,     /* the handshake is done; messages may be sent */
     WSK_EV_MESSAGE = 3,  /* a whole message: opcode, data, len */
     WSK_EV_DATA = 4,     /* WSK_CONN_STREAM: a piece of one: opcode (of the message), data, len,
                             first, last */
-    WSK_EV_PING = 5,     /* data, len; already answered, unless WSK_CONN_NO_AUTO_PONG */
+    WSK_EV_PING = 5,     /* data, len; answered, now or (see max_pongs) soon, unless
+                            WSK_CONN_NO_AUTO_PONG or our close frame is out */
     WSK_EV_PONG = 6,     /* data, len */
     WSK_EV_CLOSE = 7,    /* the peer's close frame: code (1005 if it had none), data and len are
                             its reason. It is answered already */
@@ -211,8 +225,8 @@ typedef enum wsk_event_type {
                             `status` the HTTP status that we send (server) or got (client); text
                             says why in words */
     WSK_EV_WRITABLE = 9, /* the queue was above high_water and is now below low_water */
-    WSK_EV_END = 10,     /* the last event, exactly once: code is 1000.. as in wsk_conn_code(),
-                            text says how it ended. Close the socket */
+    WSK_EV_END = 10,     /* the last event, exactly once: code as in wsk_conn_code(), text says how
+                            it ended. Close the socket */
 } wsk_event_type;
 
 typedef struct wsk_event {
@@ -244,7 +258,8 @@ typedef enum wsk_state {
 
 /*
  * A new connection in state CONNECTING. now: the time of any monotonic clock; all later times
- * must come from the same one. A client's request has yet to be started with
+ * must come from the same one. One that is up to a minute before the last is taken for that. A
+ * client's request has yet to be started with
  * wsk_conn_request(). WSK_ERR_NOMEM.
  */
 WSK_API int wsk_conn_new(wsk_conn **ret, wsk_config *cfg, uint64_t now) WSK_WARN_UNUSED;
@@ -259,7 +274,8 @@ WSK_API void *wsk_conn_data(const wsk_conn *c);
 /* ------ input ------ */
 
 /*
- * Lends n octets that came from the peer; n == 0 says that the peer will send no more. The
+ * Lends n octets that came from the peer; n == 0 says that the peer will send no more, which ends a
+ * connection that is open: WebSocket has no half-closed ones, and what is queued is not sent. The
  * octets are changed in place (unmasked). The buffer is the connection's until wsk_conn_unlend():
  * even when wsk_conn_next() has given WSK_EV_NONE there may be half a frame in it, or what a pause
  * has left. Feeding before all of it is used or given back is WSK_ERR_STATE. WSK_ERR_NOMEM: they
@@ -267,10 +283,12 @@ WSK_API void *wsk_conn_data(const wsk_conn *c);
  */
 WSK_API int wsk_conn_feed(wsk_conn *c, void *buf, size_t n, uint64_t now);
 /*
- * The next event, or WSK_EV_NONE when there is none before more octets are fed or time passes.
- * Events are found lazily: a program that does not call next() gets no further messages, which
- * is one way of backpressure. Never fails for what a peer does (that is an event);
- * WSK_ERR_NOMEM has already failed the connection with 1011.
+ * The next event, or WSK_EV_NONE when there is none before something else happens. Events are
+ * found lazily: ask until there is none behind every call that may bring one, which are feed,
+ * unlend, tick, sent, lost, accept, the end of a pause and all that send. What was fed and not
+ * asked for has not come, as far as deadlines know, and is kept however much it gets: who wants no
+ * more messages for now says so with wsk_conn_pause(). Returns WSK_OK: what a peer does, and want
+ * of memory, are events.
  */
 WSK_API int wsk_conn_next(wsk_conn *c, wsk_event *ret);
 /*
@@ -307,15 +325,15 @@ WSK_API size_t wsk_conn_queued(const wsk_conn *c);
 WSK_API unsigned wsk_conn_wants(const wsk_conn *c);
 
 /* Stop or go on reading, for backpressure by the program: while it is open and paused, nothing of
- * what was fed becomes an event. A connection begins unpaused. */
+ * what was fed becomes an event, not even its end: with the transport lost, or the peer's end fed,
+ * it waits for the program, without a deadline. A connection begins unpaused. */
 WSK_API void wsk_conn_pause(wsk_conn *c, bool paused);
 
 /*
  * Lets time pass: deadlines that are over take effect (call wsk_conn_next() afterwards). Sets
  * *ret_next to the time of the next deadline, or UINT64_MAX. ret_next may be NULL. Deadlines
- * may move to later without notice, never to earlier, except by wsk_conn_close(), the first
- * queued output and the first octet of a message: ask again after each turn, or look at least once
- * a second.
+ * may move to later without notice; a call of the program, an event and what is fed may begin
+ * another that is earlier: ask again after each turn, or look at least once a second.
  *
  * Only this call, wsk_conn_feed() and wsk_conn_sent() tell the time. A deadline that begins with
  * another call (a close, an accept, the first queued output, the end of a pause) counts from when
@@ -324,8 +342,9 @@ WSK_API void wsk_conn_pause(wsk_conn *c, bool paused);
 WSK_API void wsk_conn_tick(wsk_conn *c, uint64_t now, uint64_t *ret_next);
 
 /* The transport is gone (reset, timeout, TLS failure): text, static, is for the log. What was fed
- * before is given first, when the connection is not paused; then comes WSK_EV_END. What is sent
- * from here on goes nowhere. */
+ * before to an open connection is given first, when it is not paused; then comes WSK_EV_END. Of an
+ * opening handshake that was not asked for nothing is given. What is sent from here on goes
+ * nowhere. */
 WSK_API void wsk_conn_lost(wsk_conn *c, const char *text);
 
 /* ------ opening handshake, server ------ */
@@ -362,8 +381,12 @@ typedef struct wsk_accept_options {
 #define WSK_ACCEPT_OPTIONS_INIT WSK_INIT_(wsk_accept_options)
 
 /* Accepts the request of WSK_EV_REQUEST, at once or later. options may be NULL. WSK_EV_OPEN
- * follows. WSK_ERR_STATE if there is none pending or it is no upgrade. After this and WSK_ERR_INVAL
- * (the log hook gets a line that says why) the request still waits for an answer. */
+ * follows, unless the transport is lost before it is asked for. WSK_ERR_STATE if there is none
+ * pending or it is no upgrade. After this and WSK_ERR_INVAL (the log hook gets a line that says
+ * why) the request still waits for an answer. WSK_ERR_FAILED (an extension did not come to terms),
+ * WSK_ERR_NOMEM: the client was told 500, if that was possible, and the connection fails; only
+ * where there is no memory for a subprotocol that the config does not list, the request still
+ * waits. */
 WSK_API int wsk_conn_accept(wsk_conn *c, const wsk_accept_options *options) WSK_WARN_UNUSED;
 
 typedef struct wsk_response {
@@ -399,7 +422,10 @@ typedef struct wsk_request_options {
 #define WSK_REQUEST_OPTIONS_INIT WSK_INIT_(wsk_request_options)
 
 /* Queues the client's request. WSK_ERR_INVAL for anything with CR, LF, NUL or other characters
- * that may not stand where they would go. */
+ * that may not stand where they would go, and for header fields that are set here: Host,
+ * Upgrade, Connection, Content-Length, Transfer-Encoding, Sec-WebSocket-*. WSK_ERR_STATE: it is a
+ * server's, or was done. WSK_ERR_NOMEM, _SYS (no random numbers), _LIMIT (the offers are too long),
+ * _FAILED (an extension did not make its offer): nothing was begun, and it may be tried again. */
 WSK_API int wsk_conn_request(wsk_conn *c, const wsk_request_options *options);
 /* Status of the response, 0 before there is one. */
 WSK_API unsigned wsk_conn_status(const wsk_conn *c);
@@ -412,7 +438,7 @@ WSK_API wsk_str wsk_conn_body(const wsk_conn *c);
 
 /* ------ open connection ------ */
 
-/* The subprotocol in use, "" if none. Static for the life of the connection's config. */
+/* The subprotocol in use, "" if none. Valid as long as the connection. */
 WSK_API const char *wsk_conn_subprotocol(const wsk_conn *c);
 /* The value of Sec-WebSocket-Extensions that was agreed; writes at most n octets with NUL to buf
  * and returns the length of the whole. */
@@ -426,17 +452,21 @@ WSK_API size_t wsk_conn_extensions(const wsk_conn *c, char *buf, size_t n);
             otherwise outgoing text is checked: WSK_ERR_UTF8 */
 
 /*
- * Queues a message (op TEXT or BINARY). The data is copied. WSK_ERR_STATE unless OPEN,
- * WSK_ERR_FULL (nothing was queued), WSK_ERR_NOMEM, WSK_ERR_UTF8, WSK_ERR_INVAL. WSK_ERR_SYS: a
- * client has no random numbers for its masks, and the connection has failed; so with the other
- * calls that send, below.
+ * Queues a message (op TEXT or BINARY). The data is copied. WSK_ERR_STATE unless OPEN;
+ * WSK_ERR_FULL, WSK_ERR_UTF8, WSK_ERR_INVAL: nothing was queued. WSK_ERR_NOMEM: neither, and a
+ * message that is not compressed and goes out in one frame may be tried again; else the connection
+ * has failed, as an event says. WSK_ERR_SYS: a client has no random numbers for its masks, and the
+ * connection has failed. WSK_ERR_FAILED: it has failed, before this or by it (an extension broke).
+ * So with the other calls that send, below.
  */
 WSK_API int wsk_conn_send(wsk_conn *c, wsk_opcode op, const void *data, size_t len, unsigned flags);
 /*
- * Queues a piece of a message that is sent while it is made; each call makes one frame (of a
- * compressed message: possibly none, until the last). The first call fixes op and flags, the
- * one with last ends the message. No other message may begin in between (WSK_ERR_STATE);
- * pings and pongs may.
+ * Queues a piece of a message that is sent while it is made; each call makes one frame, or as many
+ * as fragment_size asks for (of a compressed message: possibly none, until the last). The first
+ * call fixes the flags, and op, which is to be the same in all (WSK_ERR_STATE); unless told
+ * otherwise, such messages are compressed, however short. The one with last ends the message. A
+ * piece that is refused (WSK_ERR_UTF8, _FULL) was not sent, and may be replaced. No other message
+ * may begin in between (WSK_ERR_STATE); pings and pongs may.
  */
 WSK_API int wsk_conn_send_part(wsk_conn *c, wsk_opcode op, const void *data, size_t len, bool last,
                                unsigned flags);
@@ -444,10 +474,12 @@ WSK_API int wsk_conn_send_part(wsk_conn *c, wsk_opcode op, const void *data, siz
 WSK_API int wsk_conn_ping(wsk_conn *c, const void *data, size_t len);
 WSK_API int wsk_conn_pong(wsk_conn *c, const void *data, size_t len);
 /*
- * Starts the closing handshake (section 7.1.2). code 0 or 1005: a close frame without a code.
- * Codes that may not be sent, or a reason of more than 123 octets or not UTF-8, are
- * WSK_ERR_INVAL. reason may be NULL. Calling it again, or on a connection that is closing
- * already, does nothing and is WSK_OK; while CONNECTING it ends the connection.
+ * Starts the closing handshake (section 7.1.2). code 0 or 1005: a close frame without a code, which
+ * can have no reason. Codes that may not be sent, or a reason of more than 123 octets or not UTF-8,
+ * or one without a code, are WSK_ERR_INVAL. reason may be NULL. Calling it again, or on a
+ * connection that is closing already, does nothing and is WSK_OK; while CONNECTING it ends the
+ * connection. Until the peer's close frame there come messages, pings and pongs as before, also to
+ * who is paused.
  */
 WSK_API int wsk_conn_close(wsk_conn *c, unsigned code, const char *reason);
 
@@ -455,10 +487,11 @@ WSK_API int wsk_conn_close(wsk_conn *c, unsigned code, const char *reason);
  * A message that is framed (and compressed) once and sent to many connections: for broadcasting by
  * a server. cfg, which says how it is compressed, is a server's; the connections may have others:
  * each gets what it can take. Reference counted, atomically, and immutable: connections of several
- * loops, each in its thread, may be sent the same one at the same time (cfg's hooks then free it in
- * the thread that is the last). It is never
+ * loops, each in its thread, may be sent the same one at the same time. cfg's hooks then free it in
+ * the thread that is the last, and have to outlive the connections that were sent it. It is never
  * compressed for one connection alone: a peer that agreed to a smaller window than
- * deflate.server_max_window_bits gets what is longer than its window uncompressed.
+ * deflate.server_max_window_bits gets what is longer than its window uncompressed; so does everyone
+ * where cfg has further extensions, and who has agreed to one of those has it made for himself.
  */
 typedef struct wsk_prepared wsk_prepared;
 WSK_API int wsk_prepared_new(wsk_prepared **ret, wsk_config *cfg, wsk_opcode op, const void *data,
@@ -479,7 +512,8 @@ WSK_API void wsk_conn_get_stats(const wsk_conn *c, wsk_conn_stats *ret);
 
 /*
  * How it ended, from WSK_EV_CLOSE, _FAIL or _END on: the code of the close frame that we
- * received or, when we failed it, sent; 1005, 1006 as section 7.1.5 says. 0 before.
+ * received or, when we failed it, sent; 1005, 1006 as section 7.1.5 says. 0 before, and on a server
+ * that answered with another status than 101.
  */
 WSK_API unsigned wsk_conn_code(const wsk_conn *c);
 /* What the peer's close frame said, to its first NUL, with one behind it: UTF-8, at most 123

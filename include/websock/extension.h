@@ -55,7 +55,9 @@ typedef struct wsk_ext_io {
 /* What a transform returns besides negative errors. */
 enum {
     WSK_EXT_DONE = 0, /* all input taken; with `fin`: and all output given */
-    WSK_EXT_MORE = 1, /* the room ran out: call again with more room */
+    WSK_EXT_MORE = 1, /* the room ran out: call again with more. There is room for at least 64
+                         octets in each call, unless max_message is that near: who takes and gives
+                         nothing then has the message refused with 1009 */
 };
 
 typedef struct wsk_extension {
@@ -67,7 +69,8 @@ typedef struct wsk_extension {
 
     /*
      * Client: writes the parameters of what to offer. NULL: the name alone. Return 0 to offer,
-     * 1 to offer nothing on this connection, negative to fail it.
+     * 1 to offer nothing on this connection, negative to make no request: wsk_conn_request() is
+     * then WSK_ERR_FAILED (or WSK_ERR_NOMEM, _LIMIT, if it is that).
      */
     int (*offer)(void *ud, wsk_ext_writer *w);
     /*
@@ -88,17 +91,19 @@ typedef struct wsk_extension {
      * A message begins to go out: decide whether to transform it. Returns the reserved bits to
      * set in its first frame (a subset of `rsv`), or 0 to let it pass untouched, or
      * WSK_EXT_APPLY to transform it without setting a bit. `len` is the message's length, or
-     * UINT64_MAX for one that is sent in pieces. send_flags are those of wsk_conn_send().
+     * UINT64_MAX for one that is sent in pieces, or was transformed by an extension before this
+     * one. send_flags are those of wsk_conn_send(). Negative fails the connection with 1011.
      */
     int (*encode_begin)(void *state, wsk_opcode op, uint64_t len, unsigned send_flags);
     /* Transforms. `fin`: io->in holds the end of the message. Negative fails the connection
-     * with 1011. Each call of encode_begin that asked for it is followed by encodes up to fin. */
+     * with 1011. Each call of encode_begin that asked for it is followed by encodes up to fin,
+     * unless the connection fails before. */
     int (*encode)(void *state, wsk_ext_io *io, bool fin);
 
     /*
      * A message begins to come in; rsv are the reserved bits of its first frame that belong to
-     * this extension. Returns 1 to decode it, 0 to let it pass, negative to fail the
-     * connection with 1002.
+     * this extension. Returns 1 to decode it, 0 to let it pass (if it had a bit set, some other
+     * extension has to decode it), negative to fail the connection with 1002.
      */
     int (*decode_begin)(void *state, wsk_opcode op, unsigned rsv);
     /* Transforms back. Negative: the input is not valid; the connection fails with 1007 if it

@@ -524,7 +524,7 @@ WSK_API wsk_str wsk_conn_close_reason(const wsk_conn *c);
  * frame, ours as far as the transport has taken it. Until WSK_EV_END it may yet turn out otherwise.
  */
 WSK_API bool wsk_conn_was_clean(const wsk_conn *c);
-/* In words, for a log. Static. */
+/* In words, for a log. Valid as long as the connection. */
 WSK_API const char *wsk_conn_end_text(const wsk_conn *c);
 
 #ifdef __cplusplus

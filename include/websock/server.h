@@ -59,9 +59,10 @@ typedef struct wsk_handlers {
     void (*on_ping)(wsk_peer *p, const uint8_t *data, size_t len);
     void (*on_pong)(wsk_peer *p, const uint8_t *data, size_t len);
     void (*on_writable)(wsk_peer *p); /* the queue fell below low_water */
-    /* The connection is over: code as wsk_conn_code(), text in words (static). Of a peer that was
-     * never open, but had got to on_request: 0 if an HTTP answer was sent, whose status is
-     * wsk_conn_status(), else 1006. What a close frame said: wsk_conn_close_reason(). */
+    /* The connection is over: code as wsk_conn_code(), text in words, valid during the call (as of
+     * on_refused). Of a peer that was never open, but had got to on_request: 0 if an HTTP answer
+     * was sent, whose status is wsk_conn_status(), else 1006. What a close frame said:
+     * wsk_conn_close_reason(). */
     void (*on_close)(wsk_peer *p, unsigned code, const char *text);
     /* A connection is over that none of the above ever saw: the library answered its request with
      * `status`, or (0) it went before it had made one. For logs: wsk_conn_target() and

@@ -172,7 +172,9 @@ static WSK__UNUSED WSK__NOINLINE void wsk__link_run(wsk__link *l, const wsk__lin
             wsk__stream_resume(&l->stream);
             break;
         }
-    } while (!l->conn.ended && !(l->conn.paused && l->conn.state == WSK_STATE_OPEN));
+        /* Who paused before it was open hears that it is. */
+    } while (!l->conn.ended &&
+             (!l->conn.paused || l->conn.state != WSK_STATE_OPEN || l->conn.open_pending));
     l->conn.running = false;
     /* The last message was seen. Many that rest, or are paused at one, must not hold one each. */
     if (WSK__UNLIKELY(l->conn.w->rx_done))

@@ -46,6 +46,7 @@ struct site {
     unsigned requests;
     bool later;      /* on_request answers later */
     unsigned status; /* on_request answers with this */
+    bool pauses;     /* on_request pauses before it answers */
     wsk__sys sys;
     size_t recv_cap;
 };
@@ -63,6 +64,8 @@ static void on_request(wsk_peer *p, bool is_upgrade)
 
     s->requests++;
     s->kept = p;
+    if (s->pauses)
+        wsk_peer_pause(p, true);
     if (s->later)
         return;
     if (s->status != 0) {
@@ -594,6 +597,28 @@ static void test_pause(void **state)
     site_end(&s);
 }
 
+/* Who is paused in on_request is opened, and heard of no further. */
+static void test_pause_at_the_request(void **state)
+{
+    (void)state;
+    struct site s;
+    struct client c;
+
+    site_begin(&s, NULL);
+    s.pauses = true;
+    client_begin(&s, &c);
+    client_text(&s, &c, REQUEST("/ws", ""));
+    client_hex(&s, &c, "8181 00000000 61");
+    turn_until(&s, s.opens == 1);
+    turn(&s, 5);
+    assert_int_equal(s.messages, 0);
+    wsk_peer_pause(s.kept, false);
+    turn_until(&s, s.messages == 1);
+    assert_int_equal(s.opens, 1);
+    client_end(&c);
+    site_end(&s);
+}
+
 static void test_broadcast_and_drain(void **state)
 {
     (void)state;
@@ -1107,6 +1132,7 @@ int main(void)
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_act_in_handler),
         cmocka_unit_test(test_pause),
+        cmocka_unit_test(test_pause_at_the_request),
         cmocka_unit_test(test_broadcast_and_drain),
         cmocka_unit_test(test_many_abrupt),
         cmocka_unit_test(test_unix_and_adopt),

@@ -270,15 +270,16 @@ static void run_dirty(wsk_loop *loop)
 
 static void run_later(wsk_loop *loop)
 {
-    for (unsigned spent = 0; loop->later != NULL;) {
-        wsk__stream *s = loop->later;
+    wsk__stream *s, **at = &loop->later;
 
-        /* However many there are, what comes of other streams is looked at in between. */
-        if (s->spent && spent++ == WSK__LATER_MAX)
-            break;
-        loop->later = s->next_dirty;
-        if (loop->later == NULL)
-            loop->later_end = &loop->later;
+    for (unsigned spent = 0; (s = *at) != NULL;) {
+        /* However many there are, what comes of other streams is looked at in between; and those
+         * that wait for something else do not wait behind them. */
+        if (s->spent && spent++ >= WSK__LATER_MAX) {
+            at = &s->next_dirty;
+            continue;
+        }
+        *at = s->next_dirty;
         if (s->state & WSK__S_CLOSED)
             loop->later_closed--;
         if (s->due)
@@ -287,6 +288,7 @@ static void run_later(wsk_loop *loop)
         s->state &= ~(uint32_t)(WSK__S_DIRTY | WSK__S_LATER);
         wsk__loop_dirty(s);
     }
+    loop->later_end = at;
 }
 
 /* ----------------------------------------------------------------- posting and stopping -- */

@@ -2,6 +2,7 @@
 /* What seldom happens to streams: descriptors that another process has, too, crowds that find every
  * buffer taken, and requests that the kernel does not take. */
 #include "endpoint.h"
+#include "net/loop_priv.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -19,6 +20,12 @@ static uint64_t ahead_us;
 static uint64_t clock_ahead(void)
 {
     return wsk__sys_default.clock_us() + ahead_us;
+}
+
+/* Goes on where a test says. */
+static uint64_t clock_by_hand(void)
+{
+    return 1000000000 + ahead_us;
 }
 
 /* ------------------------------------------------------------------------- standing still -- */
@@ -123,7 +130,7 @@ static void test_not_put_off_for_ever(void **state)
         unsigned turns = 0;
 
         net_test_init(&t, state);
-        t.sys.clock_us = clock_ahead;
+        t.sys.clock_us = clock_by_hand;
         net_test_loop(&t);
         memset(e, 0, MANY * sizeof(*e));
         for (int i = 0; i < MANY; i++) {
@@ -131,7 +138,7 @@ static void test_not_put_off_for_ever(void **state)
             assert_true(socket_pair(fd[i], UNIX));
             endpoint_open(&e[i], t.loop, fd[i][0], NULL);
         }
-        wsk__stream_set_deadline(&e[0].stream, wsk_loop_now(t.loop) + (stood ? 20000 : 59900));
+        wsk__stream_set_deadline(&e[0].stream, wsk_loop_now(t.loop) + (stood ? 20000 : 59930));
         turn_for(t.loop, 5);
         stand_still(NULL);
         while (e[0].expireds == 0) {
@@ -150,6 +157,101 @@ static void test_not_put_off_for_ever(void **state)
         net_test_end(&t);
     }
     free(e);
+}
+
+/* ------------------------------------------------------------------------------- shares -- */
+
+enum { CROWD = 15 };
+
+/* Has its share with the last octet of what came. */
+static void use_up_share(endpoint *e, unsigned callback)
+{
+    if (callback != IN_RECEIVED)
+        return;
+    (void)wsk__stream_share_is_over(&e->stream, true);
+    ahead_us += 6000;
+    assert_true(wsk__stream_share_is_over(&e->stream, true));
+}
+
+static void use_up_share_and_rest(endpoint *e, unsigned callback)
+{
+    use_up_share(e, callback);
+    if (callback == IN_RECEIVED)
+        wsk__stream_resume(&e->stream);
+}
+
+typedef struct crowd {
+    net_test t;
+    endpoint e[CROWD];
+    int fd[CROWD][2];
+} crowd;
+
+static void crowd_begin(crowd *c, void **state)
+{
+    memset(c, 0, sizeof(*c));
+    net_test_init(&c->t, state);
+    c->t.sys.clock_us = clock_ahead;
+    net_test_loop(&c->t);
+    for (int i = 0; i < CROWD; i++) {
+        c->e[i].seed = 1;
+        assert_true(socket_pair(c->fd[i], UNIX));
+        endpoint_open(&c->e[i], c->t.loop, c->fd[i][0], NULL);
+    }
+    turn_for(c->t.loop, 2);
+}
+
+static void crowd_end(crowd *c)
+{
+    for (int i = 0; i < CROWD; i++) {
+        c->e[i].then = NULL;
+        close(c->fd[i][1]);
+    }
+    for (int i = 0; i < CROWD; i++)
+        turn_until(c->t.loop, &c->e[i].closeds, 1);
+    net_test_end(&c->t);
+}
+
+/* What comes for those who had their share stays with the kernel, and in the end with the peers. */
+static void test_spent_are_not_read(void **state)
+{
+    static const uint8_t piece[1000];
+    crowd c;
+
+    crowd_begin(&c, state);
+    const size_t before = c.t.alloc.octets;
+    for (int i = 0; i < CROWD; i++)
+        c.e[i].then = use_up_share;
+    for (int turns = 0; turns < 300; turns++) {
+        for (int i = 0; i < CROWD; i++)
+            (void)!send(c.fd[i][1], piece, sizeof(piece), MSG_DONTWAIT);
+        assert_int_equal(wsk_loop_turn(c.t.loop, 0), WSK_OK);
+        assert_in_range(c.t.alloc.octets - before, 0, CROWD * 20 * sizeof(piece));
+    }
+    crowd_end(&c);
+}
+
+/* Whoever waits for something else than his share, for room in the ring say, does not wait behind
+ * those who had theirs. */
+static void test_rest_behind_spent(void **state)
+{
+    endpoint *last;
+    crowd c;
+
+    crowd_begin(&c, state);
+    for (int i = 0; i < CROWD - 1; i++) {
+        c.e[i].then = use_up_share_and_rest;
+        assert_int_equal(write(c.fd[i][1], "x", 1), 1);
+    }
+    for (int i = 0; i < CROWD - 1; i++)
+        turn_until_octets(c.t.loop, &c.e[i].received, 1);
+    last = &c.e[CROWD - 1];
+    last->to_make = 10;
+    wsk__loop_later(&last->stream);
+    assert_int_equal(wsk_loop_turn(c.t.loop, 0), WSK_OK);
+    turn_until_octets(c.t.loop, &last->sent, 10);
+    assert_int_equal(c.e[CROWD - 2].expireds, 0);
+    turn_until(c.t.loop, &c.e[CROWD - 2].expireds, 1);
+    crowd_end(&c);
 }
 
 #ifdef WSK_HAVE_URING
@@ -762,6 +864,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOTH(test_descriptor_kept_by_others), BOTH(test_crowd_without_buffers),
         BOTH(test_heard_before_late),         BOTH(test_not_put_off_for_ever),
+        BOTH(test_spent_are_not_read),        BOTH(test_rest_behind_spent),
 #ifdef WSK_HAVE_URING
         URING(test_pause_in_full_queue),      URING(test_close_in_full_queue),
         URING(test_output_in_full_queue),     URING(test_reset_after_pause_in_full_queue),

@@ -41,7 +41,8 @@ WSK_API int wsk_loop_new(wsk_loop **ret, const wsk_loop_options *options) WSK_WA
 WSK_API void wsk_loop_free(wsk_loop *loop);
 
 /* Turns until wsk_loop_stop(). WSK_ERR_SYS if the kernel refuses to wait. Neither this nor
- * wsk_loop_turn() may be called within a handler of a server or a client of the loop. */
+ * wsk_loop_turn() does anything within a handler of a server or a client of the loop, a posted call
+ * or a timer's function: WSK_ERR_STATE, with a line in the log. */
 WSK_API int wsk_loop_run(wsk_loop *loop);
 /* One turn: waits at most timeout_ms (0: not at all, -1: until something happens). */
 WSK_API int wsk_loop_turn(wsk_loop *loop, int timeout_ms);

@@ -602,13 +602,27 @@ static int turn(wsk_loop *loop, int timeout_ms, bool more)
     return r < 0 ? WSK_ERR_SYS : WSK_OK;
 }
 
+/* A turn within another one would give events to those who are in the midst of one, and end what
+ * the outer turn still looks at. */
+static int check_turn(const wsk_loop *loop, const char *name)
+{
+    if (!wsk__loop_is_busy(loop))
+        return WSK_OK;
+    wsk__log(loop->hooks, WSK_LOG_ERROR,
+             "%s(): not within a handler, a posted call or a timer's function: nothing is done",
+             name);
+    return WSK_ERR_STATE;
+}
+
 int wsk_loop_turn(wsk_loop *loop, int timeout_ms)
 {
+    WSK_TRY(check_turn(loop, "wsk_loop_turn"));
     return turn(loop, timeout_ms, false);
 }
 
 int wsk_loop_run(wsk_loop *loop)
 {
+    WSK_TRY(check_turn(loop, "wsk_loop_run"));
     while (!atomic_exchange(&loop->stop, 0))
         WSK_TRY(turn(loop, -1, true));
     if (loop->io->submit != NULL && loop->io->queued(loop)) {

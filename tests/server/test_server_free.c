@@ -332,6 +332,64 @@ static void test_loop_freed_too_early(void **state)
     assert_int_equal(f.alloc.live, 0);
 }
 
+static void turn_within(void *ud)
+{
+    struct freed *f = ud;
+
+    assert_int_equal(wsk_loop_turn(f->loop, 0), WSK_ERR_STATE);
+    assert_non_null(strstr(f->line, "wsk_loop_turn(): not within a handler"));
+    wsk_loop_stop(f->loop);
+    assert_int_equal(wsk_loop_run(f->loop), WSK_ERR_STATE);
+    assert_non_null(strstr(f->line, "wsk_loop_run(): not within a handler"));
+    f->line[0] = 0;
+    f->late++;
+}
+
+static void turned_within_free(wsk_peer *p, unsigned status, const char *text)
+{
+    (void)status;
+    (void)text;
+    turn_within(of(p));
+}
+
+/* Were it done, the rest of the outer turn would not know that it is one: wsk_server_free() in it
+ * turned for ever. */
+static void test_turned_within_a_turn(void **state)
+{
+    (void)state;
+    wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+    wsk_handlers h = WSK_HANDLERS_INIT;
+    struct freed f = {.place = ON_POST};
+    wsk_timer *timer;
+    int pair[2];
+
+    begin(&f);
+    o.conn.hooks = &f.alloc.hooks;
+    h.on_refused = turned_within_free;
+    assert_int_equal(wsk_server_new(&f.other, f.loop, &o, &h, &f), WSK_OK);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    assert_int_equal(wsk_server_adopt(f.other, pair[0], NULL), WSK_OK);
+    assert_int_equal(wsk_timer_new(&timer, f.loop, turn_within, &f), WSK_OK);
+    wsk_timer_set(timer, 0);
+    assert_int_equal(wsk_loop_post(f.loop, turn_within, &f), WSK_OK);
+    assert_int_equal(wsk_loop_post(f.loop, free_later, &f), WSK_OK);
+    /* What was asked to stop is not what was refused. */
+    alarm(20 * test_patience());
+    assert_int_equal(wsk_loop_run(f.loop), WSK_OK);
+    assert_int_equal(wsk_loop_turn(f.loop, 5), WSK_OK);
+    alarm(0);
+    assert_true(f.gone);
+    assert_int_equal(f.late, 2);
+    /* Nor within a handler that comes outside of a turn. */
+    wsk_server_free(f.other);
+    assert_int_equal(f.late, 3);
+    wsk_timer_free(timer);
+    wsk_loop_free(f.loop);
+    close(pair[1]);
+    assert_string_equal(f.line, "");
+    assert_int_equal(f.alloc.live, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_freed_in_a_handler),
         cmocka_unit_test(test_freed_while_another_is),
         cmocka_unit_test(test_loop_freed_too_early),
+        cmocka_unit_test(test_turned_within_a_turn),
     };
     if (BACKEND == WSK_IO_URING && !test_has_uring()) {
         puts("1..0 # SKIP no io_uring here");

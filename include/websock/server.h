@@ -137,8 +137,15 @@ WSK_API int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls);
 /* The URL of the i-th listener with its real port; writes at most n octets with NUL, returns the
  * length of the whole, or 0 if there is no i-th. */
 WSK_API size_t wsk_server_url(const wsk_server *s, size_t i, char *buf, size_t n);
-/* Takes a connected stream socket that the program accepted itself. The fd is the server's in any
- * case. */
+/*
+ * Takes a connected stream socket that the program accepted itself. The fd is the server's in any
+ * case: where this fails it is closed. All that are adopted with TLS share one wsk_tls: that of the
+ * first. WSK_ERR_INVAL for another one, or one of a client, or no descriptor; WSK_ERR_LIMIT where
+ * so many are beyond a limit that this one is not even told so; WSK_ERR_NOMEM, WSK_ERR_SYS. WSK_OK
+ * says that there is a peer, no more: it may be there only to get a 503 or 429.
+ * Any path fits, and no page is refused for DNS rebinding. Nothing is set on the socket: it may be
+ * one that blocks, and small messages wait where TCP_NODELAY is not on.
+ */
 WSK_API int wsk_server_adopt(wsk_server *s, int fd, wsk_tls *tls);
 /* Listens no longer; connections live on. */
 WSK_API void wsk_server_stop_listening(wsk_server *s);

@@ -17,7 +17,7 @@
 
 static void accepted(void *ud, int fd)
 {
-    wsk__peer_begin(ud, fd);
+    (void)wsk__peer_begin(ud, fd);
 }
 
 #define invalid(hooks, ...) (wsk__log(hooks, WSK_LOG_ERROR, "server: " __VA_ARGS__), WSK_ERR_INVAL)
@@ -325,7 +325,10 @@ size_t wsk_server_url(const wsk_server *s, size_t i, char *buf, size_t n)
 int wsk_server_adopt(wsk_server *s, int fd, wsk_tls *tls)
 {
     wsk__site *site = &s->adopted[tls != NULL];
+    int r;
 
+    if (fd < 0)
+        return invalid(s->hooks, "%d is no descriptor to adopt", fd);
     if (site->tls != tls) {
         /* One set of certificates for all that are adopted. */
         if (site->tls != NULL || !is_servers(s, tls)) {
@@ -334,10 +337,10 @@ int wsk_server_adopt(wsk_server *s, int fd, wsk_tls *tls)
         }
         site->tls = wsk_tls_ref(tls);
     }
-    wsk__peer_begin(site, fd);
+    r = wsk__peer_begin(site, fd);
     if (s->going)
         end_peers(s);
-    return WSK_OK;
+    return r;
 }
 
 void wsk_server_stop_listening(wsk_server *s)

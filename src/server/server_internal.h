@@ -130,8 +130,8 @@ static inline wsk_server *wsk__peer_server(const wsk_peer *p)
 
 /* The program has freed it, and the last peer is gone. */
 void wsk__server_destroy(wsk_server *s);
-/* Takes a connected socket as a new peer. */
-void wsk__peer_begin(wsk__site *site, int fd);
+/* Takes a connected socket as a new peer. Negative: none came of it, and it is closed. */
+int wsk__peer_begin(wsk__site *site, int fd);
 /* Its TLS handshake is under way: nothing can be said to it. */
 bool wsk__peer_shakes(const wsk_peer *p);
 /* Ends it at once: on_close, then its memory at the end of the turn. */

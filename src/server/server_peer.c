@@ -6,6 +6,7 @@
  *
  * A peer's memory is freed by the stream's last callback, when nobody holds it any more.
  */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -533,20 +534,22 @@ static void look_at_limits(wsk_peer *p, int fd)
         p->link.conn.refuse = WSK__REFUSE_FULL;
 }
 
-void wsk__peer_begin(wsk__site *site, int fd)
+int wsk__peer_begin(wsk__site *site, int fd)
 {
     wsk_server *s = site->server;
     wsk__tls_session *tls = NULL;
     wsk_peer *p = wsk__alloc(s->hooks, sizeof(*p) + (s->rated ? sizeof(wsk__peer_rates) : 0));
+    int r = WSK_ERR_NOMEM, err = 0;
 
     s->stats.accepted++;
     if (p == NULL)
-        goto no_memory;
+        goto fail;
     wsk__conn_init(&p->link.conn, &s->env, wsk_loop_now(s->loop));
     p->link.conn.t_begin = p->link.conn.t_data;
     p->link.conn.reading = true;
-    if (learn_about(p, fd) < 0)
-        goto no_memory;
+    r = learn_about(p, fd);
+    if (r < 0)
+        goto fail;
     look_at_limits(p, fd);
     /* Those beyond a limit, whichever it is, are told so; but not any number of them. */
     if (p->link.conn.refuse != WSK__REFUSE_NO) {
@@ -554,15 +557,19 @@ void wsk__peer_begin(wsk__site *site, int fd)
         if (!may_be_told(s, site)) {
             s->stats.refused++;
             log_untold(p, s);
+            r = WSK_ERR_LIMIT;
             goto drop;
         }
     }
-    if (site->tls != NULL && wsk__tls_session_new(&tls, site->tls, NULL, 0) < 0)
-        goto no_memory;
-    if (wsk__stream_open(&p->link.stream, s->loop, &peer_ops, fd, tls) < 0) {
+    if (site->tls != NULL)
+        r = wsk__tls_session_new(&tls, site->tls, NULL, 0);
+    if (r < 0)
+        goto fail;
+    r = wsk__stream_open(&p->link.stream, s->loop, &peer_ops, fd, tls);
+    if (r < 0) {
         fd = -1;
         tls = NULL;
-        goto no_memory;
+        goto fail;
     }
     p->link.stream.mark = site->number;
     p->prev = &s->peers;
@@ -574,11 +581,13 @@ void wsk__peer_begin(wsk__site *site, int fd)
     if (p->link.conn.refuse != WSK__REFUSE_NO)
         s->refusing++;
     wsk__peer_update(p);
-    return;
+    return WSK_OK;
 
-no_memory:
+fail:
+    err = errno;
     s->stats.refused++;
-    wsk__log(s->hooks, WSK_LOG_WARN, "a connection was dropped: no memory for it");
+    wsk__log(s->hooks, WSK_LOG_WARN, "a connection was dropped: %s",
+             r == WSK_ERR_NOMEM ? "no memory for it" : wsk_strerror(r));
 drop:
     wsk__tls_session_free(tls);
     if (p != NULL) {
@@ -590,6 +599,8 @@ drop:
     }
     if (fd >= 0)
         close(fd);
+    errno = err;
+    return r;
 }
 
 void wsk__peer_end(wsk_peer *p, const char *text)

@@ -11,6 +11,9 @@
 
 #include <websock/websock.h>
 
+/* Of the worlds that begin. */
+static wsk_io backend = WSK_IO_EPOLL;
+
 typedef struct world {
     wsk_loop *loop;
     wsk_server *server;
@@ -64,7 +67,7 @@ static void world_init(world *w)
     w->hooks.log = log_line;
     w->hooks.log_level = WSK_LOG_ERROR;
     lo.hooks = &w->hooks;
-    lo.io = WSK_IO_EPOLL;
+    lo.io = backend;
     assert_int_equal(wsk_loop_new(&w->loop, &lo), WSK_OK);
 }
 
@@ -450,13 +453,45 @@ static void test_where_to_listen(void **state)
     world_end(&w);
 }
 
+/* On both backends. What could not be taken is closed, and the program hears of it. */
+static void test_what_to_adopt(void **state)
+{
+    (void)state;
+    enum { TOLD = 64 };
+    for (backend = WSK_IO_URING; backend <= WSK_IO_EPOLL; backend++) {
+        wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+        int ends[TOLD + 2][2];
+        char octet;
+        world w;
+
+        if (backend == WSK_IO_URING && !test_has_uring())
+            continue;
+        world_init(&w);
+        o.conn.hooks = &w.hooks;
+        o.max_connections = 1;
+        assert_int_equal(wsk_server_new(&w.server, w.loop, &o, NULL, &w), WSK_OK);
+        assert_int_equal(wsk_server_adopt(w.server, -1, NULL), WSK_ERR_INVAL);
+        said(&w, "server: -1 is no descriptor to adopt");
+        for (int i = 0; i < TOLD + 2; i++) {
+            assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends[i]), 0);
+            assert_int_equal(wsk_server_adopt(w.server, ends[i][0], NULL),
+                             i <= TOLD ? WSK_OK : WSK_ERR_LIMIT);
+        }
+        assert_int_equal(read(ends[TOLD + 1][1], &octet, 1), 0);
+        world_end(&w);
+        for (int i = 0; i < TOLD + 2; i++)
+            close(ends[i][1]);
+    }
+    backend = WSK_IO_EPOLL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_server_options),         cmocka_unit_test(test_client_options),
         cmocka_unit_test(test_loop_options),           cmocka_unit_test(test_where_to_listen),
         cmocka_unit_test(test_answer_that_fails),      cmocka_unit_test(test_answer_that_does_not),
-        cmocka_unit_test(test_answer_after_a_failure),
+        cmocka_unit_test(test_answer_after_a_failure), cmocka_unit_test(test_what_to_adopt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

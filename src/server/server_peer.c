@@ -532,6 +532,11 @@ static void look_at_limits(wsk_peer *p, int fd)
     }
     if (s->stats.connections - s->refusing >= s->o.max_connections)
         p->link.conn.refuse = WSK__REFUSE_FULL;
+    /* Who is only there to be told so takes no place of an address, either. */
+    if (p->link.conn.refuse != WSK__REFUSE_NO && p->link.conn.counted) {
+        wsk__address_table_remove(s->addresses, p->about->address);
+        p->link.conn.counted = false;
+    }
 }
 
 int wsk__peer_begin(wsk__site *site, int fd)

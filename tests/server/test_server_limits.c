@@ -323,6 +323,7 @@ static void test_connections_of_an_address(void **state)
 
     o.max_connections = 2;
     o.max_connections_per_address = 1;
+    o.conn.linger_timeout = 60000;
     world_begin(&w, &o);
     client_open(&w, &c[0]);
     client_request(&w, &c[1], "Host: localhost\r\n");
@@ -332,9 +333,14 @@ static void test_connections_of_an_address(void **state)
     turn_until(&w, w.refusals == 1);
     assert_string_equal(w.text, "too many connections from this address");
     assert_int_equal(limited(&w), 1);
+    /* Who is still there, only to be told so, takes nobody's place. */
+    client_request(&w, &c[1], "Host: localhost\r\n");
+    assert_int_equal(status_of(&c[1]), 429);
     client_end(&c[0]);
     turn_until(&w, w.closes == 1);
     client_open(&w, &c[2]);
+    assert_int_equal(w.refusals, 1);
+    client_end(&c[1]);
     client_end(&c[2]);
     world_end(&w);
 }

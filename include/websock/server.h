@@ -151,10 +151,11 @@ WSK_API int wsk_server_adopt(wsk_server *s, int fd, wsk_tls *tls);
 WSK_API void wsk_server_stop_listening(wsk_server *s);
 /*
  * Stops listening and starts the closing handshake with everyone; connections that are not open yet
- * get 503, or are dropped if TLS is not ready. There is no deadline beyond those of the options
- * (close_timeout above all): a program that wants to be gone by a certain time frees the server
- * then. No handler tells that everyone is gone: ask wsk_server_get_stats() for connections == 0,
- * between turns (examples/broadcast_server.c does) or from a timer.
+ * get 503, or are dropped if TLS is not ready. A code or reason that wsk_conn_close() would not
+ * take becomes 1001 without a reason, with a line in the log. There is no deadline beyond those of
+ * the options (close_timeout above all): a program that wants to be gone by a certain time frees
+ * the server then. No handler tells that everyone is gone: ask wsk_server_get_stats() for
+ * connections == 0, between turns (examples/broadcast_server.c does) or from a timer.
  */
 WSK_API void wsk_server_drain(wsk_server *s, unsigned code, const char *reason);
 

@@ -158,17 +158,24 @@ void wsk__refuse(wsk_conn *c, unsigned status, const char *text)
     wsk__end_output(c);
 }
 
+bool wsk__close_is_valid(unsigned code, const char *reason)
+{
+    const size_t n = reason != NULL ? strlen(reason) : 0;
+
+    if (code == 0 || code == WSK_CLOSE_NO_STATUS)
+        return n == 0;
+    return wsk_close_code_is_valid(code) && n <= WSK__CONTROL_MAX - 2 &&
+           (n == 0 || wsk__utf8_is_valid(reason, n));
+}
+
 int wsk_conn_close(wsk_conn *c, unsigned code, const char *reason)
 {
+    if (!wsk__close_is_valid(code, reason))
+        return WSK_ERR_INVAL;
     if (reason == NULL)
         reason = "";
     if (code == WSK_CLOSE_NO_STATUS)
         code = 0;
-    if (code != 0 && !wsk_close_code_is_valid(code))
-        return WSK_ERR_INVAL;
-    if (strlen(reason) > WSK__CONTROL_MAX - 2 || (code == 0 && *reason != 0) ||
-        !wsk__utf8_is_valid(reason, strlen(reason)))
-        return WSK_ERR_INVAL;
     if (c->state >= WSK_STATE_CLOSING)
         return WSK_OK;
     if (c->state == WSK_STATE_CONNECTING) {

@@ -404,6 +404,8 @@ WSK__COLD void wsk__fail_silently(wsk_conn *c, const char *text);
 WSK__COLD void wsk__refuse(wsk_conn *c, unsigned status, const char *text);
 /* The peer's close frame. */
 void wsk__close_received(wsk_conn *c, const uint8_t *data, size_t len, wsk_event *ret);
+/* Whether wsk_conn_close() takes them. */
+bool wsk__close_is_valid(unsigned code, const char *reason);
 /* No further input matters. */
 void wsk__ignore_input(wsk_conn *c);
 /* Nothing more will be sent behind what is queued; then the peer's end is awaited. */

@@ -353,6 +353,12 @@ void wsk_server_stop_listening(wsk_server *s)
 
 void wsk_server_drain(wsk_server *s, unsigned code, const char *reason)
 {
+    if (!wsk__close_is_valid(code, reason)) {
+        (void)invalid(s->hooks, "drain: no close frame may have code %u and this reason: it is %u",
+                      code, (unsigned)WSK_CLOSE_GOING_AWAY);
+        code = WSK_CLOSE_GOING_AWAY;
+        reason = NULL;
+    }
     wsk_server_stop_listening(s);
     s->draining = true;
     wsk__loop_enter(s->loop);

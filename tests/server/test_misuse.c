@@ -232,6 +232,11 @@ static void test_answer_that_fails(void **state)
     assert_int_equal(w.closes, sizeof(rows) / sizeof(rows[0]));
 }
 
+static void accept_all(wsk_peer *p)
+{
+    assert_int_equal(wsk_peer_accept(p, NULL), WSK_OK);
+}
+
 static void fail_then_accept(wsk_peer *p)
 {
     accept_subprotocol(p);
@@ -485,6 +490,36 @@ static void test_what_to_adopt(void **state)
     backend = WSK_IO_EPOLL;
 }
 
+/* Everyone is told to go, though not with these words. */
+static void test_how_to_drain(void **state)
+{
+    (void)state;
+    static const char long_reason[] =
+        "0123456789012345678901234567890123456789012345678901234567890123456789"
+        "012345678901234567890123456789012345678901234567890123";
+    static const struct {
+        unsigned code;
+        const char *reason;
+    } rows[] = {{1006, NULL}, {5000, NULL},        {0, "a reason without a code"},
+                {1005, "x"},  {1001, long_reason}, {1001, "\xff"}};
+    const uint8_t going_away[] = {0x88, 2, 1001 >> 8, 1001 & 0xFF};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        world w;
+
+        world_begin(&w);
+        ask(&w, HANDSHAKE, accept_all);
+        assert_memory_equal(come(&w), "HTTP/1.1 101 ", 13);
+        w.len = 0;
+        wsk_server_drain(w.server, rows[i].code, rows[i].reason);
+        said(&w, "server: drain: ");
+        (void)come(&w);
+        assert_int_equal(w.len, sizeof(going_away));
+        assert_memory_equal(w.in, going_away, sizeof(going_away));
+        world_end(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -492,6 +527,7 @@ int main(void)
         cmocka_unit_test(test_loop_options),           cmocka_unit_test(test_where_to_listen),
         cmocka_unit_test(test_answer_that_fails),      cmocka_unit_test(test_answer_that_does_not),
         cmocka_unit_test(test_answer_after_a_failure), cmocka_unit_test(test_what_to_adopt),
+        cmocka_unit_test(test_how_to_drain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -260,6 +260,9 @@ static inline uint8_t *wsk__stream_place(wsk__stream *s, uint8_t *p, size_t *n)
 void wsk__stream_take(wsk__stream *s, uint8_t *data, size_t n);
 /* Asks for output and sends it. */
 void wsk__stream_pump(wsk__stream *s);
+/* The same of a stream that had more to say than one send takes: the next ones do not wait for a
+ * turn each, which may be long for the sake of others. */
+void wsk__stream_pump_more(wsk__stream *s);
 /* What became of a send: n of total octets at base went out, or err (n is then 0). */
 void wsk__stream_settled(wsk__stream *s, const uint8_t *base, size_t n, size_t total, int err);
 /* A send was cut short, by err or (EAGAIN, 0) because the socket is full. */

@@ -61,6 +61,7 @@ typedef struct wsk__uring_send {
     bool failed;       /* there is a completion */
     void *token;       /* of wsk__stream_send_shared(); NULL: the owner's output */
     const uint8_t *base;
+    unsigned n_iovecs;
     size_t len, total; /* len < total only in tests */
     struct msghdr msg;
 } wsk__uring_send;

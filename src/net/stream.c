@@ -197,7 +197,8 @@ void wsk__stream_end_output(wsk__stream *s)
     shutdown(s->fd, SHUT_WR);
 }
 
-static void pump(wsk__stream *s, bool now)
+/* now: past the ring, until the socket is full; else the first `direct` times. */
+static void pump(wsk__stream *s, bool now, unsigned direct)
 {
     const wsk__io_ops *io = s->loop->io;
     struct iovec iov[WSK__IOV_MAX];
@@ -228,7 +229,8 @@ static void pump(wsk__stream *s, bool now)
         size_t total = 0;
         for (size_t i = 0; i < k; i++)
             total += iov[i].iov_len;
-        bool queued = !now && !s->is_last && io->send != NULL && io->send(s, iov, k, total);
+        bool queued = !now && round >= direct && !s->is_last && io->send != NULL &&
+                      io->send(s, iov, k, total);
         if (s->loop->loan == s)
             s->loop->loan = NULL;
         if (queued)
@@ -240,7 +242,12 @@ static void pump(wsk__stream *s, bool now)
 
 void wsk__stream_pump(wsk__stream *s)
 {
-    pump(s, false);
+    pump(s, false, 0);
+}
+
+void wsk__stream_pump_more(wsk__stream *s)
+{
+    pump(s, false, WSK__ROUNDS - 1);
 }
 
 void wsk__stream_settled(wsk__stream *s, const uint8_t *base, size_t n, size_t total, int err)
@@ -309,7 +316,7 @@ void wsk__stream_flush(wsk__stream *s)
 {
     if (s->state & WSK__S_SENDING)
         s->loop->io->settle(s);
-    pump(s, true);
+    pump(s, true, 0);
 }
 
 bool wsk__stream_is_drained(const wsk__stream *s)

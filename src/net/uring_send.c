@@ -68,9 +68,14 @@ void wsk__uring_settle_all(wsk_loop *loop)
         u->head++;
         if (s == NULL)
             continue;
+        const bool has_more = r->n_iovecs == WSK__IOV_MAX;
         settle_one(loop, r);
         /* The owner may have more. */
-        if (!(s->state & WSK__S_DEAD))
+        if (s->state & WSK__S_DEAD)
+            continue;
+        if (has_more)
+            wsk__stream_pump_more(s);
+        else
             wsk__stream_pump(s);
     }
     u->settling = false;
@@ -162,6 +167,7 @@ bool wsk__uring_send_queue(wsk__stream *s, const struct iovec *iov, size_t n, si
     r->failed = false;
     r->token = NULL;
     r->base = iov->iov_base;
+    r->n_iovecs = (unsigned)n;
     r->len = r->total = total;
     if (loop->sys->clip != NULL)
         r->len = loop->sys->clip(total);
@@ -251,6 +257,7 @@ bool wsk__uring_send_shared(wsk__stream *s, const uint8_t *p, size_t n, void *to
     r->failed = false;
     r->token = token;
     r->base = p;
+    r->n_iovecs = 1;
     r->len = r->total = n;
     if (loop->sys->clip != NULL)
         r->len = loop->sys->clip(n);

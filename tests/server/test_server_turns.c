@@ -362,12 +362,54 @@ static void test_rounds(void **state)
     }
 }
 
+/* --------------------------------------------------------------------------- backlogs -- */
+
+/* Many small pieces in a queue go out in few turns: turns may be long, for the sake of others. */
+static void test_backlog_of_small_messages(void **state)
+{
+    enum { MESSAGES = 2000, LEN = 400 };
+    static char text[LEN], in[1 << 20];
+    size_t n = 0, want = (size_t)MESSAGES * (LEN + 4);
+    wsk_prepared *p = NULL;
+    struct world w;
+    unsigned turns;
+
+    (void)state;
+    memset(text, 'a', sizeof(text));
+    world_begin(&w, 0, 0);
+    const int fd = client_open(&w, NULL);
+    /* Not compressed, and each with a place in the queue. */
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = (char)(i * i * 31 / 7 % 251);
+    assert_int_equal(wsk_prepared_new(&p, wsk_server_config(w.server), WSK_OP_BINARY, text, LEN),
+                     WSK_OK);
+    wsk_peer *peer = wsk_server_next_peer(w.server, NULL);
+    for (int i = 0; i < MESSAGES; i++)
+        assert_int_equal(wsk_peer_send_prepared(peer, p), WSK_OK);
+    wsk_prepared_unref(p);
+    for (turns = 0; n < want; turns++) {
+        ssize_t got;
+
+        assert_int_equal(wsk_loop_turn(w.loop, 0), WSK_OK);
+        while ((got = recv(fd, in, sizeof(in), 0)) > 0)
+            n += (size_t)got;
+        assert_true(turns < 1000);
+    }
+    assert_int_equal(n, want);
+    assert_in_range(turns, 1, 10);
+    close(fd);
+    for (int i = 0; i < 100 && w.closes == 0; i++)
+        turn(&w);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_floods),
         cmocka_unit_test(test_ends_behind_floods),
         cmocka_unit_test(test_rounds),
+        cmocka_unit_test(test_backlog_of_small_messages),
     };
     if (BACKEND == WSK_IO_URING && !test_has_uring()) {
         puts("1..0 # SKIP no io_uring here");

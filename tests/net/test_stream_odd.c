@@ -28,9 +28,69 @@ static uint64_t clock_by_hand(void)
     return 1000000000 + ahead_us;
 }
 
-/* ------------------------------------------------------------------------- standing still -- */
+/* -------------------------------------------------------------------------------- crowds -- */
 
 #define MANY 600
+
+/* Many streams over pairs of sockets. */
+typedef struct crowd {
+    net_test t;
+    int n;
+    endpoint *e;
+    int (*fd)[2]; /* [0] is the stream's */
+} crowd;
+
+static void crowd_init(crowd *c, void **state, int n, uint64_t (*clock)(void))
+{
+    const rlim_t wanted = (rlim_t)n * 2 + 100;
+    struct rlimit files;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    if (files.rlim_cur < wanted) {
+        files.rlim_cur = wanted;
+        if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+            skip();
+    }
+    memset(c, 0, sizeof(*c));
+    net_test_init(&c->t, state);
+    c->t.sys.clock_us = clock;
+    c->n = n;
+    c->e = calloc((size_t)n, sizeof(*c->e));
+    c->fd = calloc((size_t)n, sizeof(*c->fd));
+    assert_true(c->e != NULL && c->fd != NULL);
+}
+
+static void crowd_open(crowd *c)
+{
+    net_test_loop(&c->t);
+    for (int i = 0; i < c->n; i++) {
+        c->e[i].seed = 1;
+        assert_true(socket_pair(c->fd[i], UNIX));
+        endpoint_open(&c->e[i], c->t.loop, c->fd[i][0], NULL);
+    }
+    turn_for(c->t.loop, 2);
+}
+
+static void crowd_speak(const crowd *c)
+{
+    for (int i = 0; i < c->n; i++)
+        assert_int_equal(write(c->fd[i][1], "x", 1), 1);
+}
+
+static void crowd_end(crowd *c)
+{
+    for (int i = 0; i < c->n; i++) {
+        c->e[i].then = NULL;
+        close(c->fd[i][1]);
+    }
+    for (int i = 0; i < c->n; i++)
+        turn_until(c->t.loop, &c->e[i].closeds, 1);
+    net_test_end(&c->t);
+    free(c->e);
+    free(c->fd);
+}
+
+/* ------------------------------------------------------------------------- standing still -- */
 
 static unsigned unheard;
 
@@ -61,102 +121,63 @@ static void stand_still(void *ud)
  * tells anybody that time is up, however many they are. */
 static void test_heard_before_late(void **state)
 {
-    endpoint *e = calloc(MANY, sizeof(*e));
-    struct rlimit files;
-    net_test t;
-
-    assert_non_null(e);
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
-    if (files.rlim_cur < MANY * 2 + 100) {
-        files.rlim_cur = MANY * 2 + 100;
-        if (setrlimit(RLIMIT_NOFILE, &files) < 0)
-            skip();
-    }
     /* Between two turns, within one, while it waits. */
     for (int way = 0; way < (*(wsk_io *)*state == WSK_IO_EPOLL ? 3 : 2); way++) {
-        int fd[MANY][2];
         unsigned expired = 0, turns = 0;
+        crowd c;
 
-        net_test_init(&t, state);
-        t.sys.clock_us = clock_ahead;
-        t.sys.epoll_wait = epoll_wait_stopped;
-        net_test_loop(&t);
-        memset(e, 0, MANY * sizeof(*e));
+        crowd_init(&c, state, MANY, clock_ahead);
+        c.t.sys.epoll_wait = epoll_wait_stopped;
+        crowd_open(&c);
         unheard = 0;
         for (int i = 0; i < MANY; i++) {
-            e[i].seed = 1;
-            e[i].then = note_unheard;
-            assert_true(socket_pair(fd[i], UNIX));
-            endpoint_open(&e[i], t.loop, fd[i][0], NULL);
-            wsk__stream_set_deadline(&e[i].stream, wsk_loop_now(t.loop) + 20000);
+            c.e[i].then = note_unheard;
+            wsk__stream_set_deadline(&c.e[i].stream, wsk_loop_now(c.t.loop) + 20000);
         }
-        turn_for(t.loop, 5);
-        for (int i = 0; i < MANY; i++)
-            assert_int_equal(write(fd[i][1], "x", 1), 1);
+        turn_for(c.t.loop, 5);
+        crowd_speak(&c);
         if (way == 0)
             stand_still(NULL);
         else if (way == 1)
-            assert_int_equal(wsk_loop_post(t.loop, stand_still, NULL), WSK_OK);
+            assert_int_equal(wsk_loop_post(c.t.loop, stand_still, NULL), WSK_OK);
         else
             stop_in_wait = true;
         for (expired = 0; expired < MANY; turns++) {
             assert_true(turns < 1000);
-            assert_int_equal(wsk_loop_turn(t.loop, 1), WSK_OK);
+            assert_int_equal(wsk_loop_turn(c.t.loop, 1), WSK_OK);
             expired = 0;
             for (int i = 0; i < MANY; i++)
-                expired += e[i].expireds;
+                expired += c.e[i].expireds;
         }
         assert_int_equal(unheard, 0);
-        for (int i = 0; i < MANY; i++)
-            close(fd[i][1]);
-        for (int i = 0; i < MANY; i++)
-            turn_until(t.loop, &e[i].closeds, 1);
-        net_test_end(&t);
+        crowd_end(&c);
     }
-    free(e);
 }
 
 /* More than a wait finds have spoken, and do so again and again. */
 static void test_not_put_off_for_ever(void **state)
 {
-    endpoint *e = calloc(MANY, sizeof(*e));
-    net_test t;
-
-    assert_non_null(e);
     /* A program with a loop of its own had nothing to do until a deadline, which did not pass over
      * it; or it did stand still, for a minute. */
     for (int stood = 0; stood < 2; stood++) {
-        int fd[MANY][2];
         unsigned turns = 0;
+        crowd c;
 
-        net_test_init(&t, state);
-        t.sys.clock_us = clock_by_hand;
-        net_test_loop(&t);
-        memset(e, 0, MANY * sizeof(*e));
-        for (int i = 0; i < MANY; i++) {
-            e[i].seed = 1;
-            assert_true(socket_pair(fd[i], UNIX));
-            endpoint_open(&e[i], t.loop, fd[i][0], NULL);
-        }
-        wsk__stream_set_deadline(&e[0].stream, wsk_loop_now(t.loop) + (stood ? 20000 : 59930));
-        turn_for(t.loop, 5);
+        crowd_init(&c, state, MANY, clock_by_hand);
+        crowd_open(&c);
+        wsk__stream_set_deadline(&c.e[0].stream, wsk_loop_now(c.t.loop) + (stood ? 20000 : 59930));
+        turn_for(c.t.loop, 5);
         stand_still(NULL);
-        while (e[0].expireds == 0) {
-            for (int i = 0; i < MANY; i++)
-                assert_int_equal(write(fd[i][1], "x", 1), 1);
-            assert_int_equal(wsk_loop_turn(t.loop, 1), WSK_OK);
+        while (c.e[0].expireds == 0) {
+            crowd_speak(&c);
+            assert_int_equal(wsk_loop_turn(c.t.loop, 1), WSK_OK);
             ahead_us += 1000000;
             turns++;
         }
         /* 10 s at the most. */
         assert_in_range(turns, stood ? 2 : 1, stood ? 13 : 1);
-        for (int i = 0; i < MANY; i++)
-            close(fd[i][1]);
-        for (int i = 0; i < MANY; i++)
-            turn_until(t.loop, &e[i].closeds, 1);
-        net_test_end(&t);
+        crowd_end(&c);
     }
-    free(e);
 }
 
 /* ------------------------------------------------------------------------------- shares -- */
@@ -180,44 +201,14 @@ static void use_up_share_and_rest(endpoint *e, unsigned callback)
         wsk__stream_resume(&e->stream);
 }
 
-typedef struct crowd {
-    net_test t;
-    endpoint e[CROWD];
-    int fd[CROWD][2];
-} crowd;
-
-static void crowd_begin(crowd *c, void **state)
-{
-    memset(c, 0, sizeof(*c));
-    net_test_init(&c->t, state);
-    c->t.sys.clock_us = clock_ahead;
-    net_test_loop(&c->t);
-    for (int i = 0; i < CROWD; i++) {
-        c->e[i].seed = 1;
-        assert_true(socket_pair(c->fd[i], UNIX));
-        endpoint_open(&c->e[i], c->t.loop, c->fd[i][0], NULL);
-    }
-    turn_for(c->t.loop, 2);
-}
-
-static void crowd_end(crowd *c)
-{
-    for (int i = 0; i < CROWD; i++) {
-        c->e[i].then = NULL;
-        close(c->fd[i][1]);
-    }
-    for (int i = 0; i < CROWD; i++)
-        turn_until(c->t.loop, &c->e[i].closeds, 1);
-    net_test_end(&c->t);
-}
-
 /* What comes for those who had their share stays with the kernel, and in the end with the peers. */
 static void test_spent_are_not_read(void **state)
 {
     static const uint8_t piece[1000];
     crowd c;
 
-    crowd_begin(&c, state);
+    crowd_init(&c, state, CROWD, clock_ahead);
+    crowd_open(&c);
     const size_t before = c.t.alloc.octets;
     for (int i = 0; i < CROWD; i++)
         c.e[i].then = use_up_share;
@@ -237,7 +228,8 @@ static void test_rest_behind_spent(void **state)
     endpoint *last;
     crowd c;
 
-    crowd_begin(&c, state);
+    crowd_init(&c, state, CROWD, clock_ahead);
+    crowd_open(&c);
     for (int i = 0; i < CROWD - 1; i++) {
         c.e[i].then = use_up_share_and_rest;
         assert_int_equal(write(c.fd[i][1], "x", 1), 1);

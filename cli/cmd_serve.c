@@ -612,8 +612,10 @@ static int serve_urls(serve_settings *settings, const opt_list *urls)
         settings->log_level = WSK_LOG_WARN;
     serve_log_init(&s.log, (wsk_log_level)settings->log_level, settings->log_format == 1);
     settings_finish(settings, &s.log);
-    if (!config_is_valid(settings, &s.log))
+    if (!config_is_valid(settings, &s.log)) {
+        serve_log_deinit();
         return CLI_EXIT_USAGE;
+    }
     raise_open_files(&s);
     if ((settings->certificates.n > 0 || settings->self_signed) && !tls_new(&s))
         goto out;
@@ -632,6 +634,7 @@ out:
         close(s.event_fd);
     free(s.workers);
     wsk_tls_unref(s.tls);
+    serve_log_deinit();
     return code;
 }
 

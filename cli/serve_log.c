@@ -2,13 +2,21 @@
 /* See serve_log.h. */
 #include "serve_log.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "escape.h"
+#include "serve_stderr.h"
+
+/* The process has one stderr, and lines of all threads go there. */
+static struct {
+    pthread_mutex_t lock;
+    serve_stderr out;
+    unsigned long long lost; /* lines that it did not take, since one last told of them */
+} sink = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* A line in the making. What does not fit is left out, piece by piece, so that quotes and braces
  * stay in pairs: `room` is kept back for them. */
@@ -129,12 +137,43 @@ static void begin(line *l, const serve_log *log, wsk_log_level level)
     put(l, head);
 }
 
+static void put_sentence(line *l, const serve_log *log, const char *text)
+{
+    wsk_str s = {text, strlen(text)};
+
+    if (log->json) {
+        put(l, ",\"event\":\"note\",\"text\":");
+        put_quoted(l, s, true);
+    } else {
+        put(l, text);
+    }
+}
+
+/* Whether those know that lines are missing who read the log again. */
+static bool lost_is_told(const serve_log *log)
+{
+    line l;
+    char text[96];
+
+    if (sink.lost == 0)
+        return true;
+    snprintf(text, sizeof(text), "%llu lines of the log were not taken, and are lost", sink.lost);
+    begin(&l, log, WSK_LOG_WARN);
+    put_sentence(&l, log, text);
+    put(&l, log->json ? "}\n" : "\n");
+    if (!serve_stderr_put(&sink.out, l.text, l.len))
+        return false;
+    sink.lost = 0;
+    return true;
+}
+
 static void end(line *l, const serve_log *log)
 {
     put(l, log->json ? "}\n" : "\n");
-    /* There is nobody to tell that the log is gone. */
-    ssize_t n = write(STDERR_FILENO, l->text, l->len);
-    (void)n;
+    pthread_mutex_lock(&sink.lock);
+    if (!lost_is_told(log) || !serve_stderr_put(&sink.out, l->text, l->len))
+        sink.lost++;
+    pthread_mutex_unlock(&sink.lock);
 }
 
 void serve_log_event(const serve_log *log, wsk_log_level level, const char *event,
@@ -164,15 +203,9 @@ void serve_log_event(const serve_log *log, wsk_log_level level, const char *even
 static void sentence(const serve_log *log, wsk_log_level level, const char *text)
 {
     line l;
-    wsk_str s = {text, strlen(text)};
 
     begin(&l, log, level);
-    if (log->json) {
-        put(&l, ",\"event\":\"note\",\"text\":");
-        put_quoted(&l, s, true);
-    } else {
-        put(&l, text);
-    }
+    put_sentence(&l, log, text);
     end(&l, log);
 }
 
@@ -212,4 +245,10 @@ void serve_log_init(serve_log *log, wsk_log_level level, bool json)
     log->hooks = hooks;
     log->level = level;
     log->json = json;
+    serve_stderr_init(&sink.out);
+}
+
+void serve_log_deinit(void)
+{
+    serve_stderr_deinit(&sink.out);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Log lines of "websock serve", to stderr: as text for people or as one JSON object a line. What
- * a peer sent is escaped. Any thread may log: each line is one write(2).
+ * a peer sent is escaped. Any thread may log. What stderr does not take at once is left out, and
+ * the next line says how much that was.
  */
 #ifndef CLI_SERVE_LOG_H
 #define CLI_SERVE_LOG_H
@@ -16,8 +17,9 @@ typedef struct serve_log {
     char held[512]; /* that a failure may take, and it may be more than an error code */
 } serve_log;
 
-/* The log must stay where it is: its hooks point to it. */
+/* The log must stay where it is: its hooks point to it. One log at a time. */
 void serve_log_init(serve_log *log, wsk_log_level level, bool json);
+void serve_log_deinit(void);
 
 typedef enum serve_field_type {
     SERVE_FIELD_TEXT,

@@ -81,14 +81,64 @@ def wait_until(condition, what):
         time.sleep(0.01)
 
 
+class Unread:
+    """A pipe, terminal or socket that nobody reads unless a test does: a context, full at first."""
+
+    def __init__(self, kind):
+        if kind == "pipe":
+            self.reader, self.writer = os.pipe()
+        elif kind == "terminal":
+            self.reader, self.writer = os.openpty()
+        else:
+            self.reader, self.writer = (s.detach() for s in socket.socketpair())
+        self.kind = kind
+        os.set_blocking(self.reader, False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.reader)
+        os.close(self.writer)
+
+    def fill(self):
+        """Until it takes no more. Not by O_NONBLOCK on what the program has, too."""
+        if self.kind == "socket":
+            with socket.socket(fileno=os.dup(self.writer)) as s:
+                try:
+                    while True:
+                        s.send(b"x" * 4096, socket.MSG_DONTWAIT)
+                except BlockingIOError:
+                    return
+        fd = os.open(f"/proc/self/fd/{self.writer}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            while True:
+                os.write(fd, b"x" * 4096)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(fd)
+
+    def read(self):
+        """What is there."""
+        text = b""
+        try:
+            while part := os.read(self.reader, 65536):
+                text += part
+        except BlockingIOError:
+            pass
+        return text.decode(errors="replace")
+
+
 class Server:
     """"websock serve" on free ports. A context: at the end it must be gone, or is killed."""
 
-    def __init__(self, *args, urls=("ws://127.0.0.1:0/ws",), banner=True):
+    def __init__(self, *args, urls=("ws://127.0.0.1:0/ws",), banner=True, stderr=None):
         self.out_file = tempfile.NamedTemporaryFile()
         self.log_file = tempfile.NamedTemporaryFile()
         self.process = subprocess.Popen([PROGRAM, "serve", *urls, *args], stdout=self.out_file,
-                                        stderr=self.log_file, stdin=subprocess.DEVNULL)
+                                        stderr=stderr or self.log_file,
+                                        stdin=subprocess.DEVNULL)
         self.banner = ""
         self.urls = []
         if banner:

@@ -4,12 +4,13 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import tempfile
 
-from cli_harness import (PATIENCE, PROGRAM, Client, Server, check, connect, get, run_tests, same, test,
-                         wait_until)
+from cli_harness import (PATIENCE, PROGRAM, Client, Server, Unread, check, connect, get, run_tests,
+                         same, test, wait_until)
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
@@ -227,6 +228,37 @@ def without_standard_files_no_line_goes_astray():
         finally:
             p.terminate()
             same(p.wait(PATIENCE), 0, "exit code")
+
+
+@test
+def a_log_that_nobody_reads_keeps_nobody_waiting():
+    for kind in ["pipe", "terminal", "socket"]:
+        with Unread(kind) as log, Server("-w", "2", "--drain", "1h", "--close-timeout", "1h",
+                                         stderr=log.writer) as server:
+            log.fill()
+            for _ in range(6):
+                with Client(server.urls[0]) as c:
+                    c.send("hello")
+                    same(c.message(), "hello", f"{kind}: echo")
+                    c.close()
+                    same(c.close_code(), 1000, f"{kind}: close code")
+            text = log.read()
+
+            def told():
+                nonlocal text
+                get(server.urls[0], "/")
+                text += log.read()
+                return re.search("([0-9]+) lines of the log were not taken", text)
+
+            lost = int(wait_until(told, f"{kind}: how much was lost").group(1))
+            check(lost >= 6, f"{kind}: {lost} lines were lost")
+            same(text.count("were not taken"), 1, f"{kind}: how often it was told")
+            log.fill()
+            with Client(server.urls[0]) as c:
+                server.signal(signal.SIGTERM)
+                same(c.close_code(), 1001, f"{kind}: close code of the drain")
+                server.signal(signal.SIGTERM)
+                same(server.wait(), 3, f"{kind}: exit code")
 
 
 run_tests()

@@ -93,7 +93,8 @@ typedef struct connect_session {
     connect_term *term;
     connect_wirelog *wirelog;
     connect_output out; /* stdout, unless interactive */
-    bool paused;        /* the client is, because stdout does not keep up */
+    connect_output err; /* stderr */
+    bool paused;        /* the client is, because one of them does not keep up */
 
     connect_kind kind; /* what lines are sent as */
     bool times, sizes;
@@ -169,7 +170,8 @@ void connect_command_line(connect_session *s, const char *line, size_t n);
 void connect_note(connect_session *s, bool always, const char *fmt, ...) WSK_PRINTF(3, 4);
 /* Something went wrong: "websock connect: ..." on stderr, or a line on the terminal. */
 void connect_complain(connect_session *s, const char *fmt, ...) WSK_PRINTF(2, 3);
-/* Text that is ready for the terminal or stderr, with its newline. */
+/* Text that is ready for the terminal, or for stderr where it waits for its reader; with its
+ * newline. */
 void connect_say(connect_session *s, int fd, const text_buf *text);
 void connect_show_open(connect_session *s);
 void connect_show_message(connect_session *s, wsk_opcode op, const uint8_t *data, size_t n);

@@ -24,7 +24,9 @@ enum {
 
 static bool has_room(const connect_session *s)
 {
-    return connect_is_open(s) && wsk_client_queued(s->client) < CONNECT_QUEUE_HIGH;
+    /* What is sent may be shown, too. */
+    return connect_is_open(s) && wsk_client_queued(s->client) < CONNECT_QUEUE_HIGH &&
+           connect_output_queued(&s->err) <= CONNECT_OUTPUT_HIGH;
 }
 
 /* ------------------------------------------------------------------------ one message -- */

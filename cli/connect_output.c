@@ -12,7 +12,7 @@ size_t connect_output_queued(const connect_output *o)
     return o->queue.len - o->sent;
 }
 
-/* O_NONBLOCK would change stdout for everyone who shares it, such as the shell. A pipe that polls
+/* O_NONBLOCK would change it for everyone who shares it, such as the shell. A pipe that polls
  * as writable takes PIPE_BUF octets without waiting; so do sockets, terminals and files. */
 static bool write_some(connect_output *o)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stdout of "websock connect" in scripts: what it has no room for waits here, so that a slow reader
- * neither stops the loop nor makes it hold more than a little. Knows nothing of connections.
+ * stdout of "websock connect" in scripts, and its stderr: what they have no room for waits here, so
+ * that a slow reader neither stops the loop nor makes it hold more than a little. Knows nothing of
+ * connections.
  */
 #ifndef CLI_CONNECT_OUTPUT_H
 #define CLI_CONNECT_OUTPUT_H

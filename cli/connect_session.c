@@ -14,6 +14,10 @@
 #include "command.h"
 #include "connect.h"
 
+enum {
+    LAST_WORDS_MS = 1000, /* for readers of stdout and stderr, when nothing else is waited for */
+};
+
 static connect_session *session_of(const wsk_client *c)
 {
     return wsk_client_data(c);
@@ -260,7 +264,9 @@ static void write_output(connect_session *s)
             s->exit_code = CLI_EXIT_FAILURE;
         connect_leave(s, WSK_CLOSE_GOING_AWAY, NULL, CLI_EXIT_FAILURE);
     }
-    size_t waits = connect_output_queued(&s->out);
+    connect_output_flush(&s->err);
+    size_t waits = connect_output_queued(&s->out), told = connect_output_queued(&s->err);
+    waits = waits > told ? waits : told;
     if (s->paused ? waits < CONNECT_OUTPUT_LOW : waits > CONNECT_OUTPUT_HIGH) {
         s->paused = !s->paused;
         wsk_client_pause(s->client, s->paused);
@@ -269,13 +275,14 @@ static void write_output(connect_session *s)
 
 bool connect_turn(connect_session *s, bool want_stdin)
 {
-    struct pollfd fds[5];
+    struct pollfd fds[6];
     nfds_t n = 0;
     int wait = wsk_loop_timeout(s->loop), stdin_at = -1, file_at = -1;
 
     fds[n++] = (struct pollfd){wsk_loop_fd(s->loop), POLLIN, 0};
     fds[n++] = (struct pollfd){s->signal_fd, POLLIN, 0};
     fds[n++] = (struct pollfd){connect_output_queued(&s->out) > 0 ? s->out.fd : -1, POLLOUT, 0};
+    fds[n++] = (struct pollfd){connect_output_queued(&s->err) > 0 ? STDERR_FILENO : -1, POLLOUT, 0};
     if (want_stdin) {
         stdin_at = (int)n;
         fds[n++] = (struct pollfd){STDIN_FILENO, POLLIN, 0};
@@ -316,10 +323,20 @@ static void run_script(connect_session *s)
     }
 }
 
-/* What stdout has not yet taken; a signal or --timeout ends that, too. */
+/* What stdout and stderr have not yet taken; a signal or --timeout ends that, too. Where one of
+ * these was why it ended, words to stderr are not waited for much longer, nor is stdout when the
+ * time is over. */
 static void run_end(connect_session *s)
 {
+    const bool late = s->forced == CONNECT_EXIT_TIMEOUT;
+
+    if (late)
+        wsk_timer_set(s->deadline, LAST_WORDS_MS);
     while (!s->hard_stop && s->out.error == 0 && connect_output_queued(&s->out) > 0)
+        connect_turn(s, false);
+    if (s->signals > 0 && !late)
+        wsk_timer_set(s->deadline, LAST_WORDS_MS);
+    while (!s->hard_stop && connect_output_queued(&s->err) > 0)
         connect_turn(s, false);
 }
 
@@ -396,6 +413,7 @@ static void session_deinit(connect_session *s)
     text_deinit(&s->input);
     text_deinit(&s->message);
     text_deinit(&s->out.queue);
+    text_deinit(&s->err.queue);
     if (s->signal_fd >= 0)
         close(s->signal_fd);
 }
@@ -409,6 +427,7 @@ int connect_session_run(const connect_settings *set, const char *url)
     s.file.fd = -1;
     s.file.carry = -1;
     s.out.fd = STDOUT_FILENO;
+    s.err.fd = STDERR_FILENO;
     s.kind = set->hex ? CONNECT_HEX : set->binary ? CONNECT_BINARY : CONNECT_TEXT;
     s.times = set->times;
     s.sizes = set->sizes;

@@ -37,7 +37,16 @@ void connect_say(connect_session *s, int fd, const text_buf *text)
         return;
     if (s->term != NULL && isatty(fd))
         connect_term_hide(s->term);
-    write_all(fd, text->at, text->len);
+    if (fd != STDERR_FILENO) {
+        write_all(fd, text->at, text->len);
+        return;
+    }
+    if (s->err.queue.failed) { /* that is lost; what comes may find memory again */
+        text_clear(&s->err.queue);
+        s->err.sent = 0;
+    }
+    text_put_n(&s->err.queue, text->at, text->len);
+    connect_output_flush(&s->err);
 }
 
 static const char *colour(const connect_session *s, const char *code)

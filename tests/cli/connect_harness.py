@@ -35,9 +35,9 @@ def connect(*args, stdin=b"", env=None):
             os.close(writer)
 
 
-def start(*args, stdin=subprocess.PIPE, stdout=subprocess.PIPE):
+def start(*args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE):
     return subprocess.Popen([PROGRAM, "connect", *args], stdin=stdin, stdout=stdout,
-                            stderr=subprocess.PIPE, env=CLEAN)
+                            stderr=stderr, env=CLEAN)
 
 
 def events(output):

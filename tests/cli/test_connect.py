@@ -11,7 +11,8 @@ import tempfile
 import threading
 import time
 
-from cli_harness import PATIENCE, PROGRAM, Server, check, make_certificate, run_tests, same, test, wait_until
+from cli_harness import (PATIENCE, PROGRAM, Server, Unread, check, make_certificate, run_tests, same,
+                         test, wait_until)
 from connect_harness import FakeServer, connect, events, one_line, start
 
 
@@ -543,6 +544,53 @@ def reader_of_stdout_that_goes():
 
 def start_args(url):
     return [PROGRAM, "connect", "--keep-open", url]
+
+
+@test
+def reader_of_stderr_that_rests():
+    def script(peer):
+        peer.accept()
+        for _ in range(20):
+            peer.send("x" * 60)
+        same(peer.close_code(), 1001 if number else 1000, "close code")
+        peer.close()
+
+    for kind in ["pipe", "terminal", "socket"]:
+        for number, code in [(None, 3), (signal.SIGTERM, 0)]:
+            with Unread(kind) as told, FakeServer(script) as server:
+                told.fill()
+                with start("-W", "-v", *(["-m", "500ms"] if number is None else []), server.url,
+                           stderr=told.writer) as p:
+                    try:
+                        check(p.stdout.readline(), f"{kind}: nothing came")
+                        if number:
+                            p.send_signal(number)
+                        same(p.wait(PATIENCE), code, f"{kind}: exit code after {number}")
+                    finally:
+                        p.kill()
+    # Who reads it late reads all of it, however much that is.
+    number, n = None, 12000
+
+    def flood(peer):
+        peer.accept()
+        for _ in range(n):
+            peer.send("x" * 100)
+        peer.close()
+        peer.close_code()
+
+    with Unread("pipe") as told, FakeServer(flood) as server:
+        told.fill()
+        with start("-W", "--keep-open", server.url, stderr=told.writer,
+                   stdout=subprocess.DEVNULL) as p:
+            time.sleep(0.5)
+            text, end = "", time.monotonic() + PATIENCE
+            while p.poll() is None and time.monotonic() < end:
+                text += told.read()
+                time.sleep(0.001)
+            p.kill()
+            same(p.wait(), 0, "exit code")
+            text += told.read()
+            same(text.count("<- text"), n, "frames that were shown")
 
 
 @test

@@ -30,6 +30,9 @@ extern const cli_command cmd_test;
  * arguments are shown as '?'. */
 void cli_error(const char *name, const char *fmt, ...) WSK_PRINTF(2, 3);
 
+/* Whether the signal was ignored when we began, as by nohup(1), and so is to stay. */
+bool cli_is_ignored(int signal_number);
+
 /* Before a run of minutes, whether the file at its end can be written; false after a message. What
  * the file holds stays, and none is left where there was none. */
 bool cli_can_write(const char *name, const char *path);

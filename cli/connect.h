@@ -141,6 +141,9 @@ bool connect_client_new(wsk_client **ret, wsk_loop *loop, const connect_settings
  * missing are asked for. 0, or the exit code after a message. */
 int connect_secrets_get(connect_settings *settings);
 void connect_secrets_deinit(connect_settings *settings);
+/* Why the text of --header is no field that may be sent, in words that do not repeat it; or NULL.
+ * In connect_setup.c. */
+const char *connect_field_fault(const char *text);
 /* Checks all that can be checked without a connection. */
 bool connect_settings_are_valid(const connect_settings *settings);
 /* ws for http, wss for https, "ws://" if there is no scheme, the socket of --unix-socket. */

@@ -56,40 +56,71 @@ static char *trimmed(char *s)
     return s;
 }
 
-/* "Name: value", as curl has it "Name;" for an empty value. */
-static bool add_field(fields *f, char *text)
+#define FIELD_REFUSED "may not be sent: the handshake sets it, or a character may not stand there"
+
+/* "Name: value", as curl has it "Name;" for an empty value; cuts text. False if it is neither. */
+static bool split_field(char *text, wsk_header *ret)
 {
-    char *colon = strchr(text, ':'), *value;
+    char *colon = strchr(text, ':');
     size_t len = strlen(text);
 
     if (colon == NULL && len > 1 && text[len - 1] == ';') {
         text[len - 1] = 0;
-        value = text + len - 1;
-    } else if (colon == NULL || colon == text) {
-        cli_error("connect", "--header wants \"Name: value\", not \"%s\"", text);
-        return false;
-    } else {
-        *colon = 0;
-        value = trimmed(colon + 1);
-    }
-    /* As with curl, the only field of the handshake's own that may be another. */
-    if (strcasecmp(text, "Host") == 0 && value[0] != 0) {
-        f->host = value;
+        *ret = (wsk_header){text, text + len - 1};
         return true;
     }
-    if (!wsk__header_is_allowed(&(wsk_header){text, value}, WSK_ROLE_CLIENT)) {
-        cli_error("connect",
-                  "the header field \"%s: %s\" may not be sent: the handshake sets it, or a "
-                  "character may not stand there",
-                  text, value);
+    if (colon == NULL || colon == text)
+        return false;
+    *colon = 0;
+    *ret = (wsk_header){text, trimmed(colon + 1)};
+    return true;
+}
+
+/* As with curl, the only field of the handshake's own that may be another. */
+static bool is_host(const wsk_header *h)
+{
+    return strcasecmp(h->name, "Host") == 0 && h->value[0] != 0;
+}
+
+const char *connect_field_fault(const char *text)
+{
+    char *copy = strdup(text);
+    const char *fault = NULL;
+    wsk_header h;
+
+    if (copy == NULL)
+        return "out of memory";
+    if (!split_field(copy, &h))
+        fault = "a field is to be \"Name: value\"";
+    else if (!is_host(&h) && !wsk__header_is_allowed(&h, WSK_ROLE_CLIENT))
+        fault = "the field " FIELD_REFUSED;
+    free(copy);
+    return fault;
+}
+
+/* Of a value nothing is said: it may be a secret. */
+static bool add_field(fields *f, char *text)
+{
+    wsk_header h;
+
+    if (!split_field(text, &h)) {
+        cli_error("connect", "--header wants \"Name: value\", not \"%s\"", text);
         return false;
     }
-    if (strcasecmp(text, "User-Agent") == 0)
-        f->user_agent = value;
-    else if (strcasecmp(text, "Origin") == 0)
-        f->origin = value;
+    if (is_host(&h)) {
+        f->host = h.value;
+        return true;
+    }
+    if (!wsk__header_is_allowed(&h, WSK_ROLE_CLIENT)) {
+        cli_error("connect", "the header field \"%s\" " FIELD_REFUSED, h.name);
+        return false;
+    }
+    if (strcasecmp(h.name, "User-Agent") == 0)
+        f->user_agent = h.value;
+    else if (strcasecmp(h.name, "Origin") == 0)
+        f->origin = h.value;
     else
-        f->at[f->n++] = (wsk_header){text, value};
+        f->at[f->n++] = h;
     return true;
 }
 
@@ -336,8 +367,7 @@ static bool may_stand(const char *option, const char *name, const char *value)
 {
     if (value == NULL || wsk__header_is_allowed(&(wsk_header){name, value}, WSK_ROLE_CLIENT))
         return true;
-    cli_error("connect", "--%s: a character in \"%s\" may not stand in a header field", option,
-              value);
+    cli_error("connect", "--%s: a character in it may not stand in a header field", option);
     return false;
 }
 

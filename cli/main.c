@@ -2,6 +2,7 @@
 /* The program: finds the command and runs it. To add a command, add a row to the table. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,13 @@ void cli_error(const char *name, const char *fmt, ...)
             *p = '?';
     }
     fprintf(stderr, "websock%s%s: %s\n", name != NULL ? " " : "", name != NULL ? name : "", line);
+}
+
+bool cli_is_ignored(int signal_number)
+{
+    struct sigaction action;
+
+    return sigaction(signal_number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 bool cli_can_write(const char *name, const char *path)

@@ -456,6 +456,61 @@ def passwords_are_asked_for_and_not_shown():
 
 
 @test
+def keys_at_the_password_prompt():
+    heads = []
+
+    def script(peer):
+        heads.append(peer.head)
+        peer.accept()
+        peer.close()
+        peer.close_code()
+
+    rows = [(b"one two  \x17three", "one three"), (b"\x17\x17a", "a"),
+            (UP + b"se" + LEFT + b"\x1bOc\x1b[1;5Dcret\x1bx", "secret"), (b"\x1b", ""),
+            (CONTROL_Z + b"a\x1c\x00\x09b" + CONTROL_D + b"c", "abc"),
+            ("\u00e9\u20ac\x7f\x7fe".encode(), "e")]
+    with FakeServer(script) as server:
+        for keys, password in rows:
+            with Terminal("-u", "me", server.url) as t:
+                t.shows("^Password of me:$")
+                t.type(keys)
+                t.type("\r")
+                same(t.ends(), 0, f"exit code of {keys!r}")
+            same(authorization(heads[-1]), "me:" + password, f"what {keys!r} made")
+        with Terminal("-u", "me", server.url) as t:
+            t.shows("^Password of me:$")
+            t.type("x" * 1024)
+            same(t.ends(), 2, "exit code of a long one")
+            check(b"a password has at most 1023 octets" in t.raw, t.raw)
+
+
+@test
+def signals_at_the_password_prompt():
+    hidden = termios.ECHO | termios.ICANON | termios.ISIG
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        with Terminal("-u", "me", "ws://127.0.0.1:1/") as t:
+            t.shows("^Password of me:$")
+            same(termios.tcgetattr(t.fd)[3] & hidden, 0, "modes at the prompt")
+            os.kill(t.pid, number)
+            same(t.ends(), -number, "exit code")
+            same(termios.tcgetattr(t.fd)[3] & hidden, hidden, f"modes after {number}")
+    if "WSK_TEST_VALGRIND" in os.environ:
+        return  # as below
+    script = '"$@"; echo stopped $?; stty -a; fg; echo over'
+    with Terminal("-u", "me", "ws://127.0.0.1:1/",
+                  command=["/bin/sh", "-mc", script, "sh", PROGRAM]) as t:
+        t.shows("^Password of me:$")
+        os.kill(os.tcgetpgrp(t.fd), signal.SIGTSTP)
+        t.shows(r"(?s)^stopped 14\d$.*^Password of me:$")
+        same(modes(t), ["icanon", "echo"], "modes while stopped")
+        t.type("secret\r")
+        t.shows("refused")
+        t.shows("^over$")
+        check("secret" not in t.screen.text(), "it was shown")
+        t.ends()
+
+
+@test
 def server_that_closes_ends_it():
     script, queue, _ = gate()
     with FakeServer(script) as server, Terminal(server.url) as t:

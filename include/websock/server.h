@@ -88,7 +88,9 @@ typedef struct wsk_server_options {
 
     /*
      * ---- rates: so many a second in the long run, and a burst of so many at once; 0: the default
-     * in brackets. An IPv6 address stands for its first 64 bits, as with the limit above ----
+     * in brackets. An IPv6 address stands for its first 64 bits, as with the limit above. What came
+     * while nobody read (a handler took long, a connection was paused, or did not take its output)
+     * may be as much as the rate allows in that time, and a burst ----
      */
     uint32_t max_message_rate;   /* messages and control frames of a connection [none] -> 1008 */
     uint32_t message_burst;      /* [max_message_rate] */

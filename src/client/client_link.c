@@ -167,6 +167,12 @@ static void came(wsk__link *link, const uint8_t *data, size_t n)
         WSK__CLIENT_CALL(c, on_wire, c, false, data, n);
 }
 
+static void reads(wsk__link *link, bool on)
+{
+    (void)link;
+    (void)on;
+}
+
 /* Shows the n octets at the head of the queue, which went out. */
 static void went(wsk__link *link, size_t n)
 {
@@ -208,6 +214,7 @@ static const wsk__link_role client_role = {
     .event = event,
     .settle = settle,
     .came = came,
+    .reads = reads,
     .went = went,
     .tick = tick,
     .sent_may_wait = false,

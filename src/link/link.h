@@ -47,6 +47,8 @@ typedef struct wsk__link_role {
     void (*settle)(wsk__link *l);
     /* n octets came, and are about to be fed. */
     void (*came)(wsk__link *l, const uint8_t *data, size_t n);
+    /* Input is no longer read, or is again: paused, choked, a share of a turn used up. */
+    void (*reads)(wsk__link *l, bool on);
     /* n octets of the queue went out, and still stand there. */
     void (*went)(wsk__link *l, size_t n);
     /* wsk_conn_tick(), and whatever is to be seen of what it did. */
@@ -112,6 +114,7 @@ static WSK__UNUSED WSK__NOINLINE void wsk__link_update(wsk__link *l, const wsk__
     bool reading = (wants & WSK_WANT_READ) != 0 && !l->stream.resume;
     if (reading != l->conn.reading && !(wants & WSK_WANT_DROP)) {
         l->conn.reading = reading;
+        role->reads(l, reading);
         wsk__stream_set_reading(&l->stream, reading);
     }
     if (wants & (WSK_WANT_WRITE | WSK_WANT_DROP))

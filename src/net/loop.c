@@ -42,6 +42,16 @@ uint64_t wsk_loop_now(const wsk_loop *loop)
     return loop->in_turn ? loop->now : loop->sys->clock_us() / 1000;
 }
 
+uint64_t wsk__loop_clock(const wsk_loop *loop)
+{
+    return loop->sys->clock_us() / 1000;
+}
+
+uint64_t wsk__loop_heard(const wsk_loop *loop)
+{
+    return loop->in_turn ? loop->now - loop->unheard : wsk__loop_clock(loop);
+}
+
 /* ---------------------------------------------------------------------- making, freeing -- */
 
 static int choose_backend(wsk_loop *loop, wsk_io io)
@@ -559,9 +569,20 @@ static bool is_caught_up(wsk_loop *loop, int r)
     return true;
 }
 
+/* What has come since the last wait stands in the sockets. Where a program waits by itself between
+ * two turns, that was the time until the one before ended. */
+static void note_unheard(wsk_loop *loop, uint64_t last)
+{
+    uint64_t end = loop->left_at < loop->now ? loop->left_at : loop->now;
+
+    if (end > last)
+        loop->unheard += end - last;
+}
+
 static int turn(wsk_loop *loop, int timeout_ms, bool more)
 {
     uint64_t last = look_at_clock(loop);
+    note_unheard(loop, last);
     if (WSK__UNLIKELY(loop->now > last + STANDSTILL))
         note_standstill(loop, due_turn(loop, last));
     loop->in_turn = true;
@@ -574,6 +595,7 @@ static int turn(wsk_loop *loop, int timeout_ms, bool more)
         run_later(loop);
         run_dirty(loop);
         last = look_at_clock(loop);
+        loop->unheard += loop->now - last;
         note_standstill(loop, last);
     }
     if (loop->later != NULL || loop->taken != NULL)
@@ -583,6 +605,8 @@ static int turn(wsk_loop *loop, int timeout_ms, bool more)
                                                   : loop->io->wait(loop, timeout_ms);
     last = look_at_clock(loop);
     note_standstill(loop, timeout_ms >= 0 ? last + (unsigned)timeout_ms : UINT64_MAX / 2);
+    if (loop->now > last + STANDSTILL)
+        loop->unheard = 0; /* it did wait: nothing had come */
     loop->at_work = NULL;
     if (r > 0)
         loop->io->dispatch(loop);
@@ -598,6 +622,9 @@ static int turn(wsk_loop *loop, int timeout_ms, bool more)
         loop->io->submit(loop);
         run_dirty(loop);
     }
+    if (r < loop->io->batch)
+        loop->unheard = 0;
+    loop->left_at = more ? UINT64_MAX : wsk__loop_clock(loop);
     loop->in_turn = false;
     return r < 0 ? WSK_ERR_SYS : WSK_OK;
 }

@@ -199,6 +199,8 @@ struct wsk_loop {
     size_t heap_n, heap_cap, timers;
     uint64_t timer_seq;
     uint64_t behind_until; /* ms: what came while the loop stood still is given first; 0: it is */
+    uint64_t unheard;      /* ms up to `now` in which sockets were not looked at */
+    uint64_t left_at;      /* the end of the last turn; UINT64_MAX: the next one follows at once */
 
     pthread_mutex_t post_lock; /* of the two below */
     wsk__post *post, **post_end;

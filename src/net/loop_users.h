@@ -28,4 +28,12 @@ void wsk__loop_leave(wsk_loop *loop);
 /* Within a turn, or between these two. */
 bool wsk__loop_is_busy(const wsk_loop *loop);
 
+/*
+ * ms: what a socket has brought since then may have waited, for all that was at work. The loop's
+ * time, unless nothing was; the clock, outside of a turn.
+ */
+uint64_t wsk__loop_heard(const wsk_loop *loop);
+/* The clock itself: ahead of wsk_loop_now() in a turn that takes long. */
+uint64_t wsk__loop_clock(const wsk_loop *loop);
+
 #endif

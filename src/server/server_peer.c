@@ -217,6 +217,35 @@ static void limited(wsk_peer *p, wsk__rule rule)
     wsk__fail(&p->link.conn, rule);
 }
 
+/* In a turn that takes long its time is behind the clock, which is asked before anyone is refused.
+ */
+static bool is_within(const wsk_server *s, wsk__bucket *b, const wsk__rate *r, uint64_t n)
+{
+    const uint64_t heard = wsk__loop_heard(s->loop);
+
+    return wsk__bucket_take(b, r, n, heard, wsk_loop_now(s->loop)) ||
+           wsk__bucket_take(b, r, n, heard, wsk__loop_clock(s->loop));
+}
+
+/* What it sends from now on waits; or did wait until now. */
+static void note_reading(wsk_peer *p, bool on)
+{
+    const wsk_server *s = wsk__peer_server(p);
+    const uint64_t now = wsk_loop_now(s->loop);
+    void (*note)(wsk__bucket *, const wsk__rate *, uint64_t) = on ? wsk__bucket_excuse
+                                                                  : wsk__bucket_pass;
+
+    if (s->messages.rate != 0)
+        note(&rates_of(p)->messages, &s->messages, now);
+    if (s->octets.rate != 0)
+        note(&rates_of(p)->octets, &s->octets, now);
+}
+
+static void reads(wsk__link *l, bool on)
+{
+    note_reading(wsk__peer_of(l), on);
+}
+
 /* Whether another message or control frame is within the rate; else the connection has failed. */
 static bool within_rate(wsk_peer *p, const wsk_event *ev)
 {
@@ -225,7 +254,7 @@ static bool within_rate(wsk_peer *p, const wsk_event *ev)
     if (s->messages.rate == 0 ||
         !(ev->type == WSK_EV_MESSAGE || (ev->type == WSK_EV_DATA && ev->first) ||
           ev->type == WSK_EV_PING || ev->type == WSK_EV_PONG) ||
-        wsk__bucket_take(&rates_of(p)->messages, &s->messages, 1, wsk_loop_now(s->loop)))
+        is_within(s, &rates_of(p)->messages, &s->messages, 1))
         return true;
     limited(p, WSK__RULE_MESSAGE_RATE);
     return false;
@@ -314,7 +343,7 @@ static void came(wsk__link *l, const uint8_t *data, size_t n)
 
     (void)data;
     if (WSK__UNLIKELY(s->octets.rate != 0) &&
-        !wsk__bucket_take(&rates_of(wsk__peer_of(l))->octets, &s->octets, n, wsk__link_now(l)))
+        !is_within(s, &rates_of(wsk__peer_of(l))->octets, &s->octets, n))
         limited(wsk__peer_of(l), WSK__RULE_OCTET_RATE);
 }
 
@@ -335,6 +364,7 @@ static const wsk__link_role peer_role = {
     .event = event,
     .settle = settle,
     .came = came,
+    .reads = reads,
     .went = went,
     .tick = tick,
     .sent_may_wait = true,
@@ -490,9 +520,11 @@ static int learn_about(wsk_peer *p, int fd)
  */
 static bool may_be_told(wsk_server *s, const wsk__site *site)
 {
+    const uint64_t now = wsk_loop_now(s->loop);
+
     return s->refusing < MAX_REFUSING &&
            (site->tls == NULL ||
-            wsk__bucket_take(&s->tls_refusals, &wsk__tls_refusal_rate, 1, wsk_loop_now(s->loop)));
+            wsk__bucket_take(&s->tls_refusals, &wsk__tls_refusal_rate, 1, now, now));
 }
 
 static void log_untold(const wsk_peer *p, wsk_server *s)
@@ -518,7 +550,8 @@ static void look_at_limits(wsk_peer *p, int fd)
         wsk__bucket_init(&rates_of(p)->octets, &s->octets, now);
     }
     if ((s->addresses != NULL || s->handshakes != NULL) && wsk__address_of(fd, address)) {
-        if (s->handshakes != NULL && !wsk__rate_table_take(s->handshakes, address, now))
+        if (s->handshakes != NULL &&
+            !wsk__rate_table_take(s->handshakes, address, wsk__loop_heard(s->loop), now))
             p->link.conn.refuse = WSK__REFUSE_HANDSHAKE;
         int n = s->addresses != NULL ? wsk__address_table_add(s->addresses, address) : 0;
         p->link.conn.counted = n > 0;
@@ -726,6 +759,11 @@ int wsk_peer_close(wsk_peer *p, unsigned code, const char *reason)
 
 void wsk_peer_pause(wsk_peer *p, bool paused)
 {
+    const wsk_conn *c = &p->link.conn;
+
+    /* What came before the pause, and is kept, follows it at once. */
+    if (paused != c->paused && !c->choked && wsk__peer_server(p)->rated)
+        note_reading(p, !paused);
     wsk_conn_pause(&p->link.conn, paused);
     (void)wsk__link_changed(&p->link, 0);
 }

@@ -19,6 +19,9 @@ enum {
 /* Octets waiting to be sent from which on no more input is read. */
 #define CONNECT_QUEUE_HIGH ((size_t)256 * 1024)
 
+/* For readers of stdout and stderr, when nothing else is waited for. */
+#define CONNECT_LAST_WORDS_MS 1000
+
 typedef enum connect_kind {
     CONNECT_TEXT,
     CONNECT_BINARY,
@@ -128,6 +131,9 @@ typedef struct connect_session {
 /* ------ connect_session.c ------ */
 
 int connect_session_run(const connect_settings *settings, const char *url);
+/* Blocks those that end us, of_terminal: those of a terminal, too, and returns a signalfd for them,
+ * or -1. */
+int connect_take_signals(bool of_terminal);
 /* One round of the loop, which waits until something happens. True if want_stdin and there is
  * something to read. */
 bool connect_turn(connect_session *s, bool want_stdin);

@@ -14,10 +14,6 @@
 #include "command.h"
 #include "connect.h"
 
-enum {
-    LAST_WORDS_MS = 1000, /* for readers of stdout and stderr, when nothing else is waited for */
-};
-
 static connect_session *session_of(const wsk_client *c)
 {
     return wsk_client_data(c);
@@ -189,14 +185,19 @@ static void on_wire(wsk_client *c, bool sent, const uint8_t *data, size_t len)
 
 /* ----------------------------------------------------------------------------- signals -- */
 
-static int take_signals(void)
+int connect_take_signals(bool of_terminal)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP};
     sigset_t set;
 
     sigemptyset(&set);
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        sigaddset(&set, numbers[i]);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    if (!cli_is_ignored(SIGHUP))
+        sigaddset(&set, SIGHUP);
+    if (of_terminal) {
+        sigaddset(&set, SIGWINCH);
+        sigaddset(&set, SIGTSTP);
+    }
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return -1;
     signal(SIGPIPE, SIG_IGN);
@@ -331,11 +332,11 @@ static void run_end(connect_session *s)
     const bool late = s->forced == CONNECT_EXIT_TIMEOUT;
 
     if (late)
-        wsk_timer_set(s->deadline, LAST_WORDS_MS);
+        wsk_timer_set(s->deadline, CONNECT_LAST_WORDS_MS);
     while (!s->hard_stop && s->out.error == 0 && connect_output_queued(&s->out) > 0)
         connect_turn(s, false);
     if (s->signals > 0 && !late)
-        wsk_timer_set(s->deadline, LAST_WORDS_MS);
+        wsk_timer_set(s->deadline, CONNECT_LAST_WORDS_MS);
     while (!s->hard_stop && connect_output_queued(&s->err) > 0)
         connect_turn(s, false);
 }
@@ -347,7 +348,7 @@ static bool session_init(connect_session *s, const connect_settings *set)
     wsk_client_handlers h = WSK_CLIENT_HANDLERS_INIT;
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
-    s->signal_fd = take_signals();
+    s->signal_fd = connect_take_signals(true);
     if (s->signal_fd < 0 || wsk_loop_new(&s->loop, NULL) < 0 ||
         wsk_timer_new(&s->deadline, s->loop, on_deadline, s) < 0 ||
         wsk_timer_new(&s->silence, s->loop, on_silence, s) < 0) {
@@ -391,8 +392,10 @@ static bool begin(connect_session *s, const char *url)
         cli_error("connect", "%.*s", (int)why.len, why.at != NULL ? why.at : "");
         text_deinit(&why);
         s->exit_code = CLI_EXIT_USAGE;
-    } else if (r < 0) {
-        cli_error("connect", "%s", wsk_strerror(r));
+    } else if (r < 0) { /* as with a proxy of the environment that is none */
+        const char *text = wsk_client_text(s->client);
+        connect_show_fail(s, r == WSK_ERR_INVAL ? WSK_FAIL_PROXY : WSK_FAIL_INTERNAL, 0,
+                          text[0] != 0 ? text : wsk_strerror(r), true);
         s->exit_code = CLI_EXIT_FAILURE;
     }
     if (s->set->timeout > 0 && s->set->timeout != WSK_NEVER)
@@ -418,6 +421,22 @@ static void session_deinit(connect_session *s)
         close(s->signal_fd);
 }
 
+static void run(connect_session *s)
+{
+    s->exit_code = EXIT_SUCCESS;
+    if (!s->interactive) {
+        run_script(s);
+        return;
+    }
+    s->term = connect_term_new(s);
+    if (s->term != NULL) {
+        connect_term_run(s->term);
+    } else {
+        connect_complain(s, "out of memory");
+        s->exit_code = CLI_EXIT_FAILURE;
+    }
+}
+
 int connect_session_run(const connect_settings *set, const char *url)
 {
     connect_session s = {.set = set, .signal_fd = -1, .forced = -1};
@@ -437,18 +456,9 @@ int connect_session_run(const connect_settings *set, const char *url)
     s.url = safe.at;
     if (full.failed || safe.failed) {
         cli_error("connect", "out of memory");
-    } else if (session_init(&s, set) && begin(&s, full.at)) {
-        s.exit_code = EXIT_SUCCESS;
-        if (s.interactive)
-            s.term = connect_term_new(&s);
-        if (s.interactive && s.term == NULL) {
-            cli_error("connect", "out of memory");
-            s.exit_code = CLI_EXIT_FAILURE;
-        } else if (s.interactive) {
-            connect_term_run(s.term);
-        } else {
-            run_script(&s);
-        }
+    } else if (session_init(&s, set)) {
+        if (begin(&s, full.at))
+            run(&s);
         run_end(&s);
     }
     session_deinit(&s);

@@ -363,6 +363,41 @@ static bool needs(const char *a, bool given_a, const char *b, bool given_b)
     return !given_a || given_b;
 }
 
+/* A testee does as it is told: nobody sees messages, nor says them. */
+static bool fits_testee(const connect_settings *set)
+{
+    const struct {
+        const char *option;
+        bool given;
+    } rows[] = {
+        {"binary", set->binary},
+        {"hex", set->hex},
+        {"times", set->times},
+        {"sizes", set->sizes},
+        {"history", set->history != NULL},
+        {"null", set->null},
+        {"whole", set->whole},
+        {"count", set->count != 0},
+        {"wait", set->wait != CONNECT_WAIT_PRESET},
+        {"keep-open", set->keep_open},
+        {"close-code", set->close_code != 0},
+        {"json", set->json},
+        {"wirelog", set->wirelog},
+        {"verbose", set->verbose},
+        {"location", set->location},
+        {"reconnect", set->reconnect},
+        {"reconnect-first", set->client.retry_initial != 0},
+        {"reconnect-max", set->client.retry_max != 0},
+        {"reconnect-attempts", set->client.retry_attempts != 0},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (!one_of("testee", set->testee, rows[i].option, rows[i].given))
+            return false;
+    }
+    return true;
+}
+
 static bool may_stand(const char *option, const char *name, const char *value)
 {
     if (value == NULL || wsk__header_is_allowed(&(wsk_header){name, value}, WSK_ROLE_CLIENT))
@@ -392,6 +427,7 @@ bool connect_settings_are_valid(const connect_settings *set)
         !needs("proxy-user", set->proxy_user != NULL, "proxy", has_proxy) ||
         !needs("agent", set->agent != NULL, "testee", set->testee) ||
         !needs("max-redirects", set->max_redirects != 0, "location", set->location) ||
+        !fits_testee(set) ||
         !needs("close-reason", set->close_reason != NULL, "close-code", set->close_code != 0))
         return false;
     for (size_t i = 0; i < set->cookies.n; i++) {

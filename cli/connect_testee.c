@@ -4,9 +4,12 @@
  * cases there are, runs each on a connection of its own as an echo, and asks for the report.
  */
 #include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -29,7 +32,81 @@ typedef struct testee {
     bool ended;
     unsigned count, at, missed;
     bool progress;
+    wsk_timer *deadline; /* --timeout; then the time for what stderr has not taken */
+    int signal_fd;
+    int leaving;        /* exit code of who ends it ahead of time; 0: nobody */
+    bool over;          /* but for what stderr has not taken */
+    bool hard_stop;     /* leave at once */
+    connect_output err; /* stderr */
 } testee;
+
+/* ----------------------------------------------------------------------------- what is told -- */
+
+static void say(testee *t, const char *fmt, ...) WSK_PRINTF(2, 3);
+
+static void say(testee *t, const char *fmt, ...)
+{
+    char line[2048];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    text_put(&t->err.queue, t->progress ? "\r\033[Kwebsock connect: " : "websock connect: ");
+    text_put_safe(&t->err.queue, line, strlen(line), NULL);
+    text_put(&t->err.queue, "\n");
+    connect_output_flush(&t->err);
+}
+
+static void show_progress(testee *t)
+{
+    if (!t->progress || connect_output_queued(&t->err) > 0)
+        return;
+    if (t->step == RUNNING)
+        text_putf(&t->err.queue, "\r\033[K%u of %u", t->at, t->count);
+    else
+        text_put(&t->err.queue, "\r\033[K");
+    connect_output_flush(&t->err);
+}
+
+/* ------------------------------------------------------------------------- before it is over -- */
+
+static void leave(testee *t, int code)
+{
+    if (t->leaving == 0)
+        t->leaving = code;
+    int r = wsk_client_close(t->client, WSK_CLOSE_GOING_AWAY, NULL);
+    if (r < 0 && r != WSK_ERR_STATE)
+        wsk_client_drop(t->client);
+}
+
+static void on_deadline(void *ud)
+{
+    testee *t = ud;
+
+    if (t->leaving != 0 || t->over) {
+        t->hard_stop = true;
+        return;
+    }
+    say(t, "the time of --timeout is over");
+    leave(t, CONNECT_EXIT_TIMEOUT);
+}
+
+static void take_signal(testee *t)
+{
+    struct signalfd_siginfo info;
+
+    if (read(t->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return;
+    if (t->leaving != 0 || t->over) {
+        t->leaving = CONNECT_EXIT_INTERRUPTED;
+        t->hard_stop = true;
+    } else {
+        leave(t, CONNECT_EXIT_INTERRUPTED);
+    }
+}
+
+/* ------------------------------------------------------------------------------ connections -- */
 
 static testee *testee_of(const wsk_client *c)
 {
@@ -60,46 +137,57 @@ static void on_close(wsk_client *c, unsigned code, const char *reason, const cha
     testee_of(c)->ended = true;
 }
 
-static void clear_progress(const testee *t)
-{
-    if (t->progress)
-        fputs("\r\033[K", stderr);
-}
-
 static void on_fail(wsk_client *c, wsk_fail kind, unsigned status, const char *text)
 {
     testee *t = testee_of(c);
     text_buf why = {0};
 
     (void)status;
-    clear_progress(t);
+    t->failed = t->ended = true;
+    if (kind == WSK_FAIL_CANCELLED) /* by us, who said why */
+        return;
     connect_put_failure(&why, c, kind, text);
     if (t->step == RUNNING)
-        cli_error("connect", "case %u: %s", t->at, why.failed ? "out of memory" : why.at);
+        say(t, "case %u: %s", t->at, why.failed ? "out of memory" : why.at);
     else
-        cli_error("connect", "%s", why.failed ? "out of memory" : why.at);
+        say(t, "%s", why.failed ? "out of memory" : why.at);
     text_deinit(&why);
-    t->failed = t->ended = true;
 }
 
-/* A connection from its begin to its end. False if it could not be opened. */
+/* Waits until something happens. */
+static void turn(testee *t)
+{
+    struct pollfd fds[] = {
+        {wsk_loop_fd(t->loop), POLLIN, 0},
+        {t->signal_fd, POLLIN, 0},
+        {connect_output_queued(&t->err) > 0 ? STDERR_FILENO : -1, POLLOUT, 0},
+    };
+
+    if ((poll(fds, 3, wsk_loop_timeout(t->loop)) < 0 && errno != EINTR) ||
+        wsk_loop_turn(t->loop, 0) < 0) {
+        say(t, "the loop failed: %s", strerror(errno));
+        t->failed = t->hard_stop = true;
+        return;
+    }
+    if (fds[1].revents != 0)
+        take_signal(t);
+    connect_output_flush(&t->err);
+}
+
+/* A connection from its begin to its end. False if it could not be opened, or was ended by us. */
 static bool visit(testee *t, const char *url)
 {
     t->failed = t->ended = false;
     int r = wsk_client_connect(t->client, url);
     if (r < 0) {
-        clear_progress(t);
-        cli_error("connect", "%s", r == WSK_ERR_URL ? wsk_client_text(t->client) : wsk_strerror(r));
+        const char *text = wsk_client_text(t->client);
+        say(t, "%s", text[0] != 0 ? text : wsk_strerror(r));
         t->failed = true;
         return false;
     }
-    while (!t->ended && !t->failed) {
-        if (wsk_loop_turn(t->loop, -1) < 0) {
-            cli_error("connect", "the loop failed: %s", strerror(errno));
-            t->failed = true;
-        }
-    }
-    return !t->failed;
+    while (!t->ended && !t->failed && !t->hard_stop)
+        turn(t);
+    return !t->failed && t->leaving == 0 && !t->hard_stop;
 }
 
 static void put_agent(text_buf *b, const char *agent)
@@ -124,7 +212,7 @@ static bool visit_path(testee *t, text_buf *url, const char *path, unsigned numb
     }
     text_put_n(url, "", 1);
     if (url->failed) {
-        cli_error("connect", "out of memory");
+        say(t, "out of memory");
         t->failed = true;
         return false;
     }
@@ -140,18 +228,19 @@ static bool run_cases(testee *t)
     if (!visit_path(t, &url, "/getCaseCount", 0))
         goto out;
     if (t->count == 0) {
-        cli_error("connect", "%s names no number of cases", t->base);
+        say(t, "%s names no number of cases", t->base);
         goto out;
     }
     t->step = RUNNING;
     for (t->at = 1; t->at <= t->count; t->at++) {
-        if (t->progress)
-            fprintf(stderr, "\r\033[K%u of %u", t->at, t->count);
+        show_progress(t);
         if (!visit_path(t, &url, "/runCase?", t->at))
             t->missed++;
+        if (t->leaving != 0 || t->hard_stop)
+            goto out;
     }
-    clear_progress(t);
     t->step = REPORTING;
+    show_progress(t);
     good = visit_path(t, &url, "/updateReports?", 0) && t->missed == 0;
     if (!t->set->quiet)
         printf("%u cases were run as %s, %u could not be\n", t->count - t->missed, t->agent,
@@ -161,31 +250,69 @@ out:
     return good;
 }
 
-int connect_testee_run(const connect_settings *set, const char *operand)
+/* False after a message, and *ret is the exit code. */
+static bool set_up(testee *t, int *ret)
 {
     wsk_client_handlers h = WSK_CLIENT_HANDLERS_INIT;
-    connect_settings own = *set;
-    testee t = {.set = &own, .agent = set->agent != NULL ? set->agent : "websock"};
-    text_buf base = {0};
-    int code = CLI_EXIT_USAGE;
 
-    own.reconnect = own.location = false;
     h.on_message = on_message;
     h.on_close = on_close;
     h.on_fail = on_fail;
+    if (wsk_loop_new(&t->loop, NULL) < 0 ||
+        wsk_timer_new(&t->deadline, t->loop, on_deadline, t) < 0) {
+        cli_error("connect", "cannot start: %s", strerror(errno));
+        *ret = CLI_EXIT_FAILURE;
+        return false;
+    }
+    *ret = CLI_EXIT_USAGE;
+    if (!connect_client_new(&t->client, t->loop, t->set, &h, 0, t))
+        return false;
+    t->signal_fd = connect_take_signals(false);
+    if (t->signal_fd >= 0)
+        return true;
+    cli_error("connect", "cannot start: %s", strerror(errno));
+    *ret = CLI_EXIT_FAILURE;
+    return false;
+}
+
+static int run(testee *t)
+{
+    const uint32_t timeout = t->set->timeout;
+
+    if (timeout > 0 && timeout != WSK_NEVER)
+        wsk_timer_set(t->deadline, timeout);
+    int code = run_cases(t) ? EXIT_SUCCESS : CLI_EXIT_FAILURE;
+    t->over = true;
+    if (t->leaving != 0)
+        wsk_timer_set(t->deadline, CONNECT_LAST_WORDS_MS);
+    while (!t->hard_stop && connect_output_queued(&t->err) > 0)
+        turn(t);
+    return t->leaving != 0 ? t->leaving : code;
+}
+
+int connect_testee_run(const connect_settings *set, const char *operand)
+{
+    testee t = {.set = set, .agent = set->agent != NULL ? set->agent : "websock", .signal_fd = -1};
+    text_buf base = {0};
+    int code = CLI_EXIT_FAILURE;
+
+    t.err.fd = STDERR_FILENO;
     t.progress = isatty(STDERR_FILENO) && !set->quiet;
     connect_put_url(&base, set, operand);
-    if (base.failed || wsk_loop_new(&t.loop, NULL) < 0) {
-        cli_error("connect", "cannot start: %s", strerror(errno));
-        code = CLI_EXIT_FAILURE;
-    } else if (connect_client_new(&t.client, t.loop, &own, &h, 0, &t)) {
+    if (base.failed) {
+        cli_error("connect", "out of memory");
+    } else if (set_up(&t, &code)) {
         for (size_t n = strlen(base.at); n > 0 && base.at[n - 1] == '/'; n--)
             base.at[n - 1] = 0;
         t.base = base.at;
-        code = run_cases(&t) ? EXIT_SUCCESS : CLI_EXIT_FAILURE;
+        code = run(&t);
     }
     wsk_client_free(t.client);
+    wsk_timer_free(t.deadline);
     wsk_loop_free(t.loop);
+    if (t.signal_fd >= 0)
+        close(t.signal_fd);
+    text_deinit(&t.err.queue);
     text_deinit(&base);
     return code;
 }

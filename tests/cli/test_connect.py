@@ -848,4 +848,86 @@ def testee_runs_all_cases():
         same(r.stdout, b"2 cases were run as a b/1, 1 could not be\n", "stdout")
 
 
+@test
+def testee_is_ended_ahead_of_time():
+    codes, targets, reached = [], [], threading.Event()
+
+    def script(peer):
+        targets.append(peer.head.split()[1])
+        peer.accept()
+        if targets[-1] == "/getCaseCount":
+            peer.send("3")
+            peer.close()
+        else:
+            reached.set()
+        codes.append(peer.close_code())
+        if len(codes) > 1:
+            peer.close(codes[-1])
+
+    for number, code in [(None, 3), (signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGHUP, 130)]:
+        codes.clear(), targets.clear(), reached.clear()
+        with FakeServer(script) as server, start("--testee", *(["-m", "300ms"] if not number else []),
+                                                 server.url[:-3]) as p:
+            check(reached.wait(PATIENCE), "no case was run")
+            if number:
+                p.send_signal(number)
+            same(p.wait(PATIENCE), code, f"exit code after {number}")
+            same(p.stdout.read(), b"", "stdout")
+            told = p.stderr.read()
+            same(b"--timeout" in told, not number, "what was told")
+        same((codes[1:], len(targets)), ([1001], 2), "close code, connections")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"ws://127.0.0.1:{silent.getsockname()[1]}/"
+        r = connect("--testee", "-m", "200ms", url)
+        same(r.returncode, 3, "exit code before it was open")
+        one_line(r.stderr, "--timeout")
+        with Unread("pipe") as told:
+            told.fill()
+            with start("--testee", "-m", "200ms", url, stderr=told.writer) as p:
+                try:
+                    same(p.wait(PATIENCE), 3, "exit code with a stderr that nobody reads")
+                finally:
+                    p.kill()
+
+
+@test
+def hangup_that_is_ignored_stays_so():
+    def script(peer):
+        peer.accept()
+        if peer.head.startswith("GET /get"):
+            peer.send("1")
+            peer.close()
+            peer.close_code()
+            return
+        time.sleep(0.3)
+        peer.close()
+        codes.append(peer.close_code())
+
+    codes = []
+    for args in ["--json"], ["--testee"]:
+        with FakeServer(script) as server:
+            p = subprocess.Popen(["sh", "-c", 'trap "" HUP; exec "$@"', "sh", PROGRAM, "connect", *args,
+                                  server.url[:-3]], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE)
+            wait_until(lambda: server.connections == (2 if "--testee" in args else 1), "a connection")
+            time.sleep(0.1)
+            p.send_signal(signal.SIGHUP)
+            out, err = p.communicate(timeout=PATIENCE)
+            same((p.returncode, err), (0, b""), f"exit code and stderr of {args}")
+            check(b'"code":1000' in out or b"1 cases were run" in out, out)
+    check(set(codes) == {1000}, codes)
+
+
+@test
+def proxy_of_the_environment_that_is_none():
+    for args in [], ["--json"], ["--testee"]:
+        r = connect(*args, "ws://127.0.0.1:1/", env={"ws_proxy": "ftp://me:hush@127.0.0.1"})
+        same(r.returncode, 1, "exit code")
+        one_line(r.stderr, "the proxy of the environment: the scheme")
+        check(b"hush" not in r.stderr, r.stderr)
+        if "--json" in args:
+            fail, = events(r.stdout)
+            same((fail["event"], fail["kind"]), ("fail", "proxy"), "event")
+
+
 run_tests()

@@ -58,6 +58,14 @@ def options_that_need_another():
 
 
 @test
+def options_that_a_testee_has_no_use_for():
+    for option in ["-B", "-X", "-t", "-S", "--history=x", "-0", "-w", "-n1", "--wait=1", "--keep-open",
+                   "--close-code=1000", "-j", "-W", "-v", "-L", "-r", "--reconnect-first=1",
+                   "--reconnect-max=1", "--reconnect-attempts=1"]:
+        wrong(["--testee", option, URL], "--testee and --", "exclude each other")
+
+
+@test
 def values_that_may_not_be_sent():
     for code in ["1004", "1005", "1006", "1015", "2999"]:
         wrong(["--close-code", code, URL], code)

@@ -307,6 +307,16 @@ def api():
 
 
 @test
+def hangup_that_is_ignored_stays_so():
+    usual = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    s = Server("--out", "hangup", "--cases", "1.1.1")
+    signal.signal(signal.SIGHUP, usual)
+    s.p.send_signal(signal.SIGHUP)
+    assert Client(s.port, "/getCaseCount").answer() == "1"
+    assert s.stop() == 128 + signal.SIGTERM
+
+
+@test
 def odd_queries():
     s = Server("--out", "odd")
     for target, why in [

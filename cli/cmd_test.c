@@ -229,12 +229,27 @@ static void words_deinit(words *w)
 
 /* ------------------------------------------------------------------------ information -- */
 
-static int print_list(const judge_session *s)
+/* Whether the spec leaves the case out for whoever it is run with, as far as names are known. */
+static bool is_excluded(const judge_spec *spec, const char *agent, const char *id)
+{
+    if (!spec)
+        return false;
+    if (agent || spec->n_servers == 0)
+        return judge_spec_excludes(spec, agent ? agent : "", id);
+    for (size_t i = 0; i < spec->n_servers; i++) {
+        const char *name = spec->servers[i].agent;
+        if (!judge_spec_excludes(spec, name ? name : "", id))
+            return false;
+    }
+    return true;
+}
+
+static int print_list(const judge_session *s, const judge_spec *spec, const char *agent)
 {
     const judge_table *t = judge_session_table(s);
     for (size_t i = 0; i < judge_table_count(t); i++) {
         const judge_case *c = judge_table_at(t, i);
-        if (judge_session_selected(s)[i])
+        if (judge_session_selected(s)[i] && !is_excluded(spec, agent, c->id))
             printf("%-8s %s\n", c->id, c->title);
     }
     return fflush(stdout) == 0 ? EXIT_SUCCESS : CLI_EXIT_FAILURE;
@@ -486,6 +501,7 @@ static int run_with(const test_settings *settings, const judge_spec *spec, const
         .urls = (const char *const *)urls->at,
         .n_urls = settings->serve ? 0 : urls->n,
         .serves = settings->serve,
+        .lists = settings->list,
         .cases = cases->at,
         .n_cases = cases->n,
         .exclude = exclude->at,
@@ -532,23 +548,13 @@ static int run_with(const test_settings *settings, const judge_spec *spec, const
 
     char why[256];
     judge_session_error error;
-    static const char *const nowhere[] = {"ws://localhost/"};
-    if (settings->list) { /* needs no server */
-        p.spec = NULL;
-        p.urls = nowhere;
-        p.n_urls = 1;
-        if (p.n_cases == 0 && spec) {
-            p.cases = spec->cases.at;
-            p.n_cases = spec->cases.n;
-        }
-    }
     judge_session *s = judge_session_new(&p, &error, why);
     if (!s) {
         cli_error("test", "%s", why);
         return error == JUDGE_SESSION_USAGE ? CLI_EXIT_USAGE : TEST_EXIT_NOTHING_RUN;
     }
     const char *dir = settings->no_report ? NULL : outdir;
-    int code = settings->list    ? print_list(s)
+    int code = settings->list    ? print_list(s, spec, settings->agent)
                : settings->serve ? test_serve(s, &v, settings, spec, urls, dir)
                                  : run(s, &v, settings, dir);
     judge_session_free(s);

@@ -30,6 +30,7 @@ typedef struct judge_session_params {
     const char *const *urls; /* servers besides those of the spec, or instead of them */
     size_t n_urls;
     bool serves;              /* clients are tested: there are no servers to connect to */
+    bool lists;               /* nothing is: only what is selected is asked for */
     const char *const *cases; /* patterns; n_cases 0: the spec's, else all */
     size_t n_cases;
     const char *const *exclude; /* besides the spec's */

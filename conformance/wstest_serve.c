@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The server modes of wstest: echoserver, testeeserver, broadcastserver with its web page. They
  * are programs of the library, not of the suite. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +99,9 @@ static bool listen_on(service *s, const char *uri, const char **ret_why)
                          strchr(url.host, ':') ? "]" : "", url.port);
     int r = text.failed ? WSK_ERR_NOMEM
                         : wsk_server_listen(s->server, text.at, url.tls ? s->tls : NULL);
-    *ret_why = wsk_strerror(r);
+    *ret_why = r != WSK_ERR_SYS      ? wsk_strerror(r)
+               : errno == EADDRINUSE ? "the address is in use"
+                                     : strerror(errno);
     judge_buf_deinit(&text);
     wsk__url_deinit(NULL, &url);
     return r >= 0;

@@ -203,6 +203,15 @@ def information():
     assert [line.split()[0] for line in r.stdout.splitlines()][:2] == ["1.1.1", "1.1.2"]
     r = judge("--list", "--cases", "6.2.*,1.1.1", "--exclude", "6.2.1")
     assert [line.split()[0] for line in r.stdout.splitlines()] == ["1.1.1", "6.2.2", "6.2.3", "6.2.4"]
+    # The spec's exclusions, too; those of agents where the agent is known.
+    spec = {"servers": [{"url": "ws://localhost", "agent": "a1"}, {"url": "ws://localhost"}],
+            "cases": ["1.1.*"], "exclude-cases": ["1.1.1", "1.1.2", "1.1.99"],
+            "exclude-agent-cases": {"a1": ["1.1.4"], "*": ["1.1.5"]}}
+    write("excludes.json", json.dumps(spec))
+    for args, wanted in ([], "34678"), (["--agent", "a1"], "3678"), (["--exclude", "1.1.3"], "4678"), (
+            ["--cases", "1.1.1,1.1.4,1.1.6"], "46"):
+        r = judge("--list", "-s", "excludes.json", *args)
+        assert [line.split()[0] for line in r.stdout.splitlines()] == ["1.1." + c for c in wanted], r
     r = judge("--explain", "6.2.4")
     assert r.returncode == 0 and "6.2.4" in r.stdout and "RFC 6455" in r.stdout, r
     assert "Sent to the server:" in r.stdout, r
@@ -581,6 +590,8 @@ def wstest_servers():
         assert ("unimplemented" in r.stdout) != deflate, r.stdout
         assert list(json.loads(read(mode, "index.json"))) == ["Ident" if deflate else "websock/"
                                                              + run("--version").stdout.split()[1]]
+        r = wstest("-m", mode, "-w", f"ws://localhost:{port}")
+        assert r.returncode == 1 and "in use" in r.stdout, r
     port, web = free_port(), free_port()
     background("-m", "broadcastserver", "-w", f"ws://127.0.0.1:{port}", "-u", str(web), name="wstest",
                port=web)

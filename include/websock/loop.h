@@ -70,7 +70,8 @@ WSK_API int wsk_loop_post(wsk_loop *loop, void (*fn)(void *ud), void *ud);
 /* Timers. fn is called once, at the due time or a few milliseconds later. */
 typedef struct wsk_timer wsk_timer;
 WSK_API int wsk_timer_new(wsk_timer **ret, wsk_loop *loop, void (*fn)(void *ud), void *ud);
-WSK_API void wsk_timer_set(wsk_timer *t, uint64_t delay_ms); /* (re)starts it */
+/* (Re)starts it. The delay counts from this call, also where wsk_loop_now() is of before it. */
+WSK_API void wsk_timer_set(wsk_timer *t, uint64_t delay_ms);
 WSK_API void wsk_timer_cancel(wsk_timer *t);
 WSK_API void wsk_timer_free(wsk_timer *t); /* NULL is fine; also within fn */
 

@@ -369,6 +369,38 @@ static void test_posts_share_the_turns(void **state)
     endpoint_free(&e);
 }
 
+static void set_behind_a_slow_call(void *ud)
+{
+    tick *a = ud;
+
+    slow_now += 3000000;
+    a->due = slow_now / 1000 + 50;
+    wsk_timer_set(a->timer, 50);
+}
+
+/* A turn's time stands while a call takes long. */
+static void test_timer_behind_a_slow_call(void **state)
+{
+    net_test t;
+    tick a;
+
+    net_test_init(&t, state);
+    slow_now = 1000000;
+    t.sys.clock_us = slow_clock;
+    net_test_loop(&t);
+    tick_new(&a, t.loop, 0, 1000000);
+    n_order = 0;
+    assert_int_equal(wsk_loop_post(t.loop, set_behind_a_slow_call, &a), WSK_OK);
+    assert_int_equal(wsk_loop_turn(t.loop, 0), WSK_OK);
+    for (int ms = 0; n_order == 0; ms++, slow_now += 1000) {
+        assert_int_equal(wsk_loop_turn(t.loop, 0), WSK_OK);
+        assert_int_equal(n_order, ms >= 50);
+    }
+    assert_int_equal(a.fired_at, a.due);
+    wsk_timer_free(a.timer);
+    net_test_end(&t);
+}
+
 static wsk_loop *signalled;
 
 static void on_signal(int number)
@@ -696,6 +728,7 @@ int main(void)
         BOTH(test_posts_from_threads),
         BOTH(test_posts_run_at_the_end),
         BOTH(test_posts_share_the_turns),
+        BOTH(test_timer_behind_a_slow_call),
         BOTH(test_stop_from_signal),
         BOTH(test_loop_made_for_another_thread),
         BOTH(test_nested),

@@ -254,7 +254,7 @@ WSK_API wsk_str wsk_client_body(const wsk_client *c);
  */
 WSK_API const char *wsk_client_url(const wsk_client *c);
 /* "127.0.0.1:443", "[::1]:443", "unix": of the socket's other end (a proxy's, if there is one).
- * Writes at most n octets with NUL, returns the length; 0 while there is none. */
+ * Writes at most n octets with NUL, returns the length of the whole; 0 while there is none. */
 WSK_API size_t wsk_client_address(const wsk_client *c, char *buf, size_t n);
 /* "TLSv1.3" and the cipher; "" without TLS. */
 WSK_API const char *wsk_client_tls_version(const wsk_client *c);

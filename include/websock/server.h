@@ -199,8 +199,8 @@ WSK_API wsk_conn *wsk_peer_conn(const wsk_peer *p);
 /* The same pointer as wsk_conn_data() of its connection. */
 WSK_API void wsk_peer_set_data(wsk_peer *p, void *data);
 WSK_API void *wsk_peer_data(const wsk_peer *p);
-/* "127.0.0.1:41234", "[::1]:41234", "unix"; writes at most n octets with NUL, returns the length.
- */
+/* "127.0.0.1:41234", "[::1]:41234", "unix", also in on_close behind a reset; "unknown" where it
+ * cannot be. Writes at most n octets with NUL, returns the length of the whole. */
 WSK_API size_t wsk_peer_address(const wsk_peer *p, char *buf, size_t n);
 WSK_API bool wsk_peer_is_tls(const wsk_peer *p);
 /* Which listener took it: the i of wsk_server_url(); SIZE_MAX for wsk_server_adopt(). */

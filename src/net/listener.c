@@ -328,15 +328,27 @@ bool wsk__listener_is_loopback(const wsk__listener *l)
 
 /* ----------------------------------------------------------------------------- addresses -- */
 
+/* Behind a reset getpeername(2) knows nothing any more; the socket does. It asks for the length to
+ * be known. */
+static bool former_name(int fd, struct sockaddr_storage *a, socklen_t *len)
+{
+    static const socklen_t lengths[] = {sizeof(struct sockaddr_in6), sizeof(struct sockaddr_in)};
+
+    for (size_t i = 0; i < WSK__COUNT(lengths); i++) {
+        *len = lengths[i];
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERNAME, a, len) == 0)
+            return true;
+    }
+    return false;
+}
+
 size_t wsk__peer_name(int fd, char *buf, size_t n)
 {
     struct sockaddr_storage a;
     socklen_t len = sizeof(a);
     char host[64], text[80];
 
-    if (n == 0)
-        return 0;
-    if (getpeername(fd, (struct sockaddr *)&a, &len) < 0)
+    if (getpeername(fd, (struct sockaddr *)&a, &len) < 0 && !former_name(fd, &a, &len))
         a.ss_family = AF_UNSPEC;
     if (a.ss_family == AF_UNIX) {
         snprintf(text, sizeof(text), "unix");
@@ -355,8 +367,11 @@ size_t wsk__peer_name(int fd, char *buf, size_t n)
     } else {
         snprintf(text, sizeof(text), "unknown");
     }
-    size_t have = strlen(text) < n ? strlen(text) : n - 1;
-    memcpy(buf, text, have);
-    buf[have] = 0;
-    return have;
+    len = (socklen_t)strlen(text);
+    if (n > 0) {
+        size_t have = len < n ? len : n - 1;
+        memcpy(buf, text, have);
+        buf[have] = 0;
+    }
+    return len;
 }

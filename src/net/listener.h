@@ -30,7 +30,8 @@ void wsk__listener_free(wsk__listener *l);
 uint16_t wsk__listener_port(const wsk__listener *l);
 /* True if only this machine can connect, over TCP. */
 bool wsk__listener_is_loopback(const wsk__listener *l);
-/* "127.0.0.1:41234", "[::1]:41234" or "unix" of the other end of fd; returns the length. */
+/* "127.0.0.1:41234", "[::1]:41234" or "unix" of the other end of fd, also of one that is
+ * gone; writes at most n octets with NUL, returns the length of the whole. */
 size_t wsk__peer_name(int fd, char *buf, size_t n);
 
 #endif

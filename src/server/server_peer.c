@@ -503,7 +503,7 @@ static int learn_about(wsk_peer *p, int fd)
     size_t len = 0;
 
     p->about = NULL;
-    /* A socket whose other end is gone no longer knows its address: who logs asks for it now. */
+    /* Some sockets whose other end is gone no longer know its address: who logs asks for it now. */
     if (logs_access(s) || s->h.on_refused != NULL || wsk__log_on(s->hooks, WSK_LOG_DEBUG))
         len = wsk__peer_name(fd, name, sizeof(name));
     if (len == 0 && s->addresses == NULL)

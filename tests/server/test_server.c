@@ -40,7 +40,7 @@ struct site {
     char url[200];
     unsigned opens, messages, closes, writables, pongs;
     unsigned last_code;
-    char last_text[160];
+    char last_text[160], last_address[80];
     wsk_peer *kept; /* a peer that a handler remembers */
     int in_message; /* what on_message does: see ACT_ */
     unsigned requests;
@@ -143,6 +143,7 @@ static void on_close(wsk_peer *p, unsigned code, const char *text)
     s->closes++;
     s->last_code = code;
     snprintf(s->last_text, sizeof(s->last_text), "%s", text);
+    (void)wsk_peer_address(p, s->last_address, sizeof(s->last_address));
 }
 
 static const wsk_handlers handlers = {
@@ -657,6 +658,46 @@ static void test_broadcast_and_drain(void **state)
     site_end(&s);
 }
 
+/* Behind a reset the socket has no other end. */
+static void test_address(void **state)
+{
+    (void)state;
+    static const char *const urls[] = {"ws://127.0.0.1:0/ws", "ws://[::1]:0/ws"};
+    struct linger l = {1, 0};
+    char name[80], cut[6];
+
+    for (int v6 = 0; v6 < 2; v6++) {
+        struct sockaddr_in6 to6 = {.sin6_family = AF_INET6, .sin6_addr = {{{[15] = 1}}}};
+        struct client c = {0};
+        struct site s;
+
+        site_init(&s);
+        if (site_start(&s, NULL, urls[v6], NULL) < 0 && v6) {
+            site_end(&s); /* no IPv6 here */
+            continue;
+        }
+        if (v6) {
+            to6.sin6_port = htons((uint16_t)strtol(strrchr(s.url, ':') + 1, NULL, 10));
+            c.fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+            assert_int_equal(connect(c.fd, (struct sockaddr *)&to6, sizeof(to6)), 0);
+            client_text(&s, &c, REQUEST("/ws", ""));
+            turn_until(&s, s.opens == 1);
+        } else {
+            client_open(&s, &c);
+        }
+        size_t n = wsk_peer_address(s.kept, name, sizeof(name));
+        assert_int_equal(n, strlen(name));
+        assert_int_equal(wsk_peer_address(s.kept, NULL, 0), n);
+        assert_int_equal(wsk_peer_address(s.kept, cut, sizeof(cut)), n);
+        assert_memory_equal(cut, name, 5);
+        setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+        client_end(&c);
+        turn_until(&s, s.closes == 1);
+        assert_string_equal(s.last_address, name);
+        site_end(&s);
+    }
+}
+
 static void test_many_abrupt(void **state)
 {
     (void)state;
@@ -1134,6 +1175,7 @@ int main(void)
         cmocka_unit_test(test_pause),
         cmocka_unit_test(test_pause_at_the_request),
         cmocka_unit_test(test_broadcast_and_drain),
+        cmocka_unit_test(test_address),
         cmocka_unit_test(test_many_abrupt),
         cmocka_unit_test(test_unix_and_adopt),
         cmocka_unit_test(test_listen_errors),

@@ -281,7 +281,7 @@ static void deliver(wsk__stream *s, uint8_t *data, size_t n)
         hold(s, data, n);
         /* Nothing more is taken from the kernel until it goes on, or TCP would not tell the peer
          * that we do not keep up, and what is held would grow with all that he sends. */
-        if (waits && (s->state & (WSK__S_ARMED | WSK__S_PAUSED)) == WSK__S_ARMED)
+        if (waits && (s->state & (WSK__S_ARMED | WSK__S_PAUSED | WSK__S_DEAD)) == WSK__S_ARMED)
             wsk__uring_cancel(u, stream_tag(s, WSK__REQUEST_RECV));
         if (!(s->state & (WSK__S_PAUSED | WSK__S_SENDING)))
             wsk__loop_later(s);

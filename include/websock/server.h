@@ -65,8 +65,10 @@ typedef struct wsk_handlers {
      * wsk_conn_close_reason(). */
     void (*on_close)(wsk_peer *p, unsigned code, const char *text);
     /* A connection is over that none of the above ever saw: the library answered its request with
-     * `status`, or (0) it went before it had made one. For logs: wsk_conn_target() and
-     * wsk_conn_header() give what was asked, and nothing where no whole request was read. */
+     * `status`, or (0) it went, or had to go, before it had made one. For logs: wsk_conn_target()
+     * and wsk_conn_header() give what was asked, and nothing where no whole request was read. Not
+     * called for what was closed as soon as it was accepted: beyond a limit, where no more are told
+     * so (max_connections), and where there was no memory. */
     void (*on_refused)(wsk_peer *p, unsigned status, const char *text);
 } wsk_handlers;
 
@@ -163,9 +165,10 @@ WSK_API void wsk_server_drain(wsk_server *s, unsigned code, const char *reason);
 
 typedef struct wsk_server_stats {
     /* Since the start. refused: what the library turned away before it was open, with a status
-     * other than 101 or, where none could be sent (TLS, no memory), without; not what the program
-     * answered with wsk_peer_respond(), nor who went by himself. closed: of those that were opened.
-     */
+     * other than 101 or, where none could be sent (TLS, no memory, beyond a limit), without, so
+     * that on_refused was not called for each; not what the program answered with
+     * wsk_peer_respond(), nor who went by himself, for whom on_refused may have been. The 503 of
+     * wsk_peer_close() before on_open is one. closed: of those that were opened. */
     uint64_t accepted, refused, opened, closed;
     uint64_t messages_in, messages_out, octets_in, octets_out; /* of connections that ended */
     uint32_t connections;                                      /* now, in any state */

@@ -365,10 +365,12 @@ void wsk_server_drain(wsk_server *s, unsigned code, const char *reason)
     for (wsk_peer *p = s->peers; p != NULL; p = p->next) {
         if (p->link.conn.ended)
             continue;
-        if (wsk__peer_shakes(p))
+        if (wsk__peer_shakes(p)) {
+            s->stats.refused++; /* as those who can be told 503 */
             wsk__peer_end(p, "the server is shutting down");
-        else
+        } else {
             (void)wsk_peer_close(p, code, reason);
+        }
     }
     wsk__loop_leave(s->loop);
 }

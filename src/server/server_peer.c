@@ -301,7 +301,8 @@ static void event(wsk__link *l, wsk_event *ev)
             h->on_writable(p);
         break;
     case WSK_EV_FAIL:
-        if (!p->link.conn.was_open)
+        /* The program's own answer, which was not taken in time, is no refusal of ours. */
+        if (!p->link.conn.was_open && (ev->status == 0 || ev->code == 0))
             s->stats.refused++;
         if (wsk__log_on(s->hooks, WSK_LOG_DEBUG))
             wsk__log(s->hooks, WSK_LOG_DEBUG, "%s failed: %s (%s)", name_of(p), ev->text,

@@ -282,6 +282,8 @@ WSK_API int wsk_client_close(wsk_client *c, unsigned code, const char *reason);
  * ends the connection: at once, or, where messages came before it, behind those when the pause is
  * over. */
 WSK_API void wsk_client_pause(wsk_client *c, bool paused);
+/* Octets that the system has yet to take, of TLS those of the cipher text, too. At 0 nothing waits
+ * in this process, to be lost when the client is freed. */
 WSK_API size_t wsk_client_queued(const wsk_client *c);
 /* Drops the connection at once, in any state, without reconnecting; on_close or on_fail comes
  * before the next turn ends, never within this call. */

@@ -224,6 +224,8 @@ WSK_API int wsk_peer_close(wsk_peer *p, unsigned code, const char *reason);
 /* Who is paused is not read from, so that its end is not seen; but a reset is, and ends it: at
  * once, or, where messages came before it, behind those when the pause is over. */
 WSK_API void wsk_peer_pause(wsk_peer *p, bool paused);
+/* Octets that the system has yet to take, with broadcasts that wait for the end of the turn; of TLS
+ * those of the cipher text, too. At 0 nothing waits in this process. */
 WSK_API size_t wsk_peer_queued(const wsk_peer *p);
 /* Drops the connection at once; on_close comes before the turn ends, never within this call. */
 WSK_API void wsk_peer_drop(wsk_peer *p);

@@ -442,5 +442,5 @@ size_t wsk_client_queued(const wsk_client *c)
 {
     const wsk__client_link *l = open_link(c);
 
-    return l != NULL ? wsk_conn_queued(&l->link.conn) : 0;
+    return l != NULL ? wsk__link_queued(&l->link) : 0;
 }

@@ -386,6 +386,14 @@ static inline int wsk__link_send(wsk__link *l, const wsk__link_role *role, wsk_o
     return r;
 }
 
+/* Octets that the socket has yet to take: with TLS the connection has passed on what may wait as
+ * cipher text. */
+static inline size_t wsk__link_queued(const wsk__link *l)
+{
+    return wsk_conn_queued(&l->conn) +
+           (l->conn.lost || l->conn.ended ? 0 : wsk__stream_left(&l->stream));
+}
+
 /* The two are over, with a word to the program at the end of the turn. */
 static inline void wsk__link_drop(wsk__link *l)
 {

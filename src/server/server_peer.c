@@ -771,7 +771,7 @@ void wsk_peer_pause(wsk_peer *p, bool paused)
 
 size_t wsk_peer_queued(const wsk_peer *p)
 {
-    return wsk_conn_queued(&p->link.conn) + wsk__run_waiting(p);
+    return wsk__link_queued(&p->link) + wsk__run_waiting(p);
 }
 
 void wsk_peer_drop(wsk_peer *p)

@@ -334,6 +334,39 @@ static void test_tls(void **state)
 }
 
 /* Nothing was set up for TLS: the system's CAs count. The server speaks none at all. */
+/* A server that does not read: what its socket does not take stands in ours as cipher text first.
+ */
+static void test_tls_queued(void **state)
+{
+    static const uint8_t message[32768];
+    wsk_tls *tls = server_tls("good", NULL);
+    wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
+    world w;
+    heard h;
+    echo e;
+
+    world_begin(&w, state);
+    o.tls = client_tls(&w, NULL, NULL, true);
+    heard_connect(&h, &w, &o, echo_begin(&e, w.loop, "wss://127.0.0.1:0/ws", tls));
+    heard_until_open(&h, &w);
+    world_until(&w, e.opens == 1);
+    wsk_peer_pause(wsk_server_next_peer(e.server, NULL), true);
+    for (unsigned i = 0; wsk_client_queued(h.c) == 0; i++) {
+        assert_true(i < 2000);
+        assert_int_equal(wsk_client_send(h.c, WSK_OP_BINARY, message, sizeof(message), 0), WSK_OK);
+        for (int k = 0; k < 4; k++)
+            world_turn(&w, 0);
+    }
+    assert_int_equal(wsk_conn_queued(wsk_client_conn(h.c)), 0);
+    wsk_peer_pause(wsk_server_next_peer(e.server, NULL), false);
+    world_until(&w, wsk_client_queued(h.c) == 0);
+    heard_free(&h);
+    echo_end(&e);
+    wsk_tls_unref(o.tls);
+    wsk_tls_unref(tls);
+    world_end(&w);
+}
+
 static void test_tls_default(void **state)
 {
     wsk_tls *tls = server_tls("good", NULL);
@@ -842,13 +875,11 @@ static void test_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(test_echo),          BOTH(test_large),
-        BOTH(test_pause),         BOTH(test_unix),
-        BOTH(test_tls),           BOTH(test_tls_default),
-        BOTH(test_tls_redirect),  BOTH(test_free_in_handlers),
-        BOTH(test_first_of_many), BOTH(test_free_any_time),
-        BOTH(test_cancel),        BOTH(test_nested),
-        BOTH(test_many),          BOTH(test_no_memory),
+        BOTH(test_echo),          BOTH(test_large),         BOTH(test_pause),
+        BOTH(test_unix),          BOTH(test_tls),           BOTH(test_tls_queued),
+        BOTH(test_tls_default),   BOTH(test_tls_redirect),  BOTH(test_free_in_handlers),
+        BOTH(test_first_of_many), BOTH(test_free_any_time), BOTH(test_cancel),
+        BOTH(test_nested),        BOTH(test_many),          BOTH(test_no_memory),
         BOTH(test_options),
     };
 

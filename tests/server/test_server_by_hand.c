@@ -286,6 +286,35 @@ static void test_slow_but_steady(void **state)
     finish(&s);
 }
 
+/* What waits as cipher text waits: the connection itself has passed on all of it. */
+static void test_queued(void **state)
+{
+    (void)state;
+    static const uint8_t message[65536];
+    wsk_config_options o = options();
+
+    for (int tls = 0; tls < 2; tls++) {
+        scene s;
+
+        if (!begin(&s, &o, tls))
+            skip();
+        assert_int_equal(wsk_peer_queued(s.peer), 0);
+        assert_int_equal(wsk_peer_send(s.peer, WSK_OP_BINARY, message, sizeof(message), 0), WSK_OK);
+        turn(&s);
+        assert_int_equal(wsk_conn_queued(wsk_peer_conn(s.peer)) > 0, !tls);
+        for (unsigned i = 0; wsk_peer_queued(s.peer) > 0; i++) {
+            assert_true(i < 1000);
+            client_reads(&s);
+            turn(&s);
+        }
+        s.read = 0;
+        (void)take(&s, 16384);
+        /* The last of it is in the client's socket, at the most. */
+        assert_true(s.read < sizeof(message) / 2);
+        finish(&s);
+    }
+}
+
 /* The pace holds, and for who takes nothing more so does write_timeout. */
 static void test_too_slow(void **state)
 {
@@ -486,6 +515,7 @@ static void test_calls_while_blocked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_queued),
         cmocka_unit_test(test_slow_but_steady),
         cmocka_unit_test(test_too_slow),
         cmocka_unit_test(test_slow_to_the_close_frame),

@@ -453,8 +453,14 @@ static void course(bench *b)
         }
     }
     /* What never came, counted with the time that it was waited for. */
-    if (b->begin.time == 0 || b->interrupted)
+    if (b->begin.time == 0)
         return;
+    if (b->interrupted) {
+        if (b->outstanding + b->unanswered_gone > 0 &&
+            b->counts.messages == b->begin.counts.messages)
+            bench_error(b, 1, "nothing was answered before it was interrupted");
+        return;
+    }
     if (b->set->mode == BENCH_ECHO || b->set->mode == BENCH_BROADCAST)
         b->unanswered = b->outstanding + b->unanswered_gone;
     if (b->outstanding > 0)
@@ -691,10 +697,10 @@ int bench_load_run(bench *b)
     close_all(b);
     bench_line_end(b);
     b->server_known = set->pid != 0 && bench_process_read(set->pid, &b->server_after);
+    if (!refused && b->begin.time == 0 && (b->opened > 0 || b->interrupted))
+        bench_error(b, 1, "it ended before anything was measured");
     if (refused || b->opened == 0)
         return BENCH_EXIT_NOTHING;
-    if (b->begin.time == 0)
-        bench_error(b, 1, "it ended before anything was measured");
     return b->errors.n > 0 ? CLI_EXIT_FAILURE : 0;
 }
 

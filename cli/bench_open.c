@@ -39,11 +39,7 @@ static void count_error(bench_errors *e, uint64_t times, const char *text)
 static void vformat(char *text, const char *fmt, va_list ap)
 {
     vsnprintf(text, BENCH_REASON_LEN, fmt, ap);
-    /* A server's words may be among them, and a terminal must not obey it. */
-    for (char *p = text; *p != 0; p++) {
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
-    }
+    cli_make_safe(text); /* a server's words may be among them */
 }
 
 void bench_error(bench *b, uint64_t times, const char *fmt, ...)

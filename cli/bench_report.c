@@ -51,6 +51,8 @@ static double per(double a, double n)
 
 static json_t *json_latency(const bench_histogram *h)
 {
+    if (h == NULL) /* it never came to a run */
+        return json_null();
     json_t *o = json_object();
 
     for (int i = 0; i < N_PERCENTILES; i++)
@@ -137,6 +139,7 @@ bool bench_report_json(const bench *b)
 {
     double seconds = bench_report_seconds(b), n = (double)bench_report_messages(b);
     double opening = (double)(b->open_ended - b->open_began) / 1e9;
+    double opened = b->opening_time != NULL ? (double)b->opening_time->n : 0;
     json_t *o = json_pack(
         "{s:s, s:s, s:s, s:o, s:I, s:f, s:f, s:f, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, "
         "s:o, s:o, s:o, s:i, s:o, s:b, s:o}",
@@ -156,7 +159,7 @@ bool bench_report_json(const bench *b)
                   per((b->end.user - b->begin.user + b->end.system - b->begin.system) * 1e6, n)),
         "opening",
         json_pack("{s:I, s:f, s:f, s:o}", "connections", (json_int_t)b->opened, "seconds", opening,
-                  "connections_per_second", per((double)b->opening_time->n, opening), "latency_us",
+                  "connections_per_second", per(opened, opening), "latency_us",
                   json_latency(b->opening_time)),
         "closed_in_order", (int)b->n_answered, "broadcast", json_broadcast(b), "interrupted",
         b->interrupted, "samples", json_samples(b));

@@ -144,6 +144,16 @@ void bench_stream_advance(bench_conn *c, const bench_chain *chain, size_t k)
     c->frame_off = at - bench_chain_begin(chain, c->frame);
 }
 
+/* What is there to be read is told once more, in the next turn. */
+static void read_on(bench *b, bench_conn *c)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                                .data.u32 = bench_index(b, c)};
+
+    if (epoll_ctl(b->epoll_fd, EPOLL_CTL_MOD, c->fd, &event) < 0)
+        bench_fail(b, c, "cannot wait for a socket: %s", strerror(errno));
+}
+
 void bench_stream_flush(bench *b, bench_conn *c)
 {
     const bench_chain *chain = &b->plan.chains[c->chain];
@@ -164,9 +174,10 @@ void bench_stream_flush(bench *b, bench_conn *c)
         size_t n = chain->ends[last - 1] - begin;
         ssize_t k = bench_stream_send(b, c, chain->frames + begin, n);
         if (k < 0) {
-            if (errno == EAGAIN)
-                c->blocked = true;
-            else
+            c->blocked = true;
+            if (errno == EPIPE || errno == ECONNRESET)
+                read_on(b, c); /* a close frame may be there, which says why */
+            else if (errno != EAGAIN)
                 bench_fail(b, c, "sending failed: %s", strerror(errno));
             return;
         }
@@ -328,16 +339,6 @@ static void tls_octets(bench *b, bench_conn *c, const uint8_t *p, size_t n)
             return;
         }
     } while (n > 0 || got == b->buffer_len);
-}
-
-/* What is there to be read is told once more, in the next turn. */
-static void read_on(bench *b, bench_conn *c)
-{
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                                .data.u32 = bench_index(b, c)};
-
-    if (epoll_ctl(b->epoll_fd, EPOLL_CTL_MOD, c->fd, &event) < 0)
-        bench_fail(b, c, "cannot wait for a socket: %s", strerror(errno));
 }
 
 /* all: until the socket has nothing more, since its end may stand behind what it has. */

@@ -180,7 +180,17 @@ int bench_target_init(bench_target *t, const bench_target_options *o)
     t->deflate = o->deflate;
     int r = parse_url(t, o->url, &why);
     if (r < 0) {
-        cli_error("bench", "\"%s\": %s", o->url, why != NULL ? why : wsk_strerror(r));
+        /* What stands before an @ may be a password. */
+        if (strchr(o->url, '@') != NULL)
+            cli_error("bench", "the URL: %s", why != NULL ? why : wsk_strerror(r));
+        else
+            cli_error("bench", "\"%s\": %s", o->url, why != NULL ? why : wsk_strerror(r));
+        return CLI_EXIT_USAGE;
+    }
+    if (t->url.userinfo != NULL) {
+        cli_error("bench",
+                  "the URL must have no user: it would not be sent (\"websock connect\" has "
+                  "--user)");
         return CLI_EXIT_USAGE;
     }
     if (!t->url.tls && (o->insecure || o->ca_file != NULL)) {

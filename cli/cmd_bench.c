@@ -223,7 +223,10 @@ static int bench_url(const bench_settings *set)
         print_errors(&b.errors);
         if (b.begin.time != 0 && set->plot_file != NULL && !bench_plot_write(&b, set->plot_file))
             code = CLI_EXIT_FAILURE;
-        if (b.begin.time != 0 && !(set->json ? bench_report_json(&b) : bench_report_text(&b))) {
+    }
+    /* Who reads JSON gets an object, whatever became of the run. */
+    if (set->json ? code != CLI_EXIT_USAGE : b.begin.time != 0) {
+        if (!(set->json ? bench_report_json(&b) : bench_report_text(&b))) {
             cli_error("bench", "cannot write the results");
             code = CLI_EXIT_FAILURE;
         }

@@ -26,9 +26,11 @@ extern const cli_command cmd_test;
 #define CLI_EXIT_FAILURE 1 /* something outside of the program did not work */
 #define CLI_EXIT_USAGE   2 /* the command line is wrong */
 
-/* One line to stderr: "websock NAME: ...". name NULL: "websock: ...". Control characters of
- * arguments are shown as '?'. */
+/* One line to stderr: "websock NAME: ...". name NULL: "websock: ...". Made safe. */
 void cli_error(const char *name, const char *fmt, ...) WSK_PRINTF(2, 3);
+
+/* What a terminal would obey, and what is no UTF-8, becomes '?', in place. */
+void cli_make_safe(char *text);
 
 /* Whether the signal was ignored when we began, as by nohup(1), and so is to stay. */
 bool cli_is_ignored(int signal_number);

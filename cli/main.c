@@ -12,6 +12,7 @@
 
 #include "command.h"
 #include "conformance/wstest.h"
+#include "escape.h"
 #include "options.h"
 
 static const cli_command *const commands[] = {
@@ -23,6 +24,30 @@ static const cli_command *const commands[] = {
 
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
+void cli_make_safe(char *text)
+{
+    const uint8_t *from = (const uint8_t *)text;
+    size_t left = strlen(text);
+    char *to = text;
+
+    while (left > 0) {
+        uint32_t code;
+        size_t len = escape_decode(from, left, &code);
+        bool good = len > 0 && escape_is_printable(code);
+
+        len += len == 0;
+        if (good) {
+            memmove(to, from, len);
+            to += len;
+        } else {
+            *to++ = '?';
+        }
+        from += len;
+        left -= len;
+    }
+    *to = 0;
+}
+
 void cli_error(const char *name, const char *fmt, ...)
 {
     char line[1024];
@@ -31,11 +56,7 @@ void cli_error(const char *name, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
-    /* Arguments may hold anything; a terminal must not obey it. */
-    for (char *p = line; *p != 0; p++) {
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
-    }
+    cli_make_safe(line); /* arguments and peers' words may hold anything */
     fprintf(stderr, "websock%s%s: %s\n", name != NULL ? " " : "", name != NULL ? name : "", line);
 }
 

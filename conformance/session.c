@@ -57,7 +57,17 @@ static bool add_target(judge_session *s, const char *url, char why[256],
     int r = wsk__url_parse(NULL, url, u, &problem);
     if (r < 0) {
         *ret_error = r == WSK_ERR_NOMEM ? JUDGE_SESSION_FAILED : JUDGE_SESSION_USAGE;
-        say(why, "\"%s\" is no WebSocket URL: %s", url, problem);
+        /* What stands before an @ may be a password. */
+        if (strchr(url, '@'))
+            say(why, "this is no WebSocket URL: %s", problem);
+        else
+            say(why, "\"%s\" is no WebSocket URL: %s", url, problem);
+        return false;
+    }
+    if (u->userinfo) {
+        wsk__url_deinit(NULL, u);
+        *ret_error = JUDGE_SESSION_USAGE;
+        say(why, "the URL of a server under test must have no user: it would not be sent");
         return false;
     }
     *t = (judge_target){

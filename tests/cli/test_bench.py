@@ -235,6 +235,55 @@ def sigint_ends_with_the_figures_so_far():
         check(re.search(r"^messages +[1-9]", out, re.MULTILINE), out)
 
 
+@test
+def json_is_there_whatever_became_of_the_run():
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    d = bench(f"ws://127.0.0.1:{port}/", code=3)
+    same((d["errors"], d["opening"]["connections"], d["messages"]), (100, 0, 0), "figures")
+    check("refused" in d["error_reasons"][0]["reason"], d["error_reasons"])
+    same(bench("ws://name.invalid/", code=3)["messages"], 0, "messages")
+
+    def interrupted(url, *args, code, says):
+        p = subprocess.Popen([PROGRAM, "bench", url, "--json", "-c", "2", *args],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(5 * SECONDS)
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=PATIENCE)
+        same((p.returncode, err.count("\n")), (code, 1), f"exit code and lines of {args}: {err}")
+        check(says in err, err)
+        check(json.loads(out)["interrupted"], out)
+
+    never = "it ended before anything was measured"
+    with Odd(lambda server, s: time.sleep(PATIENCE)) as odd:
+        interrupted(odd.url, "--open-timeout", "1h", code=3, says=never)
+    with Server() as s:
+        interrupted(s.urls[0], "--warmup", "1h", code=1, says=never)
+    with Odd(echo(lambda *_: None)) as odd:
+        interrupted(odd.url, "-w", "0", "-d", "0.1", "--timeout", "1h", code=1,
+                    says="nothing was answered")
+
+
+@test
+def users_are_refused_and_passwords_not_shown():
+    for args in ["bench", "--json"], ["test"]:
+        for url, word in (("ws://me:hush@127.0.0.1:1/", "must have no user"),
+                          ("ws://me@127.0.0.1:1/", "must have no user"),
+                          ("ws://me:hush@127.0.0.1:99999/", "the port")):
+            r = websock(*args, url)
+            same((r.returncode, r.stdout, r.stderr.count("\n")), (2, "", 1), f"{args} {url}")
+            check(word in r.stderr and "hush" not in r.stderr, r.stderr)
+
+
+@test
+def who_closes_while_it_is_sent_to_says_why():
+    with Server() as s:
+        for _ in range(4):  # the reset came while it was sent to in one of three runs
+            r = failing(s.urls[0], "-c", "10", "-s", "20M", "--io", "epoll",
+                        says="closed by the server with 1009")
+            check("sending failed" not in r.stderr, r.stderr)
+
+
 def cpu(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as f:
         return sum(int(v) for v in f.read().rsplit(")", 1)[1].split()[11:13])
@@ -604,7 +653,7 @@ def who_is_no_server_is_named():
 @test
 def ends_on_the_way_are_named():
     def close(server, s, payload):
-        return frame(0x88, struct.pack(">H", 1001) + b"\x1b[1mbye") if server.messages > 3 else (
+        return frame(0x88, struct.pack(">H", 1001) + b"\x1b[1mbye\xc2\x9b\xe2\x80\xae") if server.messages > 3 else (
             frame(0x82, payload))
 
     def cut(server, s, payload):
@@ -620,7 +669,7 @@ def ends_on_the_way_are_named():
     def double(_, s, payload):
         return frame(0x82, payload) * 2
     for io in ("epoll", "uring"):
-        for alter, says in ((close, "closed by the server with 1001 (going away): ?[1mbye"),
+        for alter, says in ((close, "closed by the server with 1001 (going away): ?[1mbye??"),
                             (cut, "ended the connection without a close frame"),
                             (broken, "broke the protocol")):
             with Odd(echo(alter)) as odd:

@@ -131,10 +131,12 @@ def files_that_cannot_be_read():
 @test
 def arguments_do_not_reach_the_terminal_raw():
     for args in [["--\x1b]0;title\x07"], ["ws://127.0.0.1:1/\x1b]0;title\x07"],
-                 ["--header", "\x1b\x07", URL]]:
+                 ["--header", "\x1b\x07", URL], ["--header", "a\u009bb\u202e\u2066\u20ac", URL]]:
         r = connect(*args)
         same(r.returncode, 2, "exit code")
-        check(b"\x1b" not in r.stderr and b"\x07" not in r.stderr, r.stderr)
+        for bad in ("\x1b", "\x07", "\u009b", "\u202e", "\u2066"):
+            check(bad.encode() not in r.stderr, r.stderr)
+        same("\u20ac" in "".join(args), "\u20ac".encode() in r.stderr, "what is no harm")
 
 
 @test

@@ -207,10 +207,11 @@ typedef struct wsk_client_options {
 #define WSK_CLIENT_OPTIONS_INIT WSK_INIT_(wsk_client_options)
 
 /*
- * options may be NULL; all in them is copied, the hooks of options->conn are borrowed. handlers are
- * copied. WSK_ERR_INVAL if something in the options has CR, LF, NUL or another character that may
- * not stand where it goes, if a proxy is no URL of the above kind, or a wsk_tls is a server's; the
- * log hook gets a line that says which (where a size or the hooks are what is wrong, the loop's).
+ * options may be NULL; all in them is copied, but the hooks of options->conn and the extensions
+ * that stand in its list are borrowed. handlers are copied. WSK_ERR_INVAL if something in the
+ * options has CR, LF, NUL or another character that may not stand where it goes, if a proxy is no
+ * URL of the above kind, or a wsk_tls is a server's; the log hook gets a line that says which
+ * (where a size or the hooks are what is wrong, the loop's).
  */
 WSK_API int wsk_client_new(wsk_client **ret, wsk_loop *loop, const wsk_client_options *options,
                            const wsk_client_handlers *handlers, void *ud) WSK_WARN_UNUSED;
@@ -223,7 +224,8 @@ WSK_API void wsk_client_free(wsk_client *c);
 /*
  * Begins to connect; what comes of it is told by the handlers, later. url NULL: that of the last
  * time. WSK_ERR_URL if it is none (wsk_client_text() says why), WSK_ERR_STATE unless IDLE or
- * WAITING, WSK_ERR_NOMEM.
+ * WAITING, WSK_ERR_INVAL if what the environment says is no proxy, WSK_ERR_TLS if there can be
+ * no TLS with one (wsk_client_text() again), WSK_ERR_NOMEM. No handler is called then.
  */
 WSK_API int wsk_client_connect(wsk_client *c, const char *url);
 
@@ -273,14 +275,15 @@ WSK_API int wsk_client_send_part(wsk_client *c, wsk_opcode op, const void *data,
 WSK_API int wsk_client_ping(wsk_client *c, const void *data, size_t len);
 WSK_API int wsk_client_pong(wsk_client *c, const void *data, size_t len);
 /*
- * Starts the closing handshake; on_close follows. Before on_open it gives the attempt up (on_fail
- * with WSK_FAIL_CANCELLED follows); while WAITING it ends that, and nothing is called. There is
- * no reconnecting afterwards.
+ * Starts the closing handshake; on_close follows. Messages that come before the server's close
+ * frame are given until then, also those that a pause held back. Before on_open it gives the
+ * attempt up (on_fail with WSK_FAIL_CANCELLED follows); while WAITING it ends that, and nothing is
+ * called. There is no reconnecting afterwards.
  */
 WSK_API int wsk_client_close(wsk_client *c, unsigned code, const char *reason);
 /* Nothing is read while it is paused, so that the server's end is not seen; but a reset is, and
  * ends the connection: at once, or, where messages came before it, behind those when the pause is
- * over. */
+ * over. Does nothing before on_open. */
 WSK_API void wsk_client_pause(wsk_client *c, bool paused);
 /* Octets that the system has yet to take, of TLS those of the cipher text, too. At 0 nothing waits
  * in this process, to be lost when the client is freed. */
@@ -332,8 +335,10 @@ WSK_API int wsk_sync_connect(wsk_sync **ret, const char *url,
 /* Closes the connection without a word if it is still there. NULL is fine. */
 WSK_API void wsk_sync_free(wsk_sync *s);
 /* Sends a message, and waits until the system has taken it all, or conn.write_timeout and
- * queue_timeout say that the peer is too slow. WSK_ERR_STATE when the connection is over,
- * WSK_ERR_FAILED when it ends meanwhile, or as wsk_conn_send(). */
+ * queue_timeout say that the peer is too slow. So is one that answers each message, as an echo
+ * does, when much is sent and nothing received: its answers fill the way, and then it reads no
+ * more. WSK_ERR_STATE when the connection is over, WSK_ERR_FAILED when it ends meanwhile, or as
+ * wsk_conn_send(). */
 WSK_API int wsk_sync_send(wsk_sync *s, wsk_opcode op, const void *data, size_t len, unsigned flags);
 /* The next message. timeout_ms: 0 does not wait, -1 waits for ever. WSK_ERR_TIMEOUT. When the
  * connection is over, the last message has opcode CLOSE, as often as you ask. */
@@ -350,7 +355,8 @@ WSK_API int wsk_sync_close(wsk_sync *s, unsigned code, const char *reason);
  * after wsk_sync_connect() there is nothing left but to free it.
  */
 WSK_API void wsk_sync_interrupt(wsk_sync *s);
-/* For all that can be asked: text, failure, status, body, url, address, ... */
+/* For all that can be asked: text, failure, status, body, url, address, ... NULL if
+ * wsk_sync_connect() failed for its options, or for want of memory or descriptors. */
 WSK_API const wsk_client *wsk_sync_client(const wsk_sync *s);
 /* The same as wsk_client_text(); of NULL "out of memory". */
 WSK_API const char *wsk_sync_text(const wsk_sync *s);

@@ -27,7 +27,8 @@ typedef struct wsk_loop_options {
     wsk_io io;
     uint32_t busy_poll_us; /* spin so long before blocking, when there was traffic just now; in
                               microseconds; 0: never */
-    size_t recv_buffer;    /* octets of the receive buffer (epoll) [256 KiB] */
+    size_t recv_buffer;    /* octets of the receive buffer, 4 KiB to 16 MiB [256 KiB]; io_uring has
+                              one for those to whom much comes at a time */
 } wsk_loop_options;
 
 #define WSK_LOOP_OPTIONS_INIT WSK_INIT_(wsk_loop_options)
@@ -37,7 +38,8 @@ typedef struct wsk_loop_options {
 WSK_API int wsk_loop_new(wsk_loop **ret, const wsk_loop_options *options) WSK_WARN_UNUSED;
 /* All servers, clients and timers of the loop must be gone, and not within a handler or a posted
  * call: else there is a line in the log (WSK_LOG_ERROR), and with a server or a client, or in a
- * handler, nothing is freed. NULL is fine. */
+ * handler, nothing is freed. What was posted is run first, and what that posts, until there is no
+ * more. NULL is fine. */
 WSK_API void wsk_loop_free(wsk_loop *loop);
 
 /* Turns until wsk_loop_stop(). WSK_ERR_SYS if the kernel refuses to wait. Neither this nor
@@ -46,7 +48,8 @@ WSK_API void wsk_loop_free(wsk_loop *loop);
 WSK_API int wsk_loop_run(wsk_loop *loop);
 /* One turn: waits at most timeout_ms (0: not at all, -1: until something happens). */
 WSK_API int wsk_loop_turn(wsk_loop *loop, int timeout_ms);
-/* Makes wsk_loop_run() return after the turn that it is in. From any thread or signal handler. */
+/* Makes wsk_loop_run() return after the turn that it is in, or, if it does not run, the next one
+ * without a turn. From any thread or signal handler. */
 WSK_API void wsk_loop_stop(wsk_loop *loop);
 
 /*

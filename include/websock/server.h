@@ -121,8 +121,9 @@ WSK_API int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_op
  * Drops every connection without a word (on_close is called) and ends the server. NULL is fine.
  * Within a handler or a posted call, of this server or of anyone on its loop, what cannot be ended
  * at once ends before the turn does: the peer whose handler it is gets its on_close when that has
- * returned, so what handlers look at has to stay so long. Nothing else may be called for the server
- * afterwards.
+ * returned, so what handlers look at has to stay so long. Elsewhere it turns the loop until all are
+ * gone: timers, posted calls, and handlers of others on the loop run within it. Nothing else may be
+ * called for the server afterwards.
  */
 WSK_API void wsk_server_free(wsk_server *s);
 WSK_API void *wsk_server_data(const wsk_server *s);
@@ -134,8 +135,9 @@ WSK_API wsk_config *wsk_server_config(const wsk_server *s);
  * handshakes may ask for, and has no query; one asterisk, and nothing else, behind its slash
  * allows every path. No other asterisk may stand there. Several calls listen in several
  * places. tls is needed for wss (a reference is taken), NULL otherwise: else WSK_ERR_INVAL.
- * WSK_ERR_URL, WSK_ERR_RESOLVE, WSK_ERR_SYS (errno: EADDRINUSE and so on). The log hook gets a line
- * about the first two.
+ * WSK_ERR_URL, WSK_ERR_RESOLVE, WSK_ERR_SYS (errno: EADDRINUSE and so on), WSK_ERR_LIMIT (65,534
+ * listeners). The log hook gets a line about WSK_ERR_INVAL and WSK_ERR_URL. A name is looked up
+ * while it is waited for: that may take seconds.
  */
 WSK_API int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls);
 /* The URL of the i-th listener with its real port; writes at most n octets with NUL, returns the
@@ -151,11 +153,13 @@ WSK_API size_t wsk_server_url(const wsk_server *s, size_t i, char *buf, size_t n
  * one that blocks, and small messages wait where TCP_NODELAY is not on.
  */
 WSK_API int wsk_server_adopt(wsk_server *s, int fd, wsk_tls *tls);
-/* Listens no longer; connections live on. */
+/* Listens no longer; connections live on. What waits to be accepted is reset by the system.
+ * Listening again is fine, other than after wsk_server_drain(). */
 WSK_API void wsk_server_stop_listening(wsk_server *s);
 /*
  * Stops listening and starts the closing handshake with everyone; connections that are not open yet
- * get 503, or are dropped if TLS is not ready. A code or reason that wsk_conn_close() would not
+ * get 503, or are dropped if TLS is not ready. There is no way back: whoever comes later, adopted
+ * or at a listener that is new, gets 503, too. A code or reason that wsk_conn_close() would not
  * take becomes 1001 without a reason, with a line in the log. There is no deadline beyond those of
  * the options (close_timeout above all): a program that wants to be gone by a certain time frees
  * the server then. No handler tells that everyone is gone: ask wsk_server_get_stats() for
@@ -177,7 +181,8 @@ typedef struct wsk_server_stats {
 } wsk_server_stats;
 WSK_API void wsk_server_get_stats(const wsk_server *s, wsk_server_stats *ret);
 
-/* Every open peer: begin with NULL, NULL ends. */
+/* Every open peer: begin with NULL, NULL ends. Whoever keeps one beyond the turn has to look at its
+ * on_close. */
 WSK_API wsk_peer *wsk_server_next_peer(const wsk_server *s, const wsk_peer *p);
 /* Sends to all open peers but `except` (may be NULL); framed and compressed once. What is broadcast
  * in one turn of the loop goes out together at its end, in one system call for a peer, in order
@@ -220,6 +225,8 @@ WSK_API int wsk_peer_send_part(wsk_peer *p, wsk_opcode op, const void *data, siz
 WSK_API int wsk_peer_send_prepared(wsk_peer *p, wsk_prepared *m);
 WSK_API int wsk_peer_ping(wsk_peer *p, const void *data, size_t len);
 WSK_API int wsk_peer_pong(wsk_peer *p, const void *data, size_t len);
+/* Messages that come before the peer's close frame are given until then, also those that a pause
+ * held back. */
 WSK_API int wsk_peer_close(wsk_peer *p, unsigned code, const char *reason);
 /* Who is paused is not read from, so that its end is not seen; but a reset is, and ends it: at
  * once, or, where messages came before it, behind those when the pause is over. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* From the settings of "websock connect" to the options of a client. Makes no connection. */
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "command.h"
 #include "connect.h"
@@ -406,6 +408,28 @@ static bool may_stand(const char *option, const char *name, const char *value)
     return false;
 }
 
+/* The history takes the place of what is there: that must not be something else, such as notes or
+ * a key. Its first line is libedit's. */
+static bool is_history(const char *path)
+{
+    static const char first[] = "_HiStOrY_V2_\n";
+    char text[sizeof(first) - 1];
+    struct stat st;
+
+    if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+        return true; /* what cannot be written is said when it is */
+    FILE *f = fopen(path, "re");
+    bool same = f != NULL && fread(text, 1, sizeof(text), f) == sizeof(text) &&
+                memcmp(text, first, sizeof(text)) == 0;
+    if (f == NULL)
+        cli_error("connect", "--history: cannot read %s: %s", path, strerror(errno));
+    else if (!same)
+        cli_error("connect", "--history: %s is no history, and would be overwritten", path);
+    if (f != NULL)
+        fclose(f);
+    return same;
+}
+
 bool connect_settings_are_valid(const connect_settings *set)
 {
     bool framed = set->null || set->whole;
@@ -429,6 +453,8 @@ bool connect_settings_are_valid(const connect_settings *set)
         !needs("max-redirects", set->max_redirects != 0, "location", set->location) ||
         !fits_testee(set) ||
         !needs("close-reason", set->close_reason != NULL, "close-code", set->close_code != 0))
+        return false;
+    if (set->history != NULL && !is_history(set->history))
         return false;
     for (size_t i = 0; i < set->cookies.n; i++) {
         if (!may_stand("cookie", "Cookie", set->cookies.at[i]))

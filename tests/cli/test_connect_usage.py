@@ -123,6 +123,15 @@ def files_that_cannot_be_read():
         r = wrong(["--header", f"@{f.name}", URL], "Name: value", f"{f.name}, line 2: ")
         check(b"nonsense" not in r.stderr, r.stderr)
     wrong(["--header", "@-", URL], "stdin is for messages")
+    with tempfile.NamedTemporaryFile() as f:
+        for notes in b"mine\n", b"_HiStOrY_V2_", b"\0" * 100:
+            f.seek(0)
+            f.truncate()
+            f.write(notes)
+            f.flush()
+            wrong(["--history", f.name, URL], f"--history: {f.name} is no history")
+            f.seek(0)
+            same(f.read(), notes, "what the file holds")
     wrong(["--cacert", "/nonexistent/ca.pem", "wss://127.0.0.1:1/"], "/nonexistent/ca.pem")
     wrong(["--proxy-cacert", "/nonexistent/ca.pem", URL], "/nonexistent/ca.pem")
     wrong(["--cert", "/nonexistent/me.pem", "wss://127.0.0.1:1/"], "/nonexistent/me.pem")

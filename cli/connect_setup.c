@@ -126,27 +126,39 @@ static bool add_field(fields *f, char *text)
     return true;
 }
 
-/* All cookies stand in one field (RFC 6265 5.4). */
-static char *join_cookies(const opt_list *cookies)
+/* All cookies stand in one field (RFC 6265 5.4): those of --header, which leave the other fields,
+ * and those of --cookie. NULL: no memory; "": there are none. */
+static char *join_cookies(fields *f, const opt_list *cookies)
 {
     text_buf b = {0};
+    size_t n = 0;
 
+    for (size_t i = 0; i < f->n; i++) {
+        if (strcasecmp(f->at[i].name, "Cookie") == 0)
+            text_putf(&b, "%s%s", b.len > 0 ? "; " : "", f->at[i].value);
+        else
+            f->at[n++] = f->at[i];
+    }
+    f->n = n;
     for (size_t i = 0; i < cookies->n; i++)
-        text_putf(&b, "%s%s", i > 0 ? "; " : "", cookies->at[i]);
+        text_putf(&b, "%s%s", b.len > 0 ? "; " : "", cookies->at[i]);
     text_put_n(&b, "", 1);
     if (b.failed)
         text_deinit(&b);
     return b.at;
 }
 
-/* The URL of the proxy with user and password in it. NULL: no memory. */
+/* The URL of the proxy with user and password in it, instead of those that it has. NULL: no memory.
+ */
 static char *join_proxy(const char *proxy, const char *user)
 {
     const char *colon = strstr(proxy, "://"), *rest = colon != NULL ? colon + 3 : proxy;
+    const char *at = memrchr(rest, '@', strcspn(rest, "/?#"));
     text_buf b = {0};
     bool first = true;
 
     text_put_n(&b, proxy, (size_t)(rest - proxy));
+    rest = at != NULL ? at + 1 : rest;
     for (; *user != 0; user++) {
         bool separates = *user == ':' && first;
         bool plain = (*user >= '0' && *user <= '9') || (*user >= 'A' && *user <= 'Z') ||
@@ -178,13 +190,12 @@ static bool fields_init(fields *f, const connect_settings *set)
         if (!add_field(f, copy))
             return false;
     }
-    if (set->cookies.n > 0) {
-        char *joined = join_cookies(&set->cookies);
-        if (joined == NULL)
-            goto nomem;
-        f->copies[copied++] = joined;
+    char *joined = join_cookies(f, &set->cookies);
+    if (joined == NULL)
+        goto nomem;
+    f->copies[copied++] = joined;
+    if (joined[0] != 0)
         f->at[f->n++] = (wsk_header){"Cookie", joined};
-    }
     if (set->proxy_user != NULL) {
         f->proxy = join_proxy(set->client.proxy, set->proxy_user);
         if (f->proxy == NULL)
@@ -247,6 +258,7 @@ static const char *culprit(wsk_loop *loop, const connect_settings *set, const fi
         {"noproxy", offsetof(wsk_client_options, no_proxy), set->client.no_proxy},
         {"user", offsetof(wsk_client_options, userinfo), set->client.userinfo},
         {"origin", offsetof(wsk_client_options, origin), set->client.origin},
+        {"header", offsetof(wsk_client_options, origin), f->origin},
         {"subprotocol", offsetof(wsk_client_options, conn.subprotocols), set->subprotocols.at},
         {"resolve", offsetof(wsk_client_options, resolve), set->resolve.at},
     };

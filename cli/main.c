@@ -118,7 +118,7 @@ static int help(int argc, char **argv)
         cli_error(NULL, "unexpected argument \"%s\"; help is for one command", argv[2]);
         return CLI_EXIT_USAGE;
     }
-    if (argc > 1) {
+    if (argc > 1 && strcmp(argv[1], "help") != 0) {
         const cli_command *c = find_command(argv[1]);
         char option[] = "--help";
         char *args[] = {argv[1], option, NULL};

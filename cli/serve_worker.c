@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "http/url.h"
 
 enum {
     DRAIN_LOOK_MS = 10,
@@ -433,10 +436,25 @@ static bool is_tls(const char *url)
     return strncmp(url, "wss", 3) == 0;
 }
 
+/* Whether a file is in the way of a Unix socket, which a bind tells as an address in use. */
+static bool is_taken_by_file(const char *text)
+{
+    const char *why;
+    wsk__url url = {0};
+    struct stat st;
+    bool taken = wsk__url_parse(NULL, text, &url, &why) == WSK_OK && url.is_unix &&
+                 lstat(url.unix_path, &st) == 0 && !S_ISSOCK(st.st_mode);
+
+    wsk__url_deinit(NULL, &url);
+    return taken;
+}
+
 /* Why listening on a URL failed, for one line. */
 static void describe(serve_worker *w, const char *url, int r)
 {
     const char *held = w->serve->log.held;
+    const int error = errno;
+    const bool in_use = r == WSK_ERR_SYS && error == EADDRINUSE;
 
     if (r == WSK_ERR_URL && held[0] != 0) {
         snprintf(w->error, sizeof(w->error), "%s", held);
@@ -444,10 +462,11 @@ static void describe(serve_worker *w, const char *url, int r)
         return;
     }
     snprintf(w->error, sizeof(w->error), "cannot listen on %s: %s", url,
-             r == WSK_ERR_SYS && errno == EADDRINUSE      ? "the address is in use"
-             : r == WSK_ERR_SYS && errno == EACCES        ? "permission denied"
-             : r == WSK_ERR_SYS && errno == EADDRNOTAVAIL ? "this machine has no such address"
-             : r == WSK_ERR_SYS                           ? strerror(errno)
+             in_use && is_taken_by_file(url)              ? "there is a file that is no socket"
+             : in_use                                     ? "the address is in use"
+             : r == WSK_ERR_SYS && error == EACCES        ? "permission denied"
+             : r == WSK_ERR_SYS && error == EADDRNOTAVAIL ? "this machine has no such address"
+             : r == WSK_ERR_SYS                           ? strerror(error)
                                                           : wsk_strerror(r));
 }
 

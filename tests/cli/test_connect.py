@@ -286,14 +286,15 @@ def fields_of_the_request():
     with FakeServer(script) as server:
         host = server.url[5:]
         good(connect("-H", "X-One: 1", "-H", "X-Two:2", "-H", "X-Empty;", "-u", "user:pa:ss", "-A",
-                     "agent", "-b", "a=b", "-b", "c=d", "-o", "https://example.org", "-s", "a", "-s",
+                     "agent", "-b", "a=b", "-H", "cookie: e=f", "-b", "c=d", "-o", "https://example.org", "-s", "a", "-s",
                      "b", "--keep-open", server.url), b"")
         fields = heads[0].split("\r\n")
-        for wanted in ["X-One: 1", "X-Two: 2", "User-Agent: agent", "Cookie: a=b; c=d",
+        for wanted in ["X-One: 1", "X-Two: 2", "User-Agent: agent", "Cookie: e=f; a=b; c=d",
                        "Origin: https://example.org", "Sec-WebSocket-Protocol: a, b",
                        "Authorization: Basic " + base64.b64encode(b"user:pa:ss").decode()]:
             check(wanted in fields, f"{wanted} is missing: {fields}")
         check(any(f.strip() == "X-Empty:" for f in fields), f"{fields}")
+        same(heads[0].lower().count("cookie:"), 1, "fields of cookies")
         good(connect("--keep-open", f"ws://me:too@{host}"), b"")
         check(base64.b64encode(b"me:too").decode() in heads[1], heads[1])
         check("User-Agent: websock/" in heads[1], heads[1])
@@ -916,6 +917,22 @@ def hangup_that_is_ignored_stays_so():
             same((p.returncode, err), (0, b""), f"exit code and stderr of {args}")
             check(b'"code":1000' in out or b"1 cases were run" in out, out)
     check(set(codes) == {1000}, codes)
+
+
+@test
+def user_of_the_proxy_takes_the_place_of_the_one_in_its_url():
+    seen = []
+
+    def script(peer):
+        seen.append(base64.b64decode(peer.field("Proxy-Authorization").split()[1]))
+        peer.answer("HTTP/1.1 403 No\n\n")
+
+    with FakeServer(script) as proxy:
+        for user in "", "old:one@", "old:o%40e@":
+            r = connect("-x", f"http://{user}127.0.0.1:{proxy.port}", "-U", "me:a@b",
+                        "ws://192.0.2.1/")
+            same(r.returncode, 1, r.stderr)
+    same(seen, [b"me:a@b"] * 3, "users")
 
 
 @test

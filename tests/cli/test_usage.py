@@ -127,7 +127,7 @@ def arguments_do_not_reach_the_terminal_raw():
 
 @test
 def help_of_the_program():
-    for args in [["help"], ["--help"], ["-h"]]:
+    for args in [["help"], ["--help"], ["-h"], ["help", "help"]]:
         r = websock(*args)
         same((r.returncode, r.stderr), (0, ""), f"{args}")
         check("serve" in r.stdout, r.stdout)
@@ -189,6 +189,12 @@ def addresses_that_cannot_be_had():
     fails(["serve", "ws://192.0.2.1:0/ws"], "192.0.2.1", "no such address")
     fails(["serve", "ws://name.invalid:0/ws"], "name.invalid")
     fails(["serve", "ws+unix:/nonexistent/folder/socket"], "/nonexistent/folder/socket")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "notes")
+        with open(path, "w", encoding="ascii"):
+            pass
+        fails(["serve", f"ws+unix:{path}:/ws"], path, "a file that is no socket")
+        check(os.path.exists(path), "it was removed")
 
 
 @test

@@ -102,22 +102,28 @@ class Unread:
         os.close(self.writer)
 
     def fill(self):
-        """Until it takes no more. Not by O_NONBLOCK on what the program has, too."""
-        if self.kind == "socket":
-            with socket.socket(fileno=os.dup(self.writer)) as s:
-                try:
-                    while True:
-                        s.send(b"x" * 4096, socket.MSG_DONTWAIT)
-                except BlockingIOError:
-                    return
-        fd = os.open(f"/proc/self/fd/{self.writer}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        """Until it takes no more; a terminal passes on what it took, and then takes more for a while.
+        Not by O_NONBLOCK on what the program has, too."""
+        full = 0
+        while full < (5 if self.kind == "terminal" else 1):
+            full = 0 if self.fill_once() else full + 1
+            time.sleep(0.02 if self.kind == "terminal" else 0)
+
+    def fill_once(self):
+        """How many octets went."""
+        n = 0
         try:
-            while True:
-                os.write(fd, b"x" * 4096)
+            if self.kind == "socket":
+                with socket.socket(fileno=os.dup(self.writer)) as s:
+                    while True:
+                        n += s.send(b"x" * 4096, socket.MSG_DONTWAIT)
+            fd = os.open(f"/proc/self/fd/{self.writer}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+            with open(fd, "wb", buffering=0) as f:
+                while k := f.write(b"x" * 4096):
+                    n += k
         except BlockingIOError:
             pass
-        finally:
-            os.close(fd)
+        return n
 
     def read(self):
         """What is there."""

@@ -227,7 +227,7 @@ static int run(int argc, char **argv)
     } else if (parsed == OPT_RUN && urls.n == 0) {
         cli_error("connect", "to where? A URL is missing, such as ws://127.0.0.1:8888/ws");
     } else if (parsed == OPT_RUN && connect_settings_are_valid(&settings) &&
-               (code = connect_secrets_get(&settings)) == 0) {
+               (code = connect_secrets_get(&settings, urls.at[0])) == 0) {
         settings_finish(&settings);
         code = settings.testee ? connect_testee_run(&settings, urls.at[0])
                                : connect_session_run(&settings, urls.at[0]);

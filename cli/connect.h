@@ -145,11 +145,14 @@ bool connect_client_new(wsk_client **ret, wsk_loop *loop, const connect_settings
                         const wsk_client_handlers *handlers, unsigned flags, void *ud);
 /* In connect_secrets.c: header fields "@FILE" become those of the file, and passwords that are
  * missing are asked for. 0, or the exit code after a message. */
-int connect_secrets_get(connect_settings *settings);
+int connect_secrets_get(connect_settings *settings, const char *url);
 void connect_secrets_deinit(connect_settings *settings);
 /* Why the text of --header is no field that may be sent, in words that do not repeat it; or NULL.
  * In connect_setup.c. */
 const char *connect_field_fault(const char *text);
+/* Whether a client can be made of the settings for the URL, but for passwords that are missing.
+ * False after a message. In connect_setup.c. */
+bool connect_is_possible(const connect_settings *settings, const char *url);
 /* Checks all that can be checked without a connection. */
 bool connect_settings_are_valid(const connect_settings *settings);
 /* ws for http, wss for https, "ws://" if there is no scheme, the socket of --unix-socket. */

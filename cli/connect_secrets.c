@@ -235,6 +235,11 @@ static answer ask_for_password(int fd, const char *whose, const char *user, char
     return a;
 }
 
+static bool is_missing(const char *user)
+{
+    return user != NULL && strchr(user, ':') == NULL;
+}
+
 /* *user may lack its password. Returns 0, or the exit code after a message. */
 static int complete_user(connect_settings *set, const char *option, const char *whose,
                          const char **user)
@@ -243,7 +248,7 @@ static int complete_user(connect_settings *set, const char *option, const char *
     char *whole = NULL;
     int code = CLI_EXIT_USAGE;
 
-    if (*user == NULL || strchr(*user, ':') != NULL)
+    if (!is_missing(*user))
         return 0;
     int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
     answer a = fd >= 0 ? ask_for_password(fd, whose, *user, line, sizeof(line)) : NO_ANSWER;
@@ -364,10 +369,14 @@ static int complete_headers(connect_settings *set)
     return 0;
 }
 
-int connect_secrets_get(connect_settings *set)
+int connect_secrets_get(connect_settings *set, const char *url)
 {
     int code = complete_headers(set);
 
+    /* Nobody should type a password for a command that is wrong. */
+    if (code == 0 && (is_missing(set->client.userinfo) || is_missing(set->proxy_user)) &&
+        !connect_is_possible(set, url))
+        code = CLI_EXIT_USAGE;
     if (code == 0)
         code = complete_user(set, "user", "", &set->client.userinfo);
     if (code == 0)

@@ -11,6 +11,7 @@
 #include "command.h"
 #include "connect.h"
 #include "http/handshake.h"
+#include "http/url.h"
 
 /* Has the library's reason for refusing something: it comes in a line of the log. */
 typedef struct reason {
@@ -540,4 +541,29 @@ void connect_put_url(text_buf *b, const connect_settings *set, const char *url)
     }
     text_put(b, url);
     text_put_n(b, "", 1);
+}
+
+bool connect_is_possible(const connect_settings *set, const char *text)
+{
+    const wsk_client_handlers h = WSK_CLIENT_HANDLERS_INIT;
+    connect_settings without = *set;
+    wsk_loop *loop = NULL;
+    wsk_client *client = NULL;
+    wsk__url url = {0};
+    text_buf full = {0};
+    const char *why = NULL;
+
+    without.client.userinfo = NULL;
+    connect_put_url(&full, set, text);
+    int r = full.failed ? WSK_ERR_NOMEM : wsk__url_parse(NULL, full.at, &url, &why);
+    if (r == WSK_OK)
+        r = wsk_loop_new(&loop, NULL);
+    if (r < 0)
+        cli_error("connect", "%s", why != NULL ? why : wsk_strerror(r));
+    bool possible = r == WSK_OK && connect_client_new(&client, loop, &without, &h, 0, NULL);
+    wsk_client_free(client);
+    wsk_loop_free(loop);
+    wsk__url_deinit(NULL, &url);
+    text_deinit(&full);
+    return possible;
 }

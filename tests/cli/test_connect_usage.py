@@ -107,6 +107,12 @@ def values_that_may_not_be_sent():
 def passwords_without_a_terminal():
     wrong(["--user", "name", URL], "--user", "USER:PASSWORD", "no terminal")
     wrong(["--proxy-user", "name", "-x", "http://127.0.0.1", URL], "--proxy-user", "no terminal")
+    # Asked for once all else is right.
+    for args, word in ([["-x", "ftp://127.0.0.1", URL], "--proxy"], [["ws://127.0.0.1:99999/"], "port"],
+                       [["--cacert", "/nonexistent/ca.pem", URL], "/nonexistent/ca.pem"],
+                       [["-H", "Host: a b", URL], "--header"]):
+        check(b"terminal" not in wrong(["--user", "name", *args], word).stderr, word)
+        wrong(["-x", "http://127.0.0.1", "--proxy-user", "name", *args], word)
 
 
 @test

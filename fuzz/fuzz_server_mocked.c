@@ -156,7 +156,7 @@ static known_peer *find(const wsk_peer *p)
 
 static void seen(wsk_peer *p)
 {
-    uint64_t passed = wsk_loop_now(w.loop) - w.start;
+    uint64_t passed = wsk__loop_clock(w.loop) - w.start;
     size_t counted = 0;
 
     if (find(p) != NULL)
@@ -176,7 +176,7 @@ static void seen(wsk_peer *p)
 static void came(const wsk_peer *p, bool begins, size_t n)
 {
     known_peer *k = find(p);
-    uint32_t passed = (uint32_t)wsk_loop_now(w.loop) - p->link.conn.t_begin;
+    uint32_t passed = (uint32_t)wsk__loop_clock(w.loop) - p->link.conn.t_begin;
     uint64_t burst = w.o.octet_burst != 0         ? w.o.octet_burst
                      : w.o.max_octet_rate < 65536 ? 65536
                                                   : w.o.max_octet_rate;

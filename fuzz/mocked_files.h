@@ -507,6 +507,10 @@ int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 {
     ring_file *f = ring_open_file(fd);
 
+    if (level == SOL_SOCKET && name == SO_PEERNAME && !f->connected) {
+        errno = ENOTCONN;
+        return -1;
+    }
     RING_CHECK(level == SOL_SOCKET && name == SO_ERROR && *len == sizeof(int));
     memcpy(value, &f->err, sizeof(int));
     f->err = 0;

@@ -475,8 +475,10 @@ static int run(judge_session *s, test_view *v, const test_settings *settings, co
     }
     if (!ok)
         return TEST_EXIT_NOTHING_RUN;
-    /* A server that is not there has not passed. */
-    return v->unreachable ? TEST_EXIT_CASES_FAILED : test_exit_code(s, settings->strict);
+    /* A server that is not there has not passed; and with --compat results may have gone from the
+     * store for those of a server with the same name. */
+    return v->unreachable || v->failed > 0 ? TEST_EXIT_CASES_FAILED
+                                           : test_exit_code(s, settings->strict);
 }
 
 static int run_with(const test_settings *settings, const judge_spec *spec, const opt_list *urls,

@@ -10,6 +10,13 @@
 
 #include "http/url.h"
 
+/* What a server is called in the reports. */
+typedef struct server_name {
+    const judge_target *target;
+    char *said; /* what it calls itself, or the user it */
+    char *name;
+} server_name;
+
 struct judge_session {
     judge_session_params p;
     judge_table *table;
@@ -18,6 +25,8 @@ struct judge_session {
     judge_target *targets;
     wsk__url *urls; /* beside targets, whose strings are in these */
     size_t n_targets;
+    server_name *names; /* in the order in which they came */
+    size_t n_names;
     judge_report *report;
     judge_run *run;
     judge_fuzz *fuzz;
@@ -207,6 +216,11 @@ void judge_session_free(judge_session *s)
     judge_report_close(s->report);
     for (size_t i = 0; i < s->n_targets; i++)
         wsk__url_deinit(NULL, &s->urls[i]);
+    for (size_t i = 0; i < s->n_names; i++) {
+        free(s->names[i].said);
+        free(s->names[i].name);
+    }
+    free(s->names);
     free(s->urls);
     free(s->targets);
     free(s->selected);
@@ -266,9 +280,61 @@ static void on_start(void *ud, const judge_target *t, const judge_case *c)
         s->p.hooks.on_start(s->p.hooks.ud, t, c);
 }
 
+static bool has_name(const judge_session *s, const char *name)
+{
+    for (size_t i = 0; i < s->n_names; i++)
+        if (strcmp(s->names[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* NULL when memory is short. */
+static const char *name_of(judge_session *s, const judge_target *t, const char *said)
+{
+    for (size_t i = 0; i < s->n_names; i++)
+        if (s->names[i].target == t && strcmp(s->names[i].said, said) == 0)
+            return s->names[i].name;
+    size_t size = strlen(said) + 24;
+    server_name *grown = realloc(s->names, (s->n_names + 1) * sizeof *grown);
+    if (!grown)
+        return NULL;
+    s->names = grown;
+    server_name n = {.target = t, .said = strdup(said), .name = malloc(size)};
+    if (!n.said || !n.name) {
+        free(n.said);
+        free(n.name);
+        return NULL;
+    }
+    memcpy(n.name, said, strlen(said) + 1);
+    for (unsigned i = 2; has_name(s, n.name); i++)
+        snprintf(n.name, size, "%s %u", said, i);
+    if (strcmp(n.name, said) != 0)
+        warn(s, "another server is called \"%.60s\", too: that of %.100s is \"%.80s\" here", said,
+             t->url, n.name);
+    s->names[s->n_names++] = n;
+    return n.name;
+}
+
+/* Reports tell servers apart by name: one of two that share it would replace the other's results,
+ * and what failed would be gone. */
+static void tell_apart(judge_session *s, const judge_target *t, judge_result *r)
+{
+    if (s->p.compat || s->p.overwrites || s->n_targets < 2 || !r->agent)
+        return;
+    const char *name = name_of(s, t, r->agent);
+    if (!name || strcmp(name, r->agent) == 0)
+        return;
+    char *copy = strdup(name);
+    if (!copy)
+        return;
+    free(r->agent);
+    r->agent = copy;
+}
+
 static void on_done(void *ud, const judge_target *t, const judge_case *c, judge_result *r)
 {
     judge_session *s = ud;
+    tell_apart(s, t, r);
     judge_report_add(s->report, r);
     if (s->p.hooks.on_done)
         s->p.hooks.on_done(s->p.hooks.ud, t, c, r);

@@ -47,6 +47,9 @@ typedef struct judge_session_params {
     uint64_t limit; /* of the peers' messages, in octets; 0: not known */
     bool compat;
     bool patient; /* echo loops have Autobahn's time limits, unless the options say otherwise */
+    /* Servers of one name share their reports, as with Autobahn (and `compat`): else they are
+     * numbered, with a warning. */
+    bool overwrites;
     bool empties; /* a run without a result replaces the last report, too */
     const char *user_agent;
     judge_report_options report; /* table, selected, warn and ud are set by the session */

@@ -440,6 +440,7 @@ int judge_wstest_fuzzingclient(const wstest_options *o)
         .messages = o->messages,
         .compat = o->compat,
         .patient = true,
+        .overwrites = true,
         .empties = true,
         .report = {.outdir = spec.outdir, .strict = o->exit_rule == WSTEST_EXIT_STRICT},
         .hooks = {NULL, on_start, NULL, on_skip, on_unreachable, warn},

@@ -313,6 +313,24 @@ def one_of_two():
 
 
 @test
+def two_of_one_name():
+    bad = BadServer()
+    for name, urls in ("bad_first", (bad.url, good_server())), ("good_first", (good_server(), bad.url)):
+        r = judge(*urls, "--cases", "1.1.2,1.1.3", "--agent", "Same", "--out", name)
+        assert r.returncode == 1, r
+        one_line(r.stderr, '"Same"', urls[1], '"Same 2"')
+        index = json.loads(read(name, "index.json"))
+        assert {a: c["1.1.2"]["behavior"] == "FAILED" for a, c in index.items()} == {
+            "Same": name == "bad_first", "Same 2": name == "good_first"}, index
+        assert index["Same 2"]["1.1.3"]["reportfile"] == "same_2_case_1_1_3.json", index
+        # Autobahn's way: the last one's are what stays. What failed has failed all the same.
+        r = judge(*urls, "--cases", "1.1.2", "--agent", "Same", "--compat", "--out", name)
+        assert r.returncode == 1 and r.stderr == "", r
+        assert list(json.loads(read(name, "index.json"))) == ["Same"], r
+    bad.listener.close()
+
+
+@test
 def dead_run_writes_nothing():
     files = ["--out", "kept", "--junit", "kept.xml", "--json", "kept.jsonl", "--cases", "1.1.1"]
     dead = f"ws://127.0.0.1:{free_port()}/"
@@ -573,6 +591,12 @@ def wstest_fuzzingclient():
     assert [line for line in squashed.split("\n") if '"behavior": "FAILED"' in line]
     r = wstest("--mo", "fuzzingclient", "--exit-code", "failed", cwd=where)
     assert r.returncode == 1, r
+    write("implicit/same.json", json.dumps({
+        "outdir": "./same", "cases": ["1.1.2"],
+        "servers": [{"agent": "A", "url": bad.url}, {"agent": "A", "url": good_server()}]}))
+    r = wstest("-m", "fuzzingclient", "-s", "same.json", cwd=where)
+    index = json.loads(read("implicit", "same", "index.json"))
+    assert r.returncode == 0 and index["A"]["1.1.2"]["behavior"] == "OK" and len(index) == 1, (r, index)
     write("implicit/broken.json", "{")
     r = wstest("-m", "fuzzingclient", "-s", "broken.json", cwd=where)
     assert r.returncode == 1 and "Using explicit spec file 'broken.json'" in r.stdout, r

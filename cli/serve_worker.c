@@ -166,21 +166,6 @@ static bool logs_clients(const wsk_peer *p)
     return worker_of(p)->serve->log.level >= WSK_LOG_INFO;
 }
 
-static void on_request(wsk_peer *p, bool is_upgrade)
-{
-    if (is_upgrade) {
-        if (wsk_peer_accept(p, NULL) < 0)
-            wsk_peer_drop(p);
-        return;
-    }
-    /* Logged first: the request is readable only until it is answered. */
-    const serve_page *page = worker_of(p)->pages[wsk_peer_listener(p)];
-    int status = serve_page_status(page, p);
-    log_request(p, status);
-    if (serve_page_respond(page, p, status) < 0)
-        wsk_peer_drop(p);
-}
-
 /* The second is over. Those that had no line of their own have one together. */
 static void tell_refused(void *ud)
 {
@@ -207,6 +192,23 @@ static bool logs_refused(serve_worker *w)
     if (w->refused < UINT32_MAX)
         w->refused++;
     return w->refused <= most;
+}
+
+static void on_request(wsk_peer *p, bool is_upgrade)
+{
+    if (is_upgrade) {
+        if (wsk_peer_accept(p, NULL) < 0)
+            wsk_peer_drop(p);
+        return;
+    }
+    /* Logged first: the request is readable only until it is answered. */
+    const serve_page *page = worker_of(p)->pages[wsk_peer_listener(p)];
+    int status = serve_page_status(page, p);
+    /* What anybody can ask for that is not there fills the log no faster than what is refused. */
+    if (status < 400 || logs_refused(worker_of(p)))
+        log_request(p, status);
+    if (serve_page_respond(page, p, status) < 0)
+        wsk_peer_drop(p);
 }
 
 static void on_refused(wsk_peer *p, unsigned status, const char *text)

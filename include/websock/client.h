@@ -164,8 +164,8 @@ typedef struct wsk_client_options {
     /*
      * How many are followed in a row; 0: none, they are failures (WSK_FAIL_STATUS). Never from wss
      * to ws. When scheme, host or port change, the fields Authorization, Cookie and
-     * Proxy-Authorization among `headers`, `userinfo`, and user and password of the URL are not
-     * sent any more.
+     * Proxy-Authorization among `headers`, `userinfo`, user and password of the URL, and the
+     * certificate of `tls` are not sent any more.
      */
     uint32_t max_redirects;
 

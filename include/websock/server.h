@@ -96,7 +96,8 @@ typedef struct wsk_server_options {
      */
     uint32_t max_message_rate;   /* messages and control frames of a connection [none] -> 1008 */
     uint32_t message_burst;      /* [max_message_rate] */
-    uint64_t max_octet_rate;     /* octets of a connection [none] -> 1008 */
+    uint64_t max_octet_rate;     /* octets of a connection, over TLS those within it [none]
+                                    -> 1008 */
     uint64_t octet_burst;        /* [max_octet_rate, but at least 64 KiB] */
     uint32_t max_handshake_rate; /* connections that an address begins [none] -> 429 */
     uint32_t handshake_burst;    /* [max_handshake_rate] */

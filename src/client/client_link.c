@@ -265,9 +265,16 @@ static void on_moved(wsk__stream *stream, size_t n, size_t left)
 static void on_expired(wsk__stream *stream)
 {
     wsk__client_link *l = enter(stream);
+    wsk_client *c = l->client;
 
     wsk__link_expired(&l->link, &client_role);
-    wsk__client_leave(l->client);
+    /* A ping is asked for when nothing has come for a while: it is idle, and what it has kept for
+     * the next message can be had again. */
+    if (!c->freed && c->current == l && l->link.conn.ping_waiting) {
+        wsk_conn_trim(&l->link.conn);
+        wsk__conn_env_trim(&c->env);
+    }
+    wsk__client_leave(c);
 }
 
 static void on_secured(wsk__stream *stream)
@@ -318,6 +325,8 @@ static void on_closed(wsk__stream *stream)
     c->links--;
     wsk__conn_deinit(&l->link.conn);
     wsk__free(c->hooks, l);
+    if (c->links == 0)
+        wsk__conn_env_trim(&c->env);
     wsk__client_leave(c);
 }
 

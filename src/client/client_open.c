@@ -72,6 +72,8 @@ static int make_session(wsk_client *c, wsk__tls_session *outer, wsk__tls_session
         r = wsk__tls_session_new(ret, c->tls, host, c->url.port);
         if (r < 0)
             wsk__client_say(c, "TLS: %s", wsk_strerror(r));
+        else if (c->stripped)
+            wsk__tls_session_forget_identity(*ret);
     }
     if (r < 0)
         wsk__tls_session_free(outer);

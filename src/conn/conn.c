@@ -29,15 +29,22 @@ int wsk__conn_env_init(wsk__conn_env *env, wsk_config *cfg)
     return r;
 }
 
-void wsk__conn_env_deinit(wsk__conn_env *env)
+void wsk__conn_env_trim(wsk__conn_env *env)
 {
-    wsk__ext_models_free(env);
-    wsk__coder_pool_free(env->coders);
-    env->coders = NULL;
-    for (int i = 0; i < 2; i++) {
+    if (env->coders != NULL)
+        wsk__coder_pool_trim(env->coders);
+    for (size_t i = 0; i < WSK__COUNT(env->spare); i++) {
         wsk__free(env->hooks, env->spare[i]);
         env->spare[i] = NULL;
     }
+}
+
+void wsk__conn_env_deinit(wsk__conn_env *env)
+{
+    wsk__ext_models_free(env);
+    wsk__conn_env_trim(env);
+    wsk__coder_pool_free(env->coders);
+    env->coders = NULL;
     wsk__free(env->hooks, env->work);
     env->work = NULL;
     wsk_config_unref(env->cfg);

@@ -73,7 +73,8 @@ typedef struct wsk__conn_env {
     struct wsk__ext_set *models;
     unsigned n_models;
     struct wsk__work *work;         /* one that no connection needs just now */
-    struct wsk__assembly *spare[2]; /* message buffers not in use: one in, one out */
+    struct wsk__assembly *spare[4]; /* message buffers not in use: one in, one out, of small ones
+                                       and of large ones */
     uint32_t t_now;                 /* last time that any of them was told, low 32 bits */
     /* What was done, see WSK__TOLL_MAX; from toll_max (UINT64_MAX: never) on wsk_conn_next()
      * returns in the midst of input, for the shell to set it to 0 and to look at the clock. */
@@ -83,6 +84,8 @@ typedef struct wsk__conn_env {
 
 int wsk__conn_env_init(wsk__conn_env *env, wsk_config *cfg);
 void wsk__conn_env_deinit(wsk__conn_env *env);
+/* Its connections are idle: gives back what only spares them the allocator. */
+void wsk__conn_env_trim(wsk__conn_env *env);
 
 /* ------------------------------------------------------------------------------- the parts -- */
 
@@ -431,8 +434,8 @@ void wsk__body_end(wsk_conn *c);
 uint8_t *wsk__input(const wsk_conn *c, size_t *ret_n);
 void wsk__input_used(wsk_conn *c, size_t n);
 void wsk__receive_reset(wsk_conn *c); /* gives message buffers back */
-/* A buffer with room for at least n octets, from env or new. */
-wsk__assembly *wsk__assembly_take(wsk_conn *c, size_t n);
+/* A buffer for a message of n octets, of which so many have arrived: from env or new. */
+wsk__assembly *wsk__assembly_take(wsk_conn *c, size_t n, size_t arrived);
 void wsk__assembly_give(wsk_conn *c, wsk__assembly *a);
 /* Makes room for n more octets behind what *a holds, never more than `limit` in all, of which
  * n <= limit <= SIZE_MAX / 2. */

@@ -17,6 +17,12 @@
 #define ASSEMBLY_FIRST 16384
 /* Larger buffers are given back to the allocator, not kept for the next message. */
 #define SPARE_MAX (4u << 20)
+/* A buffer that another message has left is lent to one of which at least this part has arrived:
+ * else each octet that begins a message and nothing more could hold the largest that there was. */
+#define SPARE_WORTH 32
+/* So that small messages find one where there are large ones, the first of them are small. */
+#define SPARE_SMALL  ((size_t)64 * 1024)
+#define SPARES_SMALL ((size_t)2)
 /* A decoder swells its input about 1,032 times at most, or gives nothing and takes its time: pieces
  * keep bounded what a step gives (to a program that takes messages in pieces), and how long it
  * takes. */
@@ -31,18 +37,29 @@
 
 /* ----------------------------------------------------------------------- message buffers -- */
 
-wsk__assembly *wsk__assembly_take(wsk_conn *c, size_t n)
+/* One with room for `need`, for a message of which so much has arrived; a large one if that may be.
+ */
+static wsk__assembly **find_spare(wsk__conn_env *env, size_t need, size_t arrived)
 {
-    wsk__conn_env *env = c->env;
-    wsk__assembly *a;
+    for (size_t i = WSK__COUNT(env->spare); i-- > 0;) {
+        const wsk__assembly *a = env->spare[i];
 
-    for (int i = 0; i < 2; i++) {
-        if (env->spare[i] != NULL) {
-            a = env->spare[i];
-            env->spare[i] = NULL;
-            a->len = 0;
-            return a;
-        }
+        if (a != NULL && a->cap >= need &&
+            a->cap / SPARE_WORTH <= arrived + ASSEMBLY_FIRST / SPARE_WORTH)
+            return &env->spare[i];
+    }
+    return NULL;
+}
+
+wsk__assembly *wsk__assembly_take(wsk_conn *c, size_t n, size_t arrived)
+{
+    wsk__assembly **spare = find_spare(c->env, 0, arrived), *a;
+
+    if (spare != NULL) {
+        a = *spare;
+        *spare = NULL;
+        a->len = 0;
+        return a;
     }
     if (n < 512)
         n = 512;
@@ -62,13 +79,14 @@ void wsk__assembly_give(wsk_conn *c, wsk__assembly *a)
 
     if (a == NULL)
         return;
-    for (int i = 0; !env->alone && i < 2; i++) {
-        if (env->spare[i] == NULL && a->cap <= SPARE_MAX) {
-            env->spare[i] = a;
-            return;
-        }
-    }
-    wsk__free(c->env->cfg->hooks, a);
+    size_t i = a->cap <= SPARE_SMALL ? 0 : SPARES_SMALL;
+    const size_t end = a->cap <= SPARE_SMALL ? SPARES_SMALL : WSK__COUNT(env->spare);
+    while (i < end && env->spare[i] != NULL)
+        i++;
+    if (i < end && !env->alone && a->cap <= SPARE_MAX)
+        env->spare[i] = a;
+    else
+        wsk__free(c->env->cfg->hooks, a);
 }
 
 int wsk__assembly_grow(wsk_conn *c, wsk__assembly **a, size_t n, size_t limit)
@@ -81,6 +99,16 @@ int wsk__assembly_grow(wsk_conn *c, wsk__assembly **a, size_t n, size_t limit)
         return WSK_OK;
     if (old->len > limit - n)
         return WSK_ERR_LIMIT;
+    wsk__assembly **spare = find_spare(c->env, old->len + n, old->len);
+    if (spare != NULL) {
+        fresh = *spare;
+        *spare = NULL;
+        memcpy(fresh->data, old->data, old->len);
+        fresh->len = old->len;
+        wsk__assembly_give(c, old);
+        *a = fresh;
+        return WSK_OK;
+    }
     cap = old->cap > limit / 2 ? limit : old->cap * 2;
     if (cap < old->len + n)
         cap = old->len + n;
@@ -357,10 +385,10 @@ static void decoded_put(void *ud, size_t n)
     c->w->total += n;
 }
 
-static bool take_rx(wsk_conn *c, size_t n)
+static bool take_rx(wsk_conn *c, size_t n, size_t arrived)
 {
     if (c->w->rx == NULL)
-        c->w->rx = wsk__assembly_take(c, n);
+        c->w->rx = wsk__assembly_take(c, n, arrived);
     if (c->w->rx == NULL)
         wsk__fail(c, WSK__RULE_NOMEM);
     return c->w->rx != NULL;
@@ -373,7 +401,7 @@ static void decode(wsk_conn *c, const uint8_t *p, size_t n, bool fin)
     size_t before;
     int r;
 
-    if (!take_rx(c, n * 2))
+    if (!take_rx(c, n * 2, n))
         return;
     before = c->w->rx->len;
     r = wsk__ext_set_decode(c, p, n, fin, &sink);
@@ -430,7 +458,7 @@ static void append(wsk_conn *c, uint8_t *p, size_t n, bool is_text)
     size_t announced = c->w->left < ASSEMBLY_FIRST ? (size_t)c->w->left : ASSEMBLY_FIRST;
     int r;
 
-    if (!take_rx(c, announced > n ? announced : n) || n == 0)
+    if (!take_rx(c, announced > n ? announced : n, n) || n == 0)
         return;
     if (p == c->w->rx->data + c->w->rx->len) {
         /* Received in its place, see wsk__conn_place(). */

@@ -129,7 +129,7 @@ static void encoded_put(void *ud, size_t n)
 static int send_encoded(wsk_conn *c, uint8_t first, const uint8_t *data, size_t len, bool fin,
                         bool *ret_framed)
 {
-    struct encoded e = {c, wsk__assembly_take(c, len / 2 + 64)};
+    struct encoded e = {c, wsk__assembly_take(c, len / 2 + 64, len)};
     const wsk__ext_sink sink = {&e, encoded_room, encoded_put};
     int r = WSK_ERR_NOMEM;
 

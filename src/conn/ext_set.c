@@ -429,7 +429,7 @@ static int run_chain(wsk_conn *c, bool decode, const uint8_t *in, size_t n, bool
             r = run_one(chain[i], decode, in, n, fin, sink);
             break;
         }
-        b.a = wsk__assembly_take(c, n);
+        b.a = wsk__assembly_take(c, n, n);
         r = b.a != NULL ? run_one(chain[i], decode, in, n, fin, &mid) : WSK_ERR_NOMEM;
         wsk__assembly_give(c, last);
         last = b.a;

@@ -81,23 +81,29 @@ int wsk__coder_pool_new(wsk__coder_pool **ret, const wsk_hooks *hooks)
     return WSK_OK;
 }
 
-static void list_destroy(idle_list *l)
+static void list_trim(idle_list *l)
 {
-    while (l->first != NULL) {
-        wsk__coder *c = l->first;
-
-        assert(c->owner == NULL);
-        list_remove(l, c);
-        c->codec->destroy(c);
+    for (wsk__coder *c = l->first, *next; c != NULL; c = next) {
+        next = c->next;
+        if (c->owner == NULL) {
+            list_remove(l, c);
+            c->codec->destroy(c);
+        }
     }
+}
+
+void wsk__coder_pool_trim(wsk__coder_pool *pool)
+{
+    list_trim(&pool->deflaters);
+    list_trim(&pool->inflaters);
 }
 
 void wsk__coder_pool_free(wsk__coder_pool *pool)
 {
     if (pool == NULL)
         return;
-    list_destroy(&pool->deflaters);
-    list_destroy(&pool->inflaters);
+    wsk__coder_pool_trim(pool);
+    assert(pool->deflaters.first == NULL && pool->inflaters.first == NULL);
     wsk__free(pool->hooks, pool);
 }
 

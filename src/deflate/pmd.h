@@ -13,6 +13,8 @@
 typedef struct wsk__coder_pool wsk__coder_pool;
 int wsk__coder_pool_new(wsk__coder_pool **ret, const wsk_hooks *hooks);
 void wsk__coder_pool_free(wsk__coder_pool *pool); /* NULL is fine; after its connections */
+/* Gives back what no connection's history is in. */
+void wsk__coder_pool_trim(wsk__coder_pool *pool);
 
 /* Which libraries do the work, as far as this build has them; for tests and benchmarks. */
 typedef enum wsk__codec_choice {

@@ -442,6 +442,12 @@ int wsk__tls_session_new(wsk__tls_session **ret, wsk_tls *tls, const char *host,
     return 0;
 }
 
+void wsk__tls_session_forget_identity(wsk__tls_session *t)
+{
+    SSL_certs_clear(t->ssl);
+    (void)SSL_set_session(t->ssl, NULL);
+}
+
 void wsk__tls_session_free(wsk__tls_session *t)
 {
     if (t == NULL)

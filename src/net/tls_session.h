@@ -24,6 +24,9 @@ void wsk__tls_session_free(wsk__tls_session *t); /* NULL is fine */
  * the first time. outer is t's then.
  */
 void wsk__tls_session_nest(wsk__tls_session *t, wsk__tls_session *outer);
+/* A client's, before its handshake: whoever is at the other end does not get to know who we are, by
+ * our certificate or by a session in which we have shown it. */
+void wsk__tls_session_forget_identity(wsk__tls_session *t);
 
 /* Where cipher text goes: appended; grows as needed (hooks of the wsk_tls). What stands to be
  * sent is ptr[off..len). The owner empties it (off moves forward) and may set ptr, cap to lend

@@ -188,6 +188,8 @@ size_t wsk__utf8_check(wsk__utf8_state *state, const uint8_t *data, size_t len)
 {
     if (len >= 64)
         return kernel()->check(state, data, len);
+    if (len == 0) /* and data may be NULL */
+        return 0;
     if (*state == WSK__UTF8_START && (wsk__or_short(data, len) & WSK__HIGH_BITS) == 0)
         return len;
     return check_not_ascii(state, data, len);

@@ -185,6 +185,19 @@ def refused_connections_have_so_many_lines_a_second():
         same(server.stop(), 0, "exit code")
 
 
+@test
+def requests_for_what_is_not_there_count_with_them():
+    with Server("--log-refused", "2") as server:
+        n = 50
+        for _ in range(n):
+            same(get(server.urls[0], "/nothing")[0], 404, "status")
+            get(server.urls[0], "/")
+        server.wait_log(" refuse more=")
+        check(server.log().count("status=404") < n, "each 404 has a line")
+        same(server.log().count("target=/ status=200"), n, "lines for what is there")
+        same(server.stop(), 0, "exit code")
+
+
 def told(log):
     """how many refused connections a log tells of"""
     return (len(re.findall(" refuse peer=", log)) +

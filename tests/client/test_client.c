@@ -180,6 +180,43 @@ static void test_large(void **state)
     free(large);
 }
 
+/* What it keeps for the next message it gives back when none comes for a while, and when the
+ * connection is over. */
+static void test_idle_gives_back(void **state)
+{
+    size_t n = 300000;
+    uint8_t *large = calloc(1, n);
+    wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
+    world w;
+    echo e;
+
+    for (int ends = 0; ends < 2; ends++) {
+        heard h;
+
+        world_begin(&w, state);
+        o.conn.ping_interval = ends ? WSK_NEVER : 200;
+        o.conn.deflate.enabled = true;
+        const char *url = echo_begin(&e, w.loop, "ws://localhost:0/", NULL);
+        heard_connect(&h, &w, &o, url);
+        heard_until_open(&h, &w);
+        const size_t before = w.alloc.octets;
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(wsk_client_send(h.c, WSK_OP_BINARY, large, n, 0), WSK_OK);
+            world_until(&w, h.n[ON_MESSAGE] == (unsigned)i + 1);
+        }
+        assert_true(w.alloc.octets > before + n);
+        if (ends)
+            wsk_client_drop(h.c);
+        world_turn_for(&w, ends ? 5 : 500);
+        /* The history of 32 KiB in each direction, at most. */
+        assert_true(w.alloc.octets < before + 100000);
+        heard_free(&h);
+        echo_end(&e);
+        world_end(&w);
+    }
+    free(large);
+}
+
 static void test_pause(void **state)
 {
     world w;
@@ -411,6 +448,43 @@ static void test_tls_redirect(void **state)
     heard_connect(&h, &w, &o, script_url(&s, "/"));
     heard_until_open(&h, &w);
     assert_string_equal(wsk_client_url(h.c), url);
+    heard_free(&h);
+    wsk_tls_unref(o.tls);
+    echo_end(&e);
+    wsk_tls_unref(tls);
+    world_end(&w);
+}
+
+/* A certificate says who we are, as a password does: another server, to which we were led, does not
+ * get it. That the first one gets it, the connection shows that is made without a redirect. */
+static void test_certificate_stays_at_home(void **state)
+{
+    wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
+    wsk_tls *tls = server_tls("good", "ca.pem");
+    char location[300];
+    world w;
+    echo e;
+    heard h;
+    script s;
+
+    world_begin(&w, state);
+    const char *url = echo_begin(&e, w.loop, "wss://127.0.0.1:0/ws", tls);
+    snprintf(location, sizeof(location),
+             "HTTP/1.1 301 x\r\nLocation: https%s\r\nContent-Length: 0\r\n\r\n", url + 3);
+    o.tls = client_tls(&w, "ca.pem", "visitor", false);
+    o.max_redirects = 1;
+    /* Also where a session with it is known that could be resumed. */
+    heard_connect(&h, &w, &o, url);
+    heard_until_open(&h, &w);
+    (void)wsk_client_send(h.c, WSK_OP_TEXT, "hi", 2, 0);
+    world_until(&w, h.n[ON_MESSAGE] == 1);
+    heard_free(&h);
+    script_begin(&s, &w, script_answer);
+    s.answer = location;
+    heard_connect(&h, &w, &o, script_url(&s, "/"));
+    heard_until_idle(&h, &w);
+    assert_int_equal(h.n[ON_OPEN], 0);
+    assert_int_equal(h.kind, WSK_FAIL_TLS);
     heard_free(&h);
     wsk_tls_unref(o.tls);
     echo_end(&e);
@@ -875,12 +949,24 @@ static void test_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(test_echo),          BOTH(test_large),         BOTH(test_pause),
-        BOTH(test_unix),          BOTH(test_tls),           BOTH(test_tls_queued),
-        BOTH(test_tls_default),   BOTH(test_tls_redirect),  BOTH(test_free_in_handlers),
-        BOTH(test_first_of_many), BOTH(test_free_any_time), BOTH(test_cancel),
-        BOTH(test_nested),        BOTH(test_many),          BOTH(test_no_memory),
+        BOTH(test_echo),
+        BOTH(test_large),
+        BOTH(test_pause),
+        BOTH(test_unix),
+        BOTH(test_tls),
+        BOTH(test_tls_queued),
+        BOTH(test_tls_default),
+        BOTH(test_tls_redirect),
+        BOTH(test_free_in_handlers),
+        BOTH(test_first_of_many),
+        BOTH(test_free_any_time),
+        BOTH(test_cancel),
+        BOTH(test_nested),
+        BOTH(test_many),
+        BOTH(test_no_memory),
         BOTH(test_options),
+        BOTH(test_idle_gives_back),
+        BOTH(test_certificate_stays_at_home),
     };
 
     return cmocka_run_group_tests_name("client", tests, make_certs, remove_certs);

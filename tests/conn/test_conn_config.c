@@ -351,20 +351,45 @@ static void test_trace(void **state)
     solo_end(&s);
 }
 
+/* The table of docs/design.md is compared with the help of the program; this is what both mean. */
+static void test_defaults(void **state)
+{
+    (void)state;
+    wsk_config_options o = server();
+    wsk_config *cfg = NULL;
+
+    assert_int_equal(wsk_config_new(&cfg, &o), WSK_OK);
+    assert_int_equal(cfg->o.max_message, 16 << 20);
+    assert_int_equal(cfg->o.max_frame, 16 << 20);
+    assert_int_equal(cfg->o.max_fragments, 131072);
+    assert_int_equal(cfg->o.max_head, 8192);
+    assert_int_equal(cfg->o.max_fields, 100);
+    assert_int_equal(cfg->o.max_pongs, 16);
+    assert_int_equal(cfg->o.max_queued, 16 << 20);
+    assert_int_equal(cfg->o.high_water, 1 << 20);
+    assert_int_equal(cfg->o.low_water, (1 << 18) + 1);
+    assert_int_equal(cfg->o.max_ignored, 1 << 20);
+    assert_int_equal(cfg->o.open_timeout, 10000);
+    assert_int_equal(cfg->o.idle_timeout, WSK_NEVER);
+    assert_int_equal(cfg->o.ping_interval, 30000);
+    assert_int_equal(cfg->o.ping_timeout, 20000);
+    assert_int_equal(cfg->o.message_timeout, WSK_NEVER);
+    assert_int_equal(cfg->o.write_timeout, 30000);
+    assert_int_equal(cfg->o.close_timeout, 5000);
+    assert_int_equal(cfg->o.linger_timeout, 2000);
+    assert_int_equal(cfg->o.queue_timeout, 600000);
+    wsk_config_unref(cfg);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_origins),
-        cmocka_unit_test(test_extensions),
-        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_copies),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_small_limits),
-        cmocka_unit_test(test_small_queue),
-        cmocka_unit_test(test_trace),
-        cmocka_unit_test(test_deflate),
-        cmocka_unit_test(test_hooks_without_a_size),
+        cmocka_unit_test(test_ranges),      cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_defaults),    cmocka_unit_test(test_extensions),
+        cmocka_unit_test(test_sizes),       cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_no_memory),   cmocka_unit_test(test_small_limits),
+        cmocka_unit_test(test_small_queue), cmocka_unit_test(test_trace),
+        cmocka_unit_test(test_deflate),     cmocka_unit_test(test_hooks_without_a_size),
     };
 
     return cmocka_run_group_tests_name("conn_config", tests, NULL, NULL);

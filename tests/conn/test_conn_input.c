@@ -343,13 +343,57 @@ static void test_huge_message(void **state)
     assert_int_equal(s.ev.len, n);
     solo_want(&s, c, WSK_EV_NONE);
     assert_true(s.alloc.octets < n);
-    assert_null(s.env.spare[0]);
+    assert_true(s.env.spare[0] == NULL && s.env.spare[2] == NULL);
     solo_frame(&s, c, WSK_OP_BINARY, data, 1000);
     solo_want(&s, c, WSK_EV_NONE);
     solo_frame(&s, c, WSK__FIN | WSK_OP_CONTINUATION, "", 0);
     solo_want(&s, c, WSK_EV_MESSAGE);
     solo_want(&s, c, WSK_EV_NONE);
     assert_non_null(s.env.spare[0]);
+    solo_end(&s);
+    free(data);
+}
+
+/* The buffer that a large message has left is not held by whoever begins one with an octet, but by
+ * one that has grown to a part of it; and small ones have theirs. */
+static void test_large_buffer_is_earned(void **state)
+{
+    (void)state;
+    enum { LARGE = 2 << 20 };
+    uint8_t *data = calloc(1, LARGE);
+    solo s;
+
+    wsk_conn *c = open_one(&s, NULL, true);
+    for (int i = 0; i < 2; i++) {
+        solo_frame(&s, c, WSK_OP_BINARY, data, i == 0 ? LARGE : 100);
+        solo_want(&s, c, WSK_EV_NONE);
+        solo_frame(&s, c, WSK__FIN | WSK_OP_CONTINUATION, "", 0);
+        solo_want(&s, c, WSK_EV_MESSAGE);
+        solo_want(&s, c, WSK_EV_NONE);
+    }
+    const wsk__assembly *large = s.env.spare[2], *small = s.env.spare[0];
+    assert_true(large != NULL && small != NULL);
+    assert_true(large->cap >= LARGE && small->cap < 20000);
+    const size_t before = s.alloc.octets;
+    for (int i = 0; i < 10; i++) {
+        c = solo_shell(&s);
+        solo_open(&s, c, "");
+        solo_frame(&s, c, WSK_OP_BINARY, data, 1);
+        solo_want(&s, c, WSK_EV_NONE);
+        assert_true(c->w->rx->cap < 20000);
+    }
+    assert_true(s.alloc.octets - before < (size_t)10 * 20000);
+    assert_ptr_equal(s.env.spare[2], large);
+    /* An eighth of it is enough to have it. */
+    for (size_t n = 0; n < LARGE / 8; n += 10000) {
+        solo_frame(&s, c, WSK_OP_CONTINUATION, data, 10000);
+        solo_want(&s, c, WSK_EV_NONE);
+    }
+    assert_ptr_equal(c->w->rx, large);
+    solo_frame(&s, c, WSK__FIN | WSK_OP_CONTINUATION, "", 0);
+    solo_want(&s, c, WSK_EV_MESSAGE);
+    solo_want(&s, c, WSK_EV_NONE);
+    assert_true(s.env.spare[2] == large || s.env.spare[3] == large);
     solo_end(&s);
     free(data);
 }
@@ -731,6 +775,7 @@ int main(void)
         cmocka_unit_test(test_empty_frames),
         cmocka_unit_test(test_text_unchecked),
         cmocka_unit_test(test_huge_message),
+        cmocka_unit_test(test_large_buffer_is_earned),
         cmocka_unit_test(test_bad_text_in_every_form),
         cmocka_unit_test(test_limits_with_an_extension),
         cmocka_unit_test(test_pings_are_left_to_the_program),

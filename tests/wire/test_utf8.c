@@ -499,6 +499,7 @@ static void test_is_valid(void **state)
 {
     (void)state;
     assert_true(wsk__utf8_is_valid("", 0));
+    assert_true(wsk__utf8_is_valid(NULL, 0));
     assert_true(wsk__utf8_is_valid("\xCE\xBA\xE1\xBD\xB9\xCF\x83\xCE\xBC\xCE\xB5", 11));
     assert_false(wsk__utf8_is_valid("\xCE\xBA\xE1\xBD\xB9\xCF", 6));
     assert_false(wsk__utf8_is_valid("\xED\xA0\x80", 3));

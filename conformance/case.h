@@ -49,7 +49,8 @@ typedef enum judge_op {
     JUDGE_STEP_ECHO,        /* the case's echo loop begins */
     /* From here on: what the categories from 14 up need. */
     JUDGE_STEP_HTTP,  /* text of a handshake, see judge_hello; in writes of `chop` */
-    JUDGE_STEP_RAW,   /* octets as they are, neither framed nor masked; in writes of `chop` */
+    JUDGE_STEP_RAW,   /* octets as they are, neither framed nor masked; in writes of `chop`; `count`
+                         octets of their last frame, if any, are to follow */
     JUDGE_STEP_FLOOD, /* `count` times the frame, made only as the peer takes them; for `seconds`
                          at most, unless 0 */
     JUDGE_STEP_SPILL, /* behind a HEADER: `blob.total` octets, made only as the peer takes them */

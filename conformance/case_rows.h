@@ -108,6 +108,11 @@
     {                                                                                              \
         .op = JUDGE_STEP_RAW, .blob = __VA_ARGS__                                                  \
     }
+/* n octets of the frame are to follow. */
+#define RAW_PART(n, ...)                                                                           \
+    {                                                                                              \
+        .op = JUDGE_STEP_RAW, .count = (n), .blob = __VA_ARGS__                                    \
+    }
 #define RAW_CHOP(n, ...)                                                                           \
     {                                                                                              \
         .op = JUDGE_STEP_RAW, .chop = (n), .blob = __VA_ARGS__                                     \

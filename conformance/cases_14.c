@@ -752,7 +752,7 @@ static const judge_case group_10[] = {
          FRAME(FIN | TEXT, S("early")), FRAME(FIN | PING, S("p")), FRAME(FIN | BINARY, S("too"))),
      ANSWERS_WITH_PONG(GOT_TEXT(S("early")), GOT_PONG(S("p")), GOT_BINARY(S("too")))},
     {ROW(10.3, "half a frame", "The rest of it comes later.", EXPECT_GLUED, "RFC 6455 4.2.2",
-         HTTP(S(GET HOST UPGRADE CONNECT KEY VERSION END)), RAW(S("\x81\x85\0\0\0\0He"))),
+         HTTP(S(GET HOST UPGRADE CONNECT KEY VERSION END)), RAW_PART(3, S("\x81\x85\0\0\0\0He"))),
      .steps = STEPS(WAIT(0.2), RAW(S("llo")), CLOSE_AFTER(2)), OK_WITH(1, GOT_TEXT(S("Hello"))),
      ENDS_CLEAN, OPENS_EARLY},
     {ROW(10.4, "64 KiB of frames", "A message of 64 KiB behind the request in the same write.",

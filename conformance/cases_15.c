@@ -725,7 +725,7 @@ static const judge_case group_11[] = {
          FRAME(FIN | PING, S("p")), FRAME(FIN | BINARY, S("too"))),
      ANSWERS_WITH_PONG(GOT_TEXT(S("early")), GOT_PONG(S("p")), GOT_BINARY(S("too")))},
     {ROW(11.3, "half a frame", "The rest of it comes later.", EXPECT_GLUED, "RFC 6455 4.1",
-         HTTP(S(STATUS UPGRADE CONNECT ACCEPT END)), RAW(S("\x81\x05He"))),
+         HTTP(S(STATUS UPGRADE CONNECT ACCEPT END)), RAW_PART(3, S("\x81\x05He"))),
      .steps = STEPS(WAIT(0.2), RAW(S("llo")), CLOSE_AFTER(3)), OK_WITH(1, GOT_TEXT(S("Hello"))),
      ENDS_CLEAN, OPENS},
     {ROW(11.4, "64 KiB", "A message of 64 KiB in the write of the answer.", EXPECT_GLUED,

@@ -126,10 +126,12 @@ static void add_slow_messages(judge_builder *b)
     judge_step steps[70];
     size_t k;
 
-    add_slow(
-        b, "22.2.1", "the first octet of a frame", "The first octet of a text frame, and no more.",
-        (const judge_step[]){
-            {.op = JUDGE_STEP_RAW, .blob = {(const char *)first_only, 1, 1}}, OUTLAST(1), END});
+    add_slow(b, "22.2.1", "the first octet of a frame",
+             "The first octet of a text frame, and no more.",
+             (const judge_step[]){
+                 {.op = JUDGE_STEP_RAW, .count = 1, .blob = {(const char *)first_only, 1, 1}},
+                 OUTLAST(1),
+                 END});
     add_slow(
         b, "22.2.2", "half a payload",
         "The header of a binary frame of 1,000 octets and half of them, and no more.",

@@ -133,6 +133,12 @@ struct judge_peer {
     uint8_t mask[4]; /* of the frame whose octets come in steps */
     uint64_t mask_at;
     bool masking;
+    uint64_t owed; /* octets that are to follow of a frame of which some are sent */
+    struct {
+        bool on; /* a pong waits for these */
+        uint8_t payload[CONTROL_KEPT];
+        size_t len;
+    } due;
     bool pings;   /* steps have sent a ping or a pong */
     bool holding; /* what is sent is kept back until it is complete */
     size_t held;
@@ -279,6 +285,10 @@ void peer_send_header(judge_peer *p, const judge_step *s);
 void peer_send_part(judge_peer *p, const judge_blob *blob);
 /* Octets as they are. */
 void peer_send_raw(judge_peer *p, const judge_blob *blob, size_t chop, bool sync);
+/* Answers a ping, as soon as no frame is half sent. */
+void peer_send_pong(judge_peer *p, const uint8_t *data, size_t len);
+/* Whether a frame is half sent: one of the judge's own would be taken for a part of it. */
+bool peer_owes(const judge_peer *p);
 void peer_write(judge_peer *p, const uint8_t *data, size_t len, size_t chop, bool sync);
 
 void peer_hold(judge_peer *p);

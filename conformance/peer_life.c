@@ -396,12 +396,14 @@ static void auto_ping(judge_peer *p)
     const uint64_t want = p->options.auto_ping_size;
     const size_t len = want < sizeof(payload) ? (size_t)want : sizeof(payload);
 
+    peer_arm(p, TIMER_AUTO_PING, p->options.auto_ping_interval, '\0');
+    if (peer_owes(p))
+        return;
     for (size_t i = 0; i < len; i++)
         payload[i] = (uint8_t)('a' + peer_random(p) % 26);
     peer_send_octets(p, FIN_BIT | WSK_OP_PING, payload, len);
     if (p->options.auto_ping_timeout > 0)
         peer_arm(p, TIMER_AUTO_PONG, p->options.auto_ping_timeout, '\0');
-    peer_arm(p, TIMER_AUTO_PING, p->options.auto_ping_interval, '\0');
 }
 
 static void fire(judge_peer *p, const peer_timer *t)

@@ -359,10 +359,8 @@ static void end_control(judge_peer *p)
         break;
     case WSK_OP_PING:
         /* RFC 6455 5.5.2 */
-        if (p->state == PEER_OPEN && p->pongs < MAX_PONGS) {
-            peer_send_octets(p, FIN_BIT | WSK_OP_PONG, p->control, kept);
-            p->pongs += kept + 2;
-        }
+        if (p->state == PEER_OPEN)
+            peer_send_pong(p, p->control, kept);
         break;
     case WSK_OP_PONG:
         peer_disarm(p, TIMER_AUTO_PONG);

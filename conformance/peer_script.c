@@ -150,6 +150,7 @@ bool peer_script_step(judge_peer *p, const judge_step *s)
         return true;
     case JUDGE_STEP_RAW:
         peer_send_raw(p, &s->blob, s->chop, s->sync);
+        p->owed = s->count > 0 ? s->count : p->owed;
         return true;
     case JUDGE_STEP_FLOOD:
         p->flood.step = s;

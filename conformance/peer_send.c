@@ -353,9 +353,42 @@ void peer_send_header(judge_peer *p, const judge_step *s)
     p->masking = choose_mask(p, s, p->mask);
     p->mask_at = 0;
     n = put_head(head, s->first, s->blob.total, p->masking, p->mask, s->form);
-    if (s->cut > 0 && s->cut < n)
+    p->owed = s->blob.total;
+    if (s->cut > 0 && s->cut < n) {
+        p->owed += n - s->cut;
         n = s->cut;
+    }
     peer_write(p, head, n, 0, false);
+}
+
+bool peer_owes(const judge_peer *p)
+{
+    return p->owed > 0 && !p->setup.compat;
+}
+
+static void pay(judge_peer *p, uint64_t n)
+{
+    p->owed -= n < p->owed ? n : p->owed;
+    if (p->owed > 0 || !p->due.on)
+        return;
+    p->due.on = false;
+    if (p->state == PEER_OPEN)
+        peer_send_pong(p, p->due.payload, p->due.len);
+}
+
+void peer_send_pong(judge_peer *p, const uint8_t *data, size_t len)
+{
+    if (!peer_owes(p)) {
+        if (p->pongs < MAX_PONGS) {
+            peer_send_octets(p, FIN_BIT | WSK_OP_PONG, data, len);
+            p->pongs += len + 2;
+        }
+        return;
+    }
+    /* RFC 6455 5.5.3: the last one stands for those before it. */
+    p->due.on = true;
+    p->due.len = len;
+    memcpy(p->due.payload, data, len);
 }
 
 void peer_send_part(judge_peer *p, const judge_blob *blob)
@@ -369,6 +402,7 @@ void peer_send_part(judge_peer *p, const judge_blob *blob)
         mask_in_place(p, p->out.at + p->out.len - n, n, p->mask, (unsigned)(p->mask_at & 3));
     p->mask_at += n;
     commit(p, n, 0, false);
+    pay(p, n);
 }
 
 void peer_send_raw(judge_peer *p, const judge_blob *blob, size_t chop, bool sync)
@@ -379,6 +413,7 @@ void peer_send_raw(judge_peer *p, const judge_blob *blob, size_t chop, bool sync
         return;
     fill(p->out.at + p->out.len - n, n, blob, 0);
     commit(p, n, chop, sync);
+    pay(p, n);
 }
 
 /* ------------------------------------------------------------------------------- close -- */

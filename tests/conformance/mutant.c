@@ -754,6 +754,9 @@ void mutant_feed(mutant *m, const uint8_t *data, size_t len)
     if (m->late_close)
         send_close(m, m->late_code);
     m->late_close = false;
+    /* In the middle of a frame. */
+    if (m->fault == MUTANT_legal_pings && m->in.len > 0 && !m->closing && !m->over)
+        send_frame(m, 0x89, (const uint8_t *)"there?", 6);
     if (m->fault == MUTANT_whole_reads && m->in.len > 0 && m->in.len < 5000)
         m->over = true;
     if (m->fault == MUTANT_pong_last && m->pongs.len > 0) {

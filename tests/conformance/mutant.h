@@ -22,7 +22,7 @@ typedef enum mutant_role {
 #define MUTANT_MAP(X)                                                                              \
     X(none, BOTH, "nothing is wrong")                                                              \
     X(legal_fragments, BOTH, "echoes come back in frames of 1000 octets")                          \
-    X(legal_pings, BOTH, "a ping goes before each echo")                                           \
+    X(legal_pings, BOTH, "a ping goes before each echo, and behind each part of a frame")          \
     X(legal_context, BOTH, "has the peer promise no context takeover")                             \
     X(legal_window, BOTH, "has the peer promise a window of 9 bits")                               \
     X(legal_stored, BOTH, "answers uncompressed although compression is agreed on")                \

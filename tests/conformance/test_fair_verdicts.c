@@ -29,6 +29,7 @@ typedef struct scene {
     judge_peer *p;
     judge_result r;
     int64_t now;
+    size_t taken; /* octets of the judge */
 } scene;
 
 static judge_table *table;
@@ -58,6 +59,7 @@ static void take(scene *s)
     judge_peer_clock(s->p, s->now);
     while ((n = judge_peer_output(s->p, &data)) > 0) {
         judge_peer_wrote(s->p, n);
+        s->taken += n;
         if (judge_peer_paused(s->p))
             judge_peer_turn(s->p);
     }
@@ -94,10 +96,12 @@ static void frame(scene *s, uint8_t first, const char *payload, size_t n)
 #define PONG(s, text)   frame(s, 0x8a, text, strlen(text))
 #define CLOSES(s, code) frame(s, 0x88, code, 2)
 
-static void begin(scene *s, const char *id, judge_role role)
+/* `pings`: seconds between those of the judge's own; 0: none. */
+static void begin_as(scene *s, const char *id, judge_role role, bool compat, double pings)
 {
     *s = (scene){.now = SECOND};
     judge_options_init(&s->options);
+    s->options.auto_ping_interval = pings;
     const judge_peer_setup set = {
         .test = judge_table_find(table, id),
         .role = role,
@@ -107,6 +111,7 @@ static void begin(scene *s, const char *id, judge_role role)
         .agent = "test",
         .key = KEY,
         .streams = streams,
+        .compat = compat,
     };
 
     assert_non_null(set.test);
@@ -114,6 +119,11 @@ static void begin(scene *s, const char *id, judge_role role)
     assert_non_null(s->p);
     judge_peer_begin(s->p, s->now);
     take(s);
+}
+
+static void begin(scene *s, const char *id, judge_role role)
+{
+    begin_as(s, id, role, false, 0);
 }
 
 static void open_with(scene *s, const char *id, const char *answer)
@@ -361,6 +371,44 @@ static void pongs_may_come_unasked(void **state)
     open_with(&s, "20.1.2", OPEN "\r\n");
     PONG(&s, "beat");
     assert_int_equal(closes_late(&s), JUDGE_FAILED);
+}
+
+/* What is of the judge's own must not go into the midst of a frame that is half sent. */
+static void control_frames_of_the_judge_go_between_others(void **state)
+{
+    static const struct {
+        const char *id;
+        unsigned before; /* octets that are sent at first */
+        int waits;       /* until the frame is whole */
+        unsigned rest;   /* octets of it, and of what is behind it */
+    } rows[] = {{"6.4.3", 6 + 11, 2, 10 + 6}, {"6.4.4", 6 + 12, 2, 9 + 6}, {"14.10.3", 0, 1, 3}};
+    scene s;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (unsigned compat = 0; compat < 2; compat++) {
+            /* Autobahn answers at once. */
+            const unsigned early = compat ? 11 + 10 : 0;
+
+            begin_as(&s, rows[i].id, JUDGE_ROLE_CLIENT, compat, 0);
+            s.taken = 0;
+            say(&s, OPEN "\r\n");
+            assert_int_equal(s.taken, rows[i].before);
+            frame(&s, 0x89, "first", 5);
+            frame(&s, 0x89, "last", 4);
+            assert_int_equal(s.taken, rows[i].before + early);
+            for (int k = 0; k < rows[i].waits; k++)
+                pass(&s, SECOND);
+            assert_int_equal(s.taken, rows[i].before + rows[i].rest + (compat ? early : 10));
+            end(&s);
+            begin_as(&s, rows[i].id, JUDGE_ROLE_CLIENT, compat, 0.1);
+            s.taken = 0;
+            say(&s, OPEN "\r\n");
+            pass(&s, SECOND / 10);
+            assert_int_equal(s.taken, rows[i].before + (compat ? 10 : 0));
+            end(&s);
+        }
+    }
 }
 
 /* -------------------------------------------------------------------------------- closing -- */
@@ -666,6 +714,7 @@ int main(void)
         cmocka_unit_test(the_last_pong_stands_for_all),
         cmocka_unit_test(pongs_may_come_late),
         cmocka_unit_test(pongs_may_come_unasked),
+        cmocka_unit_test(control_frames_of_the_judge_go_between_others),
         cmocka_unit_test(tcp_may_be_left_to_the_judge),
         cmocka_unit_test(reasons_may_be_the_peers_own),
         cmocka_unit_test(a_final_block_does_not_end_the_context),

@@ -56,7 +56,7 @@ static inline void client_send_part(wsk_client *c, wsk_opcode op, const void *da
 static void client_has_all(const wsk_client *c)
 {
     if (wsk_client_stage(c) != WSK_STAGE_OPEN || c->current->link.conn.state != WSK_STATE_OPEN ||
-        c->current->link.conn.drop || client_wire(c)->is_cut ||
+        c->current->link.conn.drop || client_wire(c)->is_cut || c->current->link.conn.lost ||
         (c->current->link.stream.state & WSK__S_BROKEN))
         return;
     WIRE_CHECK(wire_owes_nothing(client_wire(c)) && wsk_client_queued(c) == 0);

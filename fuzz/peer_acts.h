@@ -101,7 +101,9 @@ static void peers_have_all(const wsk_server *s)
     for (wsk_peer *p = NULL; (p = wsk_server_next_peer(s, p)) != NULL;) {
         const wsk_conn *c = wsk_peer_conn(p);
 
-        if (!c->drop && !peer_wire(p)->is_cut && !(p->link.stream.state & WSK__S_BROKEN))
+        /* Whoever is paused when his connection is lost is there until he is not. */
+        if (!c->drop && !c->lost && !peer_wire(p)->is_cut &&
+            !(p->link.stream.state & WSK__S_BROKEN))
             WIRE_CHECK(wire_owes_nothing(peer_wire(p)) && wsk_peer_queued(p) == 0);
     }
 }

@@ -322,7 +322,11 @@ static void tick_closing(wsk_conn *c, uint64_t now, uint64_t *next)
             c->drop = true;
     } else if (c->w->queued > 0 && !c->close_received && o->write_timeout != WSK_NEVER) {
         /* Our close frame is not out yet, and cannot be answered: who is slow to take what stands
-         * in front of it has the time that write_timeout and queue_timeout give. */
+         * in front of it has the time that write_timeout and queue_timeout give. It may be out in a
+         * moment, of which nobody tells: whoever asked for the next deadline looks again by then.
+         */
+        if (o->close_timeout != WSK_NEVER && now + o->close_timeout < *next)
+            *next = now + o->close_timeout;
     } else if (due(c, now, since, o->close_timeout, next)) {
         if (c->close_received)
             c->drop = true;

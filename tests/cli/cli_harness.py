@@ -21,6 +21,9 @@ import traceback
 PATIENCE = float(os.environ.get("PATIENCE", "30"))  # seconds until a wait is a failure; sanitizers are slow
 PROGRAM = os.path.abspath(sys.argv[1])
 
+# Where nohup runs the tests the programs would ignore it, too.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 _tests = []
 
 

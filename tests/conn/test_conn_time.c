@@ -133,13 +133,14 @@ static void test_close_behind_output(void **state)
         solo_open(&s, c, "");
         assert_int_equal(wsk_conn_send(c, WSK_OP_BINARY, data, sizeof(data), 0), WSK_OK);
         assert_int_equal(wsk_conn_close(c, 1000, NULL), WSK_OK);
-        assert_int_equal(tick(&s, c), 6 * LIMIT);
+        /* It may be out in a moment, and nobody asks for deadlines then. */
+        assert_int_equal(tick(&s, c), LIMIT);
         s.now += 5 * LIMIT;
         assert_int_equal(tick(&s, c), LIMIT);
         solo_want(&s, c, WSK_EV_NONE);
         if (taken) {
             wsk_conn_sent(c, 500, s.now);
-            assert_int_equal(tick(&s, c), 6 * LIMIT);
+            assert_int_equal(tick(&s, c), LIMIT);
             s.now += 5 * LIMIT;
             solo_out(&s, c);
             assert_int_equal(tick(&s, c), LIMIT);

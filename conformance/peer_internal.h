@@ -139,7 +139,11 @@ struct judge_peer {
         uint8_t payload[CONTROL_KEPT];
         size_t len;
     } due;
-    bool pings;   /* steps have sent a ping or a pong */
+    bool pings;       /* steps have sent a ping or a pong */
+    stat_map asked;   /* what was in them: pongs with something else answer none */
+    bool asked_parts; /* ... but for one whose payload came in parts: any pong may be its */
+    int stray_log;    /* the entry of the last pong that answers none; -1: none, or not logged */
+    bool strayed;
     bool holding; /* what is sent is kept back until it is complete */
     size_t held;
 
@@ -272,6 +276,7 @@ judge_log *peer_log(judge_peer *p, judge_log_kind kind, bool always);
 void peer_show(judge_octets *o, const uint8_t *data, uint64_t len);
 uint64_t peer_random(judge_peer *p);
 void peer_stat(judge_peer *p, stat_map *m, uint64_t key);
+bool peer_stat_has(const stat_map *m, uint64_t key);
 
 /* peer_send.c */
 void peer_send_frame(judge_peer *p, uint8_t first, const judge_blob *blob, const judge_step *how);
@@ -287,6 +292,8 @@ void peer_send_part(judge_peer *p, const judge_blob *blob);
 void peer_send_raw(judge_peer *p, const judge_blob *blob, size_t chop, bool sync);
 /* Answers a ping, as soon as no frame is half sent. */
 void peer_send_pong(judge_peer *p, const uint8_t *data, size_t len);
+/* What a payload of `len` octets is known by among pings and pongs. */
+uint64_t peer_ping_key(const uint8_t *data, uint64_t len);
 /* Whether a frame is half sent: one of the judge's own would be taken for a part of it. */
 bool peer_owes(const judge_peer *p);
 void peer_write(judge_peer *p, const uint8_t *data, size_t len, size_t chop, bool sync);

@@ -93,6 +93,11 @@ judge_log *peer_log(judge_peer *p, judge_log_kind kind, bool always)
     return l;
 }
 
+static size_t stat_place(const stat_map *m, uint64_t key)
+{
+    return (size_t)(key * 0x9e3779b97f4a7c15u >> 20) & (m->room - 1);
+}
+
 static void stat_add(judge_peer *p, stat_map *m, uint64_t key, uint64_t count)
 {
     size_t i;
@@ -114,7 +119,7 @@ static void stat_add(judge_peer *p, stat_map *m, uint64_t key, uint64_t count)
         }
         free(old.at);
     }
-    i = (size_t)(key * 0x9e3779b97f4a7c15u >> 20) & (m->room - 1);
+    i = stat_place(m, key);
     while (m->at[i].count > 0 && m->at[i].key != key)
         i = (i + 1) & (m->room - 1);
     if (m->at[i].count == 0) {
@@ -127,6 +132,18 @@ static void stat_add(judge_peer *p, stat_map *m, uint64_t key, uint64_t count)
 void peer_stat(judge_peer *p, stat_map *m, uint64_t key)
 {
     stat_add(p, m, key, 1);
+}
+
+bool peer_stat_has(const stat_map *m, uint64_t key)
+{
+    if (m->room == 0)
+        return false;
+    for (size_t i = stat_place(m, key);; i = (i + 1) & (m->room - 1)) {
+        if (m->at[i].count == 0)
+            return false;
+        if (m->at[i].key == key)
+            return true;
+    }
 }
 
 /* ----------------------------------------------------------------------------- timers -- */
@@ -520,7 +537,7 @@ judge_peer *judge_peer_new(const judge_peer_setup *setup, int64_t now)
     p->now = p->begun = now;
     p->started_ms = utc_ms();
     p->log_on = true;
-    p->why_log = -1;
+    p->why_log = p->stray_log = -1;
     p->behavior = JUDGE_FAILED;
     p->r.local_code = p->r.remote_code = -1;
     if (p->test->auto_fragment > 0)
@@ -566,6 +583,7 @@ void judge_peer_free(judge_peer *p)
     free(p->greet.request);
     free(p->rx_octets.at);
     free(p->tx_octets.at);
+    free(p->asked.at);
     free(p);
 }
 

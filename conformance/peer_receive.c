@@ -349,6 +349,21 @@ static void closed_by_peer(judge_peer *p, size_t kept)
     }
 }
 
+/* RFC 6455 5.5.3: a pong that nothing asks for is a heartbeat. One that has what a ping or pong of
+ * the case had is none. Autobahn's cases count them all. */
+static bool is_asked(judge_peer *p)
+{
+    if (p->setup.compat)
+        return p->pings || (!judge_case_is_extra(p->test) && p->test->index != 0);
+    if (p->asked_parts || peer_stat_has(&p->asked, peer_ping_key(p->control, p->frame.len)))
+        return true;
+    p->strayed = true;
+    p->stray_log = p->r.n_log > 0 && p->r.log[p->r.n_log - 1].kind == JUDGE_LOG_RF
+                       ? (int)p->r.n_log - 1
+                       : -1;
+    return false;
+}
+
 static void end_control(judge_peer *p)
 {
     const size_t kept = (size_t)(p->frame.len < CONTROL_KEPT ? p->frame.len : CONTROL_KEPT);
@@ -368,8 +383,7 @@ static void end_control(judge_peer *p)
             peer_masks_answered(p);
             break;
         }
-        /* RFC 6455 5.5.3: one that nothing asks for is a heartbeat. Autobahn's cases count it. */
-        if (!p->pings && (judge_case_is_extra(p->test) || p->test->index == 0))
+        if (!is_asked(p))
             break;
         peer_event_add(p, JUDGE_EVENT_PONG, false, p->control, kept, p->frame.len);
         peer_finish_when_done(p);

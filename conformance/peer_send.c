@@ -191,11 +191,27 @@ static size_t put_head(uint8_t head[14], uint8_t first, uint64_t len, bool maske
     return n;
 }
 
-static void note_pings(judge_peer *p, uint8_t first)
+static bool is_ping_or_pong(uint8_t first)
 {
-    const uint8_t opcode = first & 15;
+    return (first & 15) == WSK_OP_PING || (first & 15) == WSK_OP_PONG;
+}
 
-    p->pings = p->pings || opcode == WSK_OP_PING || opcode == WSK_OP_PONG;
+uint64_t peer_ping_key(const uint8_t *data, uint64_t len)
+{
+    uint64_t key = 0xcbf29ce484222325u ^ len; /* FNV-1a */
+
+    for (uint64_t i = 0; i < len && i < CONTROL_KEPT; i++)
+        key = (key ^ data[i]) * 0x100000001b3u;
+    return key;
+}
+
+/* A step sends this payload, which is not masked yet. */
+static void note_ping(judge_peer *p, uint8_t first, const uint8_t *data, uint64_t len)
+{
+    if (!is_ping_or_pong(first))
+        return;
+    p->pings = true;
+    peer_stat(p, &p->asked, peer_ping_key(data, len));
 }
 
 static void log_frame(judge_peer *p, uint8_t first, const uint8_t *shown, uint64_t len, bool masked,
@@ -204,8 +220,6 @@ static void log_frame(judge_peer *p, uint8_t first, const uint8_t *shown, uint64
     judge_log *l = peer_log(p, JUDGE_LOG_TF, false);
 
     p->tx_frames[first & 15]++;
-    if (how != NULL)
-        note_pings(p, first);
     if (p->state == PEER_OPEN && (first & 15) < 8) {
         p->traffic.out_frames++;
         p->traffic.out_ws += repeat >= 0 ? (uint64_t)repeat : len;
@@ -287,6 +301,8 @@ static void send_piece(judge_peer *p, uint8_t first, const judge_blob *blob, uin
         return;
     payload = p->out.at + p->out.len - n;
     fill(payload, n, blob, from);
+    if (how != NULL)
+        note_ping(p, first, payload, n);
     log_frame(p, first, payload, repeat ? blob->len : n, masked, mask, how,
               repeat ? (int64_t)n : -1);
     if (masked)
@@ -349,7 +365,8 @@ void peer_send_header(judge_peer *p, const judge_step *s)
 
     if (p->state == PEER_CLOSED)
         return;
-    note_pings(p, s->first);
+    p->asked_parts = p->asked_parts || is_ping_or_pong(s->first);
+    p->pings = p->pings || p->asked_parts;
     p->masking = choose_mask(p, s, p->mask);
     p->mask_at = 0;
     n = put_head(head, s->first, s->blob.total, p->masking, p->mask, s->form);

@@ -385,10 +385,16 @@ static char *events_why(judge_peer *p)
         i++;
     if (i == e->n && i == p->n_events)
         return NULL;
-    if (i == p->n_events)
-        return peer_text(p, "%s %zu of %zu (%llu octets) never came",
+    if (i == p->n_events) {
+        const bool stray = p->strayed && e->event[i].kind == JUDGE_EVENT_PONG;
+
+        if (stray && p->stray_log >= 0)
+            p->r.why_log = p->stray_log;
+        return peer_text(p, "%s %zu of %zu (%llu octets) never came%s",
                          kind_name(e->event[i].kind, e->event[i].binary), i + 1, e->n,
-                         (unsigned long long)e->event[i].blob.total);
+                         (unsigned long long)e->event[i].blob.total,
+                         stray ? ", but one that answers none of the pings" : "");
+    }
     if (p->events[i].log >= 0)
         p->r.why_log = p->events[i].log;
     if (i == e->n)

@@ -288,8 +288,8 @@ static void echo(mutant *m, bool binary, uint8_t *data, size_t len)
         binary = true;
     if (f == MUTANT_legal_pings)
         send_frame(m, 0x89, (const uint8_t *)"alive?", 6);
-    if (f == MUTANT_pong_unasked)
-        send_frame(m, 0x8a, NULL, 0);
+    if (f == MUTANT_legal_pongs)
+        send_frame(m, 0x8a, (const uint8_t *)"alive", 5);
     if (f == MUTANT_echo_short && len > 0)
         len--;
     if (f == MUTANT_echo_long) {
@@ -746,6 +746,8 @@ void mutant_feed(mutant *m, const uint8_t *data, size_t len)
         mutant_hello(m, (char *)m->in.at);
         m->in.len -= (size_t)(end + 4 - (char *)m->in.at);
         memmove(m->in.at, end + 4, m->in.len);
+        if (m->fault == MUTANT_legal_pongs && !m->closing)
+            send_frame(m, 0x8a, (const uint8_t *)"alive", 5);
     }
     while (!m->over && next_frame(m)) {
     }

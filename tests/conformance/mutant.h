@@ -23,6 +23,7 @@ typedef enum mutant_role {
     X(none, BOTH, "nothing is wrong")                                                              \
     X(legal_fragments, BOTH, "echoes come back in frames of 1000 octets")                          \
     X(legal_pings, BOTH, "a ping goes before each echo, and behind each part of a frame")          \
+    X(legal_pongs, BOTH, "a pong goes before each echo, and when the connection opens")            \
     X(legal_context, BOTH, "has the peer promise no context takeover")                             \
     X(legal_window, BOTH, "has the peer promise a window of 9 bits")                               \
     X(legal_stored, BOTH, "answers uncompressed although compression is agreed on")                \
@@ -78,7 +79,6 @@ typedef enum mutant_role {
     X(pong_empty, BOTH, "answers pings with empty pongs")                                          \
     X(pong_last, BOTH, "answers only the last ping of a read")                                     \
     X(pong_late, BOTH, "answers pings only when no message is open")                               \
-    X(pong_unasked, BOTH, "sends a pong before each echo")                                         \
     X(pong_answered, BOTH, "answers pongs with pongs")                                             \
     X(accept_rsv1, BOTH, "ignores RSV1")                                                           \
     X(accept_rsv2, BOTH, "ignores RSV2")                                                           \

@@ -20,6 +20,7 @@ static const row rows[] = {
     {MUTANT_none, BOTH, ALL, ""},
     {MUTANT_legal_fragments, BOTH, ALL, ""},
     {MUTANT_legal_pings, BOTH, ALL, ""},
+    {MUTANT_legal_pongs, BOTH, ALL, ""},
     {MUTANT_legal_context, BOTH, ALL, ""},
     {MUTANT_legal_window, BOTH, ALL, ""},
     {MUTANT_legal_stored, BOTH, ALL, ""},
@@ -112,9 +113,6 @@ static const row rows[] = {
     {MUTANT_pong_empty, BOTH, LIGHT, "2.2 2.3 2.4 2.6 2.9 2.10 2.11 5.6 5.7 5.8 5.19 5.20"},
     {MUTANT_pong_last, BOTH, LIGHT, "2.10 5.6 5.19"},
     {MUTANT_pong_late, BOTH, LIGHT, "5.6 5.7 5.8 5.19 5.20"},
-    {MUTANT_pong_unasked, BOTH, LIGHT,
-     "1.* " ECHO_THEN_FAIL " " GOOD_FRAGMENTS " 5.15 5.19 5.20 6.1.* 6.2.* 6.5.* " GOOD_PREFIXES
-     " " GOOD_BORDERS " 7.1.1 10.1.1"},
     {MUTANT_pong_answered, BOTH, LIGHT, "2.7 2.8 2.9"},
     {MUTANT_accept_rsv1, BOTH, LIGHT, "3.4"},
     {MUTANT_accept_rsv2, BOTH, LIGHT, "3.2"},

@@ -367,10 +367,51 @@ static void pongs_may_come_unasked(void **state)
     PONG(&s, "unasked");
     TEXT(&s, "Hello");
     assert_int_equal(closes_late(&s), JUDGE_FAILED);
-    /* Nor beside the answer to a ping. */
+    /* Nor in the place of the answer to a ping, which the reason tells. */
     open_with(&s, "20.1.2", OPEN "\r\n");
     PONG(&s, "beat");
-    assert_int_equal(closes_late(&s), JUDGE_FAILED);
+    pass(&s, 11 * SECOND);
+    CLOSES(&s, "\x03\xe8");
+    judge_peer_lost(s.p, s.now);
+    judge_peer_result(s.p, s.now, &s.r);
+    assert_int_equal(s.r.behavior, JUDGE_FAILED);
+    assert_string_equal(s.r.why, "pong 1 of 1 (1 octets) never came, but one that answers none of "
+                                 "the pings");
+    assert_true(s.r.why_log >= 0 && s.r.log[s.r.why_log].opcode == 10);
+    judge_result_deinit(&s.r);
+    judge_peer_free(s.p);
+    /* Beside it, and between fragments, it may come. */
+    open_with(&s, "2.2", OPEN "\r\n");
+    PONG(&s, "beat");
+    PONG(&s, "Hello, world!");
+    PONG(&s, "beat");
+    assert_int_equal(closes(&s), JUDGE_OK);
+    open_with(&s, "1.1.2", OPEN "\r\n");
+    frame(&s, 0x89, "beat", 4); /* a ping, which the judge answers */
+    PONG(&s, "beat");
+    frame(&s, 0x01, "*****", 5);
+    PONG(&s, "beat");
+    frame(&s, 0x80,
+          "************************************************************"
+          "************************************************************",
+          120);
+    assert_int_equal(closes(&s), JUDGE_OK);
+    /* An echo of a pong is no heartbeat, nor is a second answer. */
+    open_with(&s, "2.9", OPEN "\r\n");
+    PONG(&s, "unsolicited pong payload");
+    PONG(&s, "ping payload");
+    assert_int_equal(closes(&s), JUDGE_FAILED);
+    open_with(&s, "2.2", OPEN "\r\n");
+    PONG(&s, "Hello, world!");
+    PONG(&s, "Hello, world!");
+    assert_int_equal(closes(&s), JUDGE_FAILED);
+    /* Answers to pings of autoPingInterval are no matter of the case. */
+    begin_as(&s, "1.1.1", JUDGE_ROLE_CLIENT, false, 0.1);
+    say(&s, OPEN "\r\n");
+    pass(&s, SECOND / 10);
+    PONG(&s, "abcd");
+    frame(&s, 0x81, "", 0);
+    assert_int_equal(closes(&s), JUDGE_OK);
 }
 
 /* What is of the judge's own must not go into the midst of a frame that is half sent. */

@@ -327,7 +327,9 @@ static void compat_differs(void **state)
         {MUTANT_corrupt_70000, "9.1.2", JUDGE_FAILED, JUDGE_OK, JUDGE_OK, JUDGE_OK},
         {MUTANT_corrupt_late, "9.7.2", JUDGE_FAILED, JUDGE_OK, JUDGE_OK, JUDGE_OK},
         {MUTANT_echo_twice, "9.1.1", JUDGE_FAILED, JUDGE_OK, JUDGE_OK, JUDGE_OK},
-        {MUTANT_pong_unasked, "9.7.2", JUDGE_OK, JUDGE_OK, JUDGE_FAILED, JUDGE_OK},
+        {MUTANT_legal_pongs, "9.7.2", JUDGE_OK, JUDGE_OK, JUDGE_FAILED, JUDGE_OK},
+        {MUTANT_legal_pongs, "1.1.2", JUDGE_OK, JUDGE_OK, JUDGE_FAILED, JUDGE_WRONG_CODE},
+        {MUTANT_legal_pongs, "2.9", JUDGE_OK, JUDGE_OK, JUDGE_FAILED, JUDGE_OK},
         {MUTANT_corrupt_late, "12.1.2", JUDGE_FAILED, JUDGE_OK, JUDGE_FAILED, JUDGE_OK},
         {MUTANT_none, "9.1.1", JUDGE_OK, JUDGE_OK, JUDGE_OK, JUDGE_OK},
     };

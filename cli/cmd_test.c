@@ -359,7 +359,8 @@ static int rebuild(const test_settings *settings)
 
 /* ------------------------------------------------------------------------------- run -- */
 
-static bool set_options(judge_options *o, const test_settings *settings)
+/* `quiet`: it was said already what has no effect. */
+static bool set_options(judge_options *o, const test_settings *settings, bool quiet)
 {
     const opt_list *list = &settings->server_options;
 
@@ -391,7 +392,7 @@ static bool set_options(judge_options *o, const test_settings *settings)
             cli_error("test", "--option: there is no option \"%s\"", name);
             return false;
         }
-        if (known > 0)
+        if (known > 0 && !quiet)
             cli_error("test", "the option \"%s\" has no effect here", name);
     }
     return true;
@@ -481,7 +482,7 @@ static int run(judge_session *s, test_view *v, const test_settings *settings, co
                                            : test_exit_code(s, settings->strict);
 }
 
-static int run_with(const test_settings *settings, const judge_spec *spec, const opt_list *urls,
+static int run_with(const test_settings *settings, judge_spec *spec, const opt_list *urls,
                     const words *cases, const words *exclude, FILE *lines)
 {
     const char *actions = getenv("GITHUB_ACTIONS"), *no_color = getenv("NO_COLOR");
@@ -543,10 +544,12 @@ static int run_with(const test_settings *settings, const judge_spec *spec, const
         return CLI_EXIT_USAGE;
     }
     judge_options_init(&p.options);
-    if (settings->serve && spec)
+    if (spec)
         p.options = spec->options;
-    if (!set_options(&p.options, settings))
+    if (!set_options(&p.options, settings, false))
         return CLI_EXIT_USAGE;
+    for (size_t i = 0; spec && i < spec->n_servers; i++)
+        set_options(&spec->servers[i].options, settings, true);
 
     char why[256];
     judge_session_error error;

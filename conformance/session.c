@@ -115,10 +115,10 @@ static bool add_targets(judge_session *s, char why[256], judge_session_error *re
         if (!add_target(s, from->url, why, ret_error))
             return false;
         judge_target *t = &s->targets[s->n_targets - 1];
-        t->agent = from->agent ? from->agent : t->agent;
-        t->hostname = from->hostname ? from->hostname : t->hostname;
-        t->origin = from->origin ? from->origin : t->origin;
-        if (from->protocols.n) {
+        t->agent = t->agent ? t->agent : from->agent;
+        t->hostname = t->hostname ? t->hostname : from->hostname;
+        t->origin = t->origin ? t->origin : from->origin;
+        if (t->n_protocols == 0) {
             t->protocols = from->protocols.at;
             t->n_protocols = from->protocols.n;
         }

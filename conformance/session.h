@@ -35,11 +35,11 @@ typedef struct judge_session_params {
     size_t n_cases;
     const char *const *exclude; /* besides the spec's */
     size_t n_exclude;
-    const char *agent; /* for all servers that have no name of their own in the spec */
-    const char *origin, *hostname;
+    /* These count more than what the spec says of a server. */
+    const char *agent, *origin, *hostname;
     const char *const *protocols;
     size_t n_protocols;
-    judge_options options; /* of `urls` */
+    judge_options options; /* of `urls`; servers of the spec have theirs */
     judge_tls tls;
     unsigned jobs;
     uint32_t messages;

@@ -457,6 +457,23 @@ def spec_run():
     # What the command line says counts more.
     r = judge("--spec", spec, "--cases", "1.1.1", "--out", "three")
     assert r.returncode == 0 and len(json.loads(read("three", "index.json"))["A"]) == 1, r
+    spec = write("more.json", json.dumps({
+        "outdir": "./more", "cases": ["1.1.2"], "options": {"maskClientFrames": False},
+        "servers": [{"agent": "A", "url": url, "origin": "http://spec", "protocols": ["s"]},
+                    {"agent": "B", "url": url, "options": {"maskClientFrames": False}}]}))
+    assert judge("--spec", spec).returncode == 1
+    mine = url.replace("ws", "http").rstrip("/")
+    r = judge("--spec", spec, "--option", "maskClientFrames=true", "--option", "tcpNoDelay=true",
+              "--agent", "C", "--origin", mine, "--protocol", "p")
+    index = json.loads(read("more", "index.json"))
+    assert r.returncode == 0 and list(index) == ["C", "C 2"], (r, index)
+    for agent in index.values():
+        request = json.loads(read("more", agent["1.1.2"]["reportfile"]))["httpRequest"]
+        assert f"Origin: {mine}\r\n" in request and "-Protocol: p\r\n" in request, request
+    # A URL takes the place of the spec's servers, and has its options.
+    assert judge("--spec", spec, url, "--no-report").returncode == 1
+    assert judge("--spec", spec, url, "--option", "maskClientFrames=true",
+                 "--no-report").returncode == 0
 
 
 @test

@@ -252,7 +252,7 @@ static void test_session_of_spec(void **state)
                       "{\"url\":\"ws://a:1\",\"agent\":\"A\",\"protocols\":[\"p\"]},"
                       "{\"url\":\"wss://b\",\"hostname\":\"h\"},{\"url\":\"ws+unix:/tmp/s:/x\"}]}",
                       &says, &h));
-    judge_session_params p = {.spec = &spec, .agent = "default", .origin = "http://o"};
+    judge_session_params p = {.spec = &spec, .origin = "http://o"};
     judge_session *s = judge_session_new(&p, &error, why);
     assert_non_null(s);
     assert_int_equal(judge_session_n_cases(s), 10);
@@ -262,13 +262,26 @@ static void test_session_of_spec(void **state)
     assert_string_equal(t->origin, "http://o");
     assert_int_equal(t->n_protocols, 1);
     t = judge_session_target(s, 1);
-    assert_string_equal(t->agent, "default");
+    assert_null(t->agent);
     assert_string_equal(t->hostname, "h");
     assert_true(t->tls);
     assert_int_equal(t->port, 443);
     t = judge_session_target(s, 2);
     assert_string_equal(t->unix_path, "/tmp/s");
     assert_string_equal(t->resource, "/x");
+    judge_session_free(s);
+    /* What the user says counts more. */
+    static const char *const protocols[] = {"q", "r"};
+    p.agent = "mine";
+    p.hostname = "g";
+    p.protocols = protocols;
+    p.n_protocols = 2;
+    s = judge_session_new(&p, &error, why);
+    assert_non_null(s);
+    t = judge_session_target(s, 0);
+    assert_string_equal(t->agent, "mine");
+    assert_int_equal(t->n_protocols, 2);
+    assert_string_equal(judge_session_target(s, 1)->hostname, "g");
     judge_session_free(s);
     judge_spec_deinit(&spec);
 }

@@ -643,6 +643,8 @@ static int run_test(int argc, char **argv)
         cli_error("test", "--tap and --json - would both write to stdout");
     else if (parsed == OPT_RUN && !settings.serve && (settings.then_exit || settings.webport))
         cli_error("test", "--then-exit and --webport go with --serve");
+    else if (parsed == OPT_RUN && settings.rebuild && settings.json)
+        cli_error("test", "--json has a line as each case ends, and with --rebuild none does");
     else if (parsed == OPT_RUN && settings.insecure && settings.ca)
         cli_error("test", "--insecure and --cacert contradict each other");
     else if (parsed == OPT_RUN && settings.explain)

@@ -746,6 +746,25 @@ static void slow_requests_may_be_turned_away(void **state)
     }
 }
 
+/* 10.1.1 counts frames, too. */
+static void automatic_fragments_say_why(void **state)
+{
+    scene s;
+
+    (void)state;
+    open_with(&s, "10.1.1", OPEN "\r\n");
+    TEXT(&s, "***");
+    pass(&s, 11 * SECOND);
+    CLOSES(&s, "\x03\xe8");
+    judge_peer_lost(s.p, s.now);
+    judge_peer_result(s.p, s.now, &s.r);
+    assert_int_equal(s.r.behavior, JUDGE_FAILED);
+    assert_string_equal(s.r.why, "text message of 3 octets came where a text message of 65536 "
+                                 "octets was expected");
+    judge_result_deinit(&s.r);
+    judge_peer_free(s.p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -765,6 +784,7 @@ int main(void)
         cmocka_unit_test(interim_answers_come_to_an_end),
         cmocka_unit_test(windows_may_be_smaller_than_offered),
         cmocka_unit_test(bad_offers_may_be_refused),
+        cmocka_unit_test(automatic_fragments_say_why),
         cmocka_unit_test(slow_requests_may_be_turned_away),
     };
 

@@ -182,6 +182,7 @@ def usage_errors():
         (["--serve", "a"], '"a"'),
         (["--serve", "ws+unix:/x:/"], "TCP"),
         (["--tap", "--json", "-", "ws://127.0.0.1:1/"], "stdout"),
+        (["--rebuild", ".", "--json", "x"], "--json"),
         (["--insecure", "--cacert", "x", "wss://127.0.0.1:1/"], "--cacert"),
     ]
     for args, word in rows:

@@ -277,16 +277,10 @@ static int complete_user(connect_settings *set, const char *option, const char *
 
 static bool add(opt_list *list, const char *text)
 {
-    const char **at = realloc(list->at, (list->n + 2) * sizeof(*at));
-
-    if (at == NULL) {
-        cli_error("connect", "out of memory");
-        return false;
-    }
-    list->at = at;
-    at[list->n++] = text;
-    at[list->n] = NULL;
-    return true;
+    if (opt_list_add(list, text))
+        return true;
+    cli_error("connect", "out of memory");
+    return false;
 }
 
 /* The text of a file, with a NUL behind it, or NULL after a message. */

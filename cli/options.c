@@ -152,7 +152,7 @@ static bool store_choice(const opt_command *command, const opt_spec *spec, const
     return false;
 }
 
-static bool list_add(opt_list *list, const char *text)
+bool opt_list_add(opt_list *list, const char *text)
 {
     const char **at = realloc(list->at, (list->n + 2) * sizeof(*at));
 
@@ -190,7 +190,7 @@ static bool store(const opt_command *command, const opt_spec *spec, const char *
         *(const char **)field = text;
         return true;
     case OPT_LIST:
-        if (list_add(field, text))
+        if (opt_list_add(field, text))
             return true;
         cli_error(command->name, "out of memory");
         return false;
@@ -386,7 +386,7 @@ opt_result opt_parse(const opt_command *command, int argc, char **argv, void *se
                 cli_error(command->name, "unexpected argument \"%s\"", word);
                 return OPT_WRONG;
             }
-            if (!list_add(operands, word)) {
+            if (!opt_list_add(operands, word)) {
                 cli_error(command->name, "out of memory");
                 return OPT_WRONG;
             }

@@ -74,6 +74,8 @@ typedef enum opt_result {
  */
 opt_result opt_parse(const opt_command *command, int argc, char **argv, void *settings,
                      opt_list *operands);
+/* text is borrowed. False: no memory, and the list is as it was. */
+bool opt_list_add(opt_list *list, const char *text);
 void opt_list_deinit(opt_list *list);
 
 /*

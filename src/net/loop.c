@@ -37,14 +37,14 @@ struct wsk__post {
 
 /* -------------------------------------------------------------------------------- clock -- */
 
-uint64_t wsk_loop_now(const wsk_loop *loop)
-{
-    return loop->in_turn ? loop->now : loop->sys->clock_us() / 1000;
-}
-
 uint64_t wsk__loop_clock(const wsk_loop *loop)
 {
     return loop->sys->clock_us() / 1000;
+}
+
+uint64_t wsk_loop_now(const wsk_loop *loop)
+{
+    return loop->in_turn ? loop->now : wsk__loop_clock(loop);
 }
 
 uint64_t wsk__loop_heard(const wsk_loop *loop)
@@ -126,7 +126,7 @@ int wsk__loop_new_on(wsk_loop **ret, const wsk_loop_options *options, const wsk_
     loop->sys = sys;
     loop->busy_us = o.busy_poll_us;
     loop->recv_cap = o.recv_buffer;
-    loop->now = loop->sys->clock_us() / 1000;
+    loop->now = wsk__loop_clock(loop);
     loop->dirty_end = &loop->dirty;
     loop->later_end = &loop->later;
     loop->post_end = &loop->post;
@@ -474,7 +474,7 @@ int wsk_loop_timeout(const wsk_loop *loop)
     if (loop->dirty != NULL || loop->later != NULL || loop->ends != NULL || loop->taken != NULL ||
         loop->io->queued(loop))
         return 0;
-    return until_due(loop, loop->sys->clock_us() / 1000, -1);
+    return until_due(loop, wsk__loop_clock(loop), -1);
 }
 
 int wsk_loop_fd(const wsk_loop *loop)
@@ -545,7 +545,7 @@ static uint64_t look_at_clock(wsk_loop *loop)
 {
     uint64_t last = loop->now;
 
-    loop->now = loop->sys->clock_us() / 1000;
+    loop->now = wsk__loop_clock(loop);
     return last;
 }
 

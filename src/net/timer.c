@@ -75,8 +75,8 @@ int wsk_timer_new(wsk_timer **ret, wsk_loop *loop, void (*fn)(void *ud), void *u
 void wsk_timer_set(wsk_timer *t, uint64_t delay_ms)
 {
     wsk_loop *loop = t->loop;
-    uint64_t now = wsk__loop_clock(
-        loop); /* what a call took before it set one is not of the delay */
+    /* Not the turn's: what a call took before it set one is not of the delay. */
+    uint64_t now = wsk__loop_clock(loop);
 
     t->due = delay_ms > UINT64_MAX - now ? UINT64_MAX : now + delay_ms;
     t->seq = loop->timer_seq++;

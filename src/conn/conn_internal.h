@@ -439,10 +439,10 @@ wsk__assembly *wsk__assembly_take(wsk_conn *c, size_t n, size_t arrived);
 void wsk__assembly_give(wsk_conn *c, wsk__assembly *a);
 /* Makes room for n more octets behind what *a holds, never more than `limit` in all, of which
  * n <= limit <= SIZE_MAX / 2. */
-/* What an extension finds of room, unless a limit is that near. */
+int wsk__assembly_grow(wsk_conn *c, wsk__assembly **a, size_t n, size_t limit);
+/* What an extension finds of room, unless a limit is that near: then as much as there may be. */
 #define WSK__EXT_ROOM ((size_t)64)
 size_t wsk__ext_room(const wsk__assembly *a, size_t limit);
-int wsk__assembly_grow(wsk_conn *c, wsk__assembly **a, size_t n, size_t limit);
 
 /* ---- ext_set.c ---- */
 

@@ -416,8 +416,8 @@ def authorization(head):
     return base64.b64decode(m.group(1)).decode() if m else None
 
 
-@test
-def passwords_are_asked_for_and_not_shown():
+def hang_up():
+    """The heads that a server got, and its script, which closes at once."""
     heads = []
 
     def script(peer):
@@ -426,6 +426,12 @@ def passwords_are_asked_for_and_not_shown():
         peer.close()
         peer.close_code()
 
+    return heads, script
+
+
+@test
+def passwords_are_asked_for_and_not_shown():
+    heads, script = hang_up()
     with FakeServer(script) as server:
         with Terminal("-u", "m\u00fc", server.url, env={"LC_ALL": "C.UTF-8"}) as t:
             t.shows("^Password of m\u00fc:$")
@@ -457,14 +463,7 @@ def passwords_are_asked_for_and_not_shown():
 
 @test
 def keys_at_the_password_prompt():
-    heads = []
-
-    def script(peer):
-        heads.append(peer.head)
-        peer.accept()
-        peer.close()
-        peer.close_code()
-
+    heads, script = hang_up()
     rows = [(b"one two  \x17three", "one three"), (b"\x17\x17a", "a"),
             (UP + b"se" + LEFT + b"\x1bOc\x1b[1;5Dcret\x1bx", "secret"), (b"\x1b", ""),
             (CONTROL_Z + b"a\x1c\x00\x09b" + CONTROL_D + b"c", "abc"),

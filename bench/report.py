@@ -6,8 +6,6 @@ import statistics
 
 from scenarios import METRICS, Target
 
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
-
 # Benchmarks of single parts.
 PARTS = {"kernels": "Masks and UTF-8, in cache and out of it", "parse": "Frames and handshakes",
          "conn": "A connection without any system call"}
@@ -54,7 +52,7 @@ def digest(scenario, found, results):
             if name == results["reference"]:
                 summary["ratio"] = {"median": 1.0, "min": 1.0, "max": 1.0}
     return {"key": scenario.key, "group": scenario.group, "title": scenario.title,
-            "main": scenario.main, "metrics": scenario.metrics, "arguments": scenario.args,
+            "main": scenario.main, "brief": scenario.brief, "metrics": scenario.metrics, "arguments": scenario.args,
             "serve": scenario.serve, "targets": [vars(t) for t in scenario.targets],
             "servers": found}
 
@@ -345,15 +343,68 @@ def markdown(results):
     return "\n".join(lines) + "\n"
 
 
+def brief(results):
+    """What a README has room for: ours with the spread, of the others the median."""
+    if not results["reference"]:
+        return "There was no reference to compare with.\n"
+    reference = label(results, results["reference"])
+    shown_as = [s for s in results["servers"]
+                if not s["name"].startswith("raw-") and not s["name"].endswith("-again")]
+    rows = []
+    for scenario in [s for s in results["scenarios"] if s["brief"]]:
+        row = [f"{scenario['group']}: {scenario['title']}"]
+        for server in shown_as:
+            one = scenario["servers"].get(server["name"])
+            v = one and one["summary"].get(scenario["main"])
+            write = None
+            if scenario["main"] == "memory":
+                write = lambda x: shown("memory", x) + " B"  # noqa: E731
+            elif v:
+                v, write = v.get("ratio"), lambda x: f"{x:.2f}"
+            if not v:
+                row.append("failed" if one else "")
+                continue
+            more = f" ({write(v['min'])} to {write(v['max'])})"
+            alike = write(v["min"]) == write(v["max"])
+            row.append(write(v["median"]) + (more if server["ours"] and not alike else ""))
+        rows.append(row)
+    lines = [f"CPU time of the server for a message, {reference} = 1, and memory for an idle "
+             f"connection; less is better. Medians of {results['settings']['rounds']} rounds in "
+             "which the servers took turns, and for ours the least and the most:", "",
+             *md_table(["", *[s["label"] for s in shown_as]], rows), "",
+             f"Measured on {results['date']}."]
+    return "\n".join(lines) + "\n"
+
+
+# What stands between two marks of a document.
+MARKED = {"figures": markdown, "figures in short": brief}
+
+
+def marks(name):
+    return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+
+
+def parts_of_docs(path):
+    """The text of a document, and which marks it has; a ValueError if none."""
+    try:
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+    except OSError as e:
+        raise ValueError(str(e)) from e
+    found = [name for name in MARKED if all(mark in text for mark in marks(name))]
+    if not found:
+        raise ValueError(f"{path} has no lines " + " and ".join(marks("figures")))
+    return text, found
+
+
 def write_docs(results, path):
-    with open(path, encoding="utf-8") as f:
-        text = f.read()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{path} has no lines {BEGIN} and {END}")
+    text, found = parts_of_docs(path)
+    for name in found:
+        begin, end = marks(name)
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}\n{MARKED[name](results)}{end}{rest.partition(end)[2]}"
     with open(path, "w", encoding="utf-8") as f:
-        f.write(f"{before}{BEGIN}\n{markdown(results)}{END}{after}")
+        f.write(text)
 
 
 # ---------------------------------------------------------------------------------------- page

@@ -60,6 +60,7 @@ class Scenario:
     serve: list = dataclasses.field(default_factory=list)  # more arguments for websock serve
     quick: bool = False
     raw: bool = False  # a raw echo can do it too
+    brief: bool = False  # it stands in the README
 
     @property
     def metrics(self):
@@ -117,7 +118,8 @@ def everything():
                 targets.append(Target("cpu", True, 1.02, "raw"))
             add(f"echo-{size}-{connections}", "Echo",
                 f"{octets(size)}, {number(connections)} connections", connections, size, targets,
-                raw=True, quick=(size, connections) in ((20, 100), (125, 1000)))
+                raw=True, quick=(size, connections) in ((20, 100), (125, 1000)),
+                brief=(size, connections) in ((20, 100), (125, 1000)))
 
     both = [Target("p50", True, 0.4), Target("p99", True, 0.4)]
     beside = [Target(m, True, 1, "raw_more") for m in ("p50", "p99")]
@@ -134,7 +136,7 @@ def everything():
         ["--pipeline", "16"], raw=True)
     add("pipeline-64", "Pipelined", "20 B, 16 connections, 64 in flight", 16, 20,
         [rate(1.15), cpu(0.85), Target("user", True, 0.01, "absolute")], ["--pipeline", "64"],
-        raw=True, quick=True)
+        raw=True, quick=True, brief=True)
 
     add("echo-16k", "Large", "16 KiB, 16 connections", 16, 16384, [cpu(0.97)], raw=True, quick=True)
     for connections in (4, 16):
@@ -144,34 +146,36 @@ def everything():
                 targets.append(Target("rate", False, 0.9, f"echo-1m-binary-{connections}"))
             add(f"echo-1m-{kind}-{connections}", "Large",
                 f"1 MiB {kind}, {connections} connections", connections, 1 << 20, targets,
-                ["--" + kind], raw=kind == "binary", quick=connections == 16)
+                ["--" + kind], raw=kind == "binary", quick=connections == 16,
+                brief=(connections, kind) == (4, "text"))
 
     add("broadcast-1000", "Broadcast", "64 B to 1,000", 1000, 64, [rate(1.1), cpu(0.83)],
-        ["--mode", "broadcast"], mode="broadcast", quick=True)
+        ["--mode", "broadcast"], mode="broadcast", quick=True, brief=True)
     add("broadcast-1000-8", "Broadcast", "64 B to 1,000, 8 in flight", 1000, 64,
         [rate(1.1), cpu(0.83)], ["--mode", "broadcast", "--pipeline", "8"], mode="broadcast")
     add("broadcast-10000", "Broadcast", "64 B to 10,000", 10000, 64, [rate(1.15), cpu(0.83)],
         ["--mode", "broadcast"], mode="broadcast")
     add("handshake", "Handshakes", "connect, shake hands, close; 16 at a time", 16, 20, [cpu(0.9)],
-        ["--mode", "handshake"], kind="handshake", quick=True)
+        ["--mode", "handshake"], kind="handshake", quick=True, brief=True)
 
     for size, limit in ((128, 0.6), (1024, 0.6), (16384, 0.22)):
         add(f"deflate-{size}", "Compressed", f"JSON text of {octets(size)}, 16 connections", 16,
             size, [cpu(limit), wire(1.15)], ["--deflate", "--text"], mode="deflate",
-            quick=size > 128)
+            quick=size > 128, brief=size == 1024)
     for size in (1024, 16384):
         add(f"dense-{size}", "Compressed", f"the same, {octets(size)}, each at its densest", 16,
             size, [cpu(0.99), wire(1.0)], ["--deflate", "--text"], mode="dense")
 
-    add("tls-125", "TLS", "125 B, 100 connections", 100, 125, [cpu(0.95)], mode="tls", quick=True)
-    add("tls-64k", "TLS", "64 KiB, 16 connections", 16, 65536, [cpu(0.7)], mode="tls")
+    add("tls-125", "TLS", "125 B, 100 connections", 100, 125, [cpu(0.95)], mode="tls", quick=True,
+        brief=True)
+    add("tls-64k", "TLS", "64 KiB, 16 connections", 16, 65536, [cpu(0.7)], mode="tls", brief=True)
 
     for mode, name, limit in (("echo", "plain", 200), ("deflate", "compression negotiated", 260),
                               ("tls", "TLS", 12288)):
         add(f"idle-{name.split()[0].lower()}", "Idle", f"{name}, memory per connection",
             2000 if mode == "tls" else 10000, 20, [Target("memory", True, limit, "absolute")],
             ["--mode", "idle", *(["--deflate"] if mode == "deflate" else [])], mode=mode,
-            kind="idle", quick=mode == "echo")
+            kind="idle", quick=mode == "echo", brief=mode != "deflate")
     return found
 
 

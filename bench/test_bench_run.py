@@ -80,7 +80,11 @@ def from_end_to_end():
         # The same again, of the file alone.
         docs = os.path.join(folder, "docs.md")
         with open(docs, "w", encoding="utf-8") as f:
-            f.write(f"before\n{report.BEGIN}\nwhat was there\n{report.END}\nafter\n")
+            f.write("before\n")
+            for name in report.MARKED:
+                begin, end = report.marks(name)
+                f.write(f"{begin}\nwhat was there\n{end}\nbetween\n")
+            f.write("after\n")
         again = os.path.join(folder, "again")
         run(again, "--report", os.path.join(folder, "results.json"), "--write-docs", docs)
         for name in ("results.md", "results.html"):
@@ -91,7 +95,14 @@ def from_end_to_end():
             text = f.read()
         assert text.startswith("before\n") and text.endswith("after\n"), text
         assert "what was there" not in text, text
+        assert text.count("\nbetween\n") == len(report.MARKED), text
         assert "| Echo: 20 B, 100 connections |" in text, text
+        short = text.partition("between")[2]
+        assert re.search(r"\| Echo: 20 B, 100 connections \| [\d.]+ \|", short), short
+        assert "JSON text of 128 B" not in short and "raw" not in short, short
+        done = run(again, "--report", os.path.join(folder, "results.json"), "--write-docs",
+                   os.path.join(folder, "results.md"), wanted=2)
+        assert "has no lines <!-- figures: begin -->" in done.stderr, done.stderr
         with open(os.path.join(again, "results.html"), encoding="utf-8") as f:
             page = Page()
             page.feed(f.read())

@@ -162,13 +162,15 @@ typedef struct judge_hello {
     const char *fields[2];   /* "Name: value" that a status other than 101 must come with */
     judge_behavior lacking;  /* what it is without them; 0: FAILED */
     bool must_close;         /* after such a status TCP is to be closed */
-    judge_behavior left;     /* what it is if it is not; 0: FAILED */
-    double soon;             /* an answer later than so many seconds is NON-STRICT; 0: never */
-    double seconds;          /* time for an answer; 0: openHandshakeTimeout, of clients 2; below 0:
-                                so many times --patience */
-    bool any_reply;          /* the answer is not checked beyond its status */
-    bool declines;           /* the answer must not have an extension */
-    bool foreign;            /* the origin is foreign: see the option checksOrigin */
+    judge_behavior left;     /* what it is if it is not though it says so; 0: FAILED */
+    bool second;    /* a request of its own stands behind: where TCP may stay open it may be
+                       answered, for information only */
+    double soon;    /* an answer later than so many seconds is NON-STRICT; 0: never */
+    double seconds; /* time for an answer; 0: openHandshakeTimeout, of clients 2; below 0:
+                       so many times --patience */
+    bool any_reply; /* the answer is not checked beyond its status */
+    bool declines;  /* the answer must not have an extension */
+    bool foreign;   /* the origin is foreign: see the option checksOrigin */
 } judge_hello;
 
 /* The peer must have got over the case. Such cases run alone. */

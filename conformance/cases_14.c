@@ -67,6 +67,8 @@
 #define ANSWERED                                                                                   \
     .hello.ok = {JUDGE_HELLO_OPEN, JUDGE_HELLO_4XX, JUDGE_HELLO_5XX, JUDGE_HELLO_DROPPED}
 #define REFUSES_AND_CLOSES REFUSES, .hello.must_close = true, .hello.left = JUDGE_NON_STRICT
+/* RFC 9112 9.3: a refusal leaves a connection of HTTP, on which the next request may stand. */
+#define REFUSES_FIRST      REFUSES_AND_CLOSES, .hello.second = true
 #define SURVIVES           .survival = {.after = true, .idle = true}, .weight = 3
 #define SURVIVES_WITHIN(n) .survival = {.after = true, .idle = true, .kib = (n)}, .weight = 3
 /* What has no end must be ended by the server. */
@@ -129,8 +131,14 @@
     "An error of HTTP, or TCP is closed. If the connection is opened, the body must not be taken " \
     "for frames: a message from it that is echoed fails the case."
 #define EXPECT_ONE_ANSWER                                                                          \
-    "One error of HTTP, and TCP is closed. What stands behind the refused request must never be "  \
-    "answered; leaving TCP open is non-strict."
+    "One error of HTTP. What stands behind the head is a body, and must never be answered. "       \
+    "Leaving "                                                                                     \
+    "TCP open is non-strict behind Connection: close, else informational."
+#define EXPECT_FIRST_ANSWER                                                                        \
+    "An error of HTTP. Unless it says Connection: close, it leaves a connection of HTTP: that "    \
+    "TCP "                                                                                         \
+    "stays open, and that the second request is answered, is informational. Behind Connection: "   \
+    "close an answer fails the case, and leaving TCP open is non-strict."
 #define EXPECT_NOT_HTTP                                                                            \
     "The connection is opened, and the octets behind the request fail as frames: close with "      \
     "1002, or TCP dropped. No second answer of HTTP comes. Refusing the handshake is non-strict."
@@ -711,22 +719,22 @@ static const judge_case group_9[] = {
          RAW(S("\x81\x88\0\0\0\0smuggled"))),
      TALKS, REFUSES},
     {ROW(9.9, "a request behind a wrong version",
-         "Version 777, and a second request in the same write.", EXPECT_ONE_ANSWER,
-         "RFC 6455 4.4, CVE-2019-17567",
+         "Version 777, and a second request in the same write.", EXPECT_FIRST_ANSWER,
+         "RFC 9112 9.3, CVE-2019-17567",
          HTTP(S(GET HOST UPGRADE CONNECT KEY "Sec-WebSocket-Version: 777\r\n" END
                                              "GET /second HTTP/1.1\r\nHost: {host}\r\n\r\n"))),
-     TALKS, REFUSES_AND_CLOSES},
+     TALKS, REFUSES_FIRST},
     {ROW(9.10, "a request behind no key", "The key is missing, and a second request follows.",
-         EXPECT_ONE_ANSWER, "RFC 9112 9.3, CVE-2026-130647",
+         EXPECT_FIRST_ANSWER, "RFC 9112 9.3, CVE-2026-130647",
          HTTP(S(GET HOST UPGRADE CONNECT VERSION END
                 "GET /second HTTP/1.1\r\nHost: {host}\r\n\r\n"))),
-     TALKS, REFUSES_AND_CLOSES},
+     TALKS, REFUSES_FIRST},
     {ROW(9.11, "a request behind a missing Host",
-         "The Host is missing, and a second request follows.", EXPECT_ONE_ANSWER,
+         "The Host is missing, and a second request follows.", EXPECT_FIRST_ANSWER,
          "RFC 9112 9.3, CVE-2026-130647",
          HTTP(S(GET UPGRADE CONNECT KEY VERSION END
                 "GET /second HTTP/1.1\r\nHost: {host}\r\n\r\n"))),
-     TALKS, REFUSES_AND_CLOSES},
+     TALKS, REFUSES_FIRST},
     {ROW(9.12, "a request in a body", "A refused request whose body is a second request.",
          EXPECT_ONE_ANSWER, "RFC 9112 6.3, CVE-2026-69243",
          HTTP(S(GET HOST UPGRADE CONNECT KEY

@@ -361,8 +361,10 @@ static void put_hello(FILE *out, const judge_hello *h, judge_role role)
         fprintf(out, "  A status other than 101 %s come with \"%s\".\n",
                 h->lacking == JUDGE_FAILED ? "must" : "should", h->fields[i]);
     if (h->must_close)
-        fprintf(out, "  After such a status TCP %s be closed.\n",
+        fprintf(out, "  After such a status TCP %s be closed if it comes with Connection: close.\n",
                 h->left == JUDGE_FAILED ? "must" : "should");
+    if (h->second)
+        fputs("  Else TCP may stay open, and the request behind it may be answered.\n", out);
     if (h->soon > 0)
         fprintf(out, "  An answer later than %g s is NON-STRICT.\n", h->soon);
 }

@@ -381,9 +381,12 @@ static bool answered_again(const judge_peer *p)
 static void judge_refusal(judge_peer *p)
 {
     const judge_hello *h = &p->test->hello;
+    /* RFC 9112 9.3; 9.6: who says close must not process what follows, and closes. */
+    const bool lives = !peer_has_token((const char *)p->hello.at, p->greet.head, "Connection",
+                                       "close");
 
     if (answered_again(p))
-        peer_degrade(p, JUDGE_FAILED,
+        peer_degrade(p, h->second && lives ? JUDGE_INFORMATIONAL : JUDGE_FAILED,
                      peer_text(p, "what stood behind the refused request was answered, too"));
     if (p->greet.lacking)
         peer_degrade(p, h->lacking,
@@ -391,7 +394,7 @@ static void judge_refusal(judge_peer *p)
                                h->fields[0], h->fields[1] ? " or without " : "",
                                h->fields[1] ? h->fields[1] : ""));
     if (h->must_close && p->greet.left)
-        peer_degrade(p, h->left,
+        peer_degrade(p, lives ? JUDGE_INFORMATIONAL : h->left,
                      peer_text(p, "TCP stayed open behind status %d", p->greet.outcome));
 }
 

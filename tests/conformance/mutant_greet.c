@@ -24,6 +24,7 @@ typedef struct greeter {
     greet_fault fault;
     bool client, open, over, ended;
     bool skipped; /* an empty line before the request */
+    bool persists;
     queue out;
     octets in;
     int64_t ready; /* the output waits until then */
@@ -298,10 +299,12 @@ static bool read_extension(const greeter *g, const char *s, size_t n, bool *ret_
 
 static void refuse(greeter *g, unsigned status)
 {
-    say(g, "HTTP/1.1 %u No\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n", status,
-        HAS(g, s_mute_wsversion) ? "" : "Sec-WebSocket-Version: 13\r\n");
-    g->over = !HAS(g, s_stays) && !HAS(g, s_goes_on);
-    g->ended = !HAS(g, s_goes_on);
+    say(g, "HTTP/1.1 %u No\r\n%sContent-Length: 0\r\n%s\r\n", status,
+        HAS(g, s_mute_wsversion) ? "" : "Sec-WebSocket-Version: 13\r\n",
+        g->persists ? "" : "Connection: close\r\n");
+    g->over = !HAS(g, s_stays) && !HAS(g, s_goes_on) && !g->persists;
+    g->ended = !HAS(g, s_goes_on) && !g->persists;
+    g->persists = false;
 }
 
 /* 0: it is right. */
@@ -367,6 +370,11 @@ static unsigned check_body(greeter *g)
     }
     if (HAS(g, s_body_frames))
         return 0;
+    g->persists = HAS(g, s_persists) && codings == 0 &&
+                  (n == 0 || (n == 1 && length->n_value < 5 &&
+                              strspn(length->value, "0123456789") == length->n_value));
+    if (g->persists && n == 1)
+        g->skip = (size_t)strtoul(length->value, NULL, 10);
     if (n + codings == 0)
         return 0;
     return codings > 0 || n > 1 || !is(length->value, length->n_value, "0", true) ||
@@ -861,9 +869,9 @@ static void feed(void *of, int64_t now, const uint8_t *data, size_t len)
         return;
     do {
         left = g->in.len;
-        if (!g->open)
+        if (!g->open && (g->client || g->skip == 0))
             look_for_head(g);
-        while (g->open && g->skip > 0 && g->in.len > 0 && !g->client) {
+        while (g->skip > 0 && g->in.len > 0 && !g->client) {
             const size_t n = g->skip < g->in.len ? g->skip : g->in.len;
 
             g->skip -= n;

@@ -20,6 +20,7 @@
     X(s_late, "answers after a second and a half")                                                 \
     X(s_stays, "leaves TCP open behind a refusal")                                                 \
     X(s_goes_on, "takes what stands behind a refused request for the next one")                    \
+    X(s_persists, "keeps TCP behind a refusal, and answers the next request, as it may")           \
     X(s_loses_glued, "loses frames that came with the request")                                    \
     X(s_takes_unmasked, "takes frames that are not masked")                                        \
     X(s_answers_second, "answers a request that stands where frames should")                       \

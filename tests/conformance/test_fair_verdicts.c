@@ -249,19 +249,53 @@ static void bodies_may_speak_of_http(void **state)
          *c != '\0'; c++)
         feed(&s, c, 1);
     assert_int_equal(end(&s), JUDGE_OK);
-    /* Behind its end there is none. */
-    open_with(&s, "14.9.9",
+    /* Behind its end there is none, and what stood behind the request was its body. */
+    open_with(&s, "14.9.12",
               "HTTP/1.1 400 Bad Request\r\nContent-Length: 25\r\n\r\nHTTP/1.1 400 Bad Request\n"
               "HTTP/1.1 404 Not Found\r\n\r\n");
     assert_int_equal(end(&s), JUDGE_FAILED);
-    open_with(&s, "14.9.9",
+    open_with(&s, "14.9.12",
               "HTTP/1.1 400 Bad Request\r\nTransfer-Encoding: chunked\r\n\r\n"
               "19\r\nHTTP/1.1 400 Bad Request\n\r\n0\r\n\r\nHTTP/1.1 404 Not Found\r\n\r\n");
     assert_int_equal(end(&s), JUDGE_FAILED);
     open_with(
-        &s, "14.9.9",
+        &s, "14.9.12",
         "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\nHTTP/1.1 404 Not Found\r\n\r\n");
     assert_int_equal(end(&s), JUDGE_FAILED);
+}
+
+/* RFC 9112 9.3: a refusal leaves a connection of HTTP, unless it says that it does not (9.6). */
+static void refusals_may_leave_the_connection(void **state)
+{
+#define REFUSED       "HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\n"
+#define EMPTY         "Content-Length: 0\r\n\r\n"
+#define SECOND_ANSWER "HTTP/1.1 404 Not Found\r\n" EMPTY
+    static const struct {
+        const char *answer;
+        judge_behavior behavior, in_body; /* of 14.9.9 to .11, and of 14.9.12 */
+    } rows[] = {
+        {REFUSED EMPTY SECOND_ANSWER, JUDGE_INFORMATIONAL, JUDGE_FAILED},
+        {REFUSED "Connection: keep-alive\r\n" EMPTY SECOND_ANSWER, JUDGE_INFORMATIONAL,
+         JUDGE_FAILED},
+        {REFUSED EMPTY, JUDGE_INFORMATIONAL, JUDGE_INFORMATIONAL},
+        {REFUSED "Connection: close\r\n" EMPTY SECOND_ANSWER, JUDGE_FAILED, JUDGE_FAILED},
+        {REFUSED "Connection: foo, Close\r\n" EMPTY, JUDGE_NON_STRICT, JUDGE_NON_STRICT},
+    };
+#undef REFUSED
+#undef EMPTY
+#undef SECOND_ANSWER
+    static const char *const ids[] = {"14.9.9", "14.9.10", "14.9.11", "14.9.12"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (size_t k = 0; k < 4; k++) {
+            scene s;
+
+            open_with(&s, ids[k], rows[i].answer);
+            pass(&s, 20 * SECOND); /* TCP stays open */
+            assert_int_equal(end(&s), k < 3 ? rows[i].behavior : rows[i].in_body);
+        }
+    }
 }
 
 /* ---------------------------------------------------------------------------------- pongs -- */
@@ -771,6 +805,7 @@ int main(void)
         cmocka_unit_test(lists_may_have_several_lines),
         cmocka_unit_test(versions_may_have_several_lines),
         cmocka_unit_test(bodies_may_speak_of_http),
+        cmocka_unit_test(refusals_may_leave_the_connection),
         cmocka_unit_test(the_last_pong_stands_for_all),
         cmocka_unit_test(pongs_may_come_late),
         cmocka_unit_test(pongs_may_come_unasked),

@@ -378,8 +378,10 @@ static void answers_are_judged_however_they_are_cut(void **state)
         const char *why;
     } rows[] = {
 #define GOOD "HTTP/1.1 426 x\r\nSec-WebSocket-Version: 8, 13\r\nContent-Length: 2\r\n\r\nno"
+#define ENDS "HTTP/1.1 426 x\r\nSec-WebSocket-Version: 13\r\nConnection: close\r\n\r\n"
         {GOOD, true, JUDGE_OK, ""},
-        {GOOD, false, JUDGE_NON_STRICT, "TCP stayed open behind status 426"},
+        {GOOD, false, JUDGE_INFORMATIONAL, ""},
+        {ENDS, false, JUDGE_NON_STRICT, "TCP stayed open behind status 426"},
         {"HTTP/1.1 100 a\r\n\r\nHTTP/1.1 103 b\r\nA: b\r\n\r\n" GOOD, true, JUDGE_OK, ""},
         {GOOD "HTTP/1.1 404 x\r\n\r\n", true, JUDGE_FAILED,
          "what stood behind the refused request was answered, too"},

@@ -97,6 +97,9 @@
 #define EXPECT_OPEN_QUESTION                                                                       \
     "An error of HTTP, or TCP is closed. The RFCs allow to take it, too: then an echo must work, " \
     "and the case is informational."
+#define EXPECT_BARE_LF                                                                             \
+    "An error of HTTP, or TCP is closed. A server may also take LF for the end of a line, and "    \
+    "then an echo must work, or wait for the line to end: both are informational."
 #define EXPECT_VERSION                                                                             \
     "Anything but 101; 505 is what the RFC has for it. Opening the connection is non-strict, for " \
     "RFC 6455 4.2.1 says 1.1 or higher."
@@ -546,11 +549,13 @@ static const judge_case group_7[] = {
          EXPECT_OPEN_QUESTION, "RFC 9112 2.2",
          HTTP(S(GET " X-Foo: bar\r\n" HOST UPGRADE CONNECT KEY VERSION END))),
      TALKS, OPEN_QUESTION},
-    {ROW(7.4, "bare LF", "Lines that end with LF alone.", EXPECT_OPEN_QUESTION,
+    /* Nothing behind the last LF: who takes it would find the first octet of a frame there. */
+    {ROW(7.4, "bare LF", "Lines that end with LF alone, the empty one, too.", EXPECT_BARE_LF,
          "RFC 9112 2.2, CVE-2021-45945",
          HTTP(S("GET {target} HTTP/1.1\nHost: {host}\nUpgrade: websocket\nConnection: "
-                "Upgrade\nSec-WebSocket-Key: {key}\nSec-WebSocket-Version: 13\n\r\n\r\n"))),
-     TALKS, OPEN_QUESTION},
+                "Upgrade\nSec-WebSocket-Key: {key}\nSec-WebSocket-Version: 13\n\n"))),
+     TALKS, .hello.ok = {JUDGE_HELLO_4XX, JUDGE_HELLO_5XX, JUDGE_HELLO_DROPPED},
+     .hello.inform = {JUDGE_HELLO_OPEN, JUDGE_HELLO_SILENT}, .hello.seconds = 2},
     {ROW(7.5, "one bare LF", "One field that ends with LF alone.", EXPECT_OPEN_QUESTION,
          "RFC 9112 2.2, CVE-2021-45945",
          HTTP(S(GET HOST "X-Foo: bar\n" UPGRADE CONNECT KEY VERSION END))),

@@ -24,7 +24,7 @@ typedef struct greeter {
     greet_fault fault;
     bool client, open, over, ended;
     bool skipped; /* an empty line before the request */
-    bool persists;
+    bool persists, lf;
     queue out;
     octets in;
     int64_t ready; /* the output waits until then */
@@ -440,7 +440,8 @@ static unsigned check_key(greeter *g)
 
     if (n == 0 || f->n_value == 0)
         return HAS(g, s_no_key) ? 0 : 400;
-    mutant_accept(HAS(g, s_accept) ? "x" : f->value, HAS(g, s_accept) ? 1 : f->n_value, g->accept);
+    mutant_accept(f->value, HAS(g, s_accept) || (HAS(g, s_lf_accept) && g->lf) ? 1 : f->n_value,
+                  g->accept);
     if (n > 1)
         return HAS(g, s_keys) ? 0 : 400;
     if (HAS(g, s_any_key))
@@ -850,6 +851,22 @@ static void look_for_head(greeter *g)
     }
 }
 
+/* Heads with LF alone become such with CR LF; what is behind them is left as it is. */
+static void add_lines(greeter *g, const uint8_t *data, size_t len)
+{
+    size_t i = 0;
+
+    for (; i < len && (g->in.len < 4 || memcmp(g->in.at + g->in.len - 4, "\r\n\r\n", 4) != 0);
+         i++) {
+        if (data[i] == '\n' && (g->in.len == 0 || g->in.at[g->in.len - 1] != '\r')) {
+            mutant_add(&g->in, "\r", 1);
+            g->lf = true;
+        }
+        mutant_add(&g->in, data + i, 1);
+    }
+    mutant_add(&g->in, data + i, len - i);
+}
+
 static void feed(void *of, int64_t now, const uint8_t *data, size_t len)
 {
     greeter *g = of;
@@ -864,7 +881,10 @@ static void feed(void *of, int64_t now, const uint8_t *data, size_t len)
     }
     if (HAS(g, s_late) && g->ready == 0)
         g->ready = now + LATE_US;
-    mutant_add(&g->in, data, len);
+    if ((HAS(g, s_takes_lf) || HAS(g, s_lf_accept)) && !g->open)
+        add_lines(g, data, len);
+    else
+        mutant_add(&g->in, data, len);
     if (caught(g))
         return;
     do {

@@ -87,7 +87,8 @@
     X(s_at_bits, "goes silent at a key with bits behind the last octet")                           \
     X(s_at_long_key, "goes silent at a long key")                                                  \
     X(s_at_blank_line, "goes silent where a blank begins the first field")                         \
-    X(s_at_lf, "goes silent where lines end with LF")                                              \
+    X(s_lf_accept, "takes LF alone for the end of a line, and answers with a wrong accept then")   \
+    X(s_takes_lf, "takes LF alone for the end of a line, as it may")                               \
     X(s_at_one_lf, "goes silent where one field ends with LF")                                     \
     X(s_at_cr, "goes silent at CR in a value")                                                     \
     X(s_at_nul, "goes silent at NUL in a value")                                                   \

@@ -4,8 +4,8 @@
 static const mutant_row rows[] = {
     {GREET_s_none, SERVER, "14.*", ""},
     {GREET_s_silent, SERVER, "14.*",
-     "14.1.* 14.2.* 14.3.* 14.4.* 14.5.* 14.6.* 14.7.* 14.8.* 14.9.* 14.10.* 14.11.* 14.12.* "
-     "14.13.* 14.14.1-4"},
+     "14.1.* 14.2.* 14.3.* 14.4.* 14.5.* 14.6.* 14.7.1-3 14.7.5-18 14.8.* 14.9.* 14.10.* 14.11.* "
+     "14.12.* 14.13.* 14.14.1-4"},
     {GREET_s_garbage, SERVER, "14.*",
      "14.1.* 14.2.* 14.3.* 14.4.* 14.5.* 14.6.* 14.7.* 14.8.* 14.9.* 14.10.* 14.11.* 14.12.* "
      "14.13.* 14.14.1-5 14.14.8"},
@@ -88,7 +88,8 @@ static const mutant_row rows[] = {
     {GREET_s_at_bits, SERVER, "14.*", "14.6.10"},
     {GREET_s_at_long_key, SERVER, "14.*", "14.6.13"},
     {GREET_s_at_blank_line, SERVER, "14.*", "14.7.3"},
-    {GREET_s_at_lf, SERVER, "14.*", "14.7.4"},
+    {GREET_s_lf_accept, SERVER, "14.*", "14.7.4 14.7.5"},
+    {GREET_s_takes_lf, SERVER, "14.*", ""},
     {GREET_s_at_one_lf, SERVER, "14.*", "14.7.5"},
     {GREET_s_at_cr, SERVER, "14.*", "14.7.6"},
     {GREET_s_at_nul, SERVER, "14.*", "14.7.8"},

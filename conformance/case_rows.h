@@ -255,6 +255,9 @@ typedef struct judge_builder judge_builder;
 void judge_add_rows(judge_builder *b, const judge_case *rows, size_t n);
 /* Takes a copy of one row whose id, texts and steps are copied too. */
 void judge_add(judge_builder *b, const judge_case *row);
+/* The same of rows whose messages are large, and must come back: cut to the limit of the peer, or,
+ * where that is not known, with a close for it accepted. */
+void judge_add_within(judge_builder *b, const judge_case *rows, size_t n);
 /* Text that lives as long as the table. */
 const char *judge_text(judge_builder *b, const char *fmt, ...) WSK_PRINTF(2, 3);
 /* The limit of the peers' messages, in octets; 0: not known. */

@@ -453,5 +453,5 @@ void judge_cases_19(judge_builder *b)
     judge_add_rows(b, payload_rows, WSK__COUNT(payload_rows));
     slow_closes(b);
     code_rows(b);
-    judge_add_rows(b, blocked_rows, WSK__COUNT(blocked_rows));
+    judge_add_within(b, blocked_rows, WSK__COUNT(blocked_rows));
 }

@@ -565,6 +565,10 @@ static const judge_case context_rows[] = {
 #define EXPECT_BOMB                                                                                \
     "The peer stops inflating at its limit and closes with 1009, or drops TCP; other codes are "   \
     "non-strict, and so is taking it all. It lives, answers others, and its memory stays bounded."
+#define EXPECT_TAKEN                                                                               \
+    "It comes back, as it is within the limit of the peer (--limit), or the peer closes with "     \
+    "1009, or drops TCP; other codes are non-strict. It lives, answers others, and its memory "    \
+    "stays bounded."
 #define EXPECT_BIG_BOMB                                                                            \
     "The peer stops inflating at its limit and closes with 1009, or drops TCP; other codes are "   \
     "non-strict. It lives, answers others, and its memory stays bounded: there must be a limit "   \
@@ -582,11 +586,14 @@ static uint32_t bomb_kib(const judge_builder *b)
 static void add_bomb(judge_builder *b, unsigned number, const char *title, const char *what,
                      uint64_t size, const judge_step *steps, bool may_take)
 {
+    const bool within = size <= judge_limit(b);
     judge_case row = {
         .id = judge_text(b, "21.7.%u", number),
         .title = title,
         .description = judge_text(b, "A compressed binary message, %s.", what),
-        .expectation = may_take ? EXPECT_BOMB : EXPECT_BIG_BOMB,
+        .expectation = !may_take ? EXPECT_BIG_BOMB
+                       : within  ? EXPECT_TAKEN
+                                 : EXPECT_BOMB,
         .reference = "RFC 7692 8, RFC 6455 10.4; CVE-2018-1000518, CVE-2026-1526, CVE-2026-15709",
         .steps = steps,
         OK_NOTHING,
@@ -601,7 +608,7 @@ static void add_bomb(judge_builder *b, unsigned number, const char *title, const
 
     if (may_take) {
         row.close.wrong_endpoint_fatal = false;
-        row.ending[1] = (judge_ending){.behavior = JUDGE_NON_STRICT,
+        row.ending[1] = (judge_ending){.behavior = within ? JUDGE_OK : JUDGE_NON_STRICT,
                                        .n = 1,
                                        .event = {{JUDGE_EVENT_MESSAGE, true, {"\0", 1, size}}},
                                        .lives = true};

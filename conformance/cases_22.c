@@ -252,6 +252,9 @@ static const judge_case unread_rows[] = {
             "A message of 8 MiB, of whose echo not one octet is read.", 131072, WIRE_LOG(0, true),
             READ_NOTHING, FRAME(FIN | BINARY, REP("*", 8388608)), WAIT(OF_PATIENCE(0.9)),
             READ_AGAIN, OUTLAST(0.5))},
+};
+
+static const judge_case intact_rows[] = {
     {INTACT("5", "a pause in reading", "Eight messages of 512 KiB; nothing is read for 0.3 s.",
             WIRE_LOG(0, true), READ_NOTHING, CHUNK, CHUNK, CHUNK, CHUNK, CHUNK, CHUNK, CHUNK, CHUNK,
             WAIT(0.3), READ_AGAIN, CLOSE_AFTER(10)),
@@ -337,6 +340,7 @@ void judge_cases_22(judge_builder *b)
     add_slow_messages(b);
     judge_add_rows(b, close_rows, WSK__COUNT(close_rows));
     judge_add_rows(b, unread_rows, WSK__COUNT(unread_rows));
+    judge_add_within(b, intact_rows, WSK__COUNT(intact_rows));
     judge_add_rows(b, idle_rows, WSK__COUNT(idle_rows));
     judge_add_rows(b, answer_rows, WSK__COUNT(answer_rows));
 }

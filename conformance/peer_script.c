@@ -242,6 +242,16 @@ void peer_judge_limits(judge_peer *p)
     const judge_case *c = p->test;
     const double took = (double)(p->proof.ended - p->proof.time) / 1e6;
 
+    /* RFC 6455 10.4: limits are each endpoint's own, and nobody has said what this one's is. */
+    if (c->close.limited && p->r.remote_code == WSK_CLOSE_MESSAGE_TOO_BIG && p->n_events == 0 &&
+        !p->violated) {
+        p->r.behavior = p->r.behavior_close = JUDGE_INFORMATIONAL;
+        free(p->r.result);
+        free(p->r.result_close);
+        p->r.result = peer_text(p, "The message is above a limit of the peer (--limit).");
+        p->r.result_close = peer_text(p, "%s", p->r.result ? p->r.result : "");
+        return;
+    }
     for (size_t i = 0; i < WSK__COUNT(c->close.lax) && c->close.lax[i] != 0; i++) {
         if (p->r.remote_code == c->close.lax[i])
             peer_degrade(p, JUDGE_NON_STRICT, peer_text(p, "close code %d", p->r.remote_code));

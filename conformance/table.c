@@ -139,6 +139,47 @@ void judge_add(judge_builder *b, const judge_case *row)
         judge_add_rows(b, &copy, 1);
 }
 
+void judge_add_within(judge_builder *b, const judge_case *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        judge_case row = rows[i];
+        bool cut = false;
+        size_t n_steps = 1;
+        judge_step *steps;
+
+        while (row.steps[n_steps - 1].op != JUDGE_STEP_END)
+            n_steps++;
+        steps = arena_copy(b, row.steps, n_steps * sizeof(*steps));
+        if (steps == NULL)
+            return;
+        row.steps = steps;
+        for (size_t k = 0; b->limit > 0 && k < n_steps; k++) {
+            if (steps[k].op != JUDGE_STEP_FRAME || steps[k].blob.total <= b->limit)
+                continue;
+            steps[k].blob.total = b->limit;
+            cut = true;
+        }
+        for (size_t k = 0; cut && k < WSK__COUNT(row.ending); k++) {
+            for (size_t j = 0; j < row.ending[k].n; j++) {
+                if (row.ending[k].event[j].blob.total > b->limit)
+                    row.ending[k].event[j].blob.total = b->limit;
+            }
+        }
+        if (cut)
+            row.description = judge_text(b,
+                                         "%s What is longer than the limit of the peer, %llu "
+                                         "octets, is cut to it.",
+                                         row.description, (unsigned long long)b->limit);
+        row.close.limited = b->limit == 0;
+        if (row.close.limited)
+            row.expectation = judge_text(b,
+                                         "%s Where the limit of the peer is not known "
+                                         "(--limit), a close with 1009 is for information.",
+                                         row.expectation);
+        judge_add_rows(b, &row, 1);
+    }
+}
+
 uint64_t judge_limit(const judge_builder *b)
 {
     return b->limit;

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Endings that the RFCs leave to each endpoint, in the cases of limits, closings, time and attacks:
+ * none of them is called a failure, and what is one still fails.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "judge_scene.h"
+
+/* ---------------------------------------------------------------------------------- limits -- */
+
+/* The digits over and over, as several cases send them. */
+static char *digits(size_t n)
+{
+    char *ret = malloc(n);
+
+    assert_non_null(ret);
+    for (size_t i = 0; i < n; i++)
+        ret[i] = (char)('0' + i % 10);
+    return ret;
+}
+
+/* RFC 6455 10.4: what the judge has not been told it cannot hold against anyone. */
+static void an_unknown_limit_is_no_fault(void **state)
+{
+    static const char *const ids[] = {"18.7.3", "19.15.1", "22.4.5", "22.4.6", "22.4.7"};
+    scene s;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        scene_limit(0);
+        open_with(&s, ids[i], OPEN "\r\n");
+        pass(&s, SECOND);
+        CLOSES(&s, "\x03\xf1");
+        assert_int_equal(end(&s), JUDGE_INFORMATIONAL);
+        open_with(&s, ids[i], OPEN "\r\n");
+        pass(&s, SECOND);
+        CLOSES(&s, "\x03\xea");
+        assert_int_equal(end(&s), JUDGE_FAILED);
+        /* One that is known, and kept to by the judge. */
+        scene_limit(65536);
+        open_with(&s, ids[i], OPEN "\r\n");
+        pass(&s, SECOND);
+        CLOSES(&s, "\x03\xf1");
+        assert_int_equal(end(&s), JUDGE_FAILED);
+    }
+    scene_limit(0);
+}
+
+static void large_messages_keep_to_the_limit(void **state)
+{
+    static const struct {
+        const char *id;
+        unsigned messages;
+    } rows[] = {{"18.7.3", 1}, {"22.4.5", 8}, {"22.4.6", 8}};
+    char *echo = digits(4194304);
+    scene s;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        scene_limit(65536);
+        open_with(&s, rows[i].id, OPEN "\r\n");
+        pass(&s, SECOND);
+        for (unsigned k = 0; k < rows[i].messages; k++)
+            frame(&s, 0x82, echo, 65536);
+        assert_int_equal(closes(&s), JUDGE_OK);
+        /* One that is above them changes nothing. */
+        scene_limit(UINT64_C(1) << 30);
+        open_with(&s, rows[i].id, OPEN "\r\n");
+        pass(&s, SECOND);
+        for (unsigned k = 0; k < rows[i].messages; k++)
+            frame(&s, 0x82, echo, rows[i].messages == 1 ? 1048576 : 524288);
+        assert_int_equal(closes(&s), JUDGE_OK);
+    }
+    scene_limit(65536);
+    open_with(&s, "22.4.7", OPEN "\r\n");
+    pass(&s, SECOND);
+    PONG(&s, "?");
+    frame(&s, 0x82, echo, 65536);
+    assert_int_equal(closes(&s), JUDGE_OK);
+    scene_limit(0);
+    free(echo);
+}
+
+/* 64 MiB are no bomb for whose limit is above it. */
+static void bombs_within_the_limit_are_messages(void **state)
+{
+    const size_t size = 1032 * 65027 + 1;
+    char *echo = calloc(1, size);
+    scene s;
+
+    (void)state;
+    assert_non_null(echo);
+    for (unsigned i = 0; i < 2; i++) {
+        scene_limit((uint64_t)size - i);
+        open_with(&s, "21.7.1", OPEN "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n");
+        frame(&s, 0x82, echo, size);
+        assert_int_equal(closes(&s), i == 0 ? JUDGE_OK : JUDGE_NON_STRICT);
+    }
+    scene_limit(0);
+    free(echo);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_unknown_limit_is_no_fault),
+        cmocka_unit_test(large_messages_keep_to_the_limit),
+        cmocka_unit_test(bombs_within_the_limit_are_messages),
+    };
+
+    return cmocka_run_group_tests(tests, scene_setup, scene_teardown);
+}

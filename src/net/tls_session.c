@@ -36,6 +36,7 @@ struct wsk__tls_session {
     uint16_t idle_records;
     bool why_owned, ready, eof, outer_eof, closing, no_memory;
     bool keeps_buffers, has_stale; /* see wsk__tls_session_keep_buffers() and release() */
+    bool anonymous;                /* has a certificate, and does not show it */
 };
 
 /* ------------------------------------------------------------------------------------- out -- */
@@ -334,8 +335,10 @@ int wsk__tls_on_new_session(SSL *ssl, SSL_SESSION *session)
 {
     wsk__tls_session *t = SSL_get_app_data(ssl);
 
-    /* With TLS 1.2 it comes within the handshake, before shake() has looked. */
-    if (t->host != NULL && SSL_SESSION_is_resumable(session) && (t->ready || is_for_host(t)))
+    /* Whoever resumes an anonymous session shows no certificate either. With TLS 1.2 it comes
+     * within the handshake, before shake() has looked. */
+    if (t->host != NULL && !t->anonymous && SSL_SESSION_is_resumable(session) &&
+        (t->ready || is_for_host(t)))
         wsk__tls_ticket_keep(t->set, t->host, t->port, session);
     return 0; /* the reference stays OpenSSL's */
 }
@@ -444,6 +447,7 @@ int wsk__tls_session_new(wsk__tls_session **ret, wsk_tls *tls, const char *host,
 
 void wsk__tls_session_forget_identity(wsk__tls_session *t)
 {
+    t->anonymous = SSL_get_certificate(t->ssl) != NULL;
     SSL_certs_clear(t->ssl);
     (void)SSL_set_session(t->ssl, NULL);
 }

@@ -25,7 +25,8 @@ void wsk__tls_session_free(wsk__tls_session *t); /* NULL is fine */
  */
 void wsk__tls_session_nest(wsk__tls_session *t, wsk__tls_session *outer);
 /* A client's, before its handshake: whoever is at the other end does not get to know who we are, by
- * our certificate or by a session in which we have shown it. */
+ * our certificate or by a session in which we have shown it. If there is a certificate no
+ * ticket is kept, so that later sessions show it. */
 void wsk__tls_session_forget_identity(wsk__tls_session *t);
 
 /* Where cipher text goes: appended; grows as needed (hooks of the wsk_tls). What stands to be

@@ -752,6 +752,30 @@ static void test_resumption(void **state)
     }
 }
 
+/* A session in which we did not show our certificate is not resumed by one in which we would. */
+static void test_anonymous_session(void **state)
+{
+    wsk_tls_options c = client_options();
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        tls_pair p = {.client.tls = client, .server.tls = server, .cut = SIZE_MAX};
+
+        if (i % 2 == 1)
+            use_tls12();
+        assert_int_equal(wsk__tls_session_new(&p.server.session, server, NULL, 0), 0);
+        assert_int_equal(wsk__tls_session_new(&p.client.session, client, "a.test", 443), 0);
+        wsk__tls_session_forget_identity(p.client.session);
+        end_feed(&p, &p.client, NULL, 0);
+        assert_true(pair_run(&p));
+        pair_close(&p);
+        assert_int_equal(resumed("a.test"), i < 2); /* there is none */
+        c.certificate_file = i > 0 ? certs_path("user.pem") : NULL;
+        c.key_file = i > 0 ? certs_path("user.key") : NULL;
+        renew(&client, &c);
+    }
+}
+
 /* More hosts than tickets are kept for. */
 static void test_many_hosts(void **state)
 {
@@ -954,6 +978,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sni, begin, end),
         cmocka_unit_test_setup_teardown(test_alpn, begin, end),
         cmocka_unit_test_setup_teardown(test_resumption, begin, end),
+        cmocka_unit_test_setup_teardown(test_anonymous_session, begin, end),
         cmocka_unit_test_setup_teardown(test_many_hosts, begin, end),
         cmocka_unit_test_setup_teardown(test_key_update, begin, end),
         cmocka_unit_test_setup_teardown(test_flood, begin, end),

@@ -398,6 +398,13 @@ static void judge_refusal(judge_peer *p)
                      peer_text(p, "TCP stayed open behind status %d", p->greet.outcome));
 }
 
+bool peer_greet_is_open(const judge_peer *p)
+{
+    /* A close frame answers a good 101, or it says that the answer was none. */
+    return p->greet.outcome == JUDGE_HELLO_OPEN ||
+           (p->greet.outcome == JUDGE_HELLO_CLOSED && by_outcome(p) == JUDGE_OK);
+}
+
 void peer_greet_verdict(judge_peer *p)
 {
     const judge_hello *h = &p->test->hello;
@@ -422,7 +429,7 @@ void peer_greet_verdict(judge_peer *p)
         r->result[0] = 'T';
     else if (r->result != NULL && r->result[0] == 'n')
         r->result[0] = 'N';
-    if (p->greet.outcome == JUDGE_HELLO_OPEN && r->behavior != JUDGE_FAILED) {
+    if (peer_greet_is_open(p) && r->behavior != JUDGE_FAILED) {
         const judge_behavior opened = r->behavior;
 
         /* The answer to be looked at was wrong. */

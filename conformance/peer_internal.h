@@ -381,6 +381,8 @@ void peer_greet_octets(judge_peer *p, const uint8_t *data, size_t len);
 void peer_greet_after(judge_peer *p);
 void peer_greet_lost(judge_peer *p);
 void peer_greet_timer(judge_peer *p, timer_kind kind);
+/* It came to a connection, whose messages and close are to be judged. */
+bool peer_greet_is_open(const judge_peer *p);
 void peer_greet_verdict(judge_peer *p);
 void peer_greet_text(judge_peer *p, const judge_step *s);
 

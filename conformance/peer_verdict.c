@@ -432,7 +432,7 @@ static void explain(judge_peer *p)
     } else if (!good &&
                (p->test->rule == JUDGE_RULE_EVENTS || p->test->rule == JUDGE_RULE_CLOSE_CODE ||
                 p->test->rule == JUDGE_RULE_FRAMES_SENT ||
-                (p->test->rule == JUDGE_RULE_HELLO && p->greet.outcome == JUDGE_HELLO_OPEN &&
+                (p->test->rule == JUDGE_RULE_HELLO && peer_greet_is_open(p) &&
                  p->test->ending[0].behavior != JUDGE_FAILED))) {
         r->why = events_why(p);
     } else if (!good && p->verdict != NULL) {

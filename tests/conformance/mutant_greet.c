@@ -54,6 +54,15 @@ static void drop_input(greeter *g, size_t n)
     g->seen = 0;
 }
 
+static void send_frame(greeter *g, uint8_t first, const uint8_t *data, size_t n)
+{
+    static const uint8_t key[4];
+    uint8_t head[14];
+
+    mutant_add(&g->out.o, head, mutant_frame_head(head, first, n, g->client ? key : NULL));
+    mutant_add(&g->out.o, data, n);
+}
+
 /* -------------------------------------------------------------------------------- heads -- */
 
 static bool is_token(const char *s, size_t n)
@@ -653,6 +662,10 @@ static void take_answer(greeter *g, size_t n)
         return;
     }
     g->open = true;
+    if (HAS(g, c_beats)) {
+        send_frame(g, 0x89, (const uint8_t *)"beat", 4);
+        send_frame(g, 0x8a, NULL, 0);
+    }
     if (HAS(g, c_loses_glued))
         n = g->in.len;
     drop_input(g, n);
@@ -660,24 +673,15 @@ static void take_answer(greeter *g, size_t n)
 
 /* ------------------------------------------------------------------------------- frames -- */
 
-static void send_frame(greeter *g, uint8_t first, const uint8_t *data, size_t n)
-{
-    static const uint8_t key[4];
-    uint8_t head[14];
-
-    mutant_add(&g->out.o, head, mutant_frame_head(head, first, n, g->client ? key : NULL));
-    mutant_add(&g->out.o, data, n);
-}
-
 static void fail(greeter *g)
 {
-    static const uint8_t code[] = {0x03, 0xea};
+    static const uint8_t codes[][2] = {{0x03, 0xea}, {0x13, 0x87}};
 
     if (HAS(g, c_skips_http)) {
         g->in.len = 0;
         return;
     }
-    send_frame(g, 0x88, code, 2);
+    send_frame(g, 0x88, codes[HAS(g, c_own_code)], 2);
     g->over = g->ended = true;
 }
 

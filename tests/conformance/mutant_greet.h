@@ -150,6 +150,8 @@
     X(c_takes_masked, "takes frames that are masked")                                              \
     X(c_skips_http, "passes over octets that are no frame")                                        \
     X(c_whole_reads, "takes a read for an answer: gives up if it is not whole")                    \
+    X(c_beats, "sends a ping and a pong as soon as the connection is open, as it may")             \
+    X(c_own_code, "fails the connection with a code of its own")                                   \
     X(c_keeps_half, "does not see that TCP was half-closed")                                       \
     X(c_answers_early, "sends a frame right behind its request")                                   \
     X(c_trusts_100, "takes status 100 for an answer that opens")                                   \

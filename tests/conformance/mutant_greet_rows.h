@@ -161,6 +161,8 @@ static const mutant_row rows[] = {
     {GREET_c_takes_masked, CLIENT, "15.*", "15.11.8"},
     {GREET_c_skips_http, CLIENT, "15.*", "15.11.7 15.11.8"},
     {GREET_c_whole_reads, CLIENT, "15.*", "15.10.1-4 15.11.6"},
+    {GREET_c_beats, CLIENT, "15.*", ""},
+    {GREET_c_own_code, CLIENT, "15.*", "15.11.7 15.11.8"},
     {GREET_c_keeps_half, CLIENT, "15.*", "15.10.6-8 15.10.11"},
     {GREET_c_answers_early, CLIENT, "15.*",
      "15.1.* 15.2.* 15.3.* 15.4.* 15.5.* 15.6.* 15.7.* 15.8.* 15.9.* 15.10.1-8 15.10.10 15.10.11 "

@@ -144,6 +144,56 @@ static void refusals_may_leave_the_connection(void **state)
     }
 }
 
+/* Behind a good 101 a client may send what it likes, but how it closes counts there, too. */
+static void clients_may_beat_once_it_is_open(void **state)
+{
+#define ROW(id, octets, ok, closed) id, octets, sizeof(octets) - 1, ok, closed
+#define PING                        "\x89\x84\0\0\0\0beat"
+#define CLOSE_1000                  "\x88\x82\0\0\0\0\x03\xe8"
+#define CLOSE_1002                  "\x88\x82\0\0\0\0\x03\xea"
+#define CLOSE_4999                  "\x88\x82\0\0\0\0\x13\x87"
+    static const struct {
+        const char *id, *answer;
+        size_t n;
+        judge_behavior behavior, close;
+    } rows[] = {
+        {ROW("15.10.11", PING, JUDGE_OK, JUDGE_OK)},
+        {ROW("15.10.11", PING CLOSE_4999, JUDGE_OK, JUDGE_OK)},
+        {ROW("15.11.5", PING CLOSE_1000, JUDGE_OK, JUDGE_OK)},
+        {ROW("15.11.5", CLOSE_1000, JUDGE_OK, JUDGE_OK)},
+        {ROW("15.11.5", CLOSE_4999, JUDGE_OK, JUDGE_WRONG_CODE)},
+        {ROW("15.11.5", "\x8a\x80\0\0\0\0" CLOSE_4999, JUDGE_OK, JUDGE_WRONG_CODE)},
+        {ROW("15.11.7", PING, JUDGE_OK, JUDGE_OK)},
+        {ROW("15.11.7", "", JUDGE_OK, JUDGE_OK)},
+        {ROW("15.11.7", CLOSE_4999, JUDGE_OK, JUDGE_WRONG_CODE)},
+        {ROW("15.11.8", PING CLOSE_1002, JUDGE_OK, JUDGE_OK)},
+        {ROW("15.11.8", CLOSE_4999, JUDGE_OK, JUDGE_WRONG_CODE)},
+        {ROW("15.11.8", "\x81\x85\0\0\0\0Hello", JUDGE_FAILED, JUDGE_FAILED)},
+        /* Where the answer is wrong there is nothing to be closed. */
+        {ROW("15.3.1", CLOSE_4999, JUDGE_NON_STRICT, JUDGE_OK)},
+    };
+#undef ROW
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        scene s;
+
+        begin(&s, rows[i].id, JUDGE_ROLE_SERVER);
+        say(&s, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n\r\n");
+        feed(&s, rows[i].answer, rows[i].n);
+        if (!judge_peer_is_done(s.p))
+            judge_peer_lost(s.p, s.now);
+        judge_peer_result(s.p, s.now, &s.r);
+        if (s.r.behavior != rows[i].behavior ||
+            (s.r.behavior_close != rows[i].close && rows[i].behavior != JUDGE_FAILED))
+            fail_msg("%s, row %zu: %d, %d, %s", rows[i].id, i, s.r.behavior, s.r.behavior_close,
+                     s.r.why);
+        judge_result_deinit(&s.r);
+        judge_peer_free(s.p);
+    }
+}
+
 /* ---------------------------------------------------------------------------------- pongs -- */
 
 /* RFC 6455 5.5.3: the last of several pings stands for all. */
@@ -652,6 +702,7 @@ int main(void)
         cmocka_unit_test(versions_may_have_several_lines),
         cmocka_unit_test(bodies_may_speak_of_http),
         cmocka_unit_test(refusals_may_leave_the_connection),
+        cmocka_unit_test(clients_may_beat_once_it_is_open),
         cmocka_unit_test(the_last_pong_stands_for_all),
         cmocka_unit_test(pongs_may_come_late),
         cmocka_unit_test(pongs_may_come_unasked),

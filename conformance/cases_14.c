@@ -58,6 +58,14 @@
 #define OPEN_QUESTION                                                                              \
     .hello.ok = {JUDGE_HELLO_4XX, JUDGE_HELLO_5XX, JUDGE_HELLO_DROPPED},                           \
     .hello.inform = {JUDGE_HELLO_OPEN}
+/* RFC 9112 3: an invalid request line is answered with 400, or with 301 and a target that is none.
+ */
+#define MOVED_OR_LAX                                                                               \
+    .hello.ok = {JUDGE_HELLO_3XX, JUDGE_HELLO_4XX, JUDGE_HELLO_5XX, JUDGE_HELLO_DROPPED},          \
+    .hello.lax = {JUDGE_HELLO_OPEN}
+#define OPEN_QUESTION_OR_MOVED                                                                     \
+    .hello.ok = {JUDGE_HELLO_3XX, JUDGE_HELLO_4XX, JUDGE_HELLO_5XX, JUDGE_HELLO_DROPPED},          \
+    .hello.inform = {JUDGE_HELLO_OPEN}
 #define STATUS_400                                                                                 \
     .hello.ok = {400}, .hello.lax = {JUDGE_HELLO_4XX, JUDGE_HELLO_5XX, JUDGE_HELLO_DROPPED}
 /* RFC 6455 4.4: the answer says which versions there are. */
@@ -97,6 +105,12 @@
 #define EXPECT_OPEN_QUESTION                                                                       \
     "An error of HTTP, or TCP is closed. The RFCs allow to take it, too: then an echo must work, " \
     "and the case is informational."
+#define EXPECT_TARGET                                                                              \
+    "An error of HTTP, a redirection to a target that is right, or TCP is closed. Opening the "    \
+    "connection is non-strict."
+#define EXPECT_TARGET_OPEN                                                                         \
+    "An error of HTTP, a redirection to a target that is right, or TCP is closed. A server may "   \
+    "also take it: then an echo must work, and the case is informational."
 #define EXPECT_BARE_LF                                                                             \
     "An error of HTTP, or TCP is closed. A server may also take LF for the end of a line, and "    \
     "then an echo must work, or wait for the line to end: both are informational."
@@ -125,9 +139,9 @@
 #define EXPECT_426                                                                                 \
     "Status 426 with a field Sec-WebSocket-Version that names 13. Another error with the field "   \
     "is non-strict; an answer without it fails the case."
-#define EXPECT_426_OR_8                                                                            \
-    "Status 426 with a field Sec-WebSocket-Version that names 13. A server that knows version 8 "  \
-    "as well may open the connection."
+#define EXPECT_426_OR_DRAFT                                                                        \
+    "Status 426 with a field Sec-WebSocket-Version that names 13. A server that knows this "       \
+    "version as well may open the connection."
 #define EXPECT_KEY_LAX                                                                             \
     "An error of HTTP, or TCP is closed. A server need not decode the key: opening is non-strict."
 #define EXPECT_BODY                                                                                \
@@ -297,27 +311,27 @@ static const judge_case group_2[] = {
          "RFC 9112 3", HTTP(REP("GET", 2000)), HTTP(S(" {target} HTTP/1.1\r\n" REST))),
      TALKS, NO_UPGRADE},
     {ROW(2.10, "two blanks before the target",
-         "One blank is what the grammar has; a server may be lenient.", EXPECT_OPEN_QUESTION,
+         "One blank is what the grammar has; a server may be lenient.", EXPECT_TARGET_OPEN,
          "RFC 9112 3", HTTP(S("GET  {target} HTTP/1.1\r\n" REST))),
-     TALKS, OPEN_QUESTION},
-    {ROW(2.11, "a blank in the target", "GET /a b HTTP/1.1.", EXPECT_REFUSED_OR_LAX, "RFC 9112 3.2",
+     TALKS, OPEN_QUESTION_OR_MOVED},
+    {ROW(2.11, "a blank in the target", "GET /a b HTTP/1.1.", EXPECT_TARGET, "RFC 9112 3.2",
          HTTP(S("GET {target}a b HTTP/1.1\r\n" REST))),
-     TALKS, REFUSES_OR_LAX},
-    {ROW(2.12, "a fragment in the target", "Targets have none.", EXPECT_REFUSED_OR_LAX,
+     TALKS, MOVED_OR_LAX},
+    {ROW(2.12, "a fragment in the target", "Targets have none.", EXPECT_TARGET,
          "RFC 6455 3, CVE-2026-129502", HTTP(S("GET {target}#a HTTP/1.1\r\n" REST))),
-     TALKS, REFUSES_OR_LAX},
-    {ROW(2.13, "a target without a slash", "GET chat HTTP/1.1.", EXPECT_REFUSED_OR_LAX,
-         "RFC 9112 3.2", HTTP(S("GET chat HTTP/1.1\r\n" REST))),
-     TALKS, REFUSES_OR_LAX},
-    {ROW(2.14, "a target for servers as a whole", "GET * HTTP/1.1.", EXPECT_REFUSED_OR_LAX,
+     TALKS, MOVED_OR_LAX},
+    {ROW(2.13, "a target without a slash", "GET chat HTTP/1.1.", EXPECT_TARGET, "RFC 9112 3.2",
+         HTTP(S("GET chat HTTP/1.1\r\n" REST))),
+     TALKS, MOVED_OR_LAX},
+    {ROW(2.14, "a target for servers as a whole", "GET * HTTP/1.1.", EXPECT_TARGET,
          "RFC 9112 3.2.4", HTTP(S("GET * HTTP/1.1\r\n" REST))),
-     TALKS, REFUSES_OR_LAX},
+     TALKS, MOVED_OR_LAX},
     {ROW(2.15, "NUL in the target", "An octet that no URI has.", EXPECT_NO_UPGRADE, "RFC 9112 3.2",
          HTTP(S("GET {target}\0x HTTP/1.1\r\n" REST))),
      TALKS, NO_UPGRADE},
     {ROW(2.16, "octets above 0x7f in the target", "UTF-8 that was to be percent-encoded.",
-         EXPECT_OPEN_QUESTION, "RFC 3986 2", HTTP(S("GET {target}\xc3\xbc HTTP/1.1\r\n" REST))),
-     TALKS, OPEN_QUESTION},
+         EXPECT_TARGET_OPEN, "RFC 3986 2", HTTP(S("GET {target}\xc3\xbc HTTP/1.1\r\n" REST))),
+     TALKS, OPEN_QUESTION_OR_MOVED},
     {ROW(2.17, "a target of 8 KiB", "Longer than many servers take.", EXPECT_SIZE, "RFC 9112 3",
          HTTP(S("GET {target}?")), HTTP(REP("a", 8192)), HTTP(S(" HTTP/1.1\r\n" REST))),
      TALKS, ANSWERED},
@@ -427,14 +441,15 @@ static const judge_case group_5[] = {
     {ROW(5.3, "version 0", "Of a draft.", EXPECT_426, "RFC 6455 4.4",
          HTTP(S(GET HOST UPGRADE CONNECT KEY "Sec-WebSocket-Version: 0\r\n" END))),
      TALKS, STATUS_426},
-    {ROW(5.4, "version 7", "Of a draft.", EXPECT_426, "RFC 6455 4.4",
+    {ROW(5.4, "version 7", "Of a draft, of which some servers know the frames to be the same.",
+         EXPECT_426_OR_DRAFT, "RFC 6455 4.4",
          HTTP(S(GET HOST UPGRADE CONNECT KEY "Sec-WebSocket-Version: 7\r\n" END))),
-     TALKS, STATUS_426},
+     TALKS, STATUS_426, .hello.inform = {JUDGE_HELLO_OPEN}},
     {ROW(5.5, "version 8", "Of a draft, of which some servers know the frames to be the same.",
-         EXPECT_426_OR_8, "RFC 6455 4.4",
+         EXPECT_426_OR_DRAFT, "RFC 6455 4.4",
          HTTP(S(GET HOST UPGRADE CONNECT KEY "Sec-WebSocket-Version: 8\r\n" END))),
      TALKS, STATUS_426, .hello.inform = {JUDGE_HELLO_OPEN}},
-    {ROW(5.6, "version 12", "Of a draft that never was.", EXPECT_426, "RFC 6455 4.4",
+    {ROW(5.6, "version 12", "Reserved, and no draft's.", EXPECT_426, "RFC 6455 4.1, 4.4",
          HTTP(S(GET HOST UPGRADE CONNECT KEY "Sec-WebSocket-Version: 12\r\n" END))),
      TALKS, STATUS_426},
     {ROW(5.7, "version 14", "A version to come.", EXPECT_426, "RFC 6455 4.4",
@@ -443,26 +458,26 @@ static const judge_case group_5[] = {
     {ROW(5.8, "version 255", "The greatest.", EXPECT_426, "RFC 6455 4.4",
          HTTP(S(GET HOST UPGRADE CONNECT KEY "Sec-WebSocket-Version: 255\r\n" END))),
      TALKS, STATUS_426},
-    {ROW(5.9, "version 269", "13 modulo 256.", EXPECT_REFUSED, "RFC 6455 4.1",
+    {ROW(5.9, "version 269", "13 modulo 256.", EXPECT_REFUSED, "RFC 6455 4.3",
          HTTP(S(GET HOST UPGRADE CONNECT KEY "Sec-WebSocket-Version: 269\r\n" END))),
      TALKS, REFUSES},
-    {ROW(5.10, "version of twenty digits", "13 modulo 2^64.", EXPECT_REFUSED, "RFC 6455 4.1",
+    {ROW(5.10, "version of twenty digits", "13 modulo 2^64.", EXPECT_REFUSED, "RFC 6455 4.3",
          HTTP(S(GET HOST UPGRADE CONNECT KEY
                 "Sec-WebSocket-Version: 18446744073709551629\r\n" END))),
      TALKS, REFUSES},
-    {ROW(5.11, "13 with letters behind", "13abc.", EXPECT_REFUSED, "RFC 6455 4.1",
+    {ROW(5.11, "13 with letters behind", "13abc.", EXPECT_REFUSED, "RFC 6455 4.3",
          HTTP(S(GET HOST UPGRADE CONNECT KEY "Sec-WebSocket-Version: 13abc\r\n" END))),
      TALKS, REFUSES},
-    {ROW(5.12, "letters", "thirteen.", EXPECT_REFUSED, "RFC 6455 4.1",
+    {ROW(5.12, "letters", "thirteen.", EXPECT_REFUSED, "RFC 6455 4.3",
          HTTP(S(GET HOST UPGRADE CONNECT KEY "Sec-WebSocket-Version: thirteen\r\n" END))),
      TALKS, REFUSES},
-    {ROW(5.13, "013", "The grammar has no leading zeros.", EXPECT_REFUSED_OR_LAX, "RFC 6455 4.1",
+    {ROW(5.13, "013", "The grammar has no leading zeros.", EXPECT_REFUSED_OR_LAX, "RFC 6455 4.3",
          HTTP(S(GET HOST UPGRADE CONNECT KEY "Sec-WebSocket-Version: 013\r\n" END))),
      TALKS, REFUSES_OR_LAX},
-    {ROW(5.14, "+13", "A sign.", EXPECT_REFUSED_OR_LAX, "RFC 6455 4.1",
+    {ROW(5.14, "+13", "A sign.", EXPECT_REFUSED_OR_LAX, "RFC 6455 4.3",
          HTTP(S(GET HOST UPGRADE CONNECT KEY "Sec-WebSocket-Version: +13\r\n" END))),
      TALKS, REFUSES_OR_LAX},
-    {ROW(5.15, "13.0", "A fraction.", EXPECT_REFUSED_OR_LAX, "RFC 6455 4.1",
+    {ROW(5.15, "13.0", "A fraction.", EXPECT_REFUSED_OR_LAX, "RFC 6455 4.3",
          HTTP(S(GET HOST UPGRADE CONNECT KEY "Sec-WebSocket-Version: 13.0\r\n" END))),
      TALKS, REFUSES_OR_LAX},
     {ROW(5.16, "a list of versions", "13, 8: a client names one.", EXPECT_REFUSED_OR_LAX,

@@ -322,6 +322,7 @@ static unsigned check_line(const greeter *g, const char *line, size_t n)
     const char *end = line + n, *space = memchr(line, ' ', n);
     const char *last = space ? memrchr(space, ' ', (size_t)(end - space)) : NULL;
     const char *target = space ? space + 1 : NULL;
+    const unsigned wrong = HAS(g, s_moves) ? 301 : 400;
 
     if (space == NULL || last == space)
         return 400;
@@ -339,11 +340,11 @@ static unsigned check_line(const greeter *g, const char *line, size_t n)
         if (HAS(g, s_no_absolute))
             return 400;
     } else if (*target != '/') {
-        return 400;
+        return wrong;
     }
     for (const char *c = target; c < last; c++) {
         if ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7f || *c == '#')
-            return 400;
+            return wrong;
         if (*c == '?' && HAS(g, s_no_query))
             return 2;
     }
@@ -436,7 +437,7 @@ static unsigned check_version(const greeter *g)
             v = v * 10 + (uint64_t)(*c - '0');
         good = v == 13 && strspn(text, "0123456789") == strlen(text);
     } else {
-        good = strcmp(text, "13") == 0;
+        good = strcmp(text, "13") == 0 || (HAS(g, s_version_7) && strcmp(text, "7") == 0);
     }
     return good ? 0 : HAS(g, s_400_wsversion) ? 400 : 426;
 }

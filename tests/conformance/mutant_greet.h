@@ -31,6 +31,8 @@
     X(s_any_version, "takes every version of HTTP")                                                \
     X(s_no_12, "refuses HTTP/1.2")                                                                 \
     X(s_any_target, "does not look at the target")                                                 \
+    X(s_moves, "redirects where the target is none, as it may")                                    \
+    X(s_version_7, "takes version 7, too, as it may")                                              \
     X(s_no_absolute, "refuses absolute URIs")                                                      \
     X(s_no_query, "drops TCP where the target has a query")                                        \
     X(s_no_empty_line, "refuses an empty line before the request")                                 \

@@ -224,8 +224,10 @@ typedef struct judge_case {
         double soon, late;
         /* What it is if the peer leaves it to the judge to end the connection; 0: FAILED. */
         judge_behavior kept;
-        bool limited;       /* 1009 before anything came back is for information */
-        bool mute;          /* the peer's close is not answered */
+        bool coded;   /* the peer's must have a code, or be NON-STRICT: an empty one may be the
+                         answer of who took a wrong close frame for a good one */
+        bool limited; /* 1009 before anything came back is for information */
+        bool mute;    /* the peer's close is not answered */
         const char *secret; /* octets of other messages, which no reason may hold; nor controls */
         double patience;    /* seconds for the answer to the judge's; 0: closeHandshakeTimeout */
     } close;

@@ -52,20 +52,21 @@ static void wrong_side(judge_builder *b, int group)
                                      .blob = frames[i].payload},
                                     KILL_AFTER(1),
                                     {.op = JUDGE_STEP_END}};
+        const bool closes = (frames[i].first & 15) == CLOSE;
 
         judge_add(
             b, &(judge_case){
                    .id = judge_text(b, "16.%d.%zu", group, i + 1),
                    .title = judge_text(b, "%s, %s", frames[i].name, what),
                    .description = judge_text(b, "%s that is %s.", capital(b, frames[i].name), what),
-                   .expectation = EXPECT_FAIL,
+                   .expectation = closes ? EXPECT_FAIL_CODED : EXPECT_FAIL,
                    .reference = "RFC 6455 5.1",
                    .steps = steps,
                    /* A close frame that is answered in kind was taken for a good one. */
                    .rule = JUDGE_RULE_CLOSE_CODE,
                    .audience = unmasked ? JUDGE_FOR_SERVERS : JUDGE_FOR_CLIENTS,
                    OK_NOTHING,
-                   PEER_FAILS(1002),
+                   .close = {.codes = {1002}, .n_codes = 1, .coded = closes},
                });
     }
 }

@@ -69,7 +69,7 @@ static void long_form(judge_builder *b, unsigned number, const kind *k, unsigned
     if (opcode == CLOSE) {
         row.ending[1] = (judge_ending){0};
         row.close.lax[0] = 1000;
-        row.close.lax[1] = 1005;
+        row.close.coded = true;
     } else if (opcode == PONG) {
         *came = (judge_event_row)GOT_PONG(S("still there?"));
     } else {
@@ -262,6 +262,7 @@ static void controls(judge_builder *b)
         for (size_t i = 0; i < WSK__COUNT(lengths); i++) {
             const uint64_t len = lengths[i].len;
             const bool payload = lengths[i].payload;
+            const bool coded = payload && kinds[k].first == (FIN | CLOSE);
             judge_case row = {
                 .id = judge_text(b, "17.5.%u", ++number),
                 .title = judge_text(b, "%s, %llu octets%s", kinds[k].name, (unsigned long long)len,
@@ -269,16 +270,19 @@ static void controls(judge_builder *b)
                 .description = judge_text(b, "A %s frame of %llu octets%s.", kinds[k].name,
                                           (unsigned long long)len,
                                           payload ? "" : ", of which only the header is sent"),
-                .expectation = payload ? EXPECT_FAIL
-                                       : "The peer fails the connection by the header (close with "
-                                         "1002 or 1009, or TCP dropped). Waiting for the payload "
-                                         "is non-strict.",
+                .expectation = coded ? EXPECT_FAIL_CODED
+                               : payload
+                                   ? EXPECT_FAIL
+                                   : "The peer fails the connection by the header (close with "
+                                     "1002 or 1009, or TCP dropped). Waiting for the payload "
+                                     "is non-strict.",
                 .reference = "RFC 6455 5.5; CVE-2026-15711, CVE-2021-3690",
                 .rule = JUDGE_RULE_CLOSE_CODE,
                 OK_NOTHING,
                 .close = {.codes = {1002, 1009},
                           .n_codes = 2,
-                          .kept = payload ? JUDGE_FAILED : JUDGE_NON_STRICT},
+                          .kept = payload ? JUDGE_FAILED : JUDGE_NON_STRICT,
+                          .coded = coded},
             };
             const judge_step whole[] = {FRAME(kinds[k].first, REP("\x03\xe8", len)), PROOF,
                                         KILL_AFTER(1), END};
@@ -290,6 +294,7 @@ static void controls(judge_builder *b)
     }
     for (size_t k = N_DATA; k < WSK__COUNT(kinds); k++) {
         for (unsigned inside = 0; inside < 2; inside++) {
+            const bool coded = kinds[k].first == (FIN | CLOSE);
             const judge_step steps[] = {FRAME(TEXT, S("fragment1")),
                                         FRAME(kinds[k].first & ~FIN, S("\x03\xe8")),
                                         FRAME(FIN | CONT, NOTHING), KILL_AFTER(1), END};
@@ -300,12 +305,12 @@ static void controls(judge_builder *b)
                 .description = judge_text(b, "A %s frame without FIN, and a continuation%s.",
                                           kinds[k].name,
                                           inside ? ", while a text message is open" : ""),
-                .expectation = EXPECT_FAIL,
+                .expectation = coded ? EXPECT_FAIL_CODED : EXPECT_FAIL,
                 .reference = "RFC 6455 5.4, 5.5; CVE-2021-3690",
                 .steps = inside ? steps : steps + 1,
                 .rule = JUDGE_RULE_CLOSE_CODE,
                 OK_NOTHING,
-                PEER_FAILS(1002),
+                .close = {.codes = {1002}, .n_codes = 1, .coded = coded},
             };
 
             judge_add(b, &row);

@@ -165,10 +165,12 @@ static void first_octet(judge_builder *b, const place *p, uint8_t first)
         row.echo.n_offers = 1;
     if (rule >= 0) {
         row.reference = forbidden[rule].reference;
-        row.expectation = judge_text(b, "%s %s", forbidden[rule].sentence, EXPECT_FAIL);
+        row.close.coded = (first & 15) == CLOSE;
+        row.expectation = judge_text(b, "%s %s", forbidden[rule].sentence,
+                                     row.close.coded ? EXPECT_FAIL_CODED : EXPECT_FAIL);
         row.close.codes[0] = 1002;
         row.close.n_codes = 1;
-        if ((first & 15) == CLOSE)
+        if (row.close.coded)
             ADD(FRAME(first, S("\x03\xe8")));
         else
             ADD(FRAME(first, S("b")));

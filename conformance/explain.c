@@ -555,7 +555,10 @@ void judge_explain(FILE *out, const judge_case *c, judge_role role)
             c->close.closed_by_me ? "judge" : peer_name(role));
     for (size_t i = 0; i < c->close.n_codes; i++)
         fprintf(out, "%s%d", i > 0 ? ", " : "", c->close.codes[i]);
-    fputs(c->close.n_codes == 0 ? "any or none" : " or none", out);
+    fputs(c->close.coded          ? "; none is NON-STRICT"
+          : c->close.n_codes == 0 ? "any or none"
+                                  : " or none",
+          out);
     fputs(c->close.require_clean ? "; the closing handshake must be complete"
                                  : "; dropping TCP without a close frame is accepted",
           out);

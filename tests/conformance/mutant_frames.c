@@ -99,7 +99,7 @@ static void send_frame(fm *m, uint8_t first, const uint8_t *data, size_t len)
 static void send_close(fm *m, unsigned code)
 {
     uint8_t payload[32] = {(uint8_t)(code >> 8), (uint8_t)code};
-    size_t n = code ? 2 : 0;
+    size_t n = code != 0 && (m->fault != FM_close_any || m->failed) ? 2 : 0;
 
     if (m->fault == FM_close_never_blocked && queue_len(&m->out) > 100000)
         return;
@@ -262,11 +262,13 @@ static void late_pongs(fm *m)
 static void got_close(fm *m, const uint8_t *data, size_t len)
 {
     const unsigned code = len >= 2 ? (unsigned)(data[0] << 8 | data[1]) : 0;
+    const bool wrong = (m->in_message && m->fault == FM_close_in_message) ||
+                       (m->in_message && m->compressed && m->fault == FM_close_in_packed) ||
+                       (len == 1 && m->fault != FM_close_octet) ||
+                       (len >= 2 && !code_ok(m, code)) ||
+                       (len > 2 && !reason_ok(m, data + 2, len - 2));
 
-    if ((m->in_message && m->fault == FM_close_in_message) ||
-        (m->in_message && m->compressed && m->fault == FM_close_in_packed) ||
-        (len == 1 && m->fault != FM_close_octet) || (len >= 2 && !code_ok(m, code)) ||
-        (len > 2 && !reason_ok(m, data + 2, len - 2))) {
+    if (wrong && m->fault != FM_close_any) {
         violation(m, len > 2 && code_ok(m, code) ? 1007 : 1002);
         return;
     }
@@ -416,6 +418,8 @@ static bool start_ok(const fm *m, uint8_t b0, uint8_t b1, const uint8_t *key)
     const fm_fault f = m->fault;
     const bool masked = (b1 & 0x80) != 0;
 
+    if (opcode == 8 && f == FM_close_any)
+        return true;
     if (!m->client && !masked && f != FM_take_unmasked)
         return false;
     if (m->client && masked && f != FM_take_masked &&
@@ -450,6 +454,8 @@ static unsigned length_fault(const fm *m, uint8_t b0, uint8_t b1, uint64_t len)
     const unsigned form = b1 & 0x7f, opcode = b0 & 15;
     const bool longer = (form == 126 && len < 126) || (form == 127 && len < 65536);
 
+    if (opcode == 8 && m->fault == FM_close_any)
+        return 0;
     if (longer && m->fault != FM_take_long_form)
         return 1002;
     if (len >> 63 != 0 && m->fault != FM_top_bit)
@@ -520,7 +526,7 @@ static void frame(fm *m, uint8_t b0, const uint8_t *data, size_t len)
     } else if (opcode < 8) {
         data_frame(m, b0, data, len);
     } else if (len > 125 && m->fault != FM_long_control &&
-               !(m->fault == FM_close_long && opcode == 8)) {
+               !((m->fault == FM_close_long || m->fault == FM_close_any) && opcode == 8)) {
         violation(m, 1002);
     } else {
         control_frame(m, opcode, data, len);

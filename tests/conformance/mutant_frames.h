@@ -101,6 +101,7 @@
     X(close_long, "takes a reason of any length")                                                  \
     X(close_octet, "takes a close frame of one octet")                                             \
     X(close_codes, "takes every code")                                                             \
+    X(close_any, "takes any close frame, however wrong, and answers with an empty one")            \
     X(close_no_reason, "refuses reasons")                                                          \
     X(close_ascii, "refuses reasons that are not ASCII")                                           \
     X(close_short_reason, "refuses reasons of more than 120 octets")                               \

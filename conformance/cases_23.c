@@ -132,7 +132,7 @@ static const judge_case talkers[] = {
         "Every fiftieth connection of the crowd is an ordinary one, and is served in "             \
         "time (5 times vitalitySeconds); so is one afterwards. Memory stays bounded, and the "     \
         "processor is idle again. A server that turns some of the crowd away is for "              \
-        "information."
+        "information; one that answers them with something wrong has failed."
 
 static const judge_case crowd_rows[] = {
     {CROWD("1", "connections that are reset",

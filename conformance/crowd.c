@@ -71,6 +71,7 @@ static void over(crowd *c, member *m, int64_t now)
     const double took = (double)(now - m->begun) / 1e6;
     judge_result r;
 
+    c->tally->bad += m->up && judge_peer_was_wronged(m->peer);
     judge_peer_result(m->peer, now, &r);
     c->tally->total++;
     /* A row that is for information is one with whom nobody speaks, too. */
@@ -109,7 +110,8 @@ static bool pump(crowd *c, member *m, int64_t now)
         if ((size_t)sent < n && m->link.ssl == NULL)
             break;
     }
-    if (judge_peer_is_done(m->peer)) {
+    /* What is wrong already is not waited for. */
+    if (judge_peer_is_done(m->peer) || judge_peer_was_wronged(m->peer)) {
         over(c, m, now);
         return true;
     }

@@ -23,6 +23,7 @@ typedef struct judge_peer judge_peer;
 /* What became of a crowd. */
 typedef struct judge_crowd_tally {
     uint32_t total, good;
+    uint32_t bad;   /* open, and given something that is wrong */
     double slowest; /* seconds, of the ordinary connections in it */
     bool scaled;
 } judge_crowd_tally;
@@ -109,6 +110,9 @@ const char *judge_peer_agent(const judge_peer *p);
 bool judge_peer_was_skipped(const judge_peer *p);
 /* True if the opening handshake was completed. */
 bool judge_peer_is_open(const judge_peer *p);
+/* True if it was, and something came that is wrong: a message, or what breaks the protocol. What
+ * did not come is no matter. Before the result is given away. */
+bool judge_peer_was_wronged(const judge_peer *p);
 /* True while messages can be sent. */
 bool judge_peer_can_send(const judge_peer *p);
 /* True if a time limit decided: then a peer under load might have done better. */

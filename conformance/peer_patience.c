@@ -63,6 +63,19 @@ void peer_judge_ends(judge_peer *p)
     }
 }
 
+bool judge_peer_was_wronged(const judge_peer *p)
+{
+    judge_ending so_far = p->test->ending[0];
+
+    /* Rows for information say nothing of what may come. */
+    if (!p->open_done || p->test->rule == JUDGE_RULE_INFORM)
+        return false;
+    if (p->violated || p->n_events > so_far.n)
+        return true;
+    so_far.n = p->n_events;
+    return !peer_ending_matches(p, &so_far);
+}
+
 void peer_judge_crowd(judge_peer *p)
 {
     const judge_crowd_tally *c = &p->setup.crowd;
@@ -70,6 +83,11 @@ void peer_judge_crowd(judge_peer *p)
     if (c->total == 0)
         return;
     p->r.scaled = c->scaled;
+    if (c->bad > 0)
+        peer_degrade(p, JUDGE_FAILED,
+                     peer_text(p,
+                               "%u of the %u connections of the crowd got something that is wrong",
+                               c->bad, c->total));
     /* The crowd and the judge take their part of the machine, too. */
     if (c->slowest > 5 * p->options.vitality_seconds)
         peer_degrade(p, JUDGE_FAILED,

@@ -118,6 +118,7 @@ static void server_stop(pid_t pid)
 
 typedef struct outcome {
     unsigned results, good;
+    judge_behavior behavior; /* of the last one */
 } outcome;
 
 static void on_done(void *ud, const judge_target *t, const judge_case *c, judge_result *r)
@@ -127,6 +128,7 @@ static void on_done(void *ud, const judge_target *t, const judge_case *c, judge_
     (void)t;
     (void)c;
     o->results++;
+    o->behavior = r->behavior;
     o->good += r->behavior == JUDGE_OK && r->behavior_close == JUDGE_OK;
 }
 
@@ -164,7 +166,7 @@ static void resets(bool dies)
 
     for (size_t i = 0; i < judge_table_count(table); i++) {
         const judge_case *c = judge_table_at(table, i);
-        outcome o = {0, 0};
+        outcome o = {0};
         uint16_t port;
         pid_t pid;
 
@@ -210,11 +212,11 @@ static void *serve_crowd(void *ud)
     return NULL;
 }
 
-/* The case of a crowd, with a small one; false: it failed, or came to nothing. */
-static bool crowd_passes(const char *id, mutant_habits habits, double seconds)
+/* The case of a crowd, with a small one. */
+static outcome crowd(const char *id, mutant_habits habits, double seconds)
 {
     const judge_case *c = judge_table_find(table, id);
-    outcome o = {0, 0};
+    outcome o = {0};
     crowd_server s = {.habits = habits};
 
     assert_non_null(c);
@@ -225,7 +227,13 @@ static bool crowd_passes(const char *id, mutant_habits habits, double seconds)
     atomic_store(&s.stop, true);
     pthread_join(s.thread, NULL);
     assert_int_equal(o.results, 1);
-    return o.good == 1;
+    return o;
+}
+
+/* False: it failed, or came to nothing. */
+static bool crowd_passes(const char *id, mutant_habits habits, double seconds)
+{
+    return crowd(id, habits, seconds).good == 1;
 }
 
 /* Each crowd ends a server that cannot take what the crowd does. */
@@ -254,6 +262,18 @@ static void crowds_fail_who_cannot_bear_them(void **state)
         if (!crowd_passes(rows[i].other, habits, PATIENCE))
             fail_msg("%s fails for what %s is about", rows[i].other, rows[i].id);
     }
+}
+
+/* Whoever is alone gets what is his; in the crowd some messages are not those that were sent. */
+static void what_crowds_get_counts(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        crowd("23.2.4", (mutant_habits){.fault = MUTANT_corrupt_late}, PATIENCE).behavior,
+        JUDGE_FAILED);
+    /* What does not come is for information. */
+    assert_int_equal(crowd("23.2.4", (mutant_habits){.replaces = 1}, PATIENCE).behavior,
+                     JUDGE_INFORMATIONAL);
 }
 
 /* A name may have several addresses, of which the server has the last one: the crowd is no smaller
@@ -314,6 +334,7 @@ int main(void)
         cmocka_unit_test(a_server_that_goes_on_passes),
         cmocka_unit_test(a_server_that_dies_fails),
         cmocka_unit_test(crowds_fail_who_cannot_bear_them),
+        cmocka_unit_test(what_crowds_get_counts),
         cmocka_unit_test(crowds_try_all_addresses),
     };
 

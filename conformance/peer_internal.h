@@ -349,6 +349,8 @@ void peer_masks_end(judge_peer *p);
 void peer_masks_see(judge_peer *p);
 /* A message or a pong has come. */
 void peer_masks_answered(judge_peer *p);
+/* The time for all of them is over. */
+void peer_masks_late(judge_peer *p);
 
 /* peer_script.c: the steps of the categories from 14 up */
 /* False: it waits. */

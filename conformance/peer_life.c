@@ -451,6 +451,7 @@ static void fire(judge_peer *p, const peer_timer *t)
     case TIMER_CLOSE:
         p->timed_out = p->timed_out || p->state == PEER_OPEN;
         peer_log(p, JUDGE_LOG_TIE, true);
+        peer_masks_late(p);
         peer_send_close(p, -1, NULL, 0, false);
         break;
     case TIMER_WAIT:

@@ -8,6 +8,9 @@
 #include "conformance/mask_check.h"
 #include "conformance/peer_internal.h"
 
+/* So many keys are enough for a verdict where the client is far away. */
+#define ENOUGH 1024
+
 static void judged(judge_peer *p, judge_behavior behavior, char *verdict)
 {
     p->masks.on = false;
@@ -16,7 +19,7 @@ static void judged(judge_peer *p, judge_behavior behavior, char *verdict)
     free(p->verdict);
     p->verdict = verdict;
     peer_disarm(p, TIMER_STALL);
-    if (behavior != JUDGE_OK && p->fault == NULL && verdict != NULL)
+    if (behavior == JUDGE_FAILED && p->fault == NULL && verdict != NULL)
         p->fault = peer_text(p, "%s", verdict);
     peer_send_close(p, WSK_CLOSE_NORMAL, NULL, 0, false);
 }
@@ -72,16 +75,34 @@ void peer_masks_see(judge_peer *p)
     p->masks.n++;
 }
 
-void peer_masks_answered(judge_peer *p)
+static void judge_keys(judge_peer *p, bool enough)
 {
     char why[160];
 
+    if (!judge_masks_look_random((const uint8_t(*)[4])p->masks.keys, p->masks.n, why))
+        judged(p, JUDGE_FAILED, peer_text(p, "Predictable masks: %s.", why));
+    else if (enough)
+        judged(p, JUDGE_OK, peer_text(p, "The masks of %zu frames look random.", p->masks.n));
+    else
+        judged(p, JUDGE_INFORMATIONAL,
+               peer_text(
+                   p, "The masks of %zu frames look random; more did not come within %g seconds.",
+                   p->masks.n, p->test->echo.seconds));
+}
+
+void peer_masks_answered(judge_peer *p)
+{
     if (p->state != PEER_OPEN)
         return;
     if (p->masks.sent < p->masks.count)
         send_next(p);
-    else if (judge_masks_look_random((const uint8_t(*)[4])p->masks.keys, p->masks.n, why))
-        judged(p, JUDGE_OK, peer_text(p, "The masks of %zu frames look random.", p->masks.n));
     else
-        judged(p, JUDGE_FAILED, peer_text(p, "Predictable masks: %s.", why));
+        judge_keys(p, true);
+}
+
+/* Each frame took a way there and back: how many there were says how far it is. */
+void peer_masks_late(judge_peer *p)
+{
+    if (p->state == PEER_OPEN && p->masks.on && p->masks.n >= 16)
+        judge_keys(p, p->masks.n >= ENOUGH || p->masks.n >= p->masks.count);
 }

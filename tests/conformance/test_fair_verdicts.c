@@ -194,6 +194,50 @@ static void clients_may_beat_once_it_is_open(void **state)
     }
 }
 
+/* 16.7 sends one frame after the other: how many keys come in its time is a matter of distance. */
+static void clients_may_be_far_away(void **state)
+{
+    static const struct {
+        const char *id;
+        uint8_t first;
+        int64_t way;
+        bool good;
+        judge_behavior behavior;
+    } rows[] = {
+        {"16.7.1", 0x81, 1000, true, JUDGE_OK},
+        {"16.7.1", 0x81, 16000, true, JUDGE_OK},
+        {"16.7.2", 0x8a, 50000, true, JUDGE_OK},
+        {"16.7.3", 0x81, 100000, true, JUDGE_INFORMATIONAL},
+        {"16.7.1", 0x81, 16000, false, JUDGE_FAILED},
+        {"16.7.1", 0x81, 5000000, true, JUDGE_FAILED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t random = 88172645463325252u;
+        scene s;
+
+        begin(&s, rows[i].id, JUDGE_ROLE_SERVER);
+        say(&s, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n\r\n");
+        while (s.now < 60 * SECOND && judge_peer_is_open(s.p)) {
+            uint8_t octets[6] = {rows[i].first, 0x80};
+
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            if (rows[i].good)
+                memcpy(octets + 2, &random, 4);
+            pass(&s, rows[i].way);
+            feed(&s, octets, sizeof(octets));
+        }
+        if (judge_peer_is_open(s.p))
+            pass(&s, 2 * SECOND);
+        feed(&s, "\x88\x82\0\0\0\0\x03\xe8", 8);
+        assert_int_equal(end(&s), rows[i].behavior);
+    }
+}
+
 /* ---------------------------------------------------------------------------------- pongs -- */
 
 /* RFC 6455 5.5.3: the last of several pings stands for all. */
@@ -703,6 +747,7 @@ int main(void)
         cmocka_unit_test(bodies_may_speak_of_http),
         cmocka_unit_test(refusals_may_leave_the_connection),
         cmocka_unit_test(clients_may_beat_once_it_is_open),
+        cmocka_unit_test(clients_may_be_far_away),
         cmocka_unit_test(the_last_pong_stands_for_all),
         cmocka_unit_test(pongs_may_come_late),
         cmocka_unit_test(pongs_may_come_unasked),

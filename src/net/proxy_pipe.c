@@ -85,7 +85,7 @@ static wsk__talk_result say(wsk__proxy_pipe *p, wsk__proxy_talk *t)
     const uint8_t *text;
     size_t n;
 
-    if (!wsk__tls_session_is_ready(p->session) || (text = wsk__proxy_talk_output(t, &n)) == NULL)
+    if (!wsk__tls_session_may_write(p->session) || (text = wsk__proxy_talk_output(t, &n)) == NULL)
         return WSK__TALK_MORE;
     wsk__proxy_talk_sent(t, n);
     if (wsk__tls_session_write(p->session, text, n, &p->out) != WSK__TLS_OK)

@@ -378,9 +378,11 @@ void wsk__stream_lost_text(wsk__stream *s, const char *text)
 
 void wsk__stream_lost(wsk__stream *s, int err)
 {
+    const char *why = s->tls != NULL ? wsk__tls_session_why(s->tls->session) : "";
+
     if (s->state & WSK__S_BROKEN)
         err = (int)(s->state >> WSK__S_ERRNO_SHIFT);
-    wsk__stream_lost_text(s, error_text(err));
+    wsk__stream_lost_text(s, *why != 0 ? why : error_text(err));
 }
 
 void wsk__stream_broken(wsk__stream *s, int err)

@@ -238,6 +238,15 @@ static size_t encrypt_some(wsk__stream *s, const struct iovec *iov, size_t k, si
     return wsk__tls_session_write(s->tls->session, p, n, out) == WSK__TLS_OK ? n : 0;
 }
 
+/* What cannot be encrypted yet waits in the owner's queue, for the input that
+ * wsk__stream_tls_take() asks again behind. Where no more will come the session says what is wrong.
+ */
+static bool may_encrypt(const wsk__stream *s)
+{
+    return (s->state & WSK__S_SECURED) &&
+           ((s->state & WSK__S_EOF) || wsk__tls_session_may_write(s->tls->session));
+}
+
 /* Encrypts the owner's output until there is no more of it, or enough for one write. */
 static void gather(wsk__stream *s, wsk__tls_out *out)
 {
@@ -245,8 +254,7 @@ static void gather(wsk__stream *s, wsk__tls_out *out)
     struct iovec iov[WSK__IOV_MAX];
     bool can_wait = false;
 
-    while ((s->state & WSK__S_SECURED) && !(s->state & not_now) &&
-           out->len - out->off < WSK__TLS_GATHER) {
+    while (may_encrypt(s) && !(s->state & not_now) && out->len - out->off < WSK__TLS_GATHER) {
         s->can_wait = false;
         s->tls->dry = true; /* unless it says otherwise while it is asked */
         size_t k = wsk__ops(s)->output(s, iov, WSK__IOV_MAX);
@@ -276,6 +284,7 @@ static void gather(wsk__stream *s, wsk__tls_out *out)
         }
         s->tls->own = out->len - out->off;
         wsk__ops(s)->sent(s, taken);
+        /* Its words come with `lost`. It reads no more either, as if there were no memory. */
         if (n == 0)
             wsk__stream_broken(s, ENOMEM);
     }

@@ -594,6 +594,10 @@ static wsk__tls_result encrypt(wsk__tls_session *t, const void *plain, size_t n,
         return WSK__TLS_FAILED;
     if (n == 0)
         return WSK__TLS_OK;
+    if (SSL_in_init(t->ssl)) {
+        set_why(t, "a TLS message of the peer's lacks its end");
+        return WSK__TLS_FAILED;
+    }
     t->out = out;
     /* RFC 8446 5.5: a key may not encrypt for ever. */
     t->sent += n + records * 1024;
@@ -633,6 +637,11 @@ void wsk__tls_session_shutdown(wsk__tls_session *t, wsk__tls_out *out)
 bool wsk__tls_session_is_ready(const wsk__tls_session *t)
 {
     return t->ready;
+}
+
+bool wsk__tls_session_may_write(const wsk__tls_session *t)
+{
+    return t->ready && !SSL_in_init(t->ssl) && (t->outer == NULL || !SSL_in_init(t->outer->ssl));
 }
 
 const char *wsk__tls_session_why(const wsk__tls_session *t)

@@ -62,17 +62,20 @@ typedef enum wsk__tls_result {
 wsk__tls_result wsk__tls_session_read(wsk__tls_session *t, const uint8_t *in, size_t n,
                                       size_t *ret_used, uint8_t *plain, size_t cap, size_t *ret_n,
                                       wsk__tls_out *out);
-/* Encrypts n octets to out: records as large as may be. Only after the handshake. All or (on
- * WSK__TLS_FAILED) nothing more ever. */
+/* Encrypts n octets to out: records as large as may be. Only while wsk__tls_session_may_write().
+ * All or (on WSK__TLS_FAILED) nothing more ever. */
 wsk__tls_result wsk__tls_session_write(wsk__tls_session *t, const void *plain, size_t n,
                                        wsk__tls_out *out);
 /* The record buffers, 34 KiB, stay from record to record (on), or as from the beginning are only
  * there while a record is (off): for a connection on which much happens. */
 void wsk__tls_session_keep_buffers(wsk__tls_session *t, bool on);
-/* close_notify, once; nothing before the handshake is done or after a failure. No more may be
- * written then, but read. */
+/* close_notify, once, only while wsk__tls_session_may_write(); nothing before the handshake is done
+ * or after a failure. No more may be written then, but read. */
 void wsk__tls_session_shutdown(wsk__tls_session *t, wsk__tls_out *out);
-bool wsk__tls_session_is_ready(const wsk__tls_session *t);   /* handshake done */
+bool wsk__tls_session_is_ready(const wsk__tls_session *t); /* handshake done */
+/* Ready, and no message of TLS's own, a ticket or a key update, is half here (RFC 8446 5.1: it may
+ * come in several records). Until its end was read OpenSSL writes nothing. */
+bool wsk__tls_session_may_write(const wsk__tls_session *t);
 const char *wsk__tls_session_why(const wsk__tls_session *t); /* static or session-owned words */
 /* It failed for want of memory. */
 bool wsk__tls_session_lacked_memory(const wsk__tls_session *t);

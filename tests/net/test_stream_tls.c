@@ -7,7 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/ssl.h>
+
 #include "net/loop_priv.h"
+#include "net/tls_set.h"
 
 typedef struct tls_test {
     net_test t; /* first */
@@ -320,6 +323,137 @@ static void test_damaged_record(void **state)
     end(&x);
 }
 
+/* ---- a server of OpenSSL alone, which sends a ticket in pieces ---- */
+
+typedef struct raw_server {
+    SSL *ssl;
+    BIO *out;
+    tls_test *x;
+    uint8_t ticket[8192];
+    size_t ticket_len;
+    uint64_t came; /* octets of the client's */
+} raw_server;
+
+static void raw_send(raw_server *r, const void *data, size_t n)
+{
+    assert_int_equal(send(r->x->fd[1], data, n, MSG_NOSIGNAL), n);
+}
+
+static void raw_begin(raw_server *r, tls_test *x)
+{
+    static uint8_t large[3000];
+    char *data;
+    long n;
+
+    memset(r, 0, sizeof(*r));
+    r->x = x;
+    endpoint_open(&x->client, x->t.loop, x->fd[0], new_session(x->client_tls, "localhost"));
+    r->ssl = SSL_new(x->server_tls->set->ctx);
+    r->out = BIO_new(BIO_s_mem());
+    SSL_set_bio(r->ssl, BIO_new_socket(x->fd[1], BIO_NOCLOSE), r->out);
+    SSL_set_accept_state(r->ssl);
+    assert_int_equal(SSL_set_max_send_fragment(r->ssl, 512), 1);
+    for (int done = 0; done != 1 || x->client.secureds == 0;) {
+        done = SSL_do_handshake(r->ssl);
+        n = BIO_get_mem_data(r->out, &data);
+        raw_send(r, data, (size_t)n);
+        (void)BIO_reset(r->out);
+        wsk_loop_turn(x->t.loop, 1);
+    }
+    SSL_SESSION_set1_ticket_appdata(SSL_get_session(r->ssl), large, sizeof(large));
+    assert_int_equal(SSL_new_session_ticket(r->ssl), 1);
+    assert_int_equal(SSL_do_handshake(r->ssl), 1);
+    n = BIO_get_mem_data(r->out, &data);
+    assert_in_range(n, 3000, sizeof(r->ticket));
+    memcpy(r->ticket, data, (size_t)n);
+    r->ticket_len = (size_t)n;
+    /* The first record, and what the client makes of it. */
+    n = 5 + (r->ticket[3] << 8 | r->ticket[4]);
+    raw_send(r, r->ticket, (size_t)n);
+    while (!SSL_in_init(*(SSL **)(void *)wsk__stream_session(&x->client.stream)))
+        wsk_loop_turn(x->t.loop, 1);
+    memmove(r->ticket, r->ticket + n, r->ticket_len -= (size_t)n);
+}
+
+/* False: the client has ended. */
+static bool raw_read(raw_server *r)
+{
+    uint8_t buf[4096];
+    int n;
+
+    wsk_loop_turn(r->x->t.loop, 1);
+    while ((n = SSL_read(r->ssl, buf, sizeof(buf))) > 0) {
+        for (int i = 0; i < n; i++)
+            assert_int_equal(buf[i], octet_at(r->came++));
+    }
+    return SSL_get_error(r->ssl, n) == SSL_ERROR_WANT_READ;
+}
+
+static void raw_end(raw_server *r)
+{
+    SSL_free(r->ssl);
+    close(r->x->fd[1]);
+    end(r->x);
+}
+
+/* RFC 8446 5.1: a message of the handshake may be cut into records, between which OpenSSL writes
+ * nothing. What is to be sent meanwhile waits, as does the end, and the loop with them. */
+static void test_ticket_in_pieces(void **state)
+{
+    for (int shut = 0; shut < 2; shut++) {
+        raw_server r;
+        tls_test x;
+
+        assert_true(begin(&x, state, TCP4, false));
+        raw_begin(&r, &x);
+        endpoint_make(&x.client, 20000);
+        if (shut)
+            wsk__stream_shutdown(&x.client.stream);
+        unsigned turns = 0;
+        for (uint64_t then = clock_ms(); clock_ms() < then + 50; turns++)
+            wsk_loop_turn(x.t.loop, 50);
+        assert_in_range(turns, 1, 5);
+        wsk__stream_flush(&x.client.stream);
+        assert_true(raw_read(&r));
+        assert_int_equal(x.client.losts + x.client.sent, 0);
+        raw_send(&r, r.ticket, r.ticket_len);
+        while (raw_read(&r) && (shut || r.came < 20000))
+            ;
+        assert_int_equal(r.came, 20000);
+        assert_int_equal(x.client.losts, 0);
+        assert_int_equal(x.client.sent, 20000);
+        raw_end(&r);
+    }
+}
+
+/* Why nothing can be encrypted any more is said, and nothing waits for it. */
+static void test_no_encryption(void **state)
+{
+    static const char *const texts[] = {"a TLS message of the peer's lacks its end",
+                                        "TLS connection failed: protocol is shutdown"};
+
+    for (int how = 0; how < 2; how++) {
+        raw_server r;
+        tls_test x;
+
+        assert_true(begin(&x, state, TCP4, false));
+        x.client.quiet_eof = true;
+        raw_begin(&r, &x);
+        if (how == 0) {
+            shutdown(x.fd[1], SHUT_WR);
+        } else {
+            raw_send(&r, r.ticket, r.ticket_len);
+            turn_for(x.t.loop, 20);
+            SSL_set_shutdown(*(SSL **)(void *)wsk__stream_session(&x.client.stream),
+                             SSL_SENT_SHUTDOWN);
+        }
+        endpoint_make(&x.client, 100);
+        turn_until(x.t.loop, &x.client.losts, 1);
+        assert_string_equal(x.client.lost_text, texts[how]);
+        raw_end(&r);
+    }
+}
+
 static void test_close_in_callbacks(void **state)
 {
     const unsigned where[] = {IN_SECURED, IN_RECEIVED, IN_OUTPUT, IN_SENT, IN_EOF};
@@ -441,6 +575,8 @@ int main(void)
         BOTH(test_transport_ends),
         BOTH(test_not_tls),
         BOTH(test_damaged_record),
+        BOTH(test_ticket_in_pieces),
+        BOTH(test_no_encryption),
         BOTH(test_close_in_callbacks),
         BOTH(test_flush_of_another_stream),
         BOTH(test_failing_allocations),

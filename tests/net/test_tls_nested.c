@@ -143,12 +143,47 @@ static void test_damage(void **state)
     }
 }
 
+/* A ticket of the outer session that comes in several records: meanwhile nothing can be written to
+ * the inner one. */
+static void test_ticket_in_pieces(void **state)
+{
+    static uint8_t large[3000];
+    wsk__tls_session *outer[2];
+    uint8_t *data;
+    tls_pair p;
+
+    (void)state;
+    open_nested(&p, "inner.test", SIZE_MAX, 0, outer);
+    assert_false(wsk__tls_session_may_write(p.client.session));
+    assert_true(pair_run(&p));
+    assert_true(wsk__tls_session_may_write(p.client.session));
+    /* The session's SSL is its first member. Its own way out is lent for single calls. */
+    SSL *ssl = *(SSL **)(void *)outer[1];
+    BIO *mem = BIO_new(BIO_s_mem());
+    SSL_set0_wbio(ssl, mem);
+    assert_int_equal(SSL_set_max_send_fragment(ssl, 512), 1);
+    SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), large, sizeof(large));
+    assert_int_equal(SSL_new_session_ticket(ssl), 1);
+    assert_int_equal(SSL_do_handshake(ssl), 1);
+    size_t n = (size_t)BIO_get_mem_data(mem, &data);
+    size_t first = 5 + (size_t)(data[3] << 8 | data[4]);
+    assert_true(first < n);
+    end_feed(&p, &p.client, data, first);
+    assert_int_equal(p.client.result, WSK__TLS_OK);
+    assert_false(wsk__tls_session_may_write(p.client.session));
+    end_feed(&p, &p.client, data + first, n - first);
+    assert_true(wsk__tls_session_may_write(p.client.session));
+    pair_send(&p, &p.client, &p.server, "x", 1);
+    pair_close(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cuts),
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_ticket_in_pieces),
     };
 
     return cmocka_run_group_tests_name("tls_nested", tests, begin, end);

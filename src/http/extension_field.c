@@ -57,8 +57,11 @@ static const char *take_quoted(cursor *c, wsk__ext_item *item, size_t *used, wsk
         ret->ptr = item->scratch + *used;
         *used += n;
         while (c->p < c->end && *c->p != '"') {
-            if (*c->p == '\\')
-                c->p++;
+            bool escaped = *c->p == '\\' && ++c->p < c->end;
+
+            /* RFC 2616 2.2: an escaped quote is of the value, and ends nothing. */
+            if (escaped && *c->p == '"')
+                return "a quoted extension parameter is not a token";
             if (c->p == c->end || !wsk__char_is(*c->p, WSK__CHAR_TOKEN))
                 break;
             if (*used == sizeof(item->scratch))

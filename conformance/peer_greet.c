@@ -14,8 +14,9 @@
 
 /* A client has so long to give up an answer that is wrong. */
 #define CLIENT_SECONDS 2.0
-/* A server may take so long to take a request that the judge sends without a pause. */
-#define SCRIPT_SECONDS 30.0
+/* Until all is sent so long nothing of it may go out, and so long all of it may take. */
+#define SCRIPT_SECONDS      30.0
+#define MOST_SCRIPT_SECONDS 300.0
 /* So much of what the judge sent is shown. */
 #define MOST_SHOWN 32768
 
@@ -281,6 +282,14 @@ void peer_greet_timer(judge_peer *p, timer_kind kind)
         p->greet.left = true;
         peer_drop(p, JUDGE_DROP_ABORT);
     } else if (p->greet.outcome == 0) {
+        const double still = SCRIPT_SECONDS - (double)(p->now - p->greet.sent_at) / 1e6;
+        const double all = MOST_SCRIPT_SECONDS - (double)(p->now - p->begun) / 1e6;
+
+        /* What has no end goes out as fast as the peer, or the way to it, takes it. */
+        if (!p->greet.through && still > 0 && all > 0) {
+            peer_arm(p, TIMER_ANSWER, still < all ? still : all, '\0');
+            return;
+        }
         p->greet.outcome = JUDGE_HELLO_SILENT;
         p->timed_out = true;
         peer_drop(p, JUDGE_DROP_ABORT);

@@ -4,6 +4,7 @@
 
 static judge_table *table;
 static judge_streams *streams;
+static size_t pace = SIZE_MAX;
 
 int scene_setup(void **state)
 {
@@ -28,13 +29,20 @@ void scene_limit(uint64_t limit)
     assert_non_null(table);
 }
 
+void scene_pace(size_t most)
+{
+    pace = most;
+}
+
 void take(scene *s)
 {
     const uint8_t *data;
-    size_t n;
+    size_t n, left = pace;
 
     judge_peer_clock(s->p, s->now);
-    while ((n = judge_peer_output(s->p, &data)) > 0) {
+    while (left > 0 && (n = judge_peer_output(s->p, &data)) > 0) {
+        n = n < left ? n : left;
+        left -= n;
         judge_peer_wrote(s->p, n);
         s->taken += n;
         if (judge_peer_paused(s->p))

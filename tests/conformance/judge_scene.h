@@ -35,6 +35,9 @@ int scene_teardown(void **state);
 /* From here on messages of the peer have this limit, which the judge knows; 0: none. */
 void scene_limit(uint64_t limit);
 
+/* From here on at most so many octets of the judge go out at a time; SIZE_MAX: all. */
+void scene_pace(size_t most);
+
 /* The judge's octets go out, and are lost. */
 void take(scene *s);
 void feed(scene *s, const void *data, size_t n);

@@ -238,6 +238,39 @@ static void clients_may_be_far_away(void **state)
     }
 }
 
+/* 64 MiB of a head take their time, and the way may be narrow. */
+static void what_has_no_end_may_be_taken_slowly(void **state)
+{
+    static const struct {
+        size_t pace; /* octets a second */
+        judge_behavior behavior;
+    } rows[] = {
+        {SIZE_MAX, JUDGE_NON_STRICT}, {1 << 20, JUDGE_NON_STRICT},
+        {300000, JUDGE_NON_STRICT},   {0, JUDGE_FAILED},
+        {50000, JUDGE_FAILED},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        scene s;
+
+        scene_pace(rows[i].pace);
+        begin(&s, "14.8.4", JUDGE_ROLE_CLIENT);
+        for (int k = 0; k < 400 && s.taken < (size_t)64 << 20 && !judge_peer_is_done(s.p); k++)
+            pass(&s, SECOND);
+        scene_pace(SIZE_MAX);
+        if (rows[i].behavior == JUDGE_FAILED) {
+            assert_true(judge_peer_is_done(s.p));
+            assert_int_equal(s.now / SECOND, rows[i].pace == 0 ? 31 : 301);
+        } else {
+            say(&s, OPEN "\r\n");
+            TEXT(&s, "Hello");
+            CLOSES(&s, "\x03\xe8");
+        }
+        assert_int_equal(end(&s), rows[i].behavior);
+    }
+}
+
 /* ---------------------------------------------------------------------------------- pongs -- */
 
 /* RFC 6455 5.5.3: the last of several pings stands for all. */
@@ -748,6 +781,7 @@ int main(void)
         cmocka_unit_test(refusals_may_leave_the_connection),
         cmocka_unit_test(clients_may_beat_once_it_is_open),
         cmocka_unit_test(clients_may_be_far_away),
+        cmocka_unit_test(what_has_no_end_may_be_taken_slowly),
         cmocka_unit_test(the_last_pong_stands_for_all),
         cmocka_unit_test(pongs_may_come_late),
         cmocka_unit_test(pongs_may_come_unasked),

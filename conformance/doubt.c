@@ -13,6 +13,14 @@ static bool is_fine(judge_behavior b)
     return b == JUDGE_OK || b == JUDGE_INFORMATIONAL;
 }
 
+/* What passes either way is the same: which of two things that are right a peer does may be a race.
+ */
+static bool is_same(const judge_doubt *a, const judge_doubt *b)
+{
+    return (a->behavior == b->behavior && a->close == b->close) ||
+           (is_fine(a->behavior) && is_fine(a->close) && is_fine(b->behavior) && is_fine(b->close));
+}
+
 judge_doubt judge_doubt_of(const judge_result *result, bool timed_out, bool open, bool beside)
 {
     const bool fine = is_fine(result->behavior) && is_fine(result->behavior_close);
@@ -48,7 +56,7 @@ bool judge_seconds_needs(const judge_seconds *s, const judge_doubt *d)
 bool judge_seconds_saw(judge_seconds *s, const judge_doubt *before, const judge_doubt *now,
                        int64_t took_us)
 {
-    const bool same = before->behavior == now->behavior && before->close == now->close;
+    const bool same = is_same(before, now);
     const bool first = !s->differ;
 
     s->same[before->about] = same ? s->same[before->about] + 1 : 0;

@@ -14,7 +14,7 @@ static void check(const wsk__url *base, const wsk__url *to, bool foreign)
 {
     const char *why = NULL;
     wsk__url again;
-    char *text = wsk__url_text(NULL, to);
+    char *text = wsk__url_text(NULL, to, 0);
     bool same = base->tls == to->tls && base->port == to->port &&
                 wsk__str_ieq(wsk__str(base->host), wsk__str(to->host));
 
@@ -30,7 +30,8 @@ static void check(const wsk__url *base, const wsk__url *to, bool foreign)
         expect(strcmp(base->unix_path, to->unix_path) == 0);
     expect(wsk__url_parse(NULL, text, &again, &why) == WSK_OK);
     expect(again.tls == to->tls && again.port == to->port &&
-           strcmp(again.target, to->target) == 0 && strcmp(again.authority, to->authority) == 0);
+           strcmp(again.target, to->target) == 0 && strcmp(again.authority, to->authority) == 0 &&
+           strcmp(again.host, to->host) == 0 && strcmp(again.unix_path, to->unix_path) == 0);
     wsk__url_deinit(NULL, &again);
     free(text);
 }

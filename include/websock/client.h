@@ -252,8 +252,8 @@ WSK_API wsk_str wsk_client_body(const wsk_client *c);
 
 /* ------ what it is connected to ------ */
 
-/* The URL, after redirects the last one, without user and password. "" before the first connect.
- */
+/* The URL, after redirects the last one, without user and password; it leads to the same place. ""
+ * before the first connect. */
 WSK_API const char *wsk_client_url(const wsk_client *c);
 /* "127.0.0.1:443", "[::1]:443", "unix": of the socket's other end (a proxy's, if there is one).
  * Writes at most n octets with NUL, returns the length of the whole; 0 while there is none. */

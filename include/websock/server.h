@@ -141,8 +141,8 @@ WSK_API wsk_config *wsk_server_config(const wsk_server *s);
  * while it is waited for: that may take seconds.
  */
 WSK_API int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls);
-/* The URL of the i-th listener with its real port; writes at most n octets with NUL, returns the
- * length of the whole, or 0 if there is no i-th. */
+/* The URL of the i-th listener with its real port, for wsk_client_connect(), too; writes at most n
+ * octets with NUL, returns the length of the whole, or 0 if there is no i-th. */
 WSK_API size_t wsk_server_url(const wsk_server *s, size_t i, char *buf, size_t n);
 /*
  * Takes a connected stream socket that the program accepted itself. The fd is the server's in any

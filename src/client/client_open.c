@@ -130,7 +130,7 @@ int wsk__client_begin(wsk_client *c)
     wsk__proxy proxy;
     int r;
 
-    char *text = wsk__url_text(c->hooks, &c->url);
+    char *text = wsk__url_text(c->hooks, &c->url, 0);
     if (text == NULL) {
         wsk__client_say(c, "%s", wsk_strerror(WSK_ERR_NOMEM));
         return WSK_ERR_NOMEM;
@@ -294,7 +294,7 @@ static int follow(wsk__client_link *l)
     c->stripped = c->stripped || foreign;
     wsk__url_deinit(c->hooks, &c->url);
     c->url = url;
-    char *text = wsk__url_text(c->hooks, &url);
+    char *text = wsk__url_text(c->hooks, &url, 0);
     if (text == NULL) {
         wsk__client_say(c, "%s", wsk_strerror(WSK_ERR_NOMEM));
         return -1;

@@ -191,16 +191,3 @@ int wsk__redirect_resolve(const wsk_hooks *hooks, const wsk__url *base, wsk_str 
     *ret_foreign = foreign;
     return WSK_OK;
 }
-
-char *wsk__url_text(const wsk_hooks *hooks, const wsk__url *url)
-{
-    wsk__text t = {.hooks = hooks};
-
-    if (url->is_unix)
-        wsk__text_addf(&t, "%s+unix:%s:%s", url->tls ? "wss" : "ws", url->unix_path, url->target);
-    else
-        wsk__text_addf(&t, "%s://%s%s", url->tls ? "wss" : "ws", url->authority, url->target);
-    if (t.failed)
-        wsk__text_deinit(&t);
-    return t.ptr;
-}

@@ -18,7 +18,4 @@ bool wsk__is_redirect(unsigned status);
 int wsk__redirect_resolve(const wsk_hooks *hooks, const wsk__url *base, wsk_str location,
                           wsk__url *ret, bool *ret_foreign, const char **why);
 
-/* The URL in text without user and password; NULL: no memory. */
-char *wsk__url_text(const wsk_hooks *hooks, const wsk__url *url);
-
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "http/chars.h"
+#include "http/handshake.h"
 #include "util/mem.h"
 #include "util/strs.h"
 
@@ -331,6 +332,45 @@ int wsk__url_parse(const wsk_hooks *hooks, const char *text, wsk__url *ret, cons
     }
     *ret = url;
     return WSK_OK;
+}
+
+/* The name of a Unix socket: what would be no part of it there is encoded. */
+static void add_unix_path(wsk__text *t, const char *path)
+{
+    for (const char *p = path; *p != 0; p++) {
+        bool slashes = p == path + 1 && path[0] == '/' && *p == '/';
+
+        if (slashes || strchr(" %:?#\\", *p) != NULL)
+            wsk__text_addf(t, "%%%02X", (unsigned)(uint8_t)*p);
+        else
+            wsk__text_addn(t, p, 1);
+    }
+}
+
+char *wsk__url_text(const wsk_hooks *hooks, const wsk__url *url, unsigned port)
+{
+    wsk__text t = {.hooks = hooks};
+
+    wsk__text_add(&t, url->tls ? "wss" : "ws");
+    if (url->is_unix) {
+        wsk__text_add(&t, "+unix:");
+        add_unix_path(&t, url->unix_path);
+        if (strcmp(url->target, "/") != 0)
+            wsk__text_addf(&t, ":%s", url->target);
+    } else {
+        bool v6 = strchr(url->host, ':') != NULL;
+        const char *zone = strchr(url->host, '%');
+        size_t n = zone != NULL ? (size_t)(zone - url->host) : strlen(url->host);
+
+        wsk__text_addf(&t, "://%s%.*s%s%s%s", v6 ? "[" : "", (int)n, url->host,
+                       zone != NULL ? "%25" : "", zone != NULL ? zone + 1 : "", v6 ? "]" : "");
+        if (port != 0 || url->port != (url->tls ? 443 : 80))
+            wsk__text_addf(&t, ":%u", port != 0 ? port : url->port);
+        wsk__text_add(&t, url->target);
+    }
+    if (t.failed)
+        wsk__text_deinit(&t);
+    return t.ptr;
 }
 
 void wsk__url_deinit(const wsk_hooks *hooks, wsk__url *url)

@@ -28,6 +28,10 @@ typedef struct wsk__url {
  * no number from 0 to 65535, or a scheme of another kind are WSK_ERR_URL, and *why (static, may be
  * NULL) says which. WSK_ERR_NOMEM sets it, too. */
 int wsk__url_parse(const wsk_hooks *hooks, const char *text, wsk__url *ret, const char **why);
+/* The URL in text, of which wsk__url_parse() makes the same, but for user and password, which are
+ * left out; NULL: no memory. port: stands in the text in any case; 0: that of the URL does, unless
+ * it is the scheme's own. */
+char *wsk__url_text(const wsk_hooks *hooks, const wsk__url *url, unsigned port);
 /* Also for a struct of zeros. */
 void wsk__url_deinit(const wsk_hooks *hooks, wsk__url *url);
 

@@ -295,30 +295,20 @@ int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls)
 size_t wsk_server_url(const wsk_server *s, size_t i, char *buf, size_t n)
 {
     const wsk__site *site = s->sites;
-    wsk__text t = {.hooks = s->hooks};
 
     while (site != NULL && i-- > 0)
         site = site->next;
     if (site == NULL)
         return 0;
-    const wsk__url *u = &site->url;
-    if (u->is_unix) {
-        bool root = strcmp(u->target, "/") == 0;
-        wsk__text_addf(&t, "%s+unix:%s%s%s", u->tls ? "wss" : "ws", u->unix_path, root ? "" : ":",
-                       root ? "" : u->target);
-    } else {
-        bool v6 = strchr(u->host, ':') != NULL;
-        wsk__text_addf(&t, "%s://%s%s%s:%u%s", u->tls ? "wss" : "ws", v6 ? "[" : "", u->host,
-                       v6 ? "]" : "", site->port, u->target);
-    }
-    size_t len = t.failed ? 0 : t.len;
+    char *text = wsk__url_text(s->hooks, &site->url, site->port);
+    size_t len = text != NULL ? strlen(text) : 0;
     if (n > 0) {
         size_t k = len < n - 1 ? len : n - 1;
         if (k > 0)
-            memcpy(buf, t.ptr, k);
+            memcpy(buf, text, k);
         buf[k] = 0;
     }
-    wsk__text_deinit(&t);
+    wsk__free(s->hooks, text);
     return len;
 }
 

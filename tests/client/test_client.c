@@ -246,7 +246,7 @@ static void test_unix(void **state)
     heard h;
 
     world_begin(&w, state);
-    snprintf(url, sizeof(url), "ws+unix:/tmp/websock-client-%d.sock:/ws", (int)getpid());
+    snprintf(url, sizeof(url), "ws+unix:/tmp/websock%%20client-%d.sock:/ws", (int)getpid());
     heard_connect(&h, &w, NULL, echo_begin(&e, w.loop, url, NULL));
     heard_until_open(&h, &w);
     assert_string_equal(wsk_client_url(h.c), url);

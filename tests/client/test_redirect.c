@@ -27,7 +27,7 @@ static const char *go(const char *base, const char *location)
     wsk__url_deinit(NULL, &from);
     if (r < 0)
         return NULL;
-    char *url = wsk__url_text(NULL, &to);
+    char *url = wsk__url_text(NULL, &to, 0);
     snprintf(text, sizeof(texts[0]), "%s%s%s%s", url, foreign ? " foreign" : "",
              to.userinfo != NULL ? " with " : "", to.userinfo != NULL ? to.userinfo : "");
     free(url);
@@ -62,6 +62,8 @@ static void test_relative(void **state)
         {"wss://h/a", "/c", "wss://h/c"},
         {"ws+unix:/run/x:/a", "/c", "ws+unix:/run/x:/c"},
         {"ws+unix:/run/x", "c", "ws+unix:/run/x:/c"},
+        {"ws+unix:/a%20b%3Ac", "c", "ws+unix:/a%20b%3Ac:/c"},
+        {"ws://[fe80::1%25lo]/a", "/c", "ws://[fe80::1%25lo]/c"},
         /* RFC 3986 5.4 */
         {"ws://a/b/c/d;p?q", "g;x=1/../y", "ws://a/b/c/y"},
         {"ws://a/b/c/d;p?q", ";x", "ws://a/b/c/;x"},
@@ -160,7 +162,7 @@ static void resolve_body(void *ud, const wsk_hooks *hooks)
     for (size_t i = 0; i < WSK__COUNT(places); i++) {
         if (wsk__redirect_resolve(hooks, &from, wsk__str(places[i]), &to, &foreign, &why) < 0)
             continue;
-        wsk__free(hooks, wsk__url_text(hooks, &to));
+        wsk__free(hooks, wsk__url_text(hooks, &to, 0));
         wsk__url_deinit(hooks, &to);
     }
     wsk__url_deinit(hooks, &from);

@@ -262,6 +262,48 @@ static void test_lengths(void **state)
     }
 }
 
+static void test_text(void **state)
+{
+    static const struct {
+        const char *text, *same; /* NULL: text */
+        unsigned port;
+    } rows[] = {
+        {"ws://a/", NULL, 0},
+        {"wss://a", "wss://a/", 0},
+        {"ws://me:secret@a:80/x?y", "ws://a/x?y", 0},
+        {"ws://a:443/", NULL, 0},
+        {"ws://a:0/", NULL, 0},
+        {"ws://a:0/", "ws://a:80/", 80},
+        {"wss://a/*", "wss://a:8443/*", 8443},
+        {"ws://[::1]:8888/ws", NULL, 0},
+        {"ws://[fe80::1%25eth0]:0/", "ws://[fe80::1%25eth0]:81/", 81},
+        {"ws://[fe80::1%25eth0]/x", NULL, 0},
+        {"ws+unix:/run/x.sock", NULL, 0},
+        {"wss+unix:///run/x.sock:/", "wss+unix:/run/x.sock", 0},
+        {"ws+unix:x.sock:?a", "ws+unix:x.sock:/?a", 0},
+        {"ws+unix:/a%20b%3Ac%3F%23%5C.%25.%2525:/%20", NULL, 0},
+        {"ws+unix:/%2Fa//b", NULL, 0},
+        {"ws+unix:/\xC3\xA4{", NULL, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        wsk__url url, again;
+
+        assert_int_equal(wsk__url_parse(NULL, rows[i].text, &url, NULL), WSK_OK);
+        char *text = wsk__url_text(NULL, &url, rows[i].port);
+        assert_string_equal(text, rows[i].same != NULL ? rows[i].same : rows[i].text);
+        assert_int_equal(wsk__url_parse(NULL, text, &again, NULL), WSK_OK);
+        assert_string_equal(again.host, url.host);
+        assert_string_equal(again.unix_path, url.unix_path);
+        assert_string_equal(again.target, url.target);
+        assert_int_equal(again.port, rows[i].port != 0 ? rows[i].port : url.port);
+        wsk__url_deinit(NULL, &again);
+        wsk__url_deinit(NULL, &url);
+        free(text);
+    }
+}
+
 static void parse(void *ud, const wsk_hooks *hooks)
 {
     const test_alloc *a = hooks->ud;
@@ -321,11 +363,9 @@ static void test_linear_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),
-        cmocka_unit_test(test_unix),
-        cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_lengths),
-        cmocka_unit_test(test_failing_allocations),
+        cmocka_unit_test(test_good),        cmocka_unit_test(test_unix),
+        cmocka_unit_test(test_bad),         cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_text),        cmocka_unit_test(test_failing_allocations),
         cmocka_unit_test(test_linear_time),
     };
 

@@ -763,8 +763,8 @@ static void test_unix_and_adopt(void **state)
     struct client c;
     int pair[2];
 
-    snprintf(path, sizeof(path), "/tmp/websock-test-%d.sock", (int)getpid());
-    snprintf(url, sizeof(url), "ws+unix:%s:/ws", path);
+    snprintf(path, sizeof(path), "/tmp/websock test-%d%%20.sock", (int)getpid());
+    snprintf(url, sizeof(url), "ws+unix:/tmp/websock%%20test-%d%%2520.sock:/ws", (int)getpid());
     site_init(&s);
     assert_int_equal(site_start(&s, NULL, url, NULL), WSK_OK);
     assert_string_equal(s.url, url);

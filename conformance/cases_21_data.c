@@ -571,8 +571,11 @@ static const judge_case context_rows[] = {
     "stays bounded."
 #define EXPECT_BIG_BOMB                                                                            \
     "The peer stops inflating at its limit and closes with 1009, or drops TCP; other codes are "   \
-    "non-strict. It lives, answers others, and its memory stays bounded: there must be a limit "   \
-    "that nobody has asked for."
+    "non-strict, and so is sending it back piece by piece. It lives, answers others, and its "     \
+    "memory stays bounded: who keeps it must have a limit that nobody has asked for."
+#define EXPECT_GARBAGE                                                                             \
+    "The peer stops inflating at its limit and closes with 1009, or drops TCP; other codes are "   \
+    "non-strict. It lives, answers others, and its memory stays bounded."
 
 /* What the peer may grow by: a message of its limit, in a buffer that doubles. */
 static uint32_t bomb_kib(const judge_builder *b)
@@ -582,18 +585,21 @@ static uint32_t bomb_kib(const judge_builder *b)
     return limit > 0 && limit < (uint64_t)1 << 32 ? (uint32_t)(limit / 1024 * 3 + 16384) : 262144;
 }
 
-/* `steps` send octets that inflate to `size`. */
+#define SMALL_BOMB ((uint64_t)1032 * 65027 + 1)
+
+/* `steps` send octets that inflate to `size`, and to no fault if they are good. */
 static void add_bomb(judge_builder *b, unsigned number, const char *title, const char *what,
-                     uint64_t size, const judge_step *steps, bool may_take)
+                     uint64_t size, const judge_step *steps, bool good)
 {
     const bool within = size <= judge_limit(b);
     judge_case row = {
         .id = judge_text(b, "21.7.%u", number),
         .title = title,
         .description = judge_text(b, "A compressed binary message, %s.", what),
-        .expectation = !may_take ? EXPECT_BIG_BOMB
-                       : within  ? EXPECT_TAKEN
-                                 : EXPECT_BOMB,
+        .expectation = !good               ? EXPECT_GARBAGE
+                       : within            ? EXPECT_TAKEN
+                       : size > SMALL_BOMB ? EXPECT_BIG_BOMB
+                                           : EXPECT_BOMB,
         .reference = "RFC 7692 8, RFC 6455 10.4; CVE-2018-1000518, CVE-2026-1526, CVE-2026-15709",
         .steps = steps,
         OK_NOTHING,
@@ -606,7 +612,8 @@ static void add_bomb(judge_builder *b, unsigned number, const char *title, const
         .echo = {.n_offers = 1},
     };
 
-    if (may_take) {
+    /* RFC 6455 10.4 asks for a limit of those that put messages together. */
+    if (good) {
         row.close.wrong_endpoint_fatal = false;
         row.ending[1] = (judge_ending){.behavior = within ? JUDGE_OK : JUDGE_NON_STRICT,
                                        .n = 1,
@@ -619,7 +626,7 @@ static void add_bomb(judge_builder *b, unsigned number, const char *title, const
 static void add_bombs(judge_builder *b)
 {
     /* Each octet 0 behind the header is 1,032 octets: 64 MiB, 1 GiB. */
-    const uint64_t small = 65027, large = 1040448;
+    const uint64_t small = SMALL_BOMB / 1032, large = 1040448;
     deflate_writer w;
 
     deflate_begin_empty(&w);
@@ -660,15 +667,15 @@ static void add_bombs(judge_builder *b)
                                   END};
 
     add_bomb(b, 1, "64 MiB in 64 KiB", "64 KiB on the wire that inflate to 64 MiB of zeros",
-             1032 * small + 1, whole, true);
+             SMALL_BOMB, whole, true);
     add_bomb(b, 2, "64 MiB in 64 KiB, in frames",
              "64 KiB on the wire in frames of 1,022 octets that inflate to 64 MiB of zeros",
-             1032 * small + 1, frames, true);
+             SMALL_BOMB, frames, true);
     add_bomb(b, 3, "1 GiB in 1 MiB", "1 MiB on the wire that inflates to 1 GiB of zeros",
-             1032 * large + 1, big, false);
+             1032 * large + 1, big, true);
     add_bomb(b, 4, "64 MiB, then garbage",
-             "64 KiB on the wire that inflate to 64 MiB of zeros and end in garbage",
-             1032 * small + 1, garbage, false);
+             "64 KiB on the wire that inflate to 64 MiB of zeros and end in garbage", SMALL_BOMB,
+             garbage, false);
 }
 
 static const judge_case empty_rows[] = {

@@ -14,27 +14,28 @@
 
 #define GIB ((uint64_t)1 << 30)
 
-#define ENDLESS(number, name, text, ref, ...)                                                      \
+#define ENDLESS(number, name, text, ref, echo, ...)                                                \
     .id = "23.1." number, .title = name, .description = text, .reference = ref,                    \
-    .steps = STEPS(WIRE_LOG(0, true), __VA_ARGS__), OK_NOTHING,                                    \
-    .close = {.codes = {1009},                                                                     \
-              .n_codes = 1,                                                                        \
-              .lax = {1008, 1002, 1011},                                                           \
-              .wrong_endpoint_fatal = true},                                                       \
-    .weight = 3, .survival = {.after = true, .during = 0.05, .kib = 262144, .idle = true},         \
+    .steps = STEPS(WIRE_LOG(0, true), __VA_ARGS__),                                                \
+    .ending = {{JUDGE_OK, 0}, {JUDGE_NON_STRICT, 1, {echo}, .lives = true}},                       \
+    .close = {.codes = {1009}, .n_codes = 1, .lax = {1008, 1002, 1011}}, .weight = 3,              \
+    .survival = {.after = true, .during = 0.05, .kib = 262144, .idle = true},                      \
     .expectation = "The peer closes with 1009, or drops TCP, long before it has all of it; other " \
-                   "codes are non-strict. There must be a limit that nobody has asked for. It "    \
-                   "answers others, and its memory stays bounded."
+                   "codes are non-strict, and so is sending it back piece by piece. Who keeps it " \
+                   "must have a limit that nobody has asked for. It answers others, and its "      \
+                   "memory stays bounded."
 
 static const judge_case endless_rows[] = {
     {ENDLESS("1", "1 GiB in one frame", "A binary message of 1 GiB in one frame.",
              "RFC 6455 10.4; CVE-2016-10542, CVE-2018-21035, CVE-2025-32049, CVE-2026-44545",
-             HEADER(FIN | BINARY, GIB), SPILL(REP("*", GIB)), KILL_AFTER(20))},
+             GOT_BINARY(REP("*", GIB)), HEADER(FIN | BINARY, GIB), SPILL(REP("*", GIB)),
+             KILL_AFTER(20))},
     {ENDLESS("2", "1 GiB in frames of 64 KiB", "A binary message of 1 GiB in frames of 64 KiB.",
-             "RFC 6455 10.4; CVE-2016-10544, CVE-2026-15565", FRAME(BINARY, NOTHING),
-             FLOOD(CONT, 16384, REP("*", 65536)), FRAME(FIN | CONT, NOTHING), KILL_AFTER(20))},
+             "RFC 6455 10.4; CVE-2016-10544, CVE-2026-15565", GOT_BINARY(REP("*", GIB)),
+             FRAME(BINARY, NOTHING), FLOOD(CONT, 16384, REP("*", 65536)),
+             FRAME(FIN | CONT, NOTHING), KILL_AFTER(20))},
     {ENDLESS("3", "1 GiB of text in frames of 1 MiB", "A text message of 1 GiB in frames of 1 MiB.",
-             "RFC 6455 10.4; CVE-2016-10544", FRAME(TEXT, NOTHING),
+             "RFC 6455 10.4; CVE-2016-10544", GOT_TEXT(REP("\xc3\xa9", GIB)), FRAME(TEXT, NOTHING),
              FLOOD(CONT, 1024, REP("\xc3\xa9", 1048576)), FRAME(FIN | CONT, NOTHING),
              KILL_AFTER(20))},
 };

@@ -79,7 +79,8 @@ static bool feed(judge_peer *p, const uint8_t *data, size_t len)
                 return false;
             /* What is longer than all that can be right is wrong, and a few octets on the wire are
              * gigabytes behind it: nobody shall keep the judge from its other connections. */
-            if (p->message_len > p->message_cap) {
+            if (p->message_len > p->message_cap &&
+                (p->huge == NULL || p->huge_differs || p->message_len > p->huge->blob.total)) {
                 p->unpack.too_much = true;
                 return false;
             }

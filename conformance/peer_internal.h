@@ -18,6 +18,8 @@
 #define MAX_LOG    60000
 #define MAX_EVENTS 4096
 /* Octets that are kept beyond what is expected, of a message and of all together. */
+/* What is longer than this is compared as it comes. */
+#define MOST_KEPT     ((uint64_t)128 << 20)
 #define SPARE_MESSAGE ((uint64_t)512 * 1024)
 #define SPARE_EVENTS  ((uint64_t)1024 * 1024)
 /* The same where thousands of clients may be there to fill the memory. */
@@ -91,6 +93,7 @@ typedef struct peer_event {
     size_t kept; /* octets of data; fewer than len if the message was absurdly long */
     uint64_t len;
     int log; /* the wire log's entry of the frame that ended it; -1: not logged */
+    const judge_event_row *equals; /* compared as it came, as it was too long to be kept */
 } peer_event;
 
 typedef struct peer_buf {
@@ -177,6 +180,9 @@ struct judge_peer {
     peer_buf message;
     uint64_t message_len;
     uint64_t message_cap; /* octets that are kept: more cannot be right */
+    /* But for one message of an ending, NULL: none, which is compared as it comes. */
+    const judge_event_row *huge;
+    bool huge_differs;
     /* The same of all events together; of those behind that only the beginning is kept. */
     uint64_t event_cap, event_kept;
 

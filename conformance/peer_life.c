@@ -248,7 +248,7 @@ void peer_event_add(judge_peer *p, judge_event_kind kind, bool binary, const uin
         p->event_room = room;
     }
     e = &p->events[p->n_events++];
-    *e = (peer_event){kind, binary, malloc(kept ? kept : 1), kept, len, -1};
+    *e = (peer_event){kind, binary, malloc(kept ? kept : 1), kept, len, -1, NULL};
     if (kind != JUDGE_EVENT_TIMEOUT && p->r.n_log > 0 &&
         p->r.log[p->r.n_log - 1].kind == JUDGE_LOG_RF)
         e->log = (int)p->r.n_log - 1;
@@ -549,6 +549,10 @@ judge_peer *judge_peer_new(const judge_peer_setup *setup, int64_t now)
         const judge_ending *e = &p->test->ending[i];
 
         for (size_t k = 0; e->behavior != JUDGE_FAILED && k < e->n; k++) {
+            if (e->event[k].blob.total > MOST_KEPT) {
+                p->huge = &e->event[k];
+                continue;
+            }
             if (e->event[k].blob.total > p->message_cap)
                 p->message_cap = e->event[k].blob.total;
             p->event_cap += e->event[k].blob.total;

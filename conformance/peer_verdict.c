@@ -22,6 +22,8 @@ static bool event_matches(const judge_event_row *row, const peer_event *e)
 {
     const size_t period = row->blob.len;
 
+    if (e->equals == row)
+        return true;
     if (row->kind != e->kind || row->binary != e->binary || row->blob.total != e->len ||
         e->data == NULL || e->kept != e->len)
         return false;

@@ -52,6 +52,9 @@ void frame(scene *s, uint8_t first, const char *payload, size_t n);
 /* `pings`: seconds between those of the judge's own; 0: none. */
 void begin_as(scene *s, const char *id, judge_role role, bool compat, double pings);
 void begin(scene *s, const char *id, judge_role role);
+/* The judge as client, and the first message of each ending has so many octets. The case is there
+ * until the next call. */
+void begin_shorter(scene *s, const char *id, uint64_t total);
 void open_with(scene *s, const char *id, const char *answer);
 void pass(scene *s, int64_t us);
 /* TCP ends, if it has not; the verdict. */

@@ -102,12 +102,39 @@ static void bombs_within_the_limit_are_messages(void **state)
     free(echo);
 }
 
+/* RFC 6455 10.4 asks for a limit of those that put messages together, not of those that send back
+ * what has come. Such an echo is compared without being kept. */
+static void who_keeps_nothing_needs_no_limit(void **state)
+{
+    const size_t chunk = (size_t)1 << 20, n = 129;
+    static const uint8_t head[10] = {0x82, 127, 0, 0, 0, 0, 0x08, 0x10, 0, 0};
+    char *echo = malloc(chunk);
+    scene s;
+
+    (void)state;
+    assert_non_null(echo);
+    memset(echo, '*', chunk);
+    for (unsigned wrong = 0; wrong < 2; wrong++) {
+        begin_shorter(&s, "23.1.1", n * chunk);
+        say(&s, OPEN "\r\n");
+        feed(&s, head, sizeof(head));
+        for (size_t i = 0; i < n; i++) {
+            if (i == n - 1)
+                echo[chunk - 1] = wrong ? '+' : '*';
+            feed(&s, echo, chunk);
+        }
+        assert_int_equal(closes(&s), wrong ? JUDGE_FAILED : JUDGE_NON_STRICT);
+    }
+    free(echo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_unknown_limit_is_no_fault),
         cmocka_unit_test(large_messages_keep_to_the_limit),
         cmocka_unit_test(bombs_within_the_limit_are_messages),
+        cmocka_unit_test(who_keeps_nothing_needs_no_limit),
     };
 
     return cmocka_run_group_tests(tests, scene_setup, scene_teardown);

@@ -218,9 +218,12 @@ static const judge_case behind_rows[] = {
 /* -------------------------------------------------------------------- inside a message -- */
 
 #define INSIDE(number, name, text, ...)                                                            \
-    ROW(number, name, text, "A clean close with code 1000, and nothing else.", "5.4, 5.5.1",       \
-        __VA_ARGS__, SEND_CLOSE(1000, NOTHING), KILL_AFTER(1)),                                    \
-        .rule = JUDGE_RULE_CLOSE_CODE, OK_NOTHING, ENDS_BY_STEP
+    ROW(number, name, text,                                                                        \
+        "A clean close with code 1000, and nothing else. A code of the peer's own is non-strict: " \
+        "that of the other side is what an answer typically has.",                                 \
+        "5.4, 5.5.1", __VA_ARGS__, SEND_CLOSE(1000, NOTHING), KILL_AFTER(1)),                      \
+        .rule = JUDGE_RULE_CLOSE_CODE, OK_NOTHING,                                                 \
+        .close = {{1000}, 1, true, true, false, true, .lax = {1001, 1002, 1007, 1008}}
 
 static const judge_case inside_rows[] = {
     {INSIDE("11.1", "close inside a text message",

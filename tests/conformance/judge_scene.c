@@ -34,6 +34,11 @@ void scene_pace(size_t most)
     pace = most;
 }
 
+const judge_case *scene_case(const char *id)
+{
+    return judge_table_find(table, id);
+}
+
 void take(scene *s)
 {
     const uint8_t *data;

@@ -37,6 +37,7 @@ void scene_limit(uint64_t limit);
 
 /* From here on at most so many octets of the judge go out at a time; SIZE_MAX: all. */
 void scene_pace(size_t most);
+const judge_case *scene_case(const char *id);
 
 /* The judge's octets go out, and are lost. */
 void take(scene *s);

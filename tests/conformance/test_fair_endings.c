@@ -128,6 +128,54 @@ static void who_keeps_nothing_needs_no_limit(void **state)
     free(echo);
 }
 
+/* -------------------------------------------------------------------------------- closings -- */
+
+/* RFC 6455 5.5.1: an answer typically echoes the code, which is no MUST. */
+static void answers_may_have_a_code_of_their_own(void **state)
+{
+    static const char *const ids[] = {"19.11.1", "19.11.2", "19.11.3", "19.11.4"};
+    scene s;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        open_with(&s, ids[i], OPEN "\r\n");
+        CLOSES(&s, "\x03\xea");
+        assert_int_equal(end(&s), JUDGE_NON_STRICT);
+        open_with(&s, ids[i], OPEN "\r\n");
+        assert_int_equal(closes(&s), JUDGE_OK);
+        open_with(&s, ids[i], OPEN "\r\n");
+        CLOSES(&s, "\x03\xed");
+        assert_int_equal(end(&s), JUDGE_FAILED);
+    }
+}
+
+/* 23.3: the message that precedes the close, back. */
+static void open_leak(scene *s, const char *id)
+{
+    char text[116];
+    const judge_blob *sent;
+
+    open_with(s, id, OPEN "\r\n");
+    sent = &scene_case(id)->ending[0].event[0].blob;
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = sent->lit[i % sent->len];
+    frame(s, 0x81, text, sizeof(text));
+}
+
+/* Where TCP ends within a frame the peer says what it likes. */
+static void an_end_within_a_frame_has_any_code(void **state)
+{
+    static const char *const codes[] = {"\x03\xe8", "\x03\xe9", "\x03\xea", "\x03\xf3"};
+    scene s;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        open_leak(&s, "23.3.6");
+        CLOSES(&s, codes[i]);
+        assert_int_equal(end(&s), JUDGE_OK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +183,8 @@ int main(void)
         cmocka_unit_test(large_messages_keep_to_the_limit),
         cmocka_unit_test(bombs_within_the_limit_are_messages),
         cmocka_unit_test(who_keeps_nothing_needs_no_limit),
+        cmocka_unit_test(answers_may_have_a_code_of_their_own),
+        cmocka_unit_test(an_end_within_a_frame_has_any_code),
     };
 
     return cmocka_run_group_tests(tests, scene_setup, scene_teardown);

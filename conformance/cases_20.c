@@ -192,7 +192,7 @@ static const judge_case rows[] = {
      .rule = JUDGE_RULE_EITHER, CALM, .weight = 1,
      .survival = {.after = true, .kib = 32768, .idle = true}},
     {ROW("6.2", "pings whose pongs are not read",
-         "100,000 pings of 125 octets as far as the peer takes them, for two seconds, in which "
+         "400,000 pings of 125 octets as far as the peer takes them, for two seconds, in which "
          "nothing is read; then everything is read.",
          "The peer either ends the connection, or holds on and answers the close frame with 1000 "
          "when it is read again. It serves others meanwhile and lives, and its memory does not "
@@ -200,26 +200,27 @@ static const judge_case rows[] = {
          "RFC 6455 5.5.3, 10.4; CVE-2026-11586", WIRE_LOG(0, true), READ_NOTHING, KILL_AFTER(20),
          {.op = JUDGE_STEP_FLOOD,
           .first = FIN | PING,
-          .count = 100000,
+          .count = 400000,
           .seconds = 2,
           .blob = REP("*", 125)},
          READ_AGAIN, SEND_CLOSE(1000, NOTHING)),
      .rule = JUDGE_RULE_EITHER, CALM, .weight = 1, .receive_buffer = 65536,
      .survival = {.after = true, .during = 1, .kib = 32768, .idle = true}},
     {ROW("6.3", "empty pings whose pongs are not read",
-         "200,000 empty pings as far as the peer takes them, for two seconds, in which nothing is "
+         "600,000 empty pings as far as the peer takes them, for three seconds, in which nothing "
+         "is "
          "read; then everything is read.",
          "As for longer pings: bounded memory, and the close frame is answered, or the connection "
          "has ended.",
          "RFC 6455 5.5.3, 10.4; CVE-2026-11586", WIRE_LOG(0, true), READ_NOTHING, KILL_AFTER(20),
          {.op = JUDGE_STEP_FLOOD,
           .first = FIN | PING,
-          .count = 200000,
-          .seconds = 2,
+          .count = 600000,
+          .seconds = 3,
           .blob = NOTHING},
          READ_AGAIN, SEND_CLOSE(1000, NOTHING)),
      .rule = JUDGE_RULE_EITHER, CALM, .weight = 1, .receive_buffer = 65536,
-     .survival = {.after = true, .during = 1, .kib = 32768, .idle = true}},
+     .survival = {.after = true, .during = 1, .kib = 16384, .idle = true}},
 };
 
 void judge_cases_20(judge_builder *b)

@@ -129,18 +129,29 @@ static int64_t converse(judge_peer *p, void *m, int64_t now)
 /* What has no end in the suite is shorter here, but longer than any limit. */
 static void shorten(judge_case *c, judge_step steps[16])
 {
-    const uint64_t most = suite->most_spilled;
+    const uint64_t most = suite->most_spilled, flooded = suite->most_flooded;
+    const judge_step *from = c->hello.steps != NULL ? c->hello.steps : c->steps;
+    bool cut = false, whole = false;
 
-    if (most == 0 || c->hello.steps == NULL)
-        return;
-    for (size_t i = 0; i < 16; i++) {
-        steps[i] = c->hello.steps[i];
-        if (steps[i].op == JUDGE_STEP_SPILL && steps[i].blob.total > most)
+    for (size_t i = 0; i < 16 && !whole; i++) {
+        steps[i] = from[i];
+        whole = steps[i].op == JUDGE_STEP_END;
+        if (most > 0 && c->hello.steps != NULL && steps[i].op == JUDGE_STEP_SPILL &&
+            steps[i].blob.total > most) {
             steps[i].blob.total = most - most % steps[i].blob.len;
-        if (steps[i].op == JUDGE_STEP_END)
-            break;
+            cut = true;
+        }
+        if (flooded > 0 && c->hello.steps == NULL && steps[i].op == JUDGE_STEP_FLOOD &&
+            steps[i].count > flooded) {
+            steps[i].count = flooded;
+            cut = true;
+        }
     }
-    c->hello.steps = steps;
+    assert_true(whole || !cut);
+    if (cut && c->hello.steps != NULL)
+        c->hello.steps = steps;
+    else if (cut)
+        c->steps = steps;
 }
 
 void mutants_run(const judge_case *from, unsigned fault, mutant_side s, judge_result *ret)

@@ -34,6 +34,7 @@ typedef struct mutant_suite {
     uint64_t limit;        /* of messages, that the judge is told; 0: none */
     uint32_t masks;        /* messages whose masks are looked at */
     uint64_t most_spilled; /* what has no end in the suite is cut to so much; 0: whole */
+    uint64_t most_flooded; /* and floods to so many frames */
     const mutant_row *rows;
     size_t n_rows;
     /* Faults of an endpoint that is wrong in nearly everything: that a case fails on them says

@@ -128,6 +128,24 @@ static void who_keeps_nothing_needs_no_limit(void **state)
     free(echo);
 }
 
+/* Who keeps a small node for each frame of the flood grows by more than it may. */
+static void bounds_are_below_what_floods_cause(void **state)
+{
+    static const char *const ids[] = {"18.6.3", "18.6.4", "20.6.2", "20.6.3"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        const judge_case *c = scene_case(ids[i]);
+        const judge_step *s = c->steps;
+
+        while (s->op != JUDGE_STEP_FLOOD)
+            s++;
+        /* A pointer to the next one, its length, what malloc() adds, and its octets. */
+        assert_true((uint64_t)c->survival.kib * 1024 < s->count * (s->blob.total + 28));
+        assert_true(c->survival.kib >= 16384);
+    }
+}
+
 /* -------------------------------------------------------------------------------- closings -- */
 
 /* RFC 6455 5.5.1: an answer typically echoes the code, which is no MUST. */
@@ -183,6 +201,7 @@ int main(void)
         cmocka_unit_test(large_messages_keep_to_the_limit),
         cmocka_unit_test(bombs_within_the_limit_are_messages),
         cmocka_unit_test(who_keeps_nothing_needs_no_limit),
+        cmocka_unit_test(bounds_are_below_what_floods_cause),
         cmocka_unit_test(answers_may_have_a_code_of_their_own),
         cmocka_unit_test(an_end_within_a_frame_has_any_code),
     };

@@ -14,6 +14,7 @@ static const mutant_suite suite = {
     .from = 16,
     .to = 20,
     .limit = FM_LIMIT,
+    .most_flooded = 100000,
     .masks = 300,
     .rows = rows,
     .n_rows = sizeof(rows) / sizeof(rows[0]),

@@ -167,6 +167,10 @@ static bool read_fields(greeter *g, char *at, const char *end)
             colon = memchr(at, ':', n);
             if (++count > most)
                 return false;
+            if (HAS(g, s_no_spaced_names) && colon != NULL && colon > at && is_blank(colon[-1])) {
+                at = lf + 1;
+                continue;
+            }
             if (colon == NULL && !both(g, GREET_s_any_name, GREET_c_any_name))
                 return false;
             if (colon != NULL && g->n_fields < MOST_FIELDS + 19 &&
@@ -424,7 +428,7 @@ static unsigned check_version(const greeter *g)
     if (HAS(g, s_any_wsversion))
         return 0;
     if (n != 1)
-        return 400;
+        return HAS(g, s_no_spaced_names) ? 426 : 400;
     snprintf(text, sizeof(text), "%.*s", (int)(f->n_value < 63 ? f->n_value : 63), f->value);
     if (HAS(g, s_atoi_wsversion)) {
         good = strtoul(text, NULL, 10) == 13;

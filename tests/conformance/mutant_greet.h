@@ -63,6 +63,7 @@
     X(s_folds, "joins folded lines")                                                               \
     X(s_bare_cr, "takes CR alone for the end of a line")                                           \
     X(s_any_name, "does not look at names")                                                        \
+    X(s_no_spaced_names, "passes over fields with white space before the colon")                   \
     X(s_trims_names, "takes white space off names")                                                \
     X(s_no_length_0, "refuses a body of no octets")                                                \
     X(s_body_frames, "takes a body for frames")                                                    \

@@ -60,6 +60,7 @@ static const mutant_row rows[] = {
     {GREET_s_folds, SERVER, "14.*", "14.7.1 14.7.2"},
     {GREET_s_bare_cr, SERVER, "14.*", "14.7.7"},
     {GREET_s_any_name, SERVER, "14.*", "14.7.10 14.7.12-16"},
+    {GREET_s_no_spaced_names, SERVER, "14.*", "14.7.11 14.7.12"},
     {GREET_s_trims_names, SERVER, "14.*", "14.7.11 14.7.12"},
     {GREET_s_no_length_0, SERVER, "14.*", "14.1.20"},
     {GREET_s_body_frames, SERVER, "14.*", "14.9.1-8"},

@@ -143,6 +143,7 @@ enum {
     JUDGE_HELLO_5XX = 5,
     JUDGE_HELLO_SILENT = 6, /* no answer in the time for it, and TCP stays */
     JUDGE_HELLO_CLOSED = 7, /* of clients: a close frame, where nothing was open */
+    JUDGE_HELLO_OTHER = 8,  /* of servers: an answer without a status of HTTP */
     JUDGE_HELLO_OPEN = 101,
 };
 

@@ -711,7 +711,7 @@ static const judge_case group_10[] = {
      .steps = STEPS(KILL_AFTER(3)), .hello.ok = {JUDGE_HELLO_DROPPED}, .survival.after = true},
     {ROW(10.11, "the end behind the answer",
          "A good answer, and TCP is half-closed without a close frame.", EXPECT_ENDS,
-         "RFC 6455 7.1.5, CVE-2025-5399", HTTP(S(STATUS FIELDS END)), HALF_CLOSE),
+         "RFC 6455 7.1.4, 7.2.1", HTTP(S(STATUS FIELDS END)), HALF_CLOSE),
      .steps = STEPS(KILL_AFTER(3)), OK_NOTHING, .close.kept = JUDGE_NON_STRICT,
      .hello.ok = {JUDGE_HELLO_DROPPED, JUDGE_HELLO_CLOSED, JUDGE_HELLO_OPEN},
      .hello.lax = {JUDGE_HELLO_SILENT}},

@@ -339,6 +339,9 @@ static void put_outcomes(FILE *out, const char *verdict, const uint16_t *list, s
         case JUDGE_HELLO_CLOSED:
             fputs("a close frame", out);
             break;
+        case JUDGE_HELLO_OTHER:
+            fputs("an answer without a status", out);
+            break;
         case JUDGE_HELLO_OPEN:
             fputs(server ? "the connection is opened (101)" : "the client goes on", out);
             break;

@@ -223,7 +223,7 @@ bool peer_greet_answer(judge_peer *p, const char *head, size_t len)
             peer_drop(p, JUDGE_DROP_ABORT);
         return p->state != PEER_CLOSED;
     }
-    p->greet.outcome = status >= 200 ? (int)status : -1;
+    p->greet.outcome = status >= 200 ? (int)status : JUDGE_HELLO_OTHER;
     p->greet.head = len;
     for (size_t i = 0; i < WSK__COUNT(h->fields) && h->fields[i] != NULL; i++)
         p->greet.lacking = p->greet.lacking || !has_field(head, len, h->fields[i]);
@@ -303,7 +303,7 @@ static char *describe(judge_peer *p)
     const bool client = p->setup.role == JUDGE_ROLE_SERVER;
 
     switch (p->greet.outcome) {
-    case -1:
+    case JUDGE_HELLO_OTHER:
         return peer_text(p, "the server answered with something that is not HTTP");
     case 0:
         return peer_text(p, "the handshake did not come to an answer");
@@ -356,7 +356,8 @@ static const char *end_of_chunks(const char *at, const char *end)
     }
 }
 
-/* Whether another answer came behind a refusal. Its own body may say whatever it likes. */
+/* Whether another answer came behind a refusal. Its own body may say whatever it likes; where
+ * nothing says how long that is, it goes on to the end of TCP (RFC 9112 6.3). */
 static bool answered_again(const judge_peer *p)
 {
     static const char start[] = "HTTP/1.";
@@ -364,7 +365,7 @@ static bool answered_again(const judge_peer *p)
     const char *at = head + p->greet.head;
     const peer_field length = peer_find_field(head, p->greet.head, "Content-Length");
     const bool chunked = peer_has_token(head, p->greet.head, "Transfer-Encoding", "chunked");
-    const bool framed = chunked || length.count > 0;
+    const bool empty = p->greet.outcome == 204 || p->greet.outcome == 304;
 
     if (chunked) {
         at = end_of_chunks(at, end);
@@ -376,12 +377,12 @@ static bool answered_again(const judge_peer *p)
              i++)
             n = n * 10 + (uint64_t)(length.value[i] - '0');
         at = n < (uint64_t)(end - at) ? at + n : NULL;
+    } else if (!empty) {
+        return false;
     }
     for (; at != NULL && (at = memmem(at, (size_t)(end - at), start, sizeof(start) - 1)) != NULL;
          at++) {
-        /* Where nothing says how long the body is, a whole head is none of it. */
-        if (status_of(at, (size_t)(end - at)) != 0 &&
-            (framed || memmem(at, (size_t)(end - at), "\r\n\r\n", 4) != NULL))
+        if (status_of(at, (size_t)(end - at)) != 0)
             return true;
     }
     return false;

@@ -14,6 +14,7 @@
 #define MOST_HEAD   20000
 #define MOST_FIELDS 100
 #define LATE_US     1500000
+#define HTTP09      9 /* in the place of a status */
 
 typedef struct field {
     const char *name, *value;
@@ -312,6 +313,19 @@ static bool read_extension(const greeter *g, const char *s, size_t n, bool *ret_
 
 static void refuse(greeter *g, unsigned status)
 {
+    if (HAS(g, s_quotes)) {
+        say(g,
+            "HTTP/1.1 %u No\r\nSec-WebSocket-Version: 13\r\nConnection: close\r\n\r\n"
+            "It should have been:\r\nHTTP/1.1 101 Switching Protocols\r\n\r\n",
+            status);
+        g->over = g->ended = true;
+        return;
+    }
+    if (status == HTTP09) {
+        say(g, "<p>A document.\r\n\r\n<p>And no more.\r\n");
+        g->over = g->ended = true;
+        return;
+    }
     say(g, "HTTP/1.1 %u No\r\n%sContent-Length: 0\r\n%s\r\n", status,
         HAS(g, s_mute_wsversion) ? "" : "Sec-WebSocket-Version: 13\r\n",
         g->persists ? "" : "Connection: close\r\n");
@@ -329,7 +343,7 @@ static unsigned check_line(const greeter *g, const char *line, size_t n)
     const unsigned wrong = HAS(g, s_moves) ? 301 : 400;
 
     if (space == NULL || last == space)
-        return 400;
+        return space != NULL && HAS(g, s_http09) ? HTTP09 : 400;
     if (!is(line, (size_t)(space - line), "GET", true) && !HAS(g, s_any_method))
         return 405;
     if (!HAS(g, s_any_version)) {

@@ -13,6 +13,8 @@
 /* name, what it does; s_ as a server, c_ as a client. */
 #define GREET_MAP(X)                                                                               \
     X(s_none, "nothing is wrong")                                                                  \
+    X(s_quotes, "refuses with a page without a length that quotes an answer, as it may")           \
+    X(s_http09, "answers a request without a version in the form of HTTP/0.9, as it may")          \
     X(s_silent, "never answers")                                                                   \
     X(s_garbage, "answers with something that is not HTTP")                                        \
     X(s_refuses, "refuses everything with 400")                                                    \

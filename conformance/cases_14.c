@@ -849,7 +849,7 @@ static const judge_case group_12[] = {
                 "Sec-WebSocket-Extensions: x-foo; a; b=c; d=\"e\"; f=\"g\\h\"\r\n" END))),
      SHAKES, OPENS},
     {ROW(12.3, "odd names", "Names that are properties of objects in some languages.", EXPECT_EXT,
-         "RFC 6455 9.1",
+         "RFC 6455 9.1, GHSA-5v72-xg48-5rpm",
          HTTP(S(GET HOST UPGRADE CONNECT KEY VERSION
                 "Sec-WebSocket-Extensions: constructor, __proto__, toString; __proto__=1; "
                 "constructor\r\n" END))),

@@ -516,6 +516,7 @@ def killed():
         time.sleep(0.01)
     p.kill()
     p.wait()
+    processes.remove(p)
     whole = [line for line in read("killed", "journal.jsonl").split("\n") if line]
     assert len(whole) >= 20
     assert not os.path.exists(os.path.join(HOME, "killed", "index.json"))
@@ -680,7 +681,7 @@ def wstest_clients():
 
 def main():
     failed = 0
-    print(f"1..{len(tests)}", flush=True)
+    print(f"1..{len(tests) + 1}", flush=True)
     for i, t in enumerate(tests, 1):
         try:
             t()
@@ -693,11 +694,18 @@ def main():
     for p in processes:
         if p.poll() is None:
             p.terminate()
+    ended = {}
     for p in processes:
         try:
-            p.wait(10 * PATIENCE)
+            ended[" ".join(p.args)] = p.wait(10 * PATIENCE)
         except subprocess.TimeoutExpired:
             p.kill()
+            ended[" ".join(p.args)] = "only by SIGKILL"
+    odd = {line: code for line, code in ended.items() if code != 0}
+    print(f"{'not ' if odd else ''}ok {len(tests) + 1} - the servers end in order")
+    for line, code in odd.items():
+        failed += 1
+        print(f"# {line}: {code}")
     shutil.rmtree(HOME, ignore_errors=True)
     sys.exit(failed > 0)
 

@@ -124,7 +124,7 @@ def runs_without_a_result():
             with open(os.path.join(HOME, "stale", "index.html"), encoding="utf-8") as f:
                 assert "mine" not in f.read()
     server.terminate()
-    server.wait(base.LONG)
+    assert server.wait(base.LONG) == 0
     # A client that asks for reports before anything was run.
     with open(os.path.join(HOME, "stale", "index.json"), "w", encoding="ascii") as f:
         f.write('{"old": {}}')

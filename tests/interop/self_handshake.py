@@ -20,8 +20,9 @@ TIMED = re.compile(r"14\.(2\.18|6\.13|8\.\d+)$")
 failed = 0
 
 
-def judge(number, name, lines, count):
-    """One test point: no case failed, none was less than strict, all were there."""
+def judge(number, name, lines, count, codes):
+    """One test point: no case failed, none was less than strict, all were there, and the programs
+    ended with (code, wanted)."""
     global failed
     results = [json.loads(line) for line in lines]
     bad = [f"{r['id']} {r['behavior']} {r['behaviorClose']}: {r['why']}" for r in results
@@ -30,6 +31,7 @@ def judge(number, name, lines, count):
            or r["behaviorClose"] not in ("OK", "INFORMATIONAL")]
     if len(results) != count:
         bad.append(f"{len(results)} cases of {count}")
+    bad += [f"exit code {code} instead of {wanted}" for code, wanted in codes if code != wanted]
     print(f"{'not ' if bad else ''}ok {number} - {name}")
     for line in bad:
         print("#", line)
@@ -55,9 +57,10 @@ with tempfile.TemporaryDirectory() as home:
     trust = ["--insecure"] if SCHEME == "wss" else []
     # What a sanitizer keeps is no growth of the server.
     watched = [] if os.environ.get("INTEROP_SANITIZED") else ["--pid", str(server.process.pid)]
-    subprocess.run([WEBSOCK, "test", server.url, *args, *watched, *trust], check=False)
+    code = subprocess.run([WEBSOCK, "test", server.url, *args, *watched, *trust],
+                          check=False).returncode
     server.stop()
-    judge(1, "the server", lines_of(out), listed())
+    judge(1, "the server", lines_of(out), listed(), [(code, 0)])
 
     judged = subprocess.Popen([WEBSOCK, "test", "--serve", f"{SCHEME}://127.0.0.1:0", "--then-exit",
                                *args[:-3]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -70,7 +73,10 @@ with tempfile.TemporaryDirectory() as home:
             url = found.group(0)
             break
     assert url, seen
-    subprocess.run([WEBSOCK, "connect", "--testee", url, *trust], check=False, capture_output=True)
+    # Answers that are wrong fail a client: that some cases could not be run is right.
+    code = subprocess.run([WEBSOCK, "connect", "--testee", url, *trust], check=False,
+                          capture_output=True).returncode
     judged.communicate(timeout=60 * PATIENCE)
-    judge(2, "the client", lines_of(out), listed("--serve", "ws://localhost"))
+    judge(2, "the client", lines_of(out), listed("--serve", "ws://localhost"),
+          [(code, 1), (judged.returncode, 0)])
 sys.exit(1 if failed else 0)

@@ -263,6 +263,7 @@ typedef struct judge_case {
         size_t n_rows;
         uint32_t count, at_once;
     } crowd;
+    bool packs;             /* what comes back should be compressed, or there is nothing to see */
     uint64_t auto_fragment; /* every message is sent in frames of so many octets */
     unsigned weight;        /* 0 light, 1 moves megabytes, 2 thousands of compressed messages,
                                3 an attack: nothing else runs meanwhile */

@@ -393,7 +393,8 @@ static void unlike(char *ret, size_t n)
     }
 }
 
-/* What the peer sends must stay within the window that it has promised. */
+/* What the peer sends must stay within the window that it has promised. Many leave short messages
+ * as they are, often those below 1,024 octets. */
 static void peer_windows(judge_builder *b)
 {
     static const uint8_t bits[] = {8, 9, 10, 12, 14};
@@ -401,11 +402,12 @@ static void peer_windows(judge_builder *b)
 
     for (size_t i = 0; i < WSK__COUNT(bits); i++) {
         const size_t len = ((size_t)1 << bits[i]) * 3 / 2 + 1;
+        const size_t times = len * 2 < 4096 ? 4095 / len + 1 : 2;
         judge_blob blob;
 
         unlike(text, len);
         blob = judge_octet_blob(b, text, len);
-        blob.total = len * 2;
+        blob.total = len * times;
         const judge_step steps[] = {NEED(0),
                                     {.op = JUDGE_STEP_FRAME, .first = FIN | TEXT, .blob = blob},
                                     CLOSE_AFTER(3),
@@ -416,17 +418,19 @@ static void peer_windows(judge_builder *b)
                 .id = judge_text(b, "21.6.%zu", i + 1),
                 .title = judge_text(b, "the peer's window of %u bits", bits[i]),
                 .description = judge_text(b,
-                                          "A text of %zu octets twice in one message, to be sent "
-                                          "back through a window of %u: the second half must not "
-                                          "refer to the first.",
-                                          len, 1u << bits[i]),
+                                          "A text of %zu octets %zu times in one message, to be "
+                                          "sent back through a window of %u: no part of it must "
+                                          "refer to the one before.",
+                                          len, times, 1u << bits[i]),
                 .expectation = "The message comes back, and no distance in it is above the window. "
-                               "A peer that does not agree to it is UNIMPLEMENTED.",
+                               "A peer that does not agree to it is UNIMPLEMENTED; if it comes "
+                               "back as it is, that is for information.",
                 .reference = "RFC 7692 7.1.2",
                 .steps = steps,
                 OK_WITH(1, {JUDGE_EVENT_MESSAGE, false, blob}),
                 ENDS_CLEAN,
                 .echo = {.n_offers = 1, .offers = {{.window_bits = bits[i]}}},
+                .packs = true,
             });
     }
 }
@@ -547,17 +551,17 @@ static const judge_case context_rows[] = {
     {CONTEXT("16", "the context of the peer is given up",
              "Three times the same plain text message; what comes back must not refer to what "
              "came before.",
-             NEED(0), FRAME(FIN | TEXT, REP(TWICE, 292)), FRAME(FIN | TEXT, REP(TWICE, 292)),
-             FRAME(FIN | TEXT, REP(TWICE, 292)), CLOSE_AFTER(2)),
-     ASKED({.no_context_takeover = true}),
-     GOOD(3, GOT_TEXT(REP(TWICE, 292)), GOT_TEXT(REP(TWICE, 292)), GOT_TEXT(REP(TWICE, 292)))},
+             NEED(0), FRAME(FIN | TEXT, REP(TWICE, 4096)), FRAME(FIN | TEXT, REP(TWICE, 4096)),
+             FRAME(FIN | TEXT, REP(TWICE, 4096)), CLOSE_AFTER(2)),
+     ASKED({.no_context_takeover = true}), .packs = true,
+     GOOD(3, GOT_TEXT(REP(TWICE, 4096)), GOT_TEXT(REP(TWICE, 4096)), GOT_TEXT(REP(TWICE, 4096)))},
     {CONTEXT("17", "context and window of the peer",
              "Three times the same plain text message; what comes back must neither refer to what "
              "came before nor beyond a window of 256 octets.",
-             NEED(0), FRAME(FIN | TEXT, REP(TWICE, 292)), FRAME(FIN | TEXT, REP(TWICE, 292)),
-             FRAME(FIN | TEXT, REP(TWICE, 292)), CLOSE_AFTER(2)),
-     ASKED({.no_context_takeover = true, .window_bits = 8}),
-     GOOD(3, GOT_TEXT(REP(TWICE, 292)), GOT_TEXT(REP(TWICE, 292)), GOT_TEXT(REP(TWICE, 292)))},
+             NEED(0), FRAME(FIN | TEXT, REP(TWICE, 4096)), FRAME(FIN | TEXT, REP(TWICE, 4096)),
+             FRAME(FIN | TEXT, REP(TWICE, 4096)), CLOSE_AFTER(2)),
+     ASKED({.no_context_takeover = true, .window_bits = 8}), .packs = true,
+     GOOD(3, GOT_TEXT(REP(TWICE, 4096)), GOT_TEXT(REP(TWICE, 4096)), GOT_TEXT(REP(TWICE, 4096)))},
 };
 
 /* ---------------------------------------------------------------------------------- bombs -- */

@@ -158,6 +158,7 @@ struct judge_peer {
     judge_deflate_params to_peer, from_peer;
     bool outlasted; /* the judge's patience was over before the peer's */
     bool drowned;   /* the peer took a whole flood */
+    bool packed;    /* a message came back compressed */
     bool lacks;     /* what the case needs was not agreed on */
 
     /* the frame that is coming in */

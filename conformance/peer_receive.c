@@ -108,6 +108,7 @@ static void begin_message(judge_peer *p)
     p->in_message = true;
     p->binary = p->frame.opcode == WSK_OP_BINARY;
     p->compressed = p->deflate && p->frame.rsv == 4;
+    p->packed = p->packed || p->compressed;
     p->bad_text = false;
     p->utf8 = WSK__UTF8_START;
     p->utf8_at = 0;

@@ -51,6 +51,10 @@ void peer_judge_need(judge_peer *p)
 {
     judge_result *r = &p->r;
 
+    if (p->test->packs && p->deflate && !p->packed && !p->lacks)
+        peer_degrade(
+            p, JUDGE_INFORMATIONAL,
+            peer_text(p, "nothing came back compressed, so that there was nothing to see"));
     if (!p->lacks)
         return;
     r->behavior = JUDGE_UNIMPLEMENTED;

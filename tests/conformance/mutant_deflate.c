@@ -90,7 +90,8 @@ static void pack(dm *m, const uint8_t *data, size_t len, octets *ret)
 {
     uint8_t buf[16384];
 
-    if (m->own_forgets && m->fault != DM_keeps_own && m->fault != DM_keeps_wide)
+    if (m->own_forgets && m->fault != DM_keeps_own && m->fault != DM_keeps_wide &&
+        m->fault != DM_large_wide)
         deflateReset(&m->zout);
     m->zout.next_in = data;
     m->zout.avail_in = (uInt)len;
@@ -113,7 +114,8 @@ static void echo(dm *m)
     if (m->fault == DM_echo_none || (m->fault == DM_no_empty && m->message.len == 0) ||
         (m->fault == DM_loses_unread && queue_len(&m->out) > 65536))
         return;
-    if (!m->deflate || m->fault == DM_legal_plain || m->message.len == 0) {
+    if (!m->deflate || m->fault == DM_legal_plain || m->message.len == 0 ||
+        (m->fault == DM_large_wide && m->message.len < 1024)) {
         send_frame(m, first, m->message.at, m->message.len);
         if (m->fault == DM_large_more && m->message.len > (size_t)4 << 20)
             mutant_add(&m->out.o, m->message.at, 1000);
@@ -499,7 +501,9 @@ static void begin_deflate(dm *m, const terms *t)
     m->peer_bits = m->client ? server : client;
     if (m->fault == DM_small_window && m->peer_bits > 8)
         m->peer_bits--;
-    out = m->fault == DM_wide_window || m->fault == DM_keeps_wide ? 15 : m->own_bits;
+    out = m->fault == DM_wide_window || m->fault == DM_keeps_wide || m->fault == DM_large_wide
+              ? 15
+              : m->own_bits;
     deflateInit2(&m->zout, 9, Z_DEFLATED, out < 9 ? -9 : -(int)out, 8,
                  out < 9 ? Z_HUFFMAN_ONLY : Z_DEFAULT_STRATEGY);
     inflateInit2(&m->zin, m->fault == DM_wide_inflate ? -15 : -(int)m->peer_bits);

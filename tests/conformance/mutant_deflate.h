@@ -67,6 +67,7 @@
     X(wide_window, "compresses with a window that was not agreed on")                              \
     X(keeps_own, "keeps its context although it has agreed to forget it")                          \
     X(keeps_wide, "does so, with a window that was not agreed on")                                 \
+    X(large_wide, "does so where a message has 1,024 octets, and compresses no others")            \
     X(forgets_peer, "forgets the peer's context")                                                  \
     X(small_window, "inflates with a window of half the size")                                     \
     X(wide_inflate, "inflates with a window of 32,768 octets whatever was agreed")                 \

@@ -30,11 +30,35 @@ static void overtaken_echoes_are_lax(void **state)
     mutants_are_lax(DM_fail_overtakes);
 }
 
+/* Where nothing is compressed there is nothing to judge, which the result says. */
+static void plain_echoes_are_for_information(void **state)
+{
+    size_t seen = 0;
+
+    (void)state;
+    for (size_t i = 0; i < mutants_n_cases(); i++) {
+        const judge_case *c = mutants_case(i);
+        judge_result r;
+
+        if (!c->packs)
+            continue;
+        mutants_run(c, DM_legal_plain, SERVER, &r);
+        assert_int_equal(r.behavior, JUDGE_INFORMATIONAL);
+        judge_result_deinit(&r);
+        mutants_run(c, DM_none, SERVER, &r);
+        assert_int_equal(r.behavior, JUDGE_OK);
+        judge_result_deinit(&r);
+        seen++;
+    }
+    assert_int_equal(seen, 7);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         MUTANT_TESTS,
         cmocka_unit_test(overtaken_echoes_are_lax),
+        cmocka_unit_test(plain_echoes_are_for_information),
     };
 
     mutants_use(&suite);

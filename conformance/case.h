@@ -229,7 +229,7 @@ typedef struct judge_case {
                          answer of who took a wrong close frame for a good one */
         bool limited; /* 1009 before anything came back is for information */
         bool mute;    /* the peer's close is not answered */
-        const char *secret; /* octets of other messages, which no reason may hold; nor controls */
+        const char *secret; /* text of other messages, of which no reason may hold any */
         double patience;    /* seconds for the answer to the judge's; 0: closeHandshakeTimeout */
     } close;
     judge_audience audience;

@@ -156,7 +156,8 @@ static const judge_case crowd_rows[] = {
 
 /* --------------------------------------------------------------------- what is not its own -- */
 
-#define SECRET "correct horse battery staple"
+/* No word of it stands in any language. */
+#define SECRET "Zq8vKw3xRj5mTb1yHn6cPd9gFs2L"
 
 #define LEAK(number, name, text, ...)                                                              \
     .id = "23.3." number, .title = name, .description = text,                                      \
@@ -164,7 +165,8 @@ static const judge_case crowd_rows[] = {
     .steps = STEPS(FRAME(FIN | TEXT, REP(SECRET " ", 116)), AWAIT(1, 5), __VA_ARGS__),             \
     OK_WITH(1, GOT_TEXT(REP(SECRET " ", 116))),                                                    \
     .expectation = "The peer answers with a close frame whose reason, if it has any, is text, "    \
-                   "and holds nothing of the message before."
+                   "and holds nothing of the message before. Control characters in it are "        \
+                   "non-strict."
 
 static const judge_case leak_rows[] = {
     {LEAK("1", "a close without payload", "A text message, then a close frame without payload.",

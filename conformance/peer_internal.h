@@ -260,6 +260,10 @@ struct judge_peer {
     } reading;
     bool wants_fin;
     bool got_close;
+    struct {
+        bool no_text, controls;
+        bool leaks; /* it has some of what the case keeps secret */
+    } reason;       /* of the peer's close frame */
 
     stat_map rx_octets, tx_octets;
     uint64_t rx_frames[16], tx_frames[16];
@@ -329,6 +333,8 @@ bool peer_outlast(judge_peer *p, const judge_step *s);
 void peer_outlasted(judge_peer *p);
 void peer_judge_ends(judge_peer *p);
 void peer_judge_crowd(judge_peer *p);
+/* The reason of the peer's close frame. */
+void peer_see_reason(judge_peer *p, const uint8_t *reason, size_t len);
 void peer_judge_secret(judge_peer *p);
 
 /* peer_terms.c */

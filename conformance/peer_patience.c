@@ -101,21 +101,35 @@ void peer_judge_crowd(judge_peer *p)
                                c->total - c->good, c->total));
 }
 
+/* So many octets of what was said before are no accident. */
+#define TELLING 6
+
+void peer_see_reason(judge_peer *p, const uint8_t *reason, size_t len)
+{
+    const char *secret = p->test->close.secret;
+    const size_t n = secret != NULL ? strlen(secret) : 0;
+
+    p->reason.no_text = !wsk__utf8_is_valid(reason, len);
+    for (size_t i = 0; i + TELLING <= n; i++)
+        p->reason.leaks = p->reason.leaks || memmem(reason, len, secret + i, TELLING) != NULL;
+    for (size_t i = 0; i < len; i++)
+        p->reason.controls = p->reason.controls || reason[i] == 0x7f ||
+                             (reason[i] < 0x20 && memchr("\t\r\n", reason[i], 3) == NULL);
+}
+
 void peer_judge_secret(judge_peer *p)
 {
-    const char *reason = p->r.remote_reason, *secret = p->test->close.secret;
-
-    if (secret == NULL || reason == NULL)
+    if (p->test->close.secret == NULL)
         return;
-    for (const char *c = reason; *c != '\0'; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f || strncmp(c, secret, strlen(secret)) == 0) {
-            peer_degrade(p, JUDGE_FAILED,
-                         peer_text(p, "the reason of the peer's close frame holds octets that are "
-                                      "not its own"));
-            return;
-        }
-    }
-    if (strncmp(reason, "0x", 2) == 0)
+    if (p->reason.leaks)
+        peer_degrade(p, JUDGE_FAILED,
+                     peer_text(p, "the reason of the peer's close frame holds octets that are "
+                                  "not its own"));
+    else if (p->reason.no_text)
         peer_degrade(p, JUDGE_FAILED,
                      peer_text(p, "the reason of the peer's close frame is no text"));
+    /* RFC 6455 5.5.1 asks for UTF-8, and for no more. */
+    else if (p->reason.controls)
+        peer_degrade(p, JUDGE_NON_STRICT,
+                     peer_text(p, "the reason of the peer's close frame has control characters"));
 }

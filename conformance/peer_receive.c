@@ -341,6 +341,7 @@ static void closed_by_peer(judge_peer *p, size_t kept)
             peer_fault(p, WSK_CLOSE_PROTOCOL_ERROR, peer_text(p, "invalid close code %u", code));
     }
     if (kept > 2) {
+        peer_see_reason(p, p->control + 2, kept - 2);
         free(p->r.remote_reason);
         p->r.remote_reason = close_reason(p, p->control + 2, kept - 2);
         if (!wsk__utf8_is_valid(p->control + 2, kept - 2))

@@ -194,6 +194,48 @@ static void an_end_within_a_frame_has_any_code(void **state)
     }
 }
 
+/* RFC 6455 5.5.1: a reason is UTF-8, and of the peer's own; it need not be for people. */
+static void reasons_may_say_anything(void **state)
+{
+    static const struct {
+        const char *reason;
+        judge_behavior behavior;
+        unsigned from, len; /* ... and behind it so much of the message before */
+    } rows[] = {
+        {"0x3 is a reserved opcode", JUDGE_OK, 0, 0},
+        {"an incorrect opcode\r\n\tsee RFC 6455", JUDGE_OK, 0, 0},
+        {"caf\xc3\xa9", JUDGE_OK, 0, 5},
+        {"\x01\x02", JUDGE_NON_STRICT, 0, 0},
+        {"\x7f", JUDGE_NON_STRICT, 0, 0},
+        {"\xff", JUDGE_FAILED, 0, 0},
+        {"", JUDGE_FAILED, 0, 28},
+        {"", JUDGE_FAILED, 3, 20},
+        {"x", JUDGE_FAILED, 22, 6},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *secret = scene_case("23.3.7")->close.secret;
+        char payload[128] = "\x03\xea";
+        size_t n = 2 + strlen(rows[i].reason);
+        scene s;
+
+        memcpy(payload + 2, rows[i].reason, n - 2);
+        memcpy(payload + n, secret + rows[i].from, rows[i].len);
+        open_leak(&s, "23.3.7");
+        frame(&s, 0x88, payload, n + rows[i].len);
+        assert_int_equal(end(&s), rows[i].behavior);
+    }
+    /* What is behind a NUL is seen, too. */
+    scene s;
+    char hidden[9] = "\x03\xea";
+
+    memcpy(hidden + 3, scene_case("23.3.7")->close.secret, 6);
+    open_leak(&s, "23.3.7");
+    frame(&s, 0x88, hidden, sizeof(hidden));
+    assert_int_equal(end(&s), JUDGE_FAILED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +246,7 @@ int main(void)
         cmocka_unit_test(bounds_are_below_what_floods_cause),
         cmocka_unit_test(answers_may_have_a_code_of_their_own),
         cmocka_unit_test(an_end_within_a_frame_has_any_code),
+        cmocka_unit_test(reasons_may_say_anything),
     };
 
     return cmocka_run_group_tests(tests, scene_setup, scene_teardown);

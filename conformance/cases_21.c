@@ -166,12 +166,22 @@ static const struct {
     {"client_max_window_bits twice",
      "permessage-deflate; client_max_window_bits; client_max_window_bits=10", false},
     {"a name that only begins so", "permessage-deflate-more; server_max_window_bits=10", false},
-    {"an extension of the past", "x-webkit-deflate-frame, deflate-frame", false},
+    /* None that a server might know: it may take any that is offered (RFC 6455 9.1). */
+    {"extensions that nobody knows", "x-unknown; level=3, unknown-deflate-frame", false},
     {"no parameter behind the semicolon", "permessage-deflate;", true},
     {"... nor between two of them", "permessage-deflate;; server_max_window_bits=10", true},
     {"a value without a name", "permessage-deflate; =10", true},
     {"names of JavaScript objects", "permessage-deflate; __proto__=1; constructor", false},
 };
+
+/* Whether permessage-deflate is offered, however badly. */
+static bool is_offered(const char *offer)
+{
+    static const char name[] = "permessage-deflate";
+    const char *at = strstr(offer, name);
+
+    return at != NULL && at[sizeof(name) - 1] != '-';
+}
 
 static void add_bad_offer(judge_builder *b, unsigned number, const char *title, const char *offer,
                           bool grammar)
@@ -203,7 +213,7 @@ static void add_bad_offer(judge_builder *b, unsigned number, const char *title, 
             OK_WITH(1, GOT_TEXT(S("Hello"))),
             ENDS_CLEAN,
             .audience = JUDGE_FOR_SERVERS,
-            .echo = {.n_offers = 1},
+            .echo = {.n_offers = is_offered(offer)},
             .deflate = {.given = true, .declined = true},
         });
 }

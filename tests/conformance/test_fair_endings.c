@@ -146,6 +146,24 @@ static void bounds_are_below_what_floods_cause(void **state)
     }
 }
 
+/* ----------------------------------------------------------------------------- compression -- */
+
+/* RFC 6455 9.1: a server may agree to whatever is offered, so names that some know are not. */
+static void unknown_extensions_are_invented(void **state)
+{
+    static const char *const known[] = {"webkit", ", deflate-frame", "permessage-bzip2",
+                                        "permessage-deflate,", "bbf-usp-protocol"};
+    const judge_case *c = scene_case("21.2.53");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        assert_null(strstr(c->description, known[i]));
+    /* What --explain says of the offer. */
+    assert_int_equal(c->echo.n_offers, 0);
+    assert_int_equal(scene_case("21.2.52")->echo.n_offers, 0);
+    assert_int_equal(scene_case("21.2.54")->echo.n_offers, 1);
+}
+
 /* -------------------------------------------------------------------------------- closings -- */
 
 /* RFC 6455 5.5.1: an answer typically echoes the code, which is no MUST. */
@@ -244,6 +262,7 @@ int main(void)
         cmocka_unit_test(bombs_within_the_limit_are_messages),
         cmocka_unit_test(who_keeps_nothing_needs_no_limit),
         cmocka_unit_test(bounds_are_below_what_floods_cause),
+        cmocka_unit_test(unknown_extensions_are_invented),
         cmocka_unit_test(answers_may_have_a_code_of_their_own),
         cmocka_unit_test(an_end_within_a_frame_has_any_code),
         cmocka_unit_test(reasons_may_say_anything),

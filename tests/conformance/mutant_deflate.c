@@ -268,7 +268,7 @@ static void data_frame(dm *m, uint8_t b0, const uint8_t *data, size_t len)
         m->utf8_left = 0;
         m->boundary = true;
     }
-    if (m->packed && m->fault == DM_no_empty_payload && len == 0 && fin && had == 0 &&
+    if (m->packed && m->fault == DM_legal_no_payload && len == 0 && fin && had == 0 &&
         (b0 & 15) != 0) {
         fail(m, 1007);
         return;

@@ -14,6 +14,7 @@
 #define DM_MAP(X)                                                                                  \
     X(none, "nothing is wrong")                                                                    \
     X(legal_plain, "compresses nothing although it was agreed on")                                 \
+    X(legal_no_payload, "takes no compressed message without payload")                             \
     /* offers and answers */                                                                       \
     X(take_bits, "takes any number of window bits, as far as it is one")                           \
     X(take_text, "takes any value of window bits")                                                 \
@@ -42,7 +43,6 @@
     X(no_stored, "takes no stored blocks")                                                         \
     X(no_dynamic, "takes no codes of a block's own")                                               \
     X(no_empty, "loses empty messages")                                                            \
-    X(no_empty_payload, "takes no compressed message without payload")                             \
     X(no_empty_blocks, "takes no empty blocks")                                                    \
     X(no_fixed, "takes no fixed codes")                                                            \
     X(one_block, "loses what is behind the first block of a frame")                                \

@@ -31,7 +31,7 @@ static void size_row(judge_builder *b, judge_case *row, const around *a, bool bi
     const uint64_t size = limit + (uint64_t)(int64_t)a->delta;
     static const char octets[] = "*a";
 
-    row->reference = fill == 'a' ? "RFC 6455 7.4.1, RFC 7692 8; CVE-2018-1000518, CVE-2026-1526"
+    row->reference = fill == 'a' ? "RFC 6455 7.4.1, 10.4; CVE-2018-1000518, CVE-2026-1526"
                                  : "RFC 6455 7.4.1, 10.4; CVE-2016-10542, CVE-2025-32049";
     row->weight = limit > 65536;
     if (a->delta <= 0 || known == 0) {

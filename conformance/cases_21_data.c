@@ -194,7 +194,7 @@ static const judge_case bad_rows[] = {
      BAD},
     {ROW("5.12", "garbage behind the data",
          "A compressed text message, behind whose block stands one of type 3.", "RFC 1951 3.2.3",
-         FRAME(FIN | RSV1 | TEXT, S("\xf2\x48\xcd\xc9\xc9\x07\xfe\xff\xff")), KILL_AFTER(1)),
+         FRAME(FIN | RSV1 | TEXT, S("\xf2\x48\xcd\xc9\xc9\x07\xfc\xff\xff")), KILL_AFTER(1)),
      BAD},
     {ROW("5.13", "garbage in the second frame",
          "A compressed text message whose second frame is garbage.", "RFC 1951 3.2.3",
@@ -611,7 +611,8 @@ static void add_bomb(judge_builder *b, unsigned number, const char *title, const
                        : within            ? EXPECT_TAKEN
                        : size > SMALL_BOMB ? EXPECT_BIG_BOMB
                                            : EXPECT_BOMB,
-        .reference = "RFC 7692 8, RFC 6455 10.4; CVE-2018-1000518, CVE-2026-1526, CVE-2026-15709",
+        .reference =
+            "RFC 6455 10.4; CVE-2016-10544, CVE-2018-1000518, CVE-2026-1526, CVE-2026-15709",
         .steps = steps,
         OK_NOTHING,
         .close = {.codes = {1009},
@@ -693,7 +694,7 @@ static const judge_case empty_rows[] = {
     {ROW("7.5", "a million empty blocks",
          "A compressed text message of a million empty blocks, 5 MB on the wire, which inflate to "
          "nothing.",
-         "RFC 7692 8, RFC 6455 10.4", HEADER(FIN | RSV1 | TEXT, 5000001),
+         "RFC 6455 10.4", HEADER(FIN | RSV1 | TEXT, 5000001),
          SPILL(REP("\x00\x00\x00\xff\xff", 5000000)), OCTETS(S("\x00")), KILL_AFTER(10)),
      .expectation = "The empty message comes back, or the peer refuses so much for nothing (1008, "
                     "1009, 1002, 1007, or TCP dropped). It lives and answers others.",

@@ -16,7 +16,7 @@
 #define REQUEST                                                                                    \
     "GET {target} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"       \
     "Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{fields}"
-#define SLOWLORIS "RFC 6455 10; CVE-2021-42340, CVE-2024-23672, CVE-2026-79677"
+#define SLOWLORIS "RFC 6455 10; CVE-2024-23672, CVE-2026-79677"
 
 /* ---------------------------------------------------------------------- slow handshakes -- */
 
@@ -105,7 +105,7 @@ static void add_slow_hellos(judge_builder *b)
 
 #define EXPECT_END                                                                                 \
     "The peer ends the connection, as it likes. If --patience is over first, that is for "         \
-    "information: pings are answered all the time."
+    "information: between frames pings are answered all the time."
 
 static void add_slow(judge_builder *b, const char *id, const char *title, const char *description,
                      const judge_step *steps)

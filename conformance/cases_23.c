@@ -31,11 +31,10 @@ static const judge_case endless_rows[] = {
              GOT_BINARY(REP("*", GIB)), HEADER(FIN | BINARY, GIB), SPILL(REP("*", GIB)),
              KILL_AFTER(20))},
     {ENDLESS("2", "1 GiB in frames of 64 KiB", "A binary message of 1 GiB in frames of 64 KiB.",
-             "RFC 6455 10.4; CVE-2016-10544, CVE-2026-15565", GOT_BINARY(REP("*", GIB)),
-             FRAME(BINARY, NOTHING), FLOOD(CONT, 16384, REP("*", 65536)),
-             FRAME(FIN | CONT, NOTHING), KILL_AFTER(20))},
+             "RFC 6455 10.4; CVE-2026-15565", GOT_BINARY(REP("*", GIB)), FRAME(BINARY, NOTHING),
+             FLOOD(CONT, 16384, REP("*", 65536)), FRAME(FIN | CONT, NOTHING), KILL_AFTER(20))},
     {ENDLESS("3", "1 GiB of text in frames of 1 MiB", "A text message of 1 GiB in frames of 1 MiB.",
-             "RFC 6455 10.4; CVE-2016-10544", GOT_TEXT(REP("\xc3\xa9", GIB)), FRAME(TEXT, NOTHING),
+             "RFC 6455 10.4; CVE-2016-10542", GOT_TEXT(REP("\xc3\xa9", GIB)), FRAME(TEXT, NOTHING),
              FLOOD(CONT, 1024, REP("\xc3\xa9", 1048576)), FRAME(FIN | CONT, NOTHING),
              KILL_AFTER(20))},
 };
@@ -147,8 +146,9 @@ static const judge_case crowd_rows[] = {
     {CROWD("3", "10,000 ends",
            "10,000 connections, 200 at a time, that end in 28 ways: within heads, headers, "
            "payloads, messages, closing handshakes, before and behind what comes back.",
-           "RFC 6455 10; CVE-2025-11677, CVE-2026-10650, CVE-2025-11234, CVE-2026-77358", ends,
-           10000, 200)},
+           "RFC 6455 10; CVE-2021-42340, CVE-2025-11677, CVE-2026-10650, CVE-2025-11234, "
+           "CVE-2026-77358",
+           ends, 10000, 200)},
     {CROWD("4", "10,000 connections, 100,000 messages",
            "10,000 connections, 100 at a time, of ten messages each.",
            "RFC 6455 10.4; CVE-2026-34824", talkers, 10000, 100)},

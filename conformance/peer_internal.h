@@ -260,6 +260,7 @@ struct judge_peer {
     } reading;
     bool wants_fin;
     bool got_close;
+    bool beats_on; /* a ping or pong came behind it */
     struct {
         bool no_text, controls;
         bool leaks; /* it has some of what the case keeps secret */

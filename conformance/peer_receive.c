@@ -48,9 +48,14 @@ static void check_start(judge_peer *p)
     p->frame.at = 0;
     p->frame.shown.kept = 0;
 
-    /* RFC 6455 1.4, 5.5.1: the close frame is the last one. Autobahn does not look. */
-    if (p->got_close && judge_case_is_extra(p->test))
-        violation(p, "a frame behind the close frame");
+    /* RFC 6455 1.4, 5.5.1: behind the close frame no data come, nor another one. Of a heartbeat
+     * nothing is said. Autobahn does not look. */
+    if (p->got_close && judge_case_is_extra(p->test)) {
+        if (opcode == WSK_OP_PING || opcode == WSK_OP_PONG)
+            p->beats_on = true;
+        else
+            violation(p, "a frame behind the close frame");
+    }
     /* RFC 6455 5.2: reserved bits MUST be 0 unless an extension gives them a meaning. */
     if (rsv != 0 && !rsv1_is_ours)
         peer_fault(p, WSK_CLOSE_PROTOCOL_ERROR,

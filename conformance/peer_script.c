@@ -261,6 +261,9 @@ void peer_judge_limits(judge_peer *p)
                      peer_text(p,
                                "the close frame has no code: it cannot be told from an answer to "
                                "the one that is wrong"));
+    if (p->beats_on)
+        peer_degrade(p, JUDGE_NON_STRICT,
+                     peer_text(p, "a ping or pong behind the close frame of the peer"));
     if (!p->open_done || p->r.closed_by_me || p->proof.ended == 0)
         return;
     if (!p->got_close && c->close.dropped != JUDGE_FAILED)

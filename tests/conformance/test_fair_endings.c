@@ -185,6 +185,40 @@ static void answers_may_have_a_code_of_their_own(void **state)
     }
 }
 
+/* RFC 6455 5.5.1 forbids data behind a close frame; a heartbeat is none. */
+static void heartbeats_may_go_on(void **state)
+{
+    static const struct {
+        uint8_t first;
+        const char *payload;
+        judge_behavior behavior;
+    } rows[] = {
+        {0x89, "beat", JUDGE_NON_STRICT}, {0x8a, "", JUDGE_NON_STRICT},
+        {0x81, "late", JUDGE_FAILED},     {0x82, "", JUDGE_FAILED},
+        {0x88, "\x03\xe8", JUDGE_FAILED}, {0x09, "half", JUDGE_FAILED},
+        {0x8b, "", JUDGE_FAILED},
+    };
+    scene s;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        /* An answer to the judge's close, and one of the peer's own. */
+        open_with(&s, "19.12.1", OPEN "\r\n");
+        CLOSES(&s, "\x03\xe8");
+        frame(&s, rows[i].first, rows[i].payload, strlen(rows[i].payload));
+        assert_int_equal(end(&s), rows[i].behavior);
+        open_with(&s, "17.8.1", OPEN "\r\n");
+        CLOSES(&s, "\x03\xea");
+        frame(&s, rows[i].first, rows[i].payload, strlen(rows[i].payload));
+        assert_int_equal(end(&s), rows[i].behavior);
+    }
+    /* A ping that came behind the close of the other side is discarded. */
+    open_with(&s, "19.10.2", OPEN "\r\n");
+    CLOSES(&s, "\x03\xe8");
+    PONG(&s, "late");
+    assert_int_equal(end(&s), JUDGE_FAILED);
+}
+
 /* 23.3: the message that precedes the close, back. */
 static void open_leak(scene *s, const char *id)
 {
@@ -264,6 +298,7 @@ int main(void)
         cmocka_unit_test(bounds_are_below_what_floods_cause),
         cmocka_unit_test(unknown_extensions_are_invented),
         cmocka_unit_test(answers_may_have_a_code_of_their_own),
+        cmocka_unit_test(heartbeats_may_go_on),
         cmocka_unit_test(an_end_within_a_frame_has_any_code),
         cmocka_unit_test(reasons_may_say_anything),
     };

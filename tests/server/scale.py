@@ -29,7 +29,7 @@ import tempfile
 import time
 import traceback
 
-from crowd import PATIENCE, SANITIZED, Server, expect
+from crowd import PATIENCE, SANITIZED, Server, expect, skip_without
 
 SOURCES = "127.0.1.0/28"
 SIZE = 125
@@ -220,6 +220,7 @@ def main():
     kinds = (sys.argv[4] if len(sys.argv) > 4 else "ws,ws-deflate,wss,wss-deflate").split(",")
     library = sys.argv[5] if len(sys.argv) > 5 else None
     failed = 0
+    skip_without(websock, io)
     shares, hard = shares_of(n)
     name = "%d with %s in %s" % (n, io, "one process" if len(shares) == 1 else
                                  "%d processes" % len(shares))

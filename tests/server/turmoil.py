@@ -18,7 +18,7 @@ import tempfile
 import time
 import traceback
 
-from crowd import LATE, PATIENCE, Server, expect
+from crowd import LATE, PATIENCE, Server, expect, skip_without
 
 # How a connection may end, or not begin, that is under way when the server goes.
 ENDS = re.compile(r"closed by the server with 1001|the server ended the connection|no answer, since|"
@@ -151,6 +151,7 @@ def turmoil(websock, io, seconds):
 def main():
     websock, io = sys.argv[1:3]
     seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 5
+    skip_without(websock, io)
     print("1..1\n# %g s of patience" % (30 * PATIENCE))
     try:
         turmoil(websock, io, seconds)

@@ -7,7 +7,8 @@ import { dirname } from "node:path";
 import { equal, everyCharacter, io, makeCertificate, missingBackend, noise, note, ok, prose, runTests,
   scheme, scripts, serve, skipAll, Skip, test, within } from "./harness.mjs";
 
-// Whom the client trusts, and whether there is one at all, is settled when Node.js starts.
+// Whom the client trusts, and whether there is one at all (Debian 12's Node.js 18 has none), is
+// settled when Node.js starts.
 if (!process.env.INTEROP_CERTIFICATE) {
   const flag = "--experimental-websocket";
   const flags = typeof WebSocket === "undefined" ? [flag] : [];

@@ -528,6 +528,10 @@ int main(int argc, char **argv)
         tests[n++] = (struct CMUnitTest){strdup(name), test_failing_alloc, NULL, NULL, s};
     }
     closedir(d);
+    if (n == 0) {
+        fprintf(stderr, "%s: no conversations\n", dir);
+        return 1;
+    }
     qsort(tests, n, sizeof(tests[0]), by_name);
     return _cmocka_run_group_tests("conversations", tests, n, NULL, NULL);
 }

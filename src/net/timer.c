@@ -75,8 +75,9 @@ int wsk_timer_new(wsk_timer **ret, wsk_loop *loop, void (*fn)(void *ud), void *u
 void wsk_timer_set(wsk_timer *t, uint64_t delay_ms)
 {
     wsk_loop *loop = t->loop;
-    /* Not the turn's: what a call took before it set one is not of the delay. */
-    uint64_t now = wsk__loop_clock(loop);
+    /* Not the turn's: what a call took before it set one is not of the delay. A ms that has begun
+     * is no ms of it either, or it would end early. */
+    uint64_t us = loop->sys->clock_us(), now = (us + (delay_ms > 0 ? 999 : 0)) / 1000;
 
     t->due = delay_ms > UINT64_MAX - now ? UINT64_MAX : now + delay_ms;
     t->seq = loop->timer_seq++;

@@ -401,6 +401,35 @@ static void test_timer_behind_a_slow_call(void **state)
     net_test_end(&t);
 }
 
+/* However much of a ms is over when it is set. */
+static void test_timer_is_not_early(void **state)
+{
+    static const uint64_t begins[] = {0, 1, 900, 999};
+    net_test t;
+    tick a;
+
+    net_test_init(&t, state);
+    t.sys.clock_us = slow_clock;
+    slow_now = 1000000;
+    net_test_loop(&t);
+    tick_new(&a, t.loop, 0, 1000000);
+    for (size_t i = 0; i < WSK__COUNT(begins); i++) {
+        for (uint64_t delay = 0; delay < 3; delay++) {
+            uint64_t begin = slow_now = slow_now / 1000 * 1000 + 1000 + begins[i];
+
+            n_order = 0;
+            wsk_timer_set(a.timer, delay);
+            assert_int_equal(wsk_loop_turn(t.loop, 0), WSK_OK);
+            assert_int_equal(n_order, delay == 0);
+            for (; n_order == 0; slow_now += n_order == 0 ? 50 : 0)
+                assert_int_equal(wsk_loop_turn(t.loop, 0), WSK_OK);
+            assert_in_range(slow_now - begin, delay * 1000, delay * 1000 + 1050);
+        }
+    }
+    wsk_timer_free(a.timer);
+    net_test_end(&t);
+}
+
 static wsk_loop *signalled;
 
 static void on_signal(int number)
@@ -533,7 +562,7 @@ static void test_nested(void **state)
     /* A timer, a post of our own, a post from a thread, a deadline. */
     assert_int_equal(wsk_timer_new(&timer, t.loop, count, &fired), WSK_OK);
     wsk_timer_set(timer, 30);
-    assert_true(wsk_loop_timeout(t.loop) > 0 && wsk_loop_timeout(t.loop) <= 30);
+    assert_true(wsk_loop_timeout(t.loop) > 0 && wsk_loop_timeout(t.loop) <= 31);
     uint64_t start = clock_ms();
     nested_until(t.loop, &fired, 1);
     assert_true(clock_ms() - start >= 29);
@@ -729,6 +758,7 @@ int main(void)
         BOTH(test_posts_run_at_the_end),
         BOTH(test_posts_share_the_turns),
         BOTH(test_timer_behind_a_slow_call),
+        BOTH(test_timer_is_not_early),
         BOTH(test_stop_from_signal),
         BOTH(test_loop_made_for_another_thread),
         BOTH(test_nested),

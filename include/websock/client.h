@@ -90,7 +90,7 @@ typedef enum wsk_fail {
 typedef struct wsk_client_handlers {
     size_t size;
     void (*on_open)(wsk_client *c);
-    /* A whole message. data may be changed, and is valid during the call. */
+    /* A whole message. data may be changed, is never NULL, and is valid during the call. */
     void (*on_message)(wsk_client *c, wsk_opcode op, uint8_t *data, size_t len);
     /* With WSK_CONN_STREAM, instead: pieces as they arrive. */
     void (*on_data)(wsk_client *c, wsk_opcode op, uint8_t *data, size_t len, bool first, bool last);

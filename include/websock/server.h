@@ -52,7 +52,7 @@ typedef struct wsk_handlers {
      */
     void (*on_request)(wsk_peer *p, bool is_upgrade);
     void (*on_open)(wsk_peer *p);
-    /* A whole message. data may be changed, and is valid during the call. */
+    /* A whole message. data may be changed, is never NULL, and is valid during the call. */
     void (*on_message)(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len);
     /* With WSK_CONN_STREAM, instead: pieces as they arrive. */
     void (*on_data)(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len, bool first, bool last);

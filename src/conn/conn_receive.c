@@ -339,6 +339,11 @@ static WSK__INLINE bool unmask(wsk_conn *c, uint8_t *p, size_t n, bool is_text)
     return ok;
 }
 
+/* Where an empty message stands of whose input nothing is left: programs give its place to
+ * functions that take no NULL. Not const, as those that may be changed; but there is no octet in
+ * it. */
+static uint8_t nothing[1];
+
 /* The message is complete, data are its octets (or its last piece). */
 static bool end_message(wsk_conn *c, uint8_t *data, size_t len, wsk_event *ret)
 {
@@ -350,7 +355,7 @@ static bool end_message(wsk_conn *c, uint8_t *data, size_t len, wsk_event *ret)
     }
     ret->type = stream ? WSK_EV_DATA : WSK_EV_MESSAGE;
     ret->opcode = (wsk_opcode)c->w->rx_opcode;
-    ret->data = data;
+    ret->data = data != NULL ? data : nothing;
     ret->len = len;
     ret->first = c->w->rx_first;
     ret->last = true;

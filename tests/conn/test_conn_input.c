@@ -158,6 +158,13 @@ static void test_paused(void **state)
     solo s;
     wsk_conn *c = open_one(&s, NULL, false);
 
+    /* An empty message stands somewhere, too. */
+    wsk_conn_pause(c, true);
+    solo_pass(&s, c, "\x82\x80\0\0\0\0", 6);
+    solo_want(&s, c, WSK_EV_NONE);
+    wsk_conn_pause(c, false);
+    message(&s, c, "", 0);
+    assert_non_null(s.ev.data);
     /* In the middle of a message, and between two. */
     solo_pass(&s, c, "\x81\x84\0\0\0\0ab", 8);
     solo_want(&s, c, WSK_EV_NONE);

@@ -48,7 +48,6 @@ typedef struct wsk__client_link {
     bool tls_lacked_memory : 1; /* ... for want of it */
     bool timed_out : 1;         /* a deadline of the connection ended it */
     uint8_t ping_len;
-    uint8_t reason_len;
     uint64_t ping_at;            /* 0: no ping is unanswered */
     uint8_t ping[WSK__PING_MAX]; /* its octets */
     char reason[WSK__PING_MAX];  /* of the peer's close frame, ended by NUL */

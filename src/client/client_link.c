@@ -120,7 +120,6 @@ static void event(wsk__link *link, wsk_event *ev)
         WSK__CLIENT_CALL(c, on_writable, c);
         break;
     case WSK_EV_CLOSE:
-        l->reason_len = (uint8_t)ev->len;
         memcpy(l->reason, ev->data, ev->len);
         l->reason[ev->len] = 0;
         break;

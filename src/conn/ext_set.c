@@ -164,8 +164,8 @@ static int establish(wsk_conn *c, struct agreed *a, const char *text, size_t len
 }
 
 /* Tries all offers of one extension, in the client's order. 1: agreed, 0: none fits. */
-static int accept_one(wsk_conn *c, const wsk__head *head, const wsk_extension *ext,
-                      wsk_ext_writer *w, struct agreed *a)
+static int accept_one(const wsk__head *head, const wsk_extension *ext, wsk_ext_writer *w,
+                      struct agreed *a)
 {
     wsk__list_pos pos = {0, 0};
     const char *why;
@@ -173,7 +173,6 @@ static int accept_one(wsk_conn *c, const wsk__head *head, const wsk_extension *e
     void *state = NULL;
     int r;
 
-    (void)c;
     if (ext->accept == NULL || (ext->rsv & a->rsv) != 0)
         return 0;
     while (wsk__ext_next(head, &pos, &item, &why) > 0) {
@@ -210,7 +209,7 @@ int wsk__ext_set_accept(wsk_conn *c, const wsk__head *head)
     /* Its grammar was judged with the request. */
     memset(&w, 0, sizeof(w));
     for (size_t i = 0; i < c->env->cfg->n_extensions; i++) {
-        r = accept_one(c, head, c->env->cfg->extensions[i], &w, &a);
+        r = accept_one(head, c->env->cfg->extensions[i], &w, &a);
         if (r < 0) {
             release(&a);
             return r;

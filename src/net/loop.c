@@ -191,7 +191,6 @@ static void finish(wsk__stream *s)
     wsk_loop *loop = s->loop;
     wsk__stream_tls *tls = s->tls;
 
-    loop->streams--;
     s->tls = NULL;
     s->state = WSK__S_CLOSED;
     wsk__ops(s)->closed(s);

@@ -39,15 +39,14 @@ enum {
     WSK__S_SENDING = 1 << 8, /* io_uring: between `output` and `sent` */
     WSK__S_SHUT = 1 << 9,    /* wsk__stream_shutdown() was called */
     WSK__S_SHUT_DONE = 1 << 10,
-    WSK__S_READABLE = 1 << 11,  /* epoll, io_uring in bulk: there may be more to read */
-    WSK__S_HUP = 1 << 12,       /* epoll: read to the end, no further edge will come */
-    WSK__S_RECENT = 1 << 12,    /* io_uring: got something lately, see uring_ends.c */
-    WSK__S_ARMED = 1 << 13,     /* io_uring: a receive is pending */
-    WSK__S_OUT_ARMED = 1 << 14, /* epoll: registered for output; io_uring: a poll is pending */
-    WSK__S_SECURED = 1 << 15,   /* TLS: `secured` was called */
-    WSK__S_STARTED = 1 << 16,   /* TLS: the handshake was begun */
-    WSK__S_NOTIFIED = 1 << 17,  /* TLS: close_notify is written */
-    WSK__S_OPEN = 1 << 18,
+    WSK__S_READABLE = 1 << 11,   /* epoll, io_uring in bulk: there may be more to read */
+    WSK__S_HUP = 1 << 12,        /* epoll: read to the end, no further edge will come */
+    WSK__S_RECENT = 1 << 12,     /* io_uring: got something lately, see uring_ends.c */
+    WSK__S_ARMED = 1 << 13,      /* io_uring: a receive is pending */
+    WSK__S_OUT_ARMED = 1 << 14,  /* epoll: registered for output; io_uring: a poll is pending */
+    WSK__S_SECURED = 1 << 15,    /* TLS: `secured` was called */
+    WSK__S_STARTED = 1 << 16,    /* TLS: the handshake was begun */
+    WSK__S_NOTIFIED = 1 << 17,   /* TLS: close_notify is written */
     WSK__S_BULK = 1 << 19,       /* io_uring: much comes at a time */
     WSK__S_POLL_ARMED = 1 << 20, /* io_uring: a poll for input is pending */
     WSK__S_SPARSE = 1 << 21,     /* io_uring: unit of a count of 3 bits, for the way back */
@@ -192,7 +191,6 @@ struct wsk_loop {
     size_t later_closed; /* closed streams on the later list */
     size_t later_due;    /* of those on it, whose `expired` is not put off */
     wsk__turn_end *ends; /* what waits for the end of this turn */
-    size_t streams;
 
     wsk__wheel wheel;
     wsk_timer **heap; /* running timers, the next one first */

@@ -22,7 +22,6 @@ int wsk__stream_open(wsk__stream *s, wsk_loop *loop, const wsk__stream_ops *ops,
     s->kind = kind;
     s->fd = fd;
     s->deadline = UINT32_MAX;
-    s->state = WSK__S_OPEN;
     if (kind == WSK__KINDS) {
         wsk__tls_session_free(tls);
         close(fd);
@@ -44,7 +43,6 @@ int wsk__stream_open(wsk__stream *s, wsk_loop *loop, const wsk__stream_ops *ops,
         errno = err;
         return r;
     }
-    loop->streams++;
     if (tls != NULL)
         wsk__loop_dirty(s);
     return WSK_OK;

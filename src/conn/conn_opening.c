@@ -4,7 +4,6 @@
  * the request to the program, writes the answer. From then on nothing of it is kept, unless the
  * config asks for it.
  */
-#include <assert.h>
 #include <string.h>
 
 #include "conn/conn_internal.h"
@@ -112,8 +111,7 @@ static bool take_request(wsk_conn *c, wsk__opening *op, wsk_event *ret)
             return false;
         }
         const char *chosen = wsk__subprotocol_select(
-            h, (const char *const *)c->env->cfg->subprotocols, &refusal);
-        assert(refusal.status == 0); /* what is offered was judged with the request */
+            h, (const char *const *)c->env->cfg->subprotocols);
         if (set_subprotocol(c, chosen) < 0) {
             wsk__refuse(c, 500, wsk__rule_text(WSK__RULE_NOMEM));
             return false;

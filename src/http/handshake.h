@@ -44,10 +44,8 @@ bool wsk__origin_fits_listener(wsk_str origin, wsk_str host, bool tls, unsigned 
 bool wsk__is_origin(wsk_str s);
 
 /* The first of `supported` (NULL-terminated, in order of preference) that the client offers;
- * NULL if none. *ret gets a refusal and the result is NULL if the client's list is malformed or
- * names one twice (ret->status is 0 otherwise). */
-const char *wsk__subprotocol_select(const wsk__head *head, const char *const *supported,
-                                    wsk__refusal *ret);
+ * NULL if none. What is offered was judged with the request. */
+const char *wsk__subprotocol_select(const wsk__head *head, const char *const *supported);
 bool wsk__subprotocol_offered(const wsk__head *head, const char *name);
 
 /* A growing text for heads that go out. `failed` sticks. */

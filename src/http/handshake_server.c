@@ -262,15 +262,8 @@ bool wsk__subprotocol_offered(const wsk__head *head, const char *name)
     return false;
 }
 
-const char *wsk__subprotocol_select(const wsk__head *head, const char *const *supported,
-                                    wsk__refusal *ret)
+const char *wsk__subprotocol_select(const wsk__head *head, const char *const *supported)
 {
-    wsk__refusal refusal = {0, NULL};
-    int bad = judge_subprotocols(head, &refusal);
-
-    *ret = refusal;
-    if (bad != 0)
-        return NULL;
     for (; supported != NULL && *supported != NULL; supported++)
         if (wsk__subprotocol_offered(head, *supported))
             return *supported;

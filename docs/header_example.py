@@ -6,8 +6,8 @@ A program is what is indented by four more than the comment around it, and has a
 import re
 import sys
 
-INCLUDES = ["errno.h", "fcntl.h", "poll.h", "stdio.h", "sys/socket.h", "sys/uio.h", "time.h", "unistd.h",
-            "websock/websock.h"]
+INCLUDES = ["errno.h", "fcntl.h", "poll.h", "signal.h", "stdio.h", "sys/socket.h", "sys/uio.h",
+            "time.h", "unistd.h", "websock/websock.h"]
 
 header, number, output = sys.argv[1:]
 with open(header, encoding="utf-8") as f:

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -99,6 +100,7 @@ int main(int argc, char **argv)
     options.deflate.enabled = true;
     a.sin_port = htons((uint16_t)(argc > 1 ? strtoul(argv[1], NULL, 10) : 8888));
     setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    signal(SIGPIPE, SIG_IGN); /* writing to who is gone is an error of writev(), no more */
     if (wsk_config_new(&config, &options) < 0 || bind(l, (struct sockaddr *)&a, sizeof(a)) != 0 ||
         listen(l, 100) != 0) {
         perror("own_loop");

@@ -20,6 +20,7 @@
  *         if (wsk_config_new(&cfg, &o) < 0 || wsk_conn_new(&c, cfg, now_ms()) < 0)
  *             return 1;
  *         fcntl(0, F_SETFL, O_NONBLOCK);
+ *         signal(SIGPIPE, SIG_IGN);                        // who is gone is an error of writev()
  *         while (!(wsk_conn_wants(c) & WSK_WANT_DROP)) {
  *             unsigned wants = wsk_conn_wants(c);
  *             struct pollfd p = {.fd = 0};
@@ -306,7 +307,8 @@ WSK_API int wsk_conn_unlend(wsk_conn *c);
 WSK_API void wsk_conn_lend_output(wsk_conn *c, void *buf, size_t n);
 /*
  * What to write to the peer now: fills at most max entries of iov, returns how many. 0: nothing.
- * Valid until the next call that changes the connection.
+ * Valid until the next call that changes the connection. writev(2) to a peer that is gone raises
+ * SIGPIPE, which ends a program that does not ignore it; sendmsg(2) with MSG_NOSIGNAL does not.
  */
 WSK_API size_t wsk_conn_output(wsk_conn *c, struct iovec *iov, size_t max);
 /* n octets of that were written. */

@@ -258,6 +258,15 @@ def get(url, target, method="GET", host="localhost"):
     return http(url, f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
 
 
+def flood(url):
+    """A handshake and 100 KB of messages in one piece, from who is gone before an answer comes."""
+    request = ("GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+               "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+               "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+    with connect(url) as s:
+        s.sendall(request.encode() + 100 * (b"\x82\xfe\x03\xe8" + bytes(1004)))
+
+
 class Client:
     """An open WebSocket connection."""
 

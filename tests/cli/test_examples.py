@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 
-from cli_harness import PATIENCE, Client, Skip, check, connect, get, run_tests, same, test, wait_until
+from cli_harness import (PATIENCE, Client, Skip, check, connect, flood, get, run_tests, same, test,
+                         wait_until)
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from ports import free_port
@@ -27,8 +28,10 @@ def reaches(url):
 
 @contextlib.contextmanager
 def running(name, path="/ws", **options):
-    url = f"ws://127.0.0.1:{free_port()}{path}"
-    with subprocess.Popen([PROGRAMS[name], url], stdout=subprocess.DEVNULL, **options) as p:
+    port = free_port()
+    url = f"ws://127.0.0.1:{port}{path}"
+    arg = str(port) if name == "own_loop" else url
+    with subprocess.Popen([PROGRAMS[name], arg], stdout=subprocess.DEVNULL, **options) as p:
         try:
             wait_until(lambda: reaches(url) or p.poll() is not None, f"{name} to listen")
             same(p.poll(), None, f"exit code of {name}")
@@ -112,6 +115,20 @@ def nested_loop():
 
 
 def client(name, *args):
+@test
+def own_loop():
+    with running("own_loop") as (url, p), Client(url) as c:
+        for _ in range(20):
+            flood(url)
+            c.send("hello")
+            same(c.message(), "hello", "echo")
+        same(get(url, "/")[0], 404, "status for a plain request")
+        same(p.poll(), None, "exit code")
+        c.close()
+        same(c.close_code(), 1000, "close code")
+        check(c.at_end(), "the connection lives on")
+
+
     """Exit code and output of an example that is a client."""
     p = subprocess.run([PROGRAMS[name], *args], timeout=PATIENCE, capture_output=True,
                        encoding="utf-8", check=False)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 
-from cli_harness import PATIENCE, Client, Server, check, get, run_tests, same, test
+from cli_harness import PATIENCE, Client, Server, check, flood, get, run_tests, same, test
 
 PROGRAMS = dict(a.split("=", 1) for a in sys.argv[2:])
 del sys.argv[2:]
@@ -157,6 +157,8 @@ def by_inetd(name):
             started.append(subprocess.Popen([PROGRAMS[name]], stdin=s))
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        # More than it reads at a time.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 200000)
         thread = threading.Thread(target=accept)
         thread.start()
         try:
@@ -182,6 +184,8 @@ def conn_h():
         check(c.at_end(), "the connection is at its end")
     with by_inetd("header_conn_0") as url:
         same(get(url, "/")[0], 503, "status for a plain request")
+    with by_inetd("header_conn_0") as url:
+        flood(url)
 
 
 @test

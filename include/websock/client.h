@@ -96,7 +96,8 @@ typedef struct wsk_client_handlers {
     void (*on_data)(wsk_client *c, wsk_opcode op, uint8_t *data, size_t len, bool first, bool last);
     void (*on_ping)(wsk_client *c, const uint8_t *data, size_t len);
     void (*on_pong)(wsk_client *c, const uint8_t *data, size_t len);
-    void (*on_writable)(wsk_client *c); /* the queue fell below low_water */
+    /* The queue fell below low_water: it was above high_water, or wsk_client_queued() said so. */
+    void (*on_writable)(wsk_client *c);
     /*
      * The connection is over: code as wsk_conn_code(). reason is what the peer's close frame
      * said (UTF-8, it may have any characters), or "" if there was none; text says in words how
@@ -286,7 +287,8 @@ WSK_API int wsk_client_close(wsk_client *c, unsigned code, const char *reason);
  * over. Does nothing before on_open. */
 WSK_API void wsk_client_pause(wsk_client *c, bool paused);
 /* Octets that the system has yet to take, of TLS those of the cipher text, too. At 0 nothing waits
- * in this process, to be lost when the client is freed. */
+ * in this process, to be lost when the client is freed. Whoever sees more than high_water and stops
+ * sending hears by on_writable when it is less than low_water (examples/stream_file.c). */
 WSK_API size_t wsk_client_queued(const wsk_client *c);
 /* Drops the connection at once, in any state, without reconnecting; on_close or on_fail comes
  * before the next turn ends, never within this call. */

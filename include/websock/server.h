@@ -58,7 +58,8 @@ typedef struct wsk_handlers {
     void (*on_data)(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len, bool first, bool last);
     void (*on_ping)(wsk_peer *p, const uint8_t *data, size_t len);
     void (*on_pong)(wsk_peer *p, const uint8_t *data, size_t len);
-    void (*on_writable)(wsk_peer *p); /* the queue fell below low_water */
+    /* The queue fell below low_water: it was above high_water, or wsk_peer_queued() said so. */
+    void (*on_writable)(wsk_peer *p);
     /* The connection is over: code as wsk_conn_code(), text in words, valid during the call (as of
      * on_refused). Of a peer that was never open, but had got to on_request: 0 if an HTTP answer
      * was sent, whose status is wsk_conn_status(), else 1006. What a close frame said:
@@ -233,7 +234,8 @@ WSK_API int wsk_peer_close(wsk_peer *p, unsigned code, const char *reason);
  * once, or, where messages came before it, behind those when the pause is over. */
 WSK_API void wsk_peer_pause(wsk_peer *p, bool paused);
 /* Octets that the system has yet to take, with broadcasts that wait for the end of the turn; of TLS
- * those of the cipher text, too. At 0 nothing waits in this process. */
+ * those of the cipher text, too. At 0 nothing waits in this process. Whoever sees more than
+ * high_water and stops sending hears by on_writable when it is less than low_water. */
 WSK_API size_t wsk_peer_queued(const wsk_peer *p);
 /* Drops the connection at once; on_close comes before the turn ends, never within this call. */
 WSK_API void wsk_peer_drop(wsk_peer *p);

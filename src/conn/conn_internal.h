@@ -302,6 +302,8 @@ struct wsk_conn {
     bool end_given : 1;
     bool undrained : 1; /* said by the shell: what was taken as sent is not on its way yet */
     bool unsaid : 1;    /* it ended before all that it had to say was on its way */
+    bool backed_up : 1; /* said by the shell: with what was taken and is not on its way, low_water
+                           or more is waiting */
     /* The shell's own, which find room here. */
     bool reading : 1;    /* as the stream was told last */
     bool running : 1;    /* events are being given right now */

@@ -839,7 +839,7 @@ int wsk_conn_next(wsk_conn *c, wsk_event *ret)
     }
     /* When it is lost nothing waits any more, and who has paused until then must go on. */
     if (WSK__UNLIKELY(c->over_high) && c->state == WSK_STATE_OPEN &&
-        (c->lost || wsk__output_level(c->w) < c->env->cfg->o.low_water)) {
+        (c->lost || (!c->backed_up && wsk__output_level(c->w) < c->env->cfg->o.low_water))) {
         c->over_high = false;
         ret->type = WSK_EV_WRITABLE;
         return WSK_OK;

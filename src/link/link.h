@@ -213,6 +213,23 @@ static inline bool wsk__link_is_calm(const wsk__link *l)
            !l->stream.resume && c->w->late_ping == NULL;
 }
 
+/* Octets that the socket has yet to take: with TLS the connection has passed on what may wait as
+ * cipher text. */
+static inline size_t wsk__link_waiting(const wsk__link *l)
+{
+    return wsk_conn_queued(&l->conn) +
+           (l->conn.lost || l->conn.ended ? 0 : wsk__stream_left(&l->stream));
+}
+
+/* Over TLS, of who was above high_water: whether there is room again. */
+static inline bool wsk__link_has_room(wsk__link *l)
+{
+    if (WSK__LIKELY(!l->conn.over_high) || l->stream.tls == NULL)
+        return false;
+    l->conn.backed_up = wsk__link_waiting(l) >= l->conn.env->cfg->o.low_water;
+    return !l->conn.backed_up;
+}
+
 /* The stream's `place`. */
 static inline uint8_t *wsk__link_place(wsk__link *l, size_t *ret_n)
 {
@@ -266,7 +283,8 @@ static inline size_t wsk__link_output(wsk__link *l, const wsk__link_role *role, 
                                       size_t max)
 {
     wsk__link_look_at_stream(l);
-    if (l->conn.deferred || ((l->conn.drop || l->conn.eof) && !l->conn.ended)) {
+    if (l->conn.deferred ||
+        ((l->conn.drop || l->conn.eof || wsk__link_has_room(l)) && !l->conn.ended)) {
         wsk__link_run(l, role);
         wsk__link_update(l, role);
     }
@@ -295,6 +313,7 @@ static inline void wsk__link_sent(wsk__link *l, const wsk__link_role *role, size
     else
         wsk_conn_sent(&l->conn, n, wsk__link_now(l));
     (void)wsk__conn_unlend_output(&l->conn);
+    (void)wsk__link_has_room(l);
     /* Below the mark again, or the last octet before the end is out. Not from within a handler
      * that flushes: then wsk__link_run() is under way and sees it itself. */
     if (!l->conn.running && (l->conn.over_high || l->conn.eof || l->conn.fail_pending))
@@ -386,12 +405,22 @@ static inline int wsk__link_send(wsk__link *l, const wsk__link_role *role, wsk_o
     return r;
 }
 
-/* Octets that the socket has yet to take: with TLS the connection has passed on what may wait as
- * cipher text. */
-static inline size_t wsk__link_queued(const wsk__link *l)
+/*
+ * As the program asks for it. When that is more than high_water it may stop sending, and has to
+ * hear of it when it is less than low_water; but the connection, of whose queue a part went on as
+ * cipher text, may never have been above the mark itself.
+ */
+static inline size_t wsk__link_queued(const wsk__link *const_l)
 {
-    return wsk_conn_queued(&l->conn) +
-           (l->conn.lost || l->conn.ended ? 0 : wsk__stream_left(&l->stream));
+    wsk__link *l = (wsk__link *)(uintptr_t)const_l;
+    const size_t n = wsk__link_waiting(l);
+
+    if (l->stream.tls != NULL && n > l->conn.env->cfg->o.high_water && !l->conn.over_high &&
+        !l->conn.lost && !l->conn.ended) {
+        l->conn.over_high = l->conn.backed_up = true;
+        wsk__stream_want_output(&l->stream); /* where it is seen that it is less */
+    }
+    return n;
 }
 
 /* The two are over, with a word to the program at the end of the turn. */

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 
 from cli_harness import (PATIENCE, Client, Skip, check, connect, flood, get, run_tests, same, test,
                          wait_until)
@@ -114,7 +115,6 @@ def nested_loop():
         same(p.wait(PATIENCE), 0, "exit code")
 
 
-def client(name, *args):
 @test
 def own_loop():
     with running("own_loop") as (url, p), Client(url) as c:
@@ -129,6 +129,7 @@ def own_loop():
         check(c.at_end(), "the connection lives on")
 
 
+def client(name, *args):
     """Exit code and output of an example that is a client."""
     p = subprocess.run([PROGRAMS[name], *args], timeout=PATIENCE, capture_output=True,
                        encoding="utf-8", check=False)
@@ -148,6 +149,23 @@ def client_async():
     code, _, err = client("client_async", f"ws://127.0.0.1:{free_port()}/", "hello")
     same(code, 1, "exit code when nobody listens")
     check("attempt 3 in " in err and "attempt 4" not in err, err)
+
+
+@test
+def stream_file():
+    with running("own_loop") as (url, _), tempfile.NamedTemporaryFile() as f:
+        for size in [0, 65536, 8000000]:
+            f.truncate(0)
+            f.seek(0)
+            f.write(os.urandom(size))
+            f.flush()
+            p = subprocess.run([PROGRAMS["stream_file"], url, f.name], timeout=PATIENCE,
+                               capture_output=True, check=False)
+            same((p.returncode, p.stderr), (0, b""), "exit code and errors")
+            f.seek(0)
+            check(p.stdout == f.read(), f"{len(p.stdout)} of {size} octets came back")
+        same(client("stream_file", f"ws://127.0.0.1:{free_port()}/", f.name)[0], 1,
+             "exit code when nobody listens")
 
 
 @test

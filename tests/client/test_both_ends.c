@@ -17,6 +17,8 @@ enum {
     STEP_MS = 70,
     STEPS = 4, /* together longer than that */
     BIG = 200000,
+    HIGH = BIG / 2, /* high_water of both */
+    STREAM = 20 * BIG,
 };
 
 typedef struct ends {
@@ -26,12 +28,33 @@ typedef struct ends {
     wsk_peer *peer;
     wsk_timer *timer;
     wsk_tls *tls[2];
-    unsigned steps, messages, writables;
-    bool over, within;
+    unsigned steps, messages, writables, rooms;
+    size_t streamed; /* octets */
+    bool over, within, by_peer;
     char why[200];
 } ends;
 
 static ends *here; /* handlers of a server's peer have no other way to it */
+
+static size_t waiting(const ends *e)
+{
+    return e->by_peer ? wsk_peer_queued(e->peer) : wsk_client_queued(e->client);
+}
+
+/* One message in parts, for as long as no more than high_water waits. */
+static void stream(ends *e)
+{
+    static char part[BIG / 20];
+
+    while (e->streamed < STREAM && waiting(e) <= HIGH) {
+        bool last = (e->streamed += sizeof(part)) == STREAM;
+        int r = e->by_peer
+                    ? wsk_peer_send_part(e->peer, WSK_OP_BINARY, part, sizeof(part), last, 0)
+                    : wsk_client_send_part(e->client, WSK_OP_BINARY, part, sizeof(part), last, 0);
+
+        assert_int_equal(r, WSK_OK);
+    }
+}
 
 static void peer_open(wsk_peer *p)
 {
@@ -52,6 +75,9 @@ static void peer_writable(wsk_peer *p)
     (void)p;
     assert_false(here->within);
     here->writables++;
+    here->rooms++;
+    if (here->streamed > 0)
+        stream(here);
 }
 
 static void peer_close(wsk_peer *p, unsigned code, const char *text)
@@ -74,6 +100,14 @@ static void client_message(wsk_client *c, wsk_opcode op, uint8_t *data, size_t l
     (void)data;
     (void)len;
     here->messages++;
+}
+
+static void client_writable(wsk_client *c)
+{
+    (void)c;
+    here->rooms++;
+    if (here->streamed > 0)
+        stream(here);
 }
 
 static void client_close(wsk_client *c, unsigned code, const char *reason, const char *text)
@@ -122,7 +156,7 @@ static bool begin(ends *e, wsk_io io, bool tls, void (*step)(void *ud))
         make_tls(e);
     so.conn.write_timeout = co.conn.write_timeout = WRITE_MS;
     so.conn.ping_interval = co.conn.ping_interval = WSK_NEVER;
-    so.conn.high_water = BIG / 2;
+    so.conn.high_water = co.conn.high_water = HIGH;
     h.on_open = peer_open;
     h.on_message = peer_message;
     h.on_writable = peer_writable;
@@ -136,6 +170,7 @@ static bool begin(ends *e, wsk_io io, bool tls, void (*step)(void *ud))
     co.tls = e->tls[1];
     ch.on_open = client_open;
     ch.on_message = client_message;
+    ch.on_writable = client_writable;
     ch.on_close = client_close;
     ch.on_fail = client_fail;
     assert_int_equal(wsk_client_new(&e->client, e->loop, &co, &ch, NULL), WSK_OK);
@@ -239,12 +274,102 @@ static void no_handler_within_a_call(void **state)
     }
 }
 
+/* Called a second time: nobody has said that there is room. */
+static void stream_from_client(void *ud)
+{
+    ends *e = ud;
+
+    if (e->streamed > 0) {
+        snprintf(e->why, sizeof(e->why), "stuck with %zu sent", e->streamed);
+        e->over = true;
+        return;
+    }
+    wsk_timer_set(e->timer, 20000);
+    stream(e);
+}
+
+static void stream_from_server(void *ud)
+{
+    ends *e = ud;
+
+    e->by_peer = true;
+    stream_from_client(e);
+}
+
+/* Whoever stops because too much waits, as cipher text too, is told when to go on. */
+static void who_waits_for_room_hears_of_it(void **state)
+{
+    ends e;
+
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        if (begin(&e, i & 1 ? WSK_IO_URING : WSK_IO_EPOLL, i & 2,
+                  i & 4 ? stream_from_client : stream_from_server)) {
+            run(&e, 0, 1);
+            assert_int_equal(e.streamed, STREAM);
+        }
+    }
+}
+
+static void stuck(void *ud)
+{
+    ends *e = ud;
+
+    strcpy(e->why, "stuck");
+    e->over = true;
+}
+
+static size_t own_queue(const ends *e)
+{
+    return wsk_conn_queued(e->by_peer ? wsk_peer_conn(e->peer) : wsk_client_conn(e->client));
+}
+
+/* What waits is in part cipher text: the connection's own queue is below high_water all the time.
+ */
+static void cipher_text_counts(void **state)
+{
+    static char message[HIGH * 3 / 5];
+    ends e;
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        if (!begin(&e, i & 1 ? WSK_IO_URING : WSK_IO_EPOLL, true, stuck))
+            continue;
+        e.by_peer = i & 2;
+        while (!e.over && (e.peer == NULL || wsk_client_stage(e.client) != WSK_STAGE_OPEN))
+            assert_int_equal(wsk_loop_turn(e.loop, 10000), WSK_OK);
+        wsk_timer_set(e.timer, 20000);
+        if (e.by_peer)
+            wsk_client_pause(e.client, true);
+        else
+            wsk_peer_pause(e.peer, true);
+        while (!e.over && waiting(&e) <= HIGH) {
+            /* Large ones until the socket is full, so that there is much of such text. */
+            const size_t len = own_queue(&e) == 0 ? sizeof(message) : 1000;
+            int r = e.by_peer ? wsk_peer_send(e.peer, WSK_OP_BINARY, message, len, 0)
+                              : wsk_client_send(e.client, WSK_OP_BINARY, message, len, 0);
+
+            assert_int_equal(r, WSK_OK);
+            assert_int_equal(wsk_loop_turn(e.loop, 0), WSK_OK);
+        }
+        assert_int_equal(e.rooms, 0);
+        wsk_client_pause(e.client, false);
+        wsk_peer_pause(e.peer, false);
+        while (!e.over && e.rooms == 0)
+            assert_int_equal(wsk_loop_turn(e.loop, 10000), WSK_OK);
+        assert_true(waiting(&e) < HIGH / 4 + 1); /* low_water */
+        run(&e, 0, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_may_take_its_time),
         cmocka_unit_test(who_listens_is_not_dropped),
         cmocka_unit_test(no_handler_within_a_call),
+        cmocka_unit_test(who_waits_for_room_hears_of_it),
+        cmocka_unit_test(cipher_text_counts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

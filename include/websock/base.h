@@ -15,6 +15,8 @@
  *  - Strings that you pass in are copied unless the comment says that they are borrowed.
  *  - No object may be used by two threads at the same time. Different objects may. The few calls
  *    that may come from any thread say so.
+ *  - Whatever the library calls (handlers, hooks, functions of timers, what was posted) has to
+ *    return: behind an exception or a longjmp(3) out of it the loop can only be left alone.
  *  - Nothing is global: allocator, random source and log belong to the object that they are
  *    given to.
  */

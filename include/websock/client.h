@@ -291,7 +291,8 @@ WSK_API void wsk_client_pause(wsk_client *c, bool paused);
  * sending hears by on_writable when it is less than low_water (examples/stream_file.c). */
 WSK_API size_t wsk_client_queued(const wsk_client *c);
 /* Drops the connection at once, in any state, without reconnecting; on_close or on_fail comes
- * before the next turn ends, never within this call. */
+ * before the next turn ends, never within this call. While WAITING it ends that, and nothing is
+ * called; while IDLE there is nothing to drop. */
 WSK_API void wsk_client_drop(wsk_client *c);
 
 /* ----------------------------------------------------------------------------- blocking -- */

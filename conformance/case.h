@@ -164,8 +164,8 @@ typedef struct judge_hello {
     judge_behavior lacking;  /* what it is without them; 0: FAILED */
     bool must_close;         /* after such a status TCP is to be closed */
     judge_behavior left;     /* what it is if it is not though it says so; 0: FAILED */
-    bool second;    /* a request of its own stands behind: where TCP may stay open it may be
-                       answered, for information only */
+    bool second;    /* a request of its own stands behind: where TCP may stay open an answer
+                       to it is NON-STRICT */
     double soon;    /* an answer later than so many seconds is NON-STRICT; 0: never */
     double seconds; /* time for an answer; 0: openHandshakeTimeout, of clients 2; below 0:
                        so many times --patience */

@@ -152,13 +152,11 @@
     "for frames: a message from it that is echoed fails the case."
 #define EXPECT_ONE_ANSWER                                                                          \
     "One error of HTTP. What stands behind the head is a body, and must never be answered. "       \
-    "Leaving "                                                                                     \
-    "TCP open is non-strict behind Connection: close, else informational."
+    "Leaving TCP open is non-strict behind Connection: close, else informational."
 #define EXPECT_FIRST_ANSWER                                                                        \
     "An error of HTTP. Unless it says Connection: close, it leaves a connection of HTTP: that "    \
-    "TCP "                                                                                         \
-    "stays open, and that the second request is answered, is informational. Behind Connection: "   \
-    "close an answer fails the case, and leaving TCP open is non-strict."
+    "TCP stays open is informational, and that the second request is answered, non-strict. "       \
+    "Behind Connection: close an answer fails the case, and leaving TCP open is non-strict."
 #define EXPECT_NOT_HTTP                                                                            \
     "The connection is opened, and the octets behind the request fail as frames: close with "      \
     "1002, or TCP dropped. No second answer of HTTP comes. Refusing the handshake is non-strict."

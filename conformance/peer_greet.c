@@ -391,12 +391,13 @@ static bool answered_again(const judge_peer *p)
 static void judge_refusal(judge_peer *p)
 {
     const judge_hello *h = &p->test->hello;
-    /* RFC 9112 9.3; 9.6: who says close must not process what follows, and closes. */
+    /* RFC 9112 9.3: it may go on as HTTP, though who closes cannot be smuggled through; 9.6: who
+     * says close must not process what follows, and closes. */
     const bool lives = !peer_has_token((const char *)p->hello.at, p->greet.head, "Connection",
                                        "close");
 
     if (answered_again(p))
-        peer_degrade(p, h->second && lives ? JUDGE_INFORMATIONAL : JUDGE_FAILED,
+        peer_degrade(p, h->second && lives ? JUDGE_NON_STRICT : JUDGE_FAILED,
                      peer_text(p, "what stood behind the refused request was answered, too"));
     if (p->greet.lacking)
         peer_degrade(p, h->lacking,

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """What signals do to "websock serve" while clients are connected. FILE WEBSOCK IO SCHEME"""
+import os
 import signal
 import socket
 import ssl
@@ -64,7 +65,7 @@ def drained(number):
     half.close()
     began = time.monotonic()
     equal(server.wait(), 0, "the exit code")
-    assert time.monotonic() - began < 3 * PATIENCE, "it did not end when all were gone"
+    assert time.monotonic() - began < 10 * PATIENCE, "it did not end when all were gone"
 
 
 add("SIGTERM drains: 1001 to everyone, no new ones, exit code 0", drained, signal.SIGTERM)
@@ -77,7 +78,7 @@ def no_clients():
     server = Server()
     began = time.monotonic()
     server.stop()
-    assert time.monotonic() - began < 3 * PATIENCE
+    assert time.monotonic() - began < 10 * PATIENCE
 
 
 @test
@@ -153,8 +154,11 @@ def broken_pipe():
     """A standard error output that nobody reads any more does not end it"""
     if SCHEME == "wss":
         raise Skip("that has nothing to do with TLS")
-    server = Server()
-    server.process.stdout.close()
+    reader, writer = os.pipe()
+    shell = f'exec "$@" 2>/proc/{os.getpid()}/fd/{writer}'
+    server = Server(command=("sh", "-c", shell, "sh"))
+    os.close(writer)
+    os.close(reader)
     with opened(server) as s:
         echo(s)
     server.stop()

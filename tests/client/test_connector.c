@@ -381,9 +381,9 @@ static void test_refusal_in_a_race(void **state)
 
     begin(&w, state, "2001:db8::b 192.0.2.3 2001:db8::a");
     place_begin(&p);
-    connect_to(&o, &w, p.port, 1000);
+    connect_to(&o, &w, p.port, 2000);
     assert_string_equal(tried, " 2001:db8::b 192.0.2.3 2001:db8::a");
-    assert_true(tried_at[2] - tried_at[1] < 700);
+    assert_true(tried_at[2] - tried_at[1] < 1700);
     assert_string_equal(o.peer, format("[::1]:%u", p.port));
     place_end(&p);
     end(&w);

@@ -20,7 +20,7 @@ static const mutant_row rows[] = {
     {GREET_s_late, SERVER, "14.*", "14.2.18 14.6.13 14.8.2 14.8.5 14.8.6 14.8.10-15"},
     {GREET_s_stays, SERVER, "14.*", "14.9.9-12"},
     {GREET_s_goes_on, SERVER, "14.*", "14.8.9 14.9.2 14.9.9-12"},
-    {GREET_s_persists, SERVER, "14.*", ""},
+    {GREET_s_persists, SERVER, "14.*", "14.9.9 14.9.10"},
     {GREET_s_loses_glued, SERVER, "14.*", "14.9.13 14.10.*"},
     {GREET_s_takes_unmasked, SERVER, "14.*", "14.10.6"},
     {GREET_s_answers_second, SERVER, "14.*", "14.9.13"},

@@ -315,7 +315,7 @@ static void stuck(void *ud)
 {
     ends *e = ud;
 
-    strcpy(e->why, "stuck");
+    snprintf(e->why, sizeof(e->why), "stuck");
     e->over = true;
 }
 

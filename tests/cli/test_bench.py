@@ -11,6 +11,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -18,6 +19,9 @@ import xml.etree.ElementTree as ET
 
 from cli_harness import PATIENCE, PROGRAM, Server, Skip, check, make_certificate, run_tests, same, test
 from cli_harness import wait_until, websock
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from ports import free_port
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 # Under memcheck the first message may take longer than all of them do without.
@@ -246,9 +250,7 @@ def sigint_ends_with_the_figures_so_far():
 
 @test
 def json_is_there_whatever_became_of_the_run():
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    d = bench(f"ws://127.0.0.1:{port}/", code=3)
+    d = bench(f"ws://127.0.0.1:{free_port()}/", code=3)
     same((d["errors"], d["opening"]["connections"], d["messages"]), (100, 0, 0), "figures")
     check("refused" in d["error_reasons"][0]["reason"], d["error_reasons"])
     same(bench("ws://name.invalid/", code=3)["messages"], 0, "messages")
@@ -654,9 +656,7 @@ def who_is_no_server_is_named():
             failing(odd.url, "-c", "2", code=3, says=says)
             if "404" in says:
                 failing(odd.url, "-c", "2", "-m", "handshake", code=3, says=says)
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    failing(f"ws://127.0.0.1:{port}/", "-c", "2", code=3, says="Connection refused")
+    failing(f"ws://127.0.0.1:{free_port()}/", "-c", "2", code=3, says="Connection refused")
 
 
 @test

@@ -13,7 +13,7 @@ from cli_harness import (PATIENCE, Client, Skip, check, connect, flood, get, run
                          wait_until)
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from ports import free_port
+from ports import free_port, port_alone
 
 PROGRAMS = dict(a.split("=", 1) for a in sys.argv[2:])
 del sys.argv[2:]
@@ -45,16 +45,18 @@ def running(name, path="/ws", **options):
 @test
 def echo_server():
     url = "ws://127.0.0.1:8888/ws"
-    if reaches(url):
-        raise Skip("port 8888 is in use")
-    with subprocess.Popen([PROGRAMS["echo_server"]]) as p:
-        try:
-            wait_until(lambda: reaches(url) or p.poll() is not None, "it to listen")
-            with Client(url) as c:
-                c.send("hello")
-                same(c.message(), "hello", "echo")
-        finally:
-            p.kill()
+    with port_alone(8888):
+        if reaches(url):
+            raise Skip("port 8888 is in use")
+        with subprocess.Popen([PROGRAMS["echo_server"]]) as p:
+            try:
+                wait_until(lambda: reaches(url) or p.poll() is not None, "it to listen")
+                same(p.poll(), None, "exit code")
+                with Client(url) as c:
+                    c.send("hello")
+                    same(c.message(), "hello", "echo")
+            finally:
+                p.kill()
 
 
 @test

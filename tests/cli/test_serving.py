@@ -8,12 +8,16 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import zlib
 
 from cli_harness import (PATIENCE, PROGRAM, Client, Server, Skip, check, get, http, run_tests, same,
                          test, wait_until, websock)
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from ports import port_alone
 
 
 @test
@@ -32,7 +36,7 @@ def echo_of_text_and_binary():
 @test
 def without_a_url_it_serves_the_default():
     # The port may be in use on this machine: then the message has to name it.
-    with Server(urls=(), banner=False) as server:
+    with port_alone(8888), Server(urls=(), banner=False) as server:
         wait_until(lambda: server.output() or server.process.poll() is not None, "a sign of life")
         if not server.output():
             check("ws://127.0.0.1:8888/ws" in server.log(), server.log())

@@ -195,14 +195,4 @@ def clients_with_and_without_certificates():
             same(server.stop(), 0, "exit code")
 
 
-@test
-def open_files_are_raised_to_the_hard_limit():
-    with Server() as server:
-        with open(f"/proc/{server.process.pid}/limits", encoding="ascii") as f:
-            line = next(x for x in f if x.startswith("Max open files"))
-        _, _, _, soft, hard, _ = line.split()
-        same(soft, hard, "soft limit")
-        same(server.stop(), 0, "exit code")
-
-
 run_tests()

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Ports for servers that are to be told one before they run."""
+import contextlib
+import fcntl
+import os
 import random
 import socket
+import tempfile
 
 _given = set()
 
@@ -22,3 +26,13 @@ def free_port():
         if port not in _given:
             _given.add(port)
             return port
+
+
+@contextlib.contextmanager
+def port_alone(port):
+    """A context that one test has at a time: for programs whose port is settled."""
+    name = os.path.join(tempfile.gettempdir(), f"websock-test-port-{port}-{os.getuid()}")
+    fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with open(fd, "w", encoding="ascii") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        yield

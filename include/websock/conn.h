@@ -454,7 +454,8 @@ WSK_API size_t wsk_conn_extensions(const wsk_conn *c, char *buf, size_t n);
             otherwise outgoing text is checked: WSK_ERR_UTF8 */
 
 /*
- * Queues a message (op TEXT or BINARY). The data is copied. WSK_ERR_STATE unless OPEN;
+ * Queues a message (op TEXT or BINARY). The data is copied; NULL with a length is WSK_ERR_INVAL.
+ * WSK_ERR_STATE unless OPEN;
  * WSK_ERR_FULL, WSK_ERR_UTF8, WSK_ERR_INVAL: nothing was queued. WSK_ERR_NOMEM: neither, and a
  * message that is not compressed and goes out in one frame may be tried again; else the connection
  * has failed, as an event says. WSK_ERR_SYS: a client has no random numbers for its masks, and the

@@ -561,6 +561,12 @@ static inline bool wsk__is_full(const wsk_conn *c)
     return !c->lost && wsk__output_level(c->w) >= c->env->cfg->o.max_queued;
 }
 
+/* Octets that stand nowhere: what a program that lacked memory may ask to be sent. */
+static inline bool wsk__is_nowhere(const void *data, size_t len)
+{
+    return WSK__UNLIKELY(data == NULL) && len > 0;
+}
+
 static inline bool wsk__is_server(const wsk_conn *c)
 {
     return c->env->cfg->masked_in;

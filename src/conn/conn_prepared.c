@@ -103,7 +103,8 @@ int wsk_prepared_new(wsk_prepared **ret, wsk_config *cfg, wsk_opcode op, const v
 {
     wsk_prepared *p;
 
-    if (cfg->o.role != WSK_ROLE_SERVER || (op != WSK_OP_TEXT && op != WSK_OP_BINARY))
+    if (cfg->o.role != WSK_ROLE_SERVER || (op != WSK_OP_TEXT && op != WSK_OP_BINARY) ||
+        wsk__is_nowhere(data, len))
         return WSK_ERR_INVAL;
     if (op == WSK_OP_TEXT && !wsk__utf8_is_valid(data, len))
         return WSK_ERR_UTF8;

@@ -104,7 +104,7 @@ static WSK__INLINE bool wsk__quick_send(wsk_conn *c, wsk_opcode op, const void *
     /* The room is closed (lent_cap) as soon as anything stands behind it. */
     if (len > WSK__CONTROL_MAX || w->lent_cap - w->lent_len < len + 2 ||
         w->queued >= c->env->cfg->quick_queue || c->state != WSK_STATE_OPEN || c->ext != NULL ||
-        w->tx_opcode != 0 ||
+        w->tx_opcode != 0 || wsk__is_nowhere(data, len) ||
         !(op == WSK_OP_BINARY || (op == WSK_OP_TEXT && (flags & WSK_SEND_SKIP_UTF8))))
         return false;
     uint8_t *to = w->lent_out + w->lent_len;

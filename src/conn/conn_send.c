@@ -193,7 +193,7 @@ static int send_message(wsk_conn *c, wsk_opcode op, const uint8_t *data, size_t 
     int rsv = 0;
     bool framed;
 
-    if (WSK__UNLIKELY(op != WSK_OP_TEXT && op != WSK_OP_BINARY))
+    if (WSK__UNLIKELY(op != WSK_OP_TEXT && op != WSK_OP_BINARY) || wsk__is_nowhere(data, len))
         return WSK_ERR_INVAL;
     WSK_TRY(may_send(c));
     if (c->w->tx_opcode != 0)
@@ -240,7 +240,7 @@ int wsk_conn_send_part(wsk_conn *c, wsk_opcode op, const void *data, size_t len,
     wsk__utf8_state utf8 = begins ? WSK__UTF8_START : c->w->tx_utf8;
     int r;
 
-    if (op != WSK_OP_TEXT && op != WSK_OP_BINARY)
+    if ((op != WSK_OP_TEXT && op != WSK_OP_BINARY) || wsk__is_nowhere(data, len))
         return WSK_ERR_INVAL;
     WSK_TRY(may_send(c));
     if (!begins && c->w->tx_opcode != op)
@@ -289,7 +289,7 @@ int wsk_conn_send_part(wsk_conn *c, wsk_opcode op, const void *data, size_t len,
 
 int wsk_conn_ping(wsk_conn *c, const void *data, size_t len)
 {
-    if (len > WSK__CONTROL_MAX)
+    if (len > WSK__CONTROL_MAX || wsk__is_nowhere(data, len))
         return WSK_ERR_INVAL;
     WSK_TRY(may_send(c));
     return wsk__send_control(c, WSK_OP_PING, data, len);
@@ -297,7 +297,7 @@ int wsk_conn_ping(wsk_conn *c, const void *data, size_t len)
 
 int wsk_conn_pong(wsk_conn *c, const void *data, size_t len)
 {
-    if (len > WSK__CONTROL_MAX)
+    if (len > WSK__CONTROL_MAX || wsk__is_nowhere(data, len))
         return WSK_ERR_INVAL;
     WSK_TRY(may_send(c));
     return wsk__send_control(c, WSK_OP_PONG, data, len);

@@ -217,6 +217,38 @@ static void test_send_states(void **state)
     pair_deinit(&p);
 }
 
+static void test_send_from_nowhere(void **state)
+{
+    (void)state;
+    wsk_prepared *m = NULL;
+    pair p;
+
+    start(&p, NULL, NULL);
+    pair_open(&p);
+    for (int i = 0; i < 2; i++) {
+        wsk_conn *c = i == 0 ? p.client.c : p.server.c;
+
+        for (size_t len = 1; len < 100000; len *= 99) {
+            assert_int_equal(wsk_conn_send(c, WSK_OP_TEXT, NULL, len, 0), WSK_ERR_INVAL);
+            assert_int_equal(wsk_conn_send(c, WSK_OP_BINARY, NULL, len, 0), WSK_ERR_INVAL);
+            assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, NULL, len, true, 0), WSK_ERR_INVAL);
+            assert_int_equal(wsk_prepared_new(&m, p.server_cfg, WSK_OP_TEXT, NULL, len),
+                             WSK_ERR_INVAL);
+        }
+        assert_int_equal(wsk_conn_ping(c, NULL, 1), WSK_ERR_INVAL);
+        assert_int_equal(wsk_conn_pong(c, NULL, 125), WSK_ERR_INVAL);
+        assert_int_equal(wsk_conn_queued(c), 0);
+        assert_int_equal(wsk_conn_send(c, WSK_OP_TEXT, NULL, 0, 0), WSK_OK);
+        assert_int_equal(wsk_conn_send_part(c, WSK_OP_TEXT, NULL, 0, true, 0), WSK_OK);
+        assert_int_equal(wsk_conn_ping(c, NULL, 0), WSK_OK);
+        assert_int_equal(wsk_conn_pong(c, NULL, 0), WSK_OK);
+    }
+    pair_pump(&p);
+    assert_int_equal(pair_count(&p.server, WSK_EV_MESSAGE), 2);
+    assert_int_equal(pair_count(&p.client, WSK_EV_MESSAGE), 2);
+    pair_deinit(&p);
+}
+
 static void test_parts(void **state)
 {
     (void)state;
@@ -525,6 +557,7 @@ int main(void)
         cmocka_unit_test(test_respond),
         cmocka_unit_test(test_request_injection),
         cmocka_unit_test(test_send_states),
+        cmocka_unit_test(test_send_from_nowhere),
         cmocka_unit_test(test_parts),
         cmocka_unit_test(test_prepared),
         cmocka_unit_test(test_backpressure),

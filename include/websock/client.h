@@ -344,10 +344,12 @@ WSK_API void wsk_sync_free(wsk_sync *s);
  * wsk_conn_send(). */
 WSK_API int wsk_sync_send(wsk_sync *s, wsk_opcode op, const void *data, size_t len, unsigned flags);
 /* The next message. timeout_ms: 0 does not wait, -1 waits for ever. WSK_ERR_TIMEOUT. When the
- * connection is over, the last message has opcode CLOSE, as often as you ask. */
+ * connection is over, the last message has opcode CLOSE, as often as you ask. WSK_ERR_STATE of one
+ * that was never open. */
 WSK_API int wsk_sync_recv(wsk_sync *s, wsk_message *ret, int timeout_ms);
 /* The closing handshake, to its end, or to that of conn.close_timeout; messages that come meanwhile
- * are lost. WSK_OK if it was complete, WSK_ERR_FAILED if not, WSK_ERR_INVAL as wsk_conn_close(). */
+ * are lost. WSK_OK if it was complete, WSK_ERR_FAILED if not, WSK_ERR_INVAL as wsk_conn_close(),
+ * WSK_ERR_STATE of one that was never open. */
 WSK_API int wsk_sync_close(wsk_sync *s, unsigned code, const char *reason);
 /*
  * Has the call of the above that is waiting, or else the next one that has to look at the socket,
@@ -361,7 +363,7 @@ WSK_API void wsk_sync_interrupt(wsk_sync *s);
 /* For all that can be asked: text, failure, status, body, url, address, ... NULL if
  * wsk_sync_connect() failed for its options, or for want of memory or descriptors. */
 WSK_API const wsk_client *wsk_sync_client(const wsk_sync *s);
-/* The same as wsk_client_text(); of NULL "out of memory". */
+/* The same as wsk_client_text(), or which option was refused; of NULL "out of memory". */
 WSK_API const char *wsk_sync_text(const wsk_sync *s);
 
 #ifdef __cplusplus

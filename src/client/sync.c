@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -28,6 +29,7 @@ struct wsk_sync {
     bool clean;
     unsigned code;
     char reason[WSK__PING_MAX];
+    char refused[200]; /* which option, and why */
 };
 
 static int keep(wsk_sync *s, const void *data, size_t len)
@@ -98,6 +100,28 @@ static void on_fail(wsk_client *c, wsk_fail kind, unsigned status, const char *t
 
 /* ----------------------------------------------------------------------------------- making -- */
 
+static void note_line(void *ud, wsk_log_level level, const char *line)
+{
+    wsk_sync *s = ud;
+
+    (void)level;
+    snprintf(s->refused, sizeof(s->refused), "%s", line);
+}
+
+/* An option is not as it has to be. Which one was said to the log of the program, if there is one:
+ * for wsk_sync_text() it is said again, to ours. */
+static void ask_which(wsk_sync *s, const wsk_client_options *options,
+                      const wsk_client_handlers *handlers)
+{
+    const wsk_hooks hooks = {
+        .size = sizeof(hooks), .ud = s, .log = note_line, .log_level = WSK_LOG_ERROR};
+    wsk_client_options o = *options;
+    wsk_client *none;
+
+    o.conn.hooks = &hooks;
+    (void)!wsk_client_new(&none, s->loop, &o, handlers, s); /* fails as it did */
+}
+
 static int make(wsk_sync *s, const wsk_client_options *options)
 {
     wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
@@ -108,7 +132,8 @@ static int make(wsk_sync *s, const wsk_client_options *options)
         return WSK_ERR_INVAL;
     o.retry_initial = 0;
     if (o.conn.flags & WSK_CONN_STREAM) {
-        wsk__log(s->hooks, WSK_LOG_ERROR, "sync: conn.flags has WSK_CONN_STREAM");
+        note_line(s, WSK_LOG_ERROR, "sync: conn.flags has WSK_CONN_STREAM");
+        wsk__log(s->hooks, WSK_LOG_ERROR, "%s", s->refused);
         return WSK_ERR_INVAL;
     }
     h.on_open = on_open;
@@ -119,7 +144,10 @@ static int make(wsk_sync *s, const wsk_client_options *options)
     /* One connection gains nothing by io_uring, and its rings are costly to make. */
     lo.io = WSK_IO_EPOLL;
     WSK_TRY(wsk_loop_new(&s->loop, &lo));
-    return wsk_client_new(&s->client, s->loop, &o, &h, s);
+    int r = wsk_client_new(&s->client, s->loop, &o, &h, s);
+    if (r == WSK_ERR_INVAL)
+        ask_which(s, &o, &h);
+    return r;
 }
 
 static int error_of(const wsk_client *c)
@@ -180,7 +208,7 @@ int wsk_sync_connect(wsk_sync **ret, const char *url, const wsk_client_options *
         r = url != NULL ? wsk_client_connect(s->client, url) : WSK_ERR_INVAL;
     if (r < 0) {
         s->over = true;
-        s->text = wsk_strerror(r);
+        s->text = *s->refused != 0 ? s->refused : wsk_strerror(r);
         return r;
     }
     while (!s->opened && !s->over && r == WSK_OK)

@@ -366,8 +366,21 @@ static void test_failures(void **state)
     o.conn.flags = WSK_CONN_STREAM;
     assert_int_equal(wsk_sync_connect(&c, s->url, &o), WSK_ERR_INVAL);
     assert_int_equal(wsk_sync_recv(c, &m, -1), WSK_ERR_STATE);
-    assert_string_equal(wsk_sync_text(c), "invalid argument");
+    assert_string_equal(wsk_sync_text(c), "sync: conn.flags has WSK_CONN_STREAM");
     wsk_sync_free(c);
+    o.conn.flags = 0;
+    o.proxy = "ftp://x";
+    assert_int_equal(wsk_sync_connect(&c, s->url, &o), WSK_ERR_INVAL);
+    assert_string_equal(wsk_sync_text(c),
+                        "client: proxy: the scheme of the proxy is none of http, https, socks5, "
+                        "socks5h");
+    wsk_sync_free(c);
+    o.proxy = NULL;
+    o.conn.max_head = 1;
+    assert_int_equal(wsk_sync_connect(&c, s->url, &o), WSK_ERR_INVAL);
+    assert_string_equal(wsk_sync_text(c), "config: max_head must be 64 to 16,777,216, not 1");
+    wsk_sync_free(c);
+    o.conn.max_head = 0;
     /* Options that do not say how long they are, and some that end before the hooks. */
     o.size = 0;
     assert_int_equal(wsk_sync_connect(&c, s->url, &o), WSK_ERR_INVAL);

@@ -104,9 +104,9 @@ typedef enum wsk_origin_policy {
 } wsk_origin_policy;
 
 /*
- * flags of a config. WSK_CONN_STREAM: messages arrive as WSK_EV_DATA pieces and are never
- * assembled. A piece of a compressed message has up to 4 MiB. Text may be cut within a character,
- * and be found invalid (1007) in a later piece.
+ * flags of a config; others are WSK_ERR_INVAL. WSK_CONN_STREAM: messages arrive as WSK_EV_DATA
+ * pieces and are never assembled. A piece of a compressed message has up to 4 MiB. Text may be cut
+ * within a character, and be found invalid (1007) in a later piece.
  */
 #define WSK_CONN_STREAM       0x1u
 #define WSK_CONN_NO_AUTO_PONG 0x2u /* the program answers pings itself */

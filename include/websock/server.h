@@ -134,9 +134,9 @@ WSK_API wsk_config *wsk_server_config(const wsk_server *s);
 /*
  * Listens on a URL: ws://HOST:PORT/PATH, wss://..., ws+unix:/run/x.sock, wss+unix:... HOST may be
  * a name, an IPv4 or a [IPv6] address; port 0 takes a free one. The path is the one that
- * handshakes may ask for, and has no query; one asterisk, and nothing else, behind its slash
- * allows every path. No other asterisk may stand there. Several calls listen in several
- * places. tls is needed for wss (a reference is taken), NULL otherwise: else WSK_ERR_INVAL.
+ * handshakes may ask for, and has no query, nor the URL a user; one asterisk, and nothing else,
+ * behind its slash allows every path. No other asterisk may stand there. Several calls listen in
+ * several places. tls is needed for wss (a reference is taken), NULL otherwise: else WSK_ERR_INVAL.
  * WSK_ERR_URL, WSK_ERR_RESOLVE, WSK_ERR_SYS (errno: EADDRINUSE and so on), WSK_ERR_LIMIT (65,534
  * listeners). The log hook gets a line about WSK_ERR_INVAL and WSK_ERR_URL. A name is looked up
  * while it is waited for: that may take seconds.
@@ -148,9 +148,10 @@ WSK_API size_t wsk_server_url(const wsk_server *s, size_t i, char *buf, size_t n
 /*
  * Takes a connected stream socket that the program accepted itself. The fd is the server's in any
  * case: where this fails it is closed. All that are adopted with TLS share one wsk_tls: that of the
- * first. WSK_ERR_INVAL for another one, or one of a client, or no descriptor; WSK_ERR_LIMIT where
- * so many are beyond a limit that this one is not even told so; WSK_ERR_NOMEM, WSK_ERR_SYS. WSK_OK
- * says that there is a peer, no more: it may be there only to get a 503 or 429.
+ * first. WSK_ERR_INVAL for another one, or one of a client, or a negative descriptor; WSK_ERR_LIMIT
+ * where so many are beyond a limit that this one is not even told so; WSK_ERR_NOMEM, WSK_ERR_SYS
+ * (over epoll: it is no descriptor). WSK_OK says that there is a peer, no more: it may be there only
+ * to get a 503 or 429, or, over io_uring, to end since it is no socket.
  * Any path fits, and no page is refused for DNS rebinding. Nothing is set on the socket: it may be
  * one that blocks, and small messages wait where TCP_NODELAY is not on.
  */

@@ -45,6 +45,9 @@ static int parse_rest(const wsk_hooks *hooks, const char *rest, wsk__proxy *p, c
     if (strcmp(url.target, "/") != 0) {
         *why = "a proxy has no path";
         r = WSK_ERR_INVAL;
+    } else if (url.port == 0) {
+        *why = "the port of a proxy is not 0";
+        r = WSK_ERR_INVAL;
     }
     if (r == WSK_OK) {
         p->port = url.has_port                  ? url.port

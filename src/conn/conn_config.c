@@ -13,6 +13,8 @@
 /* A frame of the short way: two octets, and 125. */
 #define QUICK_MAX      ((size_t)WSK__CONTROL_MAX + 2)
 #define MAX_EXTENSIONS 8
+#define KNOWN_FLAGS                                                                                \
+    (WSK_CONN_STREAM | WSK_CONN_NO_AUTO_PONG | WSK_CONN_KEEP_REQUEST | WSK_CONN_SKIP_UTF8)
 
 #define invalid(hooks, ...) (wsk__log(hooks, WSK_LOG_ERROR, "config: " __VA_ARGS__), WSK_ERR_INVAL)
 
@@ -101,6 +103,10 @@ static int check(const wsk_config_options *o)
 {
     if (o->role != WSK_ROLE_SERVER && o->role != WSK_ROLE_CLIENT)
         return invalid(o->hooks, "role must be server or client, not %d", (int)o->role);
+    /* A flag of a newer header would else be passed over, and with it what it was to keep. */
+    if (o->flags & ~KNOWN_FLAGS)
+        return invalid(o->hooks, "flags has 0x%x, which this library does not know",
+                       o->flags & ~KNOWN_FLAGS);
     if (o->max_head < 64 || o->max_head > (1u << 24))
         return invalid(o->hooks, "max_head must be 64 to 16,777,216, not %" PRIu32, o->max_head);
     if (o->max_fields > 10000)

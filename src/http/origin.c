@@ -31,7 +31,8 @@ bool wsk__is_origin(wsk_str s)
 {
     origin_parts parts;
 
-    return wsk__str_eq(s, wsk__str("null")) || origin_split(s, &parts);
+    return wsk__str_eq(s, wsk__str("null")) ||
+           (origin_split(s, &parts) && wsk__port_number(parts.port, false) <= UINT16_MAX);
 }
 
 static bool is_https(const origin_parts *o)

@@ -223,6 +223,11 @@ static int check_site(const wsk_server *s, const char *text, const wsk__url *url
 {
     const char *why = NULL;
 
+    if (url->userinfo != NULL) {
+        /* Without the URL: a password is not for the log. */
+        wsk__log(s->hooks, WSK_LOG_ERROR, "a user is for requests, not for what listens");
+        return WSK_ERR_URL;
+    }
     if (strchr(url->target, '?') != NULL)
         why = "a query is for requests, not for what listens";
     else if (strchr(url->target, '*') != NULL && strcmp(url->target, "/*") != 0)

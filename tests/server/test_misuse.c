@@ -299,6 +299,7 @@ static void test_server_options(void **state)
 {
     (void)state;
     static const char *const hosts[] = {"example.org", "example.org:80", NULL};
+    static const char *const origins[] = {"https://a:65535", "https://a:65536", NULL};
     static const struct {
         wsk_server_options o;
         const char *words;
@@ -311,6 +312,10 @@ static void test_server_options(void **state)
         {{SIZED(wsk_server_options), .octet_burst = 6}, "octet_burst is 6"},
         {{SIZED(wsk_server_options), .handshake_burst = 7}, "handshake_burst is 7"},
         {{SIZED(wsk_server_options), .hosts = hosts}, "hosts: 'example.org:80'"},
+        {{SIZED(wsk_server_options), .conn = {.flags = 0x18}}, "flags has 0x10, which"},
+        {{SIZED(wsk_server_options),
+          .conn = {.origin_policy = WSK_ORIGIN_LIST, .origins = origins}},
+         "'https://a:65536'"},
     };
     wsk_handlers h = {.on_request = on_request};
     wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
@@ -358,6 +363,7 @@ static void test_client_options(void **state)
          "attempt_delay must be 10 ms at least, "
          "not 9"},
         {{SIZED(wsk_client_options), .proxy = "ftp://a"}, "proxy: "},
+        {{SIZED(wsk_client_options), .proxy = "a:0"}, "the port of a proxy is not 0"},
         {{SIZED(wsk_client_options), .no_proxy = "\n"}, "no_proxy"},
         {{SIZED(wsk_client_options), .resolve = resolve}, "resolve: "},
     };
@@ -434,6 +440,7 @@ static void test_where_to_listen(void **state)
         {"wss://127.0.0.1:0/", WSK_ERR_INVAL, "tls is NULL, and wss needs one"},
         {"ws://127.0.0.1:0/chat/*", WSK_ERR_URL, "/chat/*': an asterisk stands for every path"},
         {"ws://127.0.0.1:0/**", WSK_ERR_URL, "an asterisk"},
+        {"ws://me:secret@127.0.0.1:0/", WSK_ERR_URL, "a user is for requests"},
         {"ws://127.0.0.1:0/?a", WSK_ERR_URL, "/?a': a query is for requests"},
         {"ws://127.0.0.1:0/*?a", WSK_ERR_URL, "a query"},
         {"http://127.0.0.1:0/", WSK_ERR_URL, "http://127.0.0.1:0/': "},

@@ -409,6 +409,7 @@ static inline int wsk__link_send(wsk__link *l, const wsk__link_role *role, wsk_o
  * As the program asks for it. When that is more than high_water it may stop sending, and has to
  * hear of it when it is less than low_water; but the connection, of whose queue a part went on as
  * cipher text, may never have been above the mark itself.
+ * Const for who asks, as all questions are: what is noted is no more than that they asked.
  */
 static inline size_t wsk__link_queued(const wsk__link *const_l)
 {

@@ -252,8 +252,7 @@
 /* ... of a close frame that is wrong. */
 #define EXPECT_FAIL_CODED                                                                          \
     "The peer fails the connection at once: close with 1002, or TCP dropped. A close frame "       \
-    "without "                                                                                     \
-    "a code cannot be told from an answer to this one: non-strict (RFC 6455 7.1.7)."
+    "without a code cannot be told from an answer to this one: non-strict (RFC 6455 7.1.7)."
 
 typedef struct judge_builder judge_builder;
 /* Takes n rows as they are. */

@@ -270,8 +270,7 @@ static const judge_case good_rows[] = {
         "No key occurs again more often than chance has it, every bit is set in half of them and " \
         "depends on no other, the keys are no counter and no linear congruence, and none depends " \
         "on the one before. What came within 60 seconds is judged: fewer than 1,024 keys that "    \
-        "are "                                                                                     \
-        "good are informational.",                                                                 \
+        "are good are informational.",                                                             \
         "5.3, 10.3; CVE-2025-10148, GO-2026-6278", ECHO, CLOSE_AFTER(60)),                         \
         .rule = JUDGE_RULE_MASKS, .audience = JUDGE_FOR_CLIENTS, ENDS_CLEAN
 

@@ -208,8 +208,7 @@ static const judge_case rows[] = {
      .survival = {.after = true, .during = 1, .kib = 32768, .idle = true}},
     {ROW("6.3", "empty pings whose pongs are not read",
          "600,000 empty pings as far as the peer takes them, for three seconds, in which nothing "
-         "is "
-         "read; then everything is read.",
+         "is read; then everything is read.",
          "As for longer pings: bounded memory, and the close frame is answered, or the connection "
          "has ended.",
          "RFC 6455 5.5.3, 10.4; CVE-2026-11586", WIRE_LOG(0, true), READ_NOTHING, KILL_AFTER(20),

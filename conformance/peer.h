@@ -110,8 +110,8 @@ const char *judge_peer_agent(const judge_peer *p);
 bool judge_peer_was_skipped(const judge_peer *p);
 /* True if the opening handshake was completed. */
 bool judge_peer_is_open(const judge_peer *p);
-/* True if it was, and something came that is wrong: a message, or what breaks the protocol. What
- * did not come is no matter. Before the result is given away. */
+/* True if it was, and something came that is wrong: what breaks the protocol, or a message, where
+ * the case says which may come. What did not come is no matter. Before the result is given away. */
 bool judge_peer_was_wronged(const judge_peer *p);
 /* True while messages can be sent. */
 bool judge_peer_can_send(const judge_peer *p);

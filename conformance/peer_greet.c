@@ -356,8 +356,9 @@ static const char *end_of_chunks(const char *at, const char *end)
     }
 }
 
-/* Whether another answer came behind a refusal. Its own body may say whatever it likes; where
- * nothing says how long that is, it goes on to the end of TCP (RFC 9112 6.3). */
+/* Whether another answer came behind a refusal. Its own body may say whatever it likes. Where
+ * nothing says how long that is it goes on to the end of TCP (RFC 9112 6.3), but none begins with
+ * the head of an answer: who sends that has answered twice. */
 static bool answered_again(const judge_peer *p)
 {
     static const char start[] = "HTTP/1.";
@@ -378,7 +379,7 @@ static bool answered_again(const judge_peer *p)
             n = n * 10 + (uint64_t)(length.value[i] - '0');
         at = n < (uint64_t)(end - at) ? at + n : NULL;
     } else if (!empty) {
-        return false;
+        return status_of(at, (size_t)(end - at)) != 0;
     }
     for (; at != NULL && (at = memmem(at, (size_t)(end - at), start, sizeof(start) - 1)) != NULL;
          at++) {
@@ -393,8 +394,10 @@ static void judge_refusal(judge_peer *p)
     const judge_hello *h = &p->test->hello;
     /* RFC 9112 9.3: it may go on as HTTP, though who closes cannot be smuggled through; 9.6: who
      * says close must not process what follows, and closes. */
-    const bool lives = !peer_has_token((const char *)p->hello.at, p->greet.head, "Connection",
-                                       "close");
+    const char *head = (const char *)p->hello.at;
+    const bool lives = memcmp(head, "HTTP/1.0", 8) == 0
+                           ? peer_has_token(head, p->greet.head, "Connection", "keep-alive")
+                           : !peer_has_token(head, p->greet.head, "Connection", "close");
 
     if (answered_again(p))
         peer_degrade(p, h->second && lives ? JUDGE_NON_STRICT : JUDGE_FAILED,

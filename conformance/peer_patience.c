@@ -67,10 +67,14 @@ bool judge_peer_was_wronged(const judge_peer *p)
 {
     judge_ending so_far = p->test->ending[0];
 
-    /* Rows for information say nothing of what may come. */
-    if (!p->open_done || p->test->rule == JUDGE_RULE_INFORM)
+    if (!p->open_done)
         return false;
-    if (p->violated || p->n_events > so_far.n)
+    if (p->violated)
+        return true;
+    /* Rows for information do not say which messages may come. */
+    if (p->test->rule == JUDGE_RULE_INFORM)
+        return false;
+    if (p->n_events > so_far.n)
         return true;
     so_far.n = p->n_events;
     return !peer_ending_matches(p, &so_far);

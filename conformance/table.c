@@ -139,11 +139,20 @@ void judge_add(judge_builder *b, const judge_case *row)
         judge_add_rows(b, &copy, 1);
 }
 
+/* No limit that anybody sets is below it: what is smaller must be taken. */
+#define SMALL 1024
+
+/* Text is not cut within a character: patterns are whole ones. */
+static uint64_t cut_to(uint64_t limit, const judge_blob *blob, bool is_text)
+{
+    return is_text ? limit - limit % blob->len : limit;
+}
+
 void judge_add_within(judge_builder *b, const judge_case *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         judge_case row = rows[i];
-        bool cut = false;
+        bool cut = false, large = false;
         size_t n_steps = 1;
         judge_step *steps;
 
@@ -153,16 +162,23 @@ void judge_add_within(judge_builder *b, const judge_case *rows, size_t n)
         if (steps == NULL)
             return;
         row.steps = steps;
-        for (size_t k = 0; b->limit > 0 && k < n_steps; k++) {
-            if (steps[k].op != JUDGE_STEP_FRAME || steps[k].blob.total <= b->limit)
+        for (size_t k = 0; k < n_steps; k++) {
+            judge_blob *blob = &steps[k].blob;
+
+            if (steps[k].op != JUDGE_STEP_FRAME)
                 continue;
-            steps[k].blob.total = b->limit;
+            large = large || blob->total > SMALL;
+            if (b->limit == 0 || blob->total <= b->limit)
+                continue;
+            blob->total = cut_to(b->limit, blob, (steps[k].first & 15) == WSK_OP_TEXT);
             cut = true;
         }
         for (size_t k = 0; cut && k < WSK__COUNT(row.ending); k++) {
             for (size_t j = 0; j < row.ending[k].n; j++) {
-                if (row.ending[k].event[j].blob.total > b->limit)
-                    row.ending[k].event[j].blob.total = b->limit;
+                judge_event_row *event = &row.ending[k].event[j];
+
+                if (event->blob.total > b->limit)
+                    event->blob.total = cut_to(b->limit, &event->blob, !event->binary);
             }
         }
         if (cut)
@@ -170,7 +186,7 @@ void judge_add_within(judge_builder *b, const judge_case *rows, size_t n)
                                          "%s What is longer than the limit of the peer, %llu "
                                          "octets, is cut to it.",
                                          row.description, (unsigned long long)b->limit);
-        row.close.limited = b->limit == 0;
+        row.close.limited = large && b->limit == 0;
         if (row.close.limited)
             row.expectation = judge_text(b,
                                          "%s Where the limit of the peer is not known "

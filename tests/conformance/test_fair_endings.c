@@ -46,6 +46,11 @@ static void an_unknown_limit_is_no_fault(void **state)
         assert_int_equal(end(&s), JUDGE_FAILED);
     }
     scene_limit(0);
+    /* Nobody's limit is an octet. */
+    open_with(&s, "18.7.4", OPEN "\r\n");
+    pass(&s, SECOND);
+    CLOSES(&s, "\x03\xf1");
+    assert_int_equal(end(&s), JUDGE_FAILED);
 }
 
 static void large_messages_keep_to_the_limit(void **state)
@@ -78,6 +83,14 @@ static void large_messages_keep_to_the_limit(void **state)
     pass(&s, SECOND);
     PONG(&s, "?");
     frame(&s, 0x82, echo, 65536);
+    assert_int_equal(closes(&s), JUDGE_OK);
+    /* Not within a character. */
+    scene_limit(1001);
+    for (size_t i = 0; i < 1000; i += 2)
+        memcpy(echo + i, "\xc3\xa9", 2);
+    open_with(&s, "18.7.2", OPEN "\r\n");
+    pass(&s, SECOND);
+    frame(&s, 0x81, echo, 1000);
     assert_int_equal(closes(&s), JUDGE_OK);
     scene_limit(0);
     free(echo);

@@ -113,7 +113,8 @@ static void bodies_may_speak_of_http(void **state)
 /* RFC 9112 9.3: a refusal leaves a connection of HTTP, unless it says that it does not (9.6). */
 static void refusals_may_leave_the_connection(void **state)
 {
-#define REFUSED       "HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\n"
+#define REFUSED_WITH  " 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\n"
+#define REFUSED       "HTTP/1.1" REFUSED_WITH
 #define EMPTY         "Content-Length: 0\r\n\r\n"
 #define SECOND_ANSWER "HTTP/1.1 404 Not Found\r\n" EMPTY
     static const struct {
@@ -124,9 +125,16 @@ static void refusals_may_leave_the_connection(void **state)
         {REFUSED "Connection: keep-alive\r\n" EMPTY SECOND_ANSWER, JUDGE_NON_STRICT, JUDGE_FAILED},
         {REFUSED EMPTY, JUDGE_INFORMATIONAL, JUDGE_INFORMATIONAL},
         {REFUSED "Connection: close\r\n" EMPTY SECOND_ANSWER, JUDGE_FAILED, JUDGE_FAILED},
+        /* A body without a length does not begin like this. */
+        {REFUSED "\r\n" SECOND_ANSWER, JUDGE_NON_STRICT, JUDGE_FAILED},
+        {REFUSED "Connection: close\r\n\r\n" SECOND_ANSWER, JUDGE_FAILED, JUDGE_FAILED},
+        {"HTTP/1.0" REFUSED_WITH EMPTY SECOND_ANSWER, JUDGE_FAILED, JUDGE_FAILED},
+        {"HTTP/1.0" REFUSED_WITH "Connection: keep-alive\r\n" EMPTY SECOND_ANSWER, JUDGE_NON_STRICT,
+         JUDGE_FAILED},
         {REFUSED "Connection: foo, Close\r\n" EMPTY, JUDGE_NON_STRICT, JUDGE_NON_STRICT},
     };
 #undef REFUSED
+#undef REFUSED_WITH
 #undef EMPTY
 #undef SECOND_ANSWER
     static const char *const ids[] = {"14.9.9", "14.9.10", "14.9.11", "14.9.12"};

@@ -271,6 +271,8 @@ static void what_crowds_get_counts(void **state)
     assert_int_equal(
         crowd("23.2.4", (mutant_habits){.fault = MUTANT_corrupt_late}, PATIENCE).behavior,
         JUDGE_FAILED);
+    assert_int_equal(crowd("23.2.3", (mutant_habits){.fault = MUTANT_masked}, PATIENCE).behavior,
+                     JUDGE_FAILED);
     /* What does not come is for information. */
     assert_int_equal(crowd("23.2.4", (mutant_habits){.replaces = 1}, PATIENCE).behavior,
                      JUDGE_INFORMATIONAL);

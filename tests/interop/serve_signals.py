@@ -42,7 +42,7 @@ def gone_away(s):
 
 
 def drained(number):
-    server = Server()
+    server = Server("--drain", "60s")
     clients = [opened(server) for _ in range(20)]
     for s in clients:
         echo(s)
@@ -75,7 +75,7 @@ add("SIGINT does the same", drained, signal.SIGINT)
 @test
 def no_clients():
     """Without clients it ends at once"""
-    server = Server()
+    server = Server("--drain", "60s")
     began = time.monotonic()
     server.stop()
     assert time.monotonic() - began < 10 * PATIENCE

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sends a file as one message, however large, and writes what is answered to standard output: no
- * more than HIGH_WATER octets of it are in memory, whatever the pace of the server. So is a message
- * that is made while it is sent.
+ * Sends a file as one message, however large, and writes what is answered to standard output:
+ * little more than HIGH_WATER octets of it are in memory, whatever the pace of the server. So is a
+ * message that is made while it is sent.
  *
  *     stream_file URL FILE
  */
@@ -41,7 +41,8 @@ static void on_data(wsk_client *c, wsk_opcode op, uint8_t *data, size_t len, boo
     (void)op;
     (void)first;
     fwrite(data, 1, len, stdout);
-    if (last) {
+    /* What is said before, such as a greeting, is no answer to all of it. */
+    if (last && file == NULL) {
         result = 0;
         wsk_client_close(c, WSK_CLOSE_NORMAL, NULL);
     }

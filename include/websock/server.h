@@ -150,10 +150,10 @@ WSK_API size_t wsk_server_url(const wsk_server *s, size_t i, char *buf, size_t n
  * case: where this fails it is closed. All that are adopted with TLS share one wsk_tls: that of the
  * first. WSK_ERR_INVAL for another one, or one of a client, or a negative descriptor; WSK_ERR_LIMIT
  * where so many are beyond a limit that this one is not even told so; WSK_ERR_NOMEM, WSK_ERR_SYS
- * (over epoll: it is no descriptor). WSK_OK says that there is a peer, no more: it may be there
- * only to get a 503 or 429, or, over io_uring, to end since it is no socket. Any path fits, and no
- * page is refused for DNS rebinding. Nothing is set on the socket: it may be one that blocks, and
- * small messages wait where TCP_NODELAY is not on.
+ * (over epoll: it cannot be watched). WSK_OK says that there is a peer, no more: it may be there
+ * only to get a 503 or 429, or to end by a deadline since it is no such socket. Any path fits, and
+ * no page is refused for DNS rebinding. Nothing is set on the socket: it may be one that blocks,
+ * and small messages wait where TCP_NODELAY is not on.
  */
 WSK_API int wsk_server_adopt(wsk_server *s, int fd, wsk_tls *tls);
 /* Listens no longer; connections live on. What waits to be accepted is reset by the system.

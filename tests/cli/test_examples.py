@@ -11,6 +11,7 @@ import tempfile
 
 from cli_harness import (PATIENCE, Client, Skip, check, connect, flood, get, run_tests, same, test,
                          wait_until)
+from connect_harness import FakeServer
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from ports import free_port, port_alone
@@ -168,6 +169,24 @@ def stream_file():
             check(p.stdout == f.read(), f"{len(p.stdout)} of {size} octets came back")
         same(client("stream_file", f"ws://127.0.0.1:{free_port()}/", f.name)[0], 1,
              "exit code when nobody listens")
+
+
+@test
+def stream_file_waits_for_the_answer():
+    def greet(peer):
+        peer.accept()
+        peer.send("hello")
+        got, first = 0, 0
+        while first & 0x80 == 0:
+            first, payload = peer.frame()
+            got += len(payload)
+        peer.send(str(got))
+        same(peer.close_code(), 1000, "close code")
+        peer.close()
+
+    with FakeServer(greet) as server, tempfile.NamedTemporaryFile() as f:
+        f.truncate(8000000)
+        same(client("stream_file", server.url, f.name), (0, "hello8000000", ""), "a greeting first")
 
 
 @test

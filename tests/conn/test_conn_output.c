@@ -145,6 +145,7 @@ static void test_short_way(void **state)
         size_t before = wsk_conn_queued(c);
         /* Text has to be known to be good. */
         assert_int_equal(quick_send(c, op, data, i == TOO_LONG ? 126 : 125, 0), i == PLAIN);
+        assert_false(quick_send(c, op, NULL, 5, 0));
         if (i == TEXT)
             assert_true(quick_send(c, op, data, 125, WSK_SEND_SKIP_UTF8));
         bool taken = i == PLAIN || i == TEXT;

@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -484,6 +485,12 @@ static void test_what_to_adopt(void **state)
         assert_int_equal(wsk_server_new(&w.server, w.loop, &o, NULL, &w), WSK_OK);
         assert_int_equal(wsk_server_adopt(w.server, -1, NULL), WSK_ERR_INVAL);
         said(&w, "server: -1 is no descriptor to adopt");
+        if (backend == WSK_IO_EPOLL) {
+            assert_int_equal(
+                wsk_server_adopt(w.server, open("/dev/null", O_RDONLY | O_CLOEXEC), NULL),
+                WSK_ERR_SYS);
+            said(&w, "a connection was dropped: Operation not permitted");
+        }
         for (int i = 0; i < TOLD + 2; i++) {
             assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends[i]), 0);
             assert_int_equal(wsk_server_adopt(w.server, ends[i][0], NULL),

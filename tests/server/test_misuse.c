@@ -66,7 +66,7 @@ static void world_init(world *w)
     w->hooks = hooks;
     w->hooks.ud = w;
     w->hooks.log = log_line;
-    w->hooks.log_level = WSK_LOG_ERROR;
+    w->hooks.log_level = WSK_LOG_WARN;
     lo.hooks = &w->hooks;
     lo.io = backend;
     assert_int_equal(wsk_loop_new(&w->loop, &lo), WSK_OK);

@@ -33,7 +33,7 @@ static void log_line(void *ud, wsk_log_level level, const char *line)
     world *w = ud;
     size_t n = strlen(w->lines);
 
-    if (level == WSK_LOG_ERROR)
+    if (level <= WSK_LOG_WARN)
         snprintf(w->lines + n, sizeof(w->lines) - n, "%s\n", line);
 }
 

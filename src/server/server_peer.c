@@ -625,10 +625,11 @@ int wsk__peer_begin(wsk__site *site, int fd)
 fail:
     err = errno;
     s->stats.refused++;
-    wsk__log(s->hooks, WSK_LOG_WARN, "a connection was dropped: %s",
-             r == WSK_ERR_NOMEM ? "no memory for it"
-             : r == WSK_ERR_SYS ? strerror(err)
-                                : wsk_strerror(r));
+    if (r == WSK_ERR_SYS)
+        wsk__log(s->hooks, WSK_LOG_WARN, "a connection was dropped: it cannot be watched (%s)",
+                 strerror(err));
+    else
+        wsk__log(s->hooks, WSK_LOG_WARN, "a connection was dropped: no memory for it");
 drop:
     wsk__tls_session_free(tls);
     if (p != NULL) {

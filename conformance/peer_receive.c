@@ -309,7 +309,7 @@ static char *close_reason(judge_peer *p, const uint8_t *reason, size_t len)
     char hex[2 * CONTROL_KEPT + 1];
 
     /* Text ends at a NUL for those who read it; what is behind it must not be hidden. */
-    if (wsk__utf8_is_valid(reason, len) && (len == 0 || memchr(reason, 0, len) == NULL))
+    if (!p->reason.no_text && (len == 0 || memchr(reason, 0, len) == NULL))
         return peer_text(p, "%.*s", (int)len, (const char *)reason);
     for (size_t i = 0; i < len; i++) {
         hex[2 * i] = "0123456789abcdef"[reason[i] >> 4];
@@ -349,7 +349,7 @@ static void closed_by_peer(judge_peer *p, size_t kept)
         peer_see_reason(p, p->control + 2, kept - 2);
         free(p->r.remote_reason);
         p->r.remote_reason = close_reason(p, p->control + 2, kept - 2);
-        if (!wsk__utf8_is_valid(p->control + 2, kept - 2))
+        if (p->reason.no_text)
             peer_fault(p, WSK_CLOSE_INVALID_PAYLOAD,
                        peer_text(p, "invalid close reason (non-UTF-8 payload)"));
     }

@@ -367,7 +367,7 @@ static void put_hello(FILE *out, const judge_hello *h, judge_role role)
         fprintf(out, "  After such a status TCP %s be closed if it comes with Connection: close.\n",
                 h->left == JUDGE_FAILED ? "must" : "should");
     if (h->second)
-        fputs("  Else TCP may stay open, and the request behind it may be answered.\n", out);
+        fputs("  Else TCP may stay open; an answer to the request behind it is NON-STRICT.\n", out);
     if (h->soon > 0)
         fprintf(out, "  An answer later than %g s is NON-STRICT.\n", h->soon);
 }

@@ -426,6 +426,13 @@ static void test_tls_default(void **state)
     world_end(&w);
 }
 
+/* An answer that leads to a wss URL. */
+static void lead_to(char *answer, size_t n, const char *url)
+{
+    snprintf(answer, n, "HTTP/1.1 301 x\r\nLocation: https%s\r\nContent-Length: 0\r\n\r\n",
+             url + 3);
+}
+
 /* A redirect from ws to wss is followed, the other way round it is not. */
 static void test_tls_redirect(void **state)
 {
@@ -439,8 +446,7 @@ static void test_tls_redirect(void **state)
 
     world_begin(&w, state);
     const char *url = echo_begin(&e, w.loop, "wss://127.0.0.1:0/ws", tls);
-    snprintf(location, sizeof(location),
-             "HTTP/1.1 301 x\r\nLocation: https%s\r\nContent-Length: 0\r\n\r\n", url + 3);
+    lead_to(location, sizeof(location), url);
     script_begin(&s, &w, script_answer);
     s.answer = location;
     o.tls = client_tls(&w, "ca.pem", NULL, false);
@@ -469,8 +475,7 @@ static void test_certificate_stays_at_home(void **state)
 
     world_begin(&w, state);
     const char *url = echo_begin(&e, w.loop, "wss://127.0.0.1:0/ws", tls);
-    snprintf(location, sizeof(location),
-             "HTTP/1.1 301 x\r\nLocation: https%s\r\nContent-Length: 0\r\n\r\n", url + 3);
+    lead_to(location, sizeof(location), url);
     o.tls = client_tls(&w, "ca.pem", "visitor", false);
     o.max_redirects = 1;
     /* Also where a session with it is known that could be resumed. */

@@ -372,7 +372,7 @@ def brief(results):
              f"connection; less is better. Medians of {results['settings']['rounds']} rounds in "
              "which the servers took turns, and for ours the least and the most:", "",
              *md_table(["", *[s["label"] for s in shown_as]], rows), "",
-             f"Measured on {results['date']}."]
+             f"Measured on {dict(conditions(results))['Date']}."]
     return "\n".join(lines) + "\n"
 
 

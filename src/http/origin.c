@@ -24,15 +24,16 @@ static bool origin_split(wsk_str origin, origin_parts *ret)
     if (n == 0 || origin.len - n < 3 || memcmp(origin.ptr + n, "://", 3) != 0)
         return false;
     ret->scheme = wsk__strn(origin.ptr, n);
-    return wsk__is_host(wsk__strn(origin.ptr + n + 3, origin.len - n - 3), &ret->host, &ret->port);
+    return wsk__is_host(wsk__strn(origin.ptr + n + 3, origin.len - n - 3), &ret->host,
+                        &ret->port) &&
+           wsk__port_number(ret->port, false) <= UINT16_MAX;
 }
 
 bool wsk__is_origin(wsk_str s)
 {
     origin_parts parts;
 
-    return wsk__str_eq(s, wsk__str("null")) ||
-           (origin_split(s, &parts) && wsk__port_number(parts.port, false) <= UINT16_MAX);
+    return wsk__str_eq(s, wsk__str("null")) || origin_split(s, &parts);
 }
 
 static bool is_https(const origin_parts *o)

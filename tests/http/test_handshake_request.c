@@ -297,6 +297,7 @@ static void test_origin(void **state)
         {"the default port", "a:80", "http://a", true, false},
         {"the default port of https", "a:443", "https://a", true, false},
         {"an empty port", "a:", "http://a:", true, false},
+        {"a port that cannot be", "a:84443", "http://a:84443", false, false},
         {"a port that Host does not have", "a", "http://a:8080", true, true},
         {"case does not matter", "Example.org", "HTTPS://EXAMPLE.ORG", true, true},
         {"another port of an address", "127.0.0.1:8888", "http://127.0.0.1:3000", false, false},
@@ -399,8 +400,8 @@ static void test_hosts_and_origins(void **state)
                              *const origins[] = {"https://a", "http://a:1", "null",
                                                  "x-y://[::1]:1"},
                              *const no_origins[] = {
-                                 "example.org", "https://a/",  "*",   "",    "a:80",
-                                 "https://",    "https://a b", "//a", "NULL"};
+                                 "example.org", "https://a/",  "*",   "",     "a:80",
+                                 "https://",    "https://a b", "//a", "NULL", "https://a:65536"};
 
     (void)state;
 #define EACH(list, expr)                                                                           \

@@ -378,7 +378,9 @@ void wsk__stream_lost(wsk__stream *s, int err)
 {
     const char *why = s->tls != NULL ? wsk__tls_session_why(s->tls->session) : "";
 
-    if (s->state & WSK__S_BROKEN)
+    /* What comes of the break is told by its own words; input that there was no memory for is lost
+     * by ours. */
+    if ((s->state & WSK__S_BROKEN) && err != ENOMEM)
         err = (int)(s->state >> WSK__S_ERRNO_SHIFT);
     wsk__stream_lost_text(s, *why != 0 ? why : error_text(err));
 }

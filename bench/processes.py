@@ -60,6 +60,15 @@ def clean_up_when_ended():
     signal.signal(signal.SIGTERM, interrupt)
 
 
+def children(pid):
+    """Whom it has started and not waited for."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+            return [int(p) for p in f.read().split()]
+    except OSError:
+        return []
+
+
 def wait_until_it_listens(process, port, seconds=15):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -70,9 +79,3 @@ def wait_until_it_listens(process, port, seconds=15):
                 return
         time.sleep(0.01)
     raise Failed(f"the server does not listen after {seconds} s")
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]

@@ -17,6 +17,7 @@ import traceback
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import processes  # noqa: E402
 import report  # noqa: E402
 import scenarios  # noqa: E402
 
@@ -122,14 +123,6 @@ def what_fails_is_said_and_the_rest_goes_on():
         assert "failed" in done.stdout, done.stdout
 
 
-def children(pid):
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-            return [int(p) for p in f.read().split()]
-    except OSError:
-        return []
-
-
 def who_ends_it_ends_its_servers():
     if not os.path.exists("/proc/self/task"):
         raise Skip("there is no /proc")
@@ -142,7 +135,7 @@ def who_ends_it_ends_its_servers():
         while len(started) < 2:  # the server and the generator
             assert process.poll() is None and time.monotonic() < end, "it did not begin"
             time.sleep(0.02)
-            started = children(process.pid)
+            started = processes.children(process.pid)
         process.terminate()
         code = process.wait(60)
         assert code == 130, code

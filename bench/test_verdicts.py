@@ -177,11 +177,6 @@ def notice_who_swells(folder):
         module.verdict_tables.MOST_MEMORY = 4 << 30
 
 
-def children(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-        return [int(p) for p in f.read().split()]
-
-
 def who_ends_it_ends_its_peers(folder):
     for side in ([], ["--clients"]):
         process = start(os.path.join(folder, "ended" + "".join(side)), *side, "--peers",
@@ -190,7 +185,7 @@ def who_ends_it_ends_its_peers(folder):
         while len(started) < 2:  # the peer and the judge
             assert process.poll() is None and time.monotonic() < end, "it did not begin"
             time.sleep(0.02)
-            started = children(process.pid)
+            started = processes.children(process.pid)
         process.terminate()
         process.communicate(timeout=60)
         assert process.returncode == 130, process.returncode

@@ -18,11 +18,15 @@ import tempfile
 import time
 import traceback
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import surroundings  # noqa: F401: for what it takes away
+
 PATIENCE = float(os.environ.get("PATIENCE", "30"))  # seconds until a wait is a failure; sanitizers are slow
 PROGRAM = os.path.abspath(sys.argv[1])
 
-# Where nohup runs the tests the programs would ignore it, too.
+# Where nohup runs the tests, or a shell in the background, the programs would ignore them, too.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _tests = []
 
@@ -110,7 +114,7 @@ class Unread:
         full = 0
         while full < (5 if self.kind == "terminal" else 1):
             full = 0 if self.fill_once() else full + 1
-            time.sleep(0.02 if self.kind == "terminal" else 0)
+            time.sleep(0.1 if self.kind == "terminal" else 0)
 
     def fill_once(self):
         """How many octets went."""
@@ -174,9 +178,11 @@ class Server:
         check(kind is not None or code in (0, 3), f"the server ended with {code}")
 
     def end(self):
-        """Not by SIGKILL: then nobody would look for leaks. The second signal cuts the drain short."""
+        """Not by SIGKILL: then nobody would look for leaks. The second signal cuts the drain short; it
+        does not come while the leaks are looked for, when nothing takes signals any more."""
         for patience in (1, PATIENCE):
-            self.signal(signal.SIGTERM)
+            if not re.search(r' end opened=|"event":"end"', self.log()):
+                self.signal(signal.SIGTERM)
             try:
                 return self.process.wait(patience)
             except subprocess.TimeoutExpired:

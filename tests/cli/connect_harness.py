@@ -13,10 +13,6 @@ import threading
 
 from cli_harness import PATIENCE, PROGRAM, check
 
-# No proxy of the surroundings leads anywhere in these tests.
-CLEAN = {k: v for k, v in os.environ.items()
-         if not re.fullmatch(r"(?i)(ws|wss|http|https|all|no)_proxy|NO_COLOR", k)}
-
 
 def connect(*args, stdin=b"", env=None):
     """Runs "websock connect" to its end, without a terminal; stdin None: it stays open and empty."""
@@ -27,7 +23,7 @@ def connect(*args, stdin=b"", env=None):
         options = {"stdin": reader}
     try:
         return subprocess.run([PROGRAM, "connect", *args], capture_output=True, timeout=PATIENCE,
-                              env={**CLEAN, **(env or {})}, check=False, start_new_session=True,
+                              env={**os.environ, **(env or {})}, check=False, start_new_session=True,
                               **options)
     finally:
         if reader is not None:
@@ -37,7 +33,7 @@ def connect(*args, stdin=b"", env=None):
 
 def start(*args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE):
     return subprocess.Popen([PROGRAM, "connect", *args], stdin=stdin, stdout=stdout,
-                            stderr=stderr, env=CLEAN)
+                            stderr=stderr)
 
 
 def events(output):

@@ -14,6 +14,7 @@ import time
 from cli_harness import (PATIENCE, PROGRAM, Server, Unread, check, make_certificate, run_tests, same,
                          test, wait_until)
 from connect_harness import FakeServer, connect, events, one_line, start
+from ports import free_port
 
 
 def good(r, stdout):
@@ -425,8 +426,8 @@ def timeout_ends_it():
 
     with FakeServer(script) as server:
         begin = time.monotonic()
-        r = connect("--timeout", "300ms", server.url, stdin=None)
-        check(0.3 <= time.monotonic() - begin < 10, "time")
+        r = connect("--timeout", "1s", server.url, stdin=None)
+        check(1 <= time.monotonic() - begin < 10, "time")
         same(r.returncode, 3, "exit code")
         one_line(r.stderr, "--timeout")
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -450,12 +451,13 @@ def keepalive_notices_a_dead_server():
 
 @test
 def failures_are_told_in_one_line():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        closed = s.getsockname()[1]
-    for url, word in [(f"ws://127.0.0.1:{closed}/", "refused"), ("ws://name.invalid/", "name.invalid"),
+    for url, word in [(f"ws://127.0.0.1:{free_port()}/", "refused"),
+                      ("ws://name.invalid/", "the name"),
                       ("ws+unix:/nonexistent/socket", "/nonexistent/socket")]:
         r = connect(url)
-        same((r.returncode, r.stdout), (1, b""), f"{url}: {r.stderr}")
+        # Who is asked for names may say nothing at all.
+        codes = (1, 3) if "invalid" in url else (1,)
+        check(r.returncode in codes and r.stdout == b"", f"{url}: {r.returncode} {r.stderr}")
         one_line(r.stderr, word)
     for status, words in [(401, "Unauthorized"), (403, "Forbidden"), (404, "Not Found"),
                           (503, "Service Unavailable"), (200, "OK")]:
@@ -494,18 +496,20 @@ def first_signal_closes_second_leaves_at_once():
             p.send_signal(number)
             same(p.wait(PATIENCE), 0, f"exit code after {number}")
         same(codes, [code], "close code")
-    gone = threading.Event()
+    told, gone = threading.Event(), threading.Event()
 
     def deaf(peer):
         peer.accept()
         peer.close_code()
+        told.set()
         gone.wait(PATIENCE)
 
     with FakeServer(deaf) as server, start("--json", "--close-timeout", "30s",
                                         server.url) as p:
         check(b'"open"' in p.stdout.readline(), "no connection")
         p.send_signal(signal.SIGINT)
-        time.sleep(0.3)
+        check(told.wait(PATIENCE), "no close frame")
+        time.sleep(0.1)
         same(p.poll(), None, "after the first signal")
         p.send_signal(signal.SIGINT)
         same(p.wait(PATIENCE), 130, "exit code after the second")
@@ -560,7 +564,7 @@ def reader_of_stderr_that_rests():
         for number, code in [(None, 3), (signal.SIGTERM, 0)]:
             with Unread(kind) as told, FakeServer(script) as server:
                 told.fill()
-                with start("-W", "-v", *(["-m", "500ms"] if number is None else []), server.url,
+                with start("-W", "-v", *(["-m", "2s"] if number is None else []), server.url,
                            stderr=told.writer) as p:
                     try:
                         check(p.stdout.readline(), f"{kind}: nothing came")
@@ -867,7 +871,7 @@ def testee_is_ended_ahead_of_time():
 
     for number, code in [(None, 3), (signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGHUP, 130)]:
         codes.clear(), targets.clear(), reached.clear()
-        with FakeServer(script) as server, start("--testee", *(["-m", "300ms"] if not number else []),
+        with FakeServer(script) as server, start("--testee", *(["-m", "2s"] if not number else []),
                                                  server.url[:-3]) as p:
             check(reached.wait(PATIENCE), "no case was run")
             if number:
@@ -910,7 +914,7 @@ def hangup_that_is_ignored_stays_so():
             p = subprocess.Popen(["sh", "-c", 'trap "" HUP; exec "$@"', "sh", PROGRAM, "connect", *args,
                                   server.url[:-3]], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE)
-            wait_until(lambda: server.connections == (2 if "--testee" in args else 1), "a connection")
+            wait_until(lambda: server.connections >= (2 if "--testee" in args else 1), "a connection")
             time.sleep(0.1)
             p.send_signal(signal.SIGHUP)
             out, err = p.communicate(timeout=PATIENCE)

@@ -16,7 +16,7 @@ import threading
 import time
 
 from cli_harness import PATIENCE, PROGRAM, Server, Skip, check, run_tests, same, test
-from connect_harness import CLEAN, FakeServer
+from connect_harness import FakeServer
 
 UP, LEFT, CONTROL_A, CONTROL_C, CONTROL_D, CONTROL_V, CONTROL_Z = (
     b"\x1b[A", b"\x1b[D", b"\x01", b"\x03", b"\x04", b"\x16", b"\x1a")
@@ -115,7 +115,7 @@ class Terminal:
             try:
                 fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
                 os.execve(command[0], [*command, "connect", *args],
-                          {**CLEAN, "TERM": "xterm", "LC_ALL": "C", "HOME": "/nonexistent",
+                          {**os.environ, "TERM": "xterm", "LC_ALL": "C", "HOME": "/nonexistent",
                            **(env or {})})
             finally:
                 os._exit(127)

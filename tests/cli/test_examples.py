@@ -12,8 +12,6 @@ import tempfile
 from cli_harness import (PATIENCE, Client, Skip, check, connect, flood, get, run_tests, same, test,
                          wait_until)
 from connect_harness import FakeServer
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from ports import free_port, port_alone
 
 PROGRAMS = dict(a.split("=", 1) for a in sys.argv[2:])

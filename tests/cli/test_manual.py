@@ -159,7 +159,7 @@ def by_inetd(name):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         # More than it reads at a time.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 200000)
-        thread = threading.Thread(target=accept)
+        thread = threading.Thread(target=accept, daemon=True)
         thread.start()
         try:
             yield f"ws://127.0.0.1:{listener.getsockname()[1]}/"

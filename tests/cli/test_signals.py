@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """How websock serve ends, and how it reads certificates again."""
-import os
 import shutil
 import signal
 import ssl

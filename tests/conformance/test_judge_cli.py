@@ -22,11 +22,12 @@ import time
 import xml.etree.ElementTree as xml
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import surroundings  # noqa: F401: for what it takes away
 from ports import free_port
 
 WEBSOCK = os.path.abspath(sys.argv[1])
 HOME = tempfile.mkdtemp(prefix="judge-cli-")
-ENV = {k: v for k, v in os.environ.items() if k not in ("GITHUB_ACTIONS", "NO_COLOR")}
+ENV = {k: v for k, v in os.environ.items() if k != "GITHUB_ACTIONS"}
 # By a link, as where it is installed: a script that stands in for the program knows no other name.
 WSTEST = os.path.join(HOME, "wstest")
 os.symlink(WEBSOCK, WSTEST)

@@ -23,7 +23,8 @@ import urllib.error
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from ports import free_port
+import surroundings  # noqa: F401: for what it takes away
+from ports import free_port, port_alone
 
 WEBSOCK = os.path.abspath(sys.argv[1])
 MUTANT = os.path.abspath(sys.argv[2])
@@ -687,14 +688,15 @@ def as_wstest():
     assert any(line.startswith("Cases = ['1.1.1', '1.1.2'") for line in s.lines), s.lines
     assert "Shutting down server." in s.lines
     # The spec that is not there is written; port 9001 may be in use here.
-    with socket.socket() as probe:
-        free = probe.connect_ex(("127.0.0.1", 9001)) != 0
-    if not free:
-        return "port 9001 is in use; the rest passed"
-    s = Server("-m", "fuzzingserver", "-u", "0", name="wstest", cwd=cwd)
-    assert s.port == 9001 and "Auto-generating spec file 'fuzzingserver.json'" in s.lines
-    assert Client(s.port, "/getCaseCount").answer() == "517"
-    s.stop()
+    with port_alone(9001):
+        with socket.socket() as probe:
+            free = probe.connect_ex(("127.0.0.1", 9001)) != 0
+        if not free:
+            return "port 9001 is in use; the rest passed"
+        s = Server("-m", "fuzzingserver", "-u", "0", name="wstest", cwd=cwd)
+        assert s.port == 9001 and "Auto-generating spec file 'fuzzingserver.json'" in s.lines
+        assert Client(s.port, "/getCaseCount").answer() == "517"
+        s.stop()
     assert os.path.exists(os.path.join(cwd, "fuzzingserver.json"))
     return None
 

@@ -9,14 +9,11 @@ import shutil
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 import time
 
 from harness import (FOLDER, PATIENCE, SCHEME, Server, Skip, certificate, equal, run_tests, test)
 from connect_client import connect, good
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from ports import free_port
 
 OCTETS = os.urandom(200000) + b"repeat " * 200000
@@ -87,7 +84,7 @@ http {{
 """
 
 # Seconds of nginx, for the answer to an opening too.
-WAIT = 4 if "WSK_TEST_VALGRIND" in os.environ else 1
+WAIT = min(4, max(2, int(PATIENCE)))
 
 
 @test

@@ -18,7 +18,7 @@ if why := missing_backend():
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 # So long a connection is left open for the answer to an upgrade.
-OPEN_SECONDS = 0.5 * PATIENCE
+OPEN_SECONDS = 1.5 * PATIENCE
 UPGRADE = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
 
 

@@ -19,6 +19,9 @@ import threading
 import time
 import traceback
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import surroundings  # noqa: F401: for what it takes away
+
 WEBSOCK = sys.argv[1]
 IO = sys.argv[2] if len(sys.argv) > 2 else "auto"
 SCHEME = sys.argv[3] if len(sys.argv) > 3 else "ws"

@@ -76,7 +76,12 @@ def test_client():
     client = subprocess.run([WEBSOCK, "connect", "--testee", *trust, url], capture_output=True,
                             text=True)
     # Answers that are wrong fail a client: that some cases could not be run is right.
-    code = judge.wait() or (0 if client.returncode == 1 else 1)
+    try:
+        code = judge.wait(60 * PATIENCE) or (0 if client.returncode == 1 else 1)
+    except subprocess.TimeoutExpired:  # the client never came to it
+        judge.terminate()
+        judge.wait()
+        code = 1
     tap.join()
     rest.join()
     for text in client.stderr.splitlines()[-3:]:

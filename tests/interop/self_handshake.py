@@ -52,18 +52,18 @@ print("1..2", flush=True)
 with tempfile.TemporaryDirectory() as home:
     out = os.path.join(home, "results")
     server = Server()
-    args = ["--suite", "handshake", "--no-report", "--json", out, "--quiet",
+    args = ["--suite", "handshake", "--no-report", "--json", out,
             "--option", f"vitalitySeconds={10 * PATIENCE}"]
     trust = ["--insecure"] if SCHEME == "wss" else []
     # What a sanitizer keeps is no growth of the server.
     watched = [] if os.environ.get("INTEROP_SANITIZED") else ["--pid", str(server.process.pid)]
-    code = subprocess.run([WEBSOCK, "test", server.url, *args, *watched, *trust],
+    code = subprocess.run([WEBSOCK, "test", server.url, *args, "--quiet", *watched, *trust],
                           check=False).returncode
     server.stop()
     judge(1, "the server", lines_of(out), listed(), [(code, 0)])
 
     judged = subprocess.Popen([WEBSOCK, "test", "--serve", f"{SCHEME}://127.0.0.1:0", "--then-exit",
-                               *args[:-3]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True)
     url = None
     seen = ""

@@ -372,7 +372,8 @@ test("503 when all places are taken", async () => {
 
 test("408 when the request does not end", async () => {
   // Under memcheck the handshake of TLS, which counts, takes longer than what is wanted here.
-  const server = await serve(["--open-timeout", process.env.WSK_TEST_VALGRIND ? "30s" : "500ms"]);
+  const time = 500 * Number(process.env.INTEROP_PATIENCE ?? 1);
+  const server = await serve(["--open-timeout", process.env.WSK_TEST_VALGRIND ? "30s" : `${time}ms`]);
   const { status, head } = await rawExchange(server.url, "GET /ws HTTP/1.1\r\nHost: x\r\n");
   equal(status, 408, "status");
   ok(/^connection: close\r$/im.test(head), "no Connection: close");

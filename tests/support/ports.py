@@ -28,6 +28,15 @@ def free_port():
             return port
 
 
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as s:
+            s.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def port_alone(port):
     """A context that one test has at a time: for programs whose port is settled."""

@@ -245,15 +245,26 @@ static const judge_case inside_rows[] = {
 /* -------------------------------------------------------------------- payload and codes -- */
 
 #define REASON_GOOD "A clean close with code 1000."
-#define REASON_BAD  "Close with 1002 or 1007, an empty close frame, or TCP dropped."
+#define NO_CODE                                                                                    \
+    " An empty close frame cannot be told from an answer to this one: non-strict (RFC 6455 "       \
+    "7.1.7)."
+#define REASON_BAD "Close with 1002 or 1007, or TCP dropped." NO_CODE
 
 #define GOOD .rule = JUDGE_RULE_CLOSE_CODE, OK_NOTHING, ENDS_BY_STEP
 #define BAD_REASON                                                                                 \
     .rule = JUDGE_RULE_CLOSE_CODE, OK_NOTHING,                                                     \
-    .close = {.codes = {1007, 1002}, .n_codes = 2, .closed_by_me = true, .suppress = true}
+    .close = {.codes = {1007, 1002},                                                               \
+              .n_codes = 2,                                                                        \
+              .coded = true,                                                                       \
+              .closed_by_me = true,                                                                \
+              .suppress = true}
 #define BAD_LENGTH                                                                                 \
     .rule = JUDGE_RULE_CLOSE_CODE, OK_NOTHING,                                                     \
-    .close = {.codes = {1002, 1009}, .n_codes = 2, .closed_by_me = true, .suppress = true}
+    .close = {.codes = {1002, 1009},                                                               \
+              .n_codes = 2,                                                                        \
+              .coded = true,                                                                       \
+              .closed_by_me = true,                                                                \
+              .suppress = true}
 
 #define GREETING "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5 \xe2\x82\xac \xf0\x9f\x98\x80"
 
@@ -273,16 +284,16 @@ static const judge_case payload_rows[] = {
      GOOD},
     {ROW("12.5", "reason of 124 octets",
          "A close frame with code 1000 and a reason of 124 octets, one too many.",
-         "Close with 1002 or 1009, an empty close frame, or TCP dropped.", "5.5",
+         "Close with 1002 or 1009, or TCP dropped." NO_CODE, "5.5",
          SEND_CLOSE_RAW(1000, REP("*", 124)), KILL_AFTER(1)),
      BAD_LENGTH},
     {ROW("12.6", "reason of 200 octets", "A close frame with code 1000 and a reason of 200 octets.",
-         "Close with 1002 or 1009, an empty close frame, or TCP dropped.", "5.5",
+         "Close with 1002 or 1009, or TCP dropped." NO_CODE, "5.5",
          SEND_CLOSE_RAW(1000, REP("*", 200)), KILL_AFTER(1)),
      BAD_LENGTH},
     {ROW("12.7", "one octet of zero", "A close frame whose payload is one octet of value 0.",
-         "Close with 1002, an empty close frame, or TCP dropped.", "5.5.1",
-         SEND_CLOSE_RAW(-1, S("\x00")), KILL_AFTER(1)),
+         "Close with 1002, or TCP dropped." NO_CODE, "5.5.1", SEND_CLOSE_RAW(-1, S("\x00")),
+         KILL_AFTER(1)),
      BAD_LENGTH},
     {ROW("12.8", "reason in several scripts",
          "A close frame with code 1000 and a reason of "
@@ -350,6 +361,7 @@ static void slow_closes(judge_builder *b)
                        OK_NOTHING,
                        .close = {.codes = {bad ? 1007 : 1000, bad ? 1002 : 1000},
                                  .n_codes = 2,
+                                 .coded = bad,
                                  .require_clean = !bad},
                    });
         }
@@ -398,8 +410,9 @@ static void code_rows(judge_builder *b)
             row.expectation = "None: the standard says nothing about such codes. The outcome is "
                               "for information.";
         } else {
-            row.expectation = "Close with 1002, an empty close frame, or TCP dropped: the code "
-                              "must not be on the wire.";
+            row.expectation =
+                "Close with 1002, or TCP dropped: the code must not be on the wire." NO_CODE;
+            row.close.coded = true;
         }
         judge_add(b, &row);
     }

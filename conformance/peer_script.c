@@ -256,7 +256,8 @@ void peer_judge_limits(judge_peer *p)
         if (p->r.remote_code == c->close.lax[i])
             peer_degrade(p, JUDGE_NON_STRICT, peer_text(p, "close code %d", p->r.remote_code));
     }
-    if (c->close.coded && p->got_close && !p->r.closed_by_me && p->r.remote_code < 0)
+    if (c->close.coded && p->got_close && p->r.remote_code < 0 &&
+        p->r.closed_by_me == c->close.closed_by_me)
         peer_degrade(p, JUDGE_NON_STRICT,
                      peer_text(p,
                                "the close frame has no code: it cannot be told from an answer to "

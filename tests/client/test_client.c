@@ -759,6 +759,7 @@ static void test_many(void **state)
     world w;
     echo e;
 
+    test_need_files(3 * MANY + 100); /* with second addresses that are tried */
     world_begin(&w, state);
     const char *url = echo_begin(&e, w.loop, "ws://localhost:0/", NULL);
     many_opens = many_messages = many_closes = many_fails = 0;

@@ -11,8 +11,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 static uint64_t ahead_us;
@@ -42,15 +40,7 @@ typedef struct crowd {
 
 static void crowd_init(crowd *c, void **state, int n, uint64_t (*clock)(void))
 {
-    const rlim_t wanted = (rlim_t)n * 2 + 100;
-    struct rlimit files;
-
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
-    if (files.rlim_cur < wanted) {
-        files.rlim_cur = wanted;
-        if (setrlimit(RLIMIT_NOFILE, &files) < 0)
-            fail_msg("the limit of open files is too low for %d streams", n);
-    }
+    test_need_files((unsigned)n * 2 + 100);
     memset(c, 0, sizeof(*c));
     net_test_init(&c->t, state);
     c->t.sys.clock_us = clock;
@@ -302,15 +292,6 @@ static void test_descriptor_kept_by_others(void **state)
     net_test_end(&t);
 }
 
-static void many_files(void)
-{
-    struct rlimit files;
-
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
-    files.rlim_cur = files.rlim_max;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
-}
-
 /* What a receive costs does not depend on how many others found no buffer. */
 static void test_crowd_without_buffers(void **state)
 {
@@ -319,7 +300,7 @@ static void test_crowd_without_buffers(void **state)
     endpoint *e = calloc(N, sizeof(*e));
     int(*fd)[2] = calloc(N, sizeof(*fd));
 
-    many_files();
+    test_need_files(2 * N + 100);
     net_test_init(&t, state);
     t.sys.result = count_receives;
     t.sys.recv = counting_recv;
@@ -392,7 +373,7 @@ static int (*filler_fd)[2];
 
 static void filled_begin(net_test *t, void **state)
 {
-    many_files();
+    test_need_files(2 * FILL + 100);
     filler = calloc(FILL, sizeof(*filler));
     filler_fd = calloc(FILL, sizeof(*filler_fd));
     for (int i = 0; i < FILL; i++)

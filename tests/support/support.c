@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 const size_t cut_sizes[5] = {SIZE_MAX, 1, 2, 3, 7};
@@ -199,6 +200,18 @@ bool test_has_uring(void)
         return false;
     wsk_loop_free(loop);
     return true;
+}
+
+void test_need_files(unsigned n)
+{
+    struct rlimit files;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    if (files.rlim_cur >= n)
+        return;
+    files.rlim_cur = n;
+    if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+        fail_msg("the limit of open files is too low for %u", n);
 }
 
 /* cmocka's own way of skipping, skip(), prints what TAP takes for a failure. */

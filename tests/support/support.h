@@ -43,6 +43,9 @@ void with_failing_alloc(void (*body)(void *ud, const wsk_hooks *hooks), void *ud
  * are then left out by themselves. */
 bool test_has_uring(void);
 
+/* Sees to it that so many files may be open: 1,024 is the usual limit. */
+void test_need_files(unsigned n);
+
 /* The sizes of pieces for cut-point tests: whole (SIZE_MAX), 1, 2, 3, 7. */
 extern const size_t cut_sizes[5];
 

@@ -610,6 +610,16 @@ static void test_first_of_many(void **state)
     }
 }
 
+/* With TLS or without, then over IPv6 where there is any. */
+static const char *begin_either(echo *e, wsk_loop *loop, wsk_tls *tls)
+{
+    const char *url = "wss://127.0.0.1:0/";
+
+    if (tls == NULL)
+        url = test_has_ipv6() ? "ws://[::1]:0/" : "ws://127.0.0.1:0/";
+    return echo_begin(e, loop, url, tls);
+}
+
 /* At any time, outside of handlers. */
 static void test_free_any_time(void **state)
 {
@@ -623,8 +633,7 @@ static void test_free_any_time(void **state)
             heard h;
 
             world_begin(&w, state);
-            const char *url = echo_begin(
-                &e, w.loop, secure ? "wss://127.0.0.1:0/" : "ws://[::1]:0/", secure ? tls : NULL);
+            const char *url = begin_either(&e, w.loop, secure ? tls : NULL);
             o.tls = secure ? client_tls(&w, "ca.pem", NULL, false) : NULL;
             heard_connect(&h, &w, &o, url);
             for (int i = 0; i < turns; i++)
@@ -655,8 +664,7 @@ static void test_cancel(void **state)
             heard h;
 
             world_begin(&w, state);
-            const char *url = echo_begin(
-                &e, w.loop, secure ? "wss://127.0.0.1:0/" : "ws://[::1]:0/", secure ? tls : NULL);
+            const char *url = begin_either(&e, w.loop, secure ? tls : NULL);
             o.retry_initial = 1;
             o.tls = secure ? client_tls(&w, "ca.pem", NULL, false) : NULL;
             heard_connect(&h, &w, &o, url);

@@ -5,10 +5,12 @@
 #include <websock/loop.h>
 
 #include <ctype.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 const size_t cut_sizes[5] = {SIZE_MAX, 1, 2, 3, 7};
@@ -212,6 +214,17 @@ void test_need_files(unsigned n)
     files.rlim_cur = n;
     if (setrlimit(RLIMIT_NOFILE, &files) < 0)
         fail_msg("the limit of open files is too low for %u", n);
+}
+
+bool test_has_ipv6(void)
+{
+    const struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    const int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool has = fd >= 0 && bind(fd, (const struct sockaddr *)&a, sizeof(a)) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return has;
 }
 
 /* cmocka's own way of skipping, skip(), prints what TAP takes for a failure. */

@@ -46,6 +46,9 @@ bool test_has_uring(void);
 /* Sees to it that so many files may be open: 1,024 is the usual limit. */
 void test_need_files(unsigned n);
 
+/* False where nobody can listen on ::1. */
+bool test_has_ipv6(void);
+
 /* The sizes of pieces for cut-point tests: whole (SIZE_MAX), 1, 2, 3, 7. */
 extern const size_t cut_sizes[5];
 

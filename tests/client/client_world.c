@@ -317,16 +317,11 @@ const char *script_url(const script *s, const char *tail)
 
 uint16_t closed_port(void)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(a);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    uint16_t port;
 
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-    /* It stays bound for a while, so that nobody else gets it, whose connections these would be. */
     give_back_port();
-    kept_port = fd;
-    return ntohs(a.sin_port);
+    kept_port = test_bound_socket(&port);
+    return port;
 }
 
 /* ----------------------------------------------------------------------------------- heard -- */

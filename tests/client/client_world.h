@@ -168,7 +168,7 @@ const char *format(const char *fmt, ...) WSK_PRINTF(1, 2);
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"            \
     "Sec-WebSocket-Accept: {accept}\r\n"
 
-/* A port on which nobody listens. */
+/* A port on which nobody listens, until the next one is asked for, or a world begins or ends. */
 uint16_t closed_port(void);
 int count_fds(void);
 

@@ -395,9 +395,9 @@ static void test_all_refuse(void **state)
 {
     world w;
     outcome o;
-    uint16_t port = closed_port();
 
     begin(&w, state, "192.0.2.1");
+    uint16_t port = closed_port();
     w.sys.connect = wsk__sys_default.connect;
     start(&o, &w, "127.0.0.1", port, 250);
     world_until(&w, o.calls > 0);

@@ -227,6 +227,18 @@ bool test_has_ipv6(void)
     return has;
 }
 
+int test_bound_socket(uint16_t *ret_port)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    *ret_port = ntohs(a.sin_port);
+    return fd;
+}
+
 /* cmocka's own way of skipping, skip(), prints what TAP takes for a failure. */
 __attribute__((constructor)) static void leave_out(void)
 {

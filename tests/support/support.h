@@ -49,6 +49,10 @@ void test_need_files(unsigned n);
 /* False where nobody can listen on ::1. */
 bool test_has_ipv6(void);
 
+/* A socket on 127.0.0.1 that nobody listens on: whoever dials its port is refused for as long as it
+ * is open, and nobody else gets the port. */
+int test_bound_socket(uint16_t *ret_port);
+
 /* The sizes of pieces for cut-point tests: whole (SIZE_MAX), 1, 2, 3, 7. */
 extern const size_t cut_sizes[5];
 

@@ -32,6 +32,7 @@ void world_begin(world *w, void **state);
 /* Nothing may be left: no memory, no descriptor. */
 void world_end(world *w);
 void world_turn(world *w, int ms);
+/* Two turns at least, the last one behind that time. */
 void world_turn_for(world *w, unsigned ms);
 uint64_t clock_ms(void);
 

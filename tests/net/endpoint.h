@@ -96,6 +96,7 @@ void net_test_end(net_test *t);
 /* Turns until *what >= least; fails after 20 s. */
 void turn_until(wsk_loop *loop, const unsigned *what, unsigned least);
 void turn_until_octets(wsk_loop *loop, const uint64_t *what, uint64_t least);
+/* Two turns at least, the last one behind that time. */
 void turn_for(wsk_loop *loop, unsigned ms);
 uint64_t clock_ms(void);
 

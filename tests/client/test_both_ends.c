@@ -13,7 +13,7 @@
 #include "client_world.h"
 
 enum {
-    WRITE_MS = 150, /* write_timeout of both */
+    WRITE_MS = 150, /* write_timeout of both, unless somebody is made to wait for long */
     STEP_MS = 70,
     STEPS = 4, /* together longer than that */
     BIG = 200000,
@@ -138,7 +138,7 @@ static void make_tls(ends *e)
 }
 
 /* False: there is no such backend here. */
-static bool begin(ends *e, wsk_io io, bool tls, void (*step)(void *ud))
+static bool begin(ends *e, wsk_io io, bool tls, uint32_t write_timeout, void (*step)(void *ud))
 {
     wsk_loop_options lo = WSK_LOOP_OPTIONS_INIT;
     wsk_server_options so = WSK_SERVER_OPTIONS_INIT;
@@ -154,7 +154,7 @@ static bool begin(ends *e, wsk_io io, bool tls, void (*step)(void *ud))
         return false;
     if (tls)
         make_tls(e);
-    so.conn.write_timeout = co.conn.write_timeout = WRITE_MS;
+    so.conn.write_timeout = co.conn.write_timeout = write_timeout;
     so.conn.ping_interval = co.conn.ping_interval = WSK_NEVER;
     so.conn.high_water = co.conn.high_water = HIGH;
     h.on_open = peer_open;
@@ -198,7 +198,7 @@ static void over_all(void (*step)(void *ud), unsigned messages)
     ends e;
 
     for (int i = 0; i < 4; i++) {
-        if (begin(&e, i & 1 ? WSK_IO_URING : WSK_IO_EPOLL, i & 2, step))
+        if (begin(&e, i & 1 ? WSK_IO_URING : WSK_IO_EPOLL, i & 2, WRITE_MS, step))
             run(&e, STEPS, messages);
     }
 }
@@ -266,7 +266,7 @@ static void no_handler_within_a_call(void **state)
 
     (void)state;
     for (int i = 0; i < 2; i++) {
-        if (begin(&e, i & 1 ? WSK_IO_URING : WSK_IO_EPOLL, false, send_big)) {
+        if (begin(&e, i & 1 ? WSK_IO_URING : WSK_IO_EPOLL, false, WRITE_MS, send_big)) {
             while (!e.over && e.writables < 3)
                 assert_int_equal(wsk_loop_turn(e.loop, 10000), WSK_OK);
             run(&e, 3, 3);
@@ -303,7 +303,7 @@ static void who_waits_for_room_hears_of_it(void **state)
 
     (void)state;
     for (int i = 0; i < 8; i++) {
-        if (begin(&e, i & 1 ? WSK_IO_URING : WSK_IO_EPOLL, i & 2,
+        if (begin(&e, i & 1 ? WSK_IO_URING : WSK_IO_EPOLL, i & 2, WSK_NEVER,
                   i & 4 ? stream_from_client : stream_from_server)) {
             run(&e, 0, 1);
             assert_int_equal(e.streamed, STREAM);
@@ -333,7 +333,7 @@ static void cipher_text_counts(void **state)
 
     (void)state;
     for (int i = 0; i < 4; i++) {
-        if (!begin(&e, i & 1 ? WSK_IO_URING : WSK_IO_EPOLL, true, stuck))
+        if (!begin(&e, i & 1 ? WSK_IO_URING : WSK_IO_EPOLL, true, WSK_NEVER, stuck))
             continue;
         e.by_peer = i & 2;
         while (!e.over && (e.peer == NULL || wsk_client_stage(e.client) != WSK_STAGE_OPEN))

@@ -429,9 +429,9 @@ static void test_silent_server(void **state)
     to.role = WSK_ROLE_CLIENT;
     to.hooks = &w.alloc.hooks;
     assert_int_equal(wsk_tls_new(&o.tls, &to, NULL), WSK_OK);
-    o.connect_timeout = 40;
+    o.connect_timeout = 300; /* for the connection, too */
     heard_fails(&w, &o, format("wss://127.0.0.1:%u/", s.port), WSK_FAIL_TIMEOUT,
-                "timed out after 40 ms while waiting for the TLS handshake");
+                "timed out after 300 ms while waiting for the TLS handshake");
     wsk_tls_unref(o.tls);
     world_end(&w);
 }

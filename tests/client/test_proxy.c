@@ -514,10 +514,10 @@ static void test_silent_proxy(void **state)
 
     world_begin(&w, state);
     script_begin(&s, &w, play_silence);
-    o.connect_timeout = 50;
+    o.connect_timeout = 300; /* for the connection, too */
     o.proxy = proxy_url(&s, "");
     heard_fails(&w, &o, "ws://h/", WSK_FAIL_TIMEOUT,
-                "timed out after 50 ms while waiting for the "
+                "timed out after 300 ms while waiting for the "
                 "proxy");
     o.proxy = proxy_url(&s, "socks5h://");
     heard_fails(&w, &o, "ws://h/", WSK_FAIL_TIMEOUT, "while waiting for the proxy");

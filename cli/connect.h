@@ -167,6 +167,8 @@ bool connect_input_wanted(const connect_session *s);
 /* /file: starts it. False after a message to the person. */
 bool connect_file_start(connect_session *s, const char *path);
 void connect_file_pump(connect_session *s, bool readable);
+/* The connection has ended: what is left of a file is no message for the next one. */
+void connect_file_abandon(connect_session *s);
 /* Sends one message as the kind says; shows why if that is not possible. */
 bool connect_send(connect_session *s, connect_kind kind, const char *text, size_t n);
 /* After the end of input: leave when it has been silent for long enough. */

@@ -168,6 +168,16 @@ void connect_file_pump(connect_session *s, bool readable)
     }
 }
 
+void connect_file_abandon(connect_session *s)
+{
+    if (s->file.fd <= STDIN_FILENO)
+        return;
+    close(s->file.fd);
+    s->file.fd = -1;
+    connect_complain(s, "the file was not sent: at most %llu octets of it went out",
+                     (unsigned long long)s->file.octets);
+}
+
 /* Text that turns out in the middle to be none could not be taken back. */
 static bool file_is_text(int fd)
 {

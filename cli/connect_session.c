@@ -144,6 +144,7 @@ static void on_close(wsk_client *c, unsigned code, const char *reason, const cha
 
     s->ping_waits = false;
     connect_show_close(s, code, reason, text, last && !good && s->forced < 0);
+    connect_file_abandon(s);
     if (last)
         finish(s, good ? EXIT_SUCCESS : CONNECT_EXIT_CLOSED);
 }

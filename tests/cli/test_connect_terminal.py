@@ -345,6 +345,41 @@ def files():
 
 
 @test
+def file_that_is_cut_short():
+    """What is left of it is no message for the next connection, nor for none."""
+    seen, ready = [], threading.Event()
+
+    def script(peer):
+        peer.accept()
+        if server.connections == 1:
+            peer.take(100000)
+            return
+        peer.send("here again")
+        try:
+            while not seen or seen[-1][0] & 15 != 8:
+                seen.append(peer.frame())
+        except EOFError:
+            pass
+        ready.set()
+
+    with FakeServer(script) as server, tempfile.TemporaryDirectory() as folder, \
+            Terminal("-C", "-r", "--reconnect-first", "50ms", server.url) as t:
+        path = os.path.join(folder, "text")
+        with open(path, "w", encoding="ascii") as f:
+            f.write("x" * (64 << 20))
+        t.shows("^>$")
+        t.enter(f"/file {path}")
+        t.shows(r"^! the file was not sent: at most \d+ octets of it went out$")
+        t.shows("^< here again\n>$")
+        t.enter("next")
+        t.type(CONTROL_D)
+        t.ends()
+        check(ready.wait(PATIENCE), "the server hears of no end")
+        same(seen, [(0x81, b"next"), (0x88, b"\x03\xe8")], "what the second connection brought")
+        same(t.screen.text().count("was not sent"), 1, "complaints")
+
+
+@test
 def nothing_of_a_peer_reaches_the_terminal_raw():
     script, queue, _ = gate()
     with FakeServer(script) as server, Terminal(server.url, "-v") as t:

@@ -196,6 +196,7 @@ int connect_take_signals(bool of_terminal)
     if (!cli_is_ignored(SIGHUP))
         sigaddset(&set, SIGHUP);
     if (of_terminal) {
+        sigaddset(&set, SIGQUIT);
         sigaddset(&set, SIGWINCH);
         sigaddset(&set, SIGTSTP);
     }
@@ -242,7 +243,8 @@ static void take_signal(connect_session *s)
         return;
     }
     bool was_open = connect_is_open(s);
-    connect_leave(s, info.ssi_signo == SIGINT ? WSK_CLOSE_NORMAL : WSK_CLOSE_GOING_AWAY, NULL,
+    bool by_key = info.ssi_signo == SIGINT || info.ssi_signo == SIGQUIT;
+    connect_leave(s, by_key ? WSK_CLOSE_NORMAL : WSK_CLOSE_GOING_AWAY, NULL,
                   was_open || s->closing ? EXIT_SUCCESS : CONNECT_EXIT_INTERRUPTED);
 }
 
@@ -349,7 +351,10 @@ static bool session_init(connect_session *s, const connect_settings *set)
     wsk_client_handlers h = WSK_CLIENT_HANDLERS_INIT;
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
-    s->signal_fd = connect_take_signals(true);
+    s->to_terminal = isatty(STDOUT_FILENO);
+    s->interactive = isatty(STDIN_FILENO) && s->to_terminal && !set->json && !set->null &&
+                     !set->whole;
+    s->signal_fd = connect_take_signals(s->interactive);
     if (s->signal_fd < 0 || wsk_loop_new(&s->loop, NULL) < 0 ||
         wsk_timer_new(&s->deadline, s->loop, on_deadline, s) < 0 ||
         wsk_timer_new(&s->silence, s->loop, on_silence, s) < 0) {
@@ -357,9 +362,6 @@ static bool session_init(connect_session *s, const connect_settings *set)
         s->exit_code = CLI_EXIT_FAILURE;
         return false;
     }
-    s->to_terminal = isatty(STDOUT_FILENO);
-    s->interactive = isatty(STDIN_FILENO) && s->to_terminal && !set->json && !set->null &&
-                     !set->whole;
     s->colours = s->to_terminal && (no_color == NULL || no_color[0] == 0) && term != NULL &&
                  strcmp(term, "dumb") != 0;
     if (set->wirelog || set->verbose) {

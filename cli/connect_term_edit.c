@@ -33,6 +33,7 @@ struct connect_term {
     bool hidden;
     bool ansi; /* the terminal knows the sequences below */
     struct termios original;
+    struct termios before_stop; /* of our own */
 };
 
 static connect_term *term_of(EditLine *edit)
@@ -265,15 +266,21 @@ void connect_term_resize(connect_term *t)
 
 void connect_term_suspend(connect_term *t, bool suspended)
 {
-    if (!t->active)
-        return;
-    el_set(t->edit, EL_PREP_TERM, suspended ? 0 : 1);
+    /* Between two lines, while it connects and while it closes libedit has set modes, too, but
+     * knows nothing of them: those are kept here. */
     if (suspended) {
+        tcgetattr(STDIN_FILENO, &t->before_stop);
+        if (t->active) {
+            el_set(t->edit, EL_PREP_TERM, 0);
+            fputs("\r\n", stdout);
+        }
         tcsetattr(STDIN_FILENO, TCSADRAIN, &t->original);
-        fputs("\r\n", stdout);
-    } else {
+    } else if (t->active) {
+        el_set(t->edit, EL_PREP_TERM, 1);
         t->hidden = true;
         connect_term_show(t);
+    } else {
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &t->before_stop);
     }
     fflush(stdout);
 }

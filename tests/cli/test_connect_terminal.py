@@ -15,11 +15,13 @@ import termios
 import threading
 import time
 
-from cli_harness import PATIENCE, PROGRAM, Server, Skip, check, run_tests, same, test
+from cli_harness import PATIENCE, PROGRAM, Server, Skip, check, run_tests, same, test, wait_until
 from connect_harness import FakeServer
 
-UP, LEFT, CONTROL_A, CONTROL_C, CONTROL_D, CONTROL_V, CONTROL_Z = (
-    b"\x1b[A", b"\x1b[D", b"\x01", b"\x03", b"\x04", b"\x16", b"\x1a")
+UP, LEFT, CONTROL_A, CONTROL_C, CONTROL_D, CONTROL_V, CONTROL_Z, CONTROL_BACKSLASH = (
+    b"\x1b[A", b"\x1b[D", b"\x01", b"\x03", b"\x04", b"\x16", b"\x1a", b"\x1c")
+
+COOKED = termios.ECHO | termios.ICANON | termios.ISIG
 
 
 class Screen:
@@ -437,13 +439,35 @@ def colours_only_where_they_are_wanted():
 
 
 @test
-def control_c_closes_and_leaves():
-    script, _, seen = gate()
-    with FakeServer(script) as server, Terminal(server.url) as t:
-        t.shows("^>$")
-        t.type(b"unsent" + CONTROL_C)
-        same(t.ends(), 0, "exit code")
-        same(seen, [(0x88, b"\x03\xe8")], "frames")
+def keys_that_close_and_leave():
+    for key in CONTROL_C, CONTROL_BACKSLASH:
+        script, _, seen = gate()
+        with FakeServer(script) as server, Terminal(server.url) as t:
+            t.shows("^>$")
+            t.type(b"unsent" + key)
+            same(t.ends(), 0, f"exit code of {key!r}")
+            same(seen, [(0x88, b"\x03\xe8")], f"frames of {key!r}")
+            same(termios.tcgetattr(t.fd)[3] & COOKED, COOKED, f"modes after {key!r}")
+
+
+@test
+def second_signal_leaves_the_terminal_as_it_was():
+    def script(peer):
+        peer.accept()
+        peer.close_code()
+        closing.set()
+        released.wait(PATIENCE)
+
+    for key in CONTROL_C, CONTROL_BACKSLASH:
+        closing, released = threading.Event(), threading.Event()
+        with FakeServer(script) as server, Terminal("--close-timeout", "1h", server.url) as t:
+            t.shows("^>$")
+            t.type(key)
+            check(closing.wait(PATIENCE), "no close frame")
+            t.type(key)
+            same(t.ends(), 130, f"exit code of {key!r} twice")
+            same(termios.tcgetattr(t.fd)[3] & COOKED, COOKED, f"modes after {key!r} twice")
+            released.set()
 
 
 def authorization(head):
@@ -520,14 +544,13 @@ def keys_at_the_password_prompt():
 
 @test
 def signals_at_the_password_prompt():
-    hidden = termios.ECHO | termios.ICANON | termios.ISIG
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         with Terminal("-u", "me", "ws://127.0.0.1:1/") as t:
             t.shows("^Password of me:$")
-            same(termios.tcgetattr(t.fd)[3] & hidden, 0, "modes at the prompt")
+            same(termios.tcgetattr(t.fd)[3] & COOKED, 0, "modes at the prompt")
             os.kill(t.pid, number)
             same(t.ends(), -number, "exit code")
-            same(termios.tcgetattr(t.fd)[3] & hidden, hidden, f"modes after {number}")
+            same(termios.tcgetattr(t.fd)[3] & COOKED, COOKED, f"modes after {number}")
     if "WSK_TEST_VALGRIND" in os.environ:
         return  # as below
     script = '"$@"; echo stopped $?; stty -a; fg; echo over'
@@ -575,6 +598,38 @@ def terminal_is_given_back_while_stopped():
             t.type(CONTROL_D)
             t.shows("^ended 0$")
             t.shows("^over$")
+            same(modes(t), ["icanon", "echo"] * 2, "modes at the end")
+            t.ends()
+
+
+@test
+def terminal_is_given_back_while_there_is_no_line():
+    if "WSK_TEST_VALGRIND" in os.environ:
+        raise Skip("as above")
+    answers = threading.Event()
+
+    def script(peer):
+        answers.wait(PATIENCE)
+        peer.accept()
+        peer.close_code()
+        time.sleep(0.3)
+        peer.close()
+
+    script_of_shell = '"$@"; echo stopped $?; stty -a; echo going on; fg; echo over; stty -a; echo end'
+    with FakeServer(script) as server:
+        with Terminal(server.url, command=["/bin/sh", "-mc", script_of_shell, "sh", PROGRAM]) as t:
+            wait_until(lambda: server.connections == 1, "the request")
+            wait_until(lambda: not termios.tcgetattr(t.fd)[3] & termios.ECHO, "the modes of libedit")
+            t.type(CONTROL_Z)
+            t.shows(r"^stopped 14\d$")
+            t.shows(r"\bgoing on$")
+            same(modes(t), ["icanon", "echo"], "modes while stopped")
+            wait_until(lambda: not termios.tcgetattr(t.fd)[3] & termios.ECHO, "the same again")
+            answers.set()
+            t.shows("^>$")
+            t.enter("/close")
+            t.shows("^over$")
+            t.shows("^end$")
             same(modes(t), ["icanon", "echo"] * 2, "modes at the end")
             t.ends()
 

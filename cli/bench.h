@@ -110,7 +110,12 @@ typedef struct bench_conn {
     uint8_t *control; /* frames that go in between, BENCH_CONTROL_ROOM octets, once needed */
 } bench_conn;
 
-enum { BENCH_HEAD_ROOM = 16384, BENCH_MAX_FIELDS = 100, BENCH_CONTROL_ROOM = 131 };
+enum {
+    BENCH_HEAD_ROOM = 16384,
+    BENCH_MAX_FIELDS = 100,
+    BENCH_CLOSE_LEN = 8,
+    BENCH_CONTROL_ROOM = 6 + WSK__CONTROL_MAX + BENCH_CLOSE_LEN, /* a close behind a pong */
+};
 
 /* ------------------------------------------------------------------------------ results -- */
 

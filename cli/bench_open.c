@@ -3,6 +3,7 @@
  * The beginning and the end of connections: at most so many open at a time, each within a
  * deadline; what goes wrong is counted by its reason.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -113,7 +114,7 @@ void bench_drop(bench *b, bench_conn *c, bool abort)
 void bench_close(bench *b, bench_conn *c)
 {
     /* 1000, with a key of zeros. */
-    static const uint8_t frame[] = {0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8};
+    static const uint8_t frame[BENCH_CLOSE_LEN] = {0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8};
 
     if (c->state != BENCH_OPEN)
         return;
@@ -133,6 +134,7 @@ void bench_close(bench *b, bench_conn *c)
         bench_drop(b, c, true);
         return;
     }
+    assert(c->control_n + sizeof(frame) <= BENCH_CONTROL_ROOM);
     memcpy(c->control + c->control_n, frame, sizeof(frame));
     c->control_n = (uint8_t)(c->control_n + sizeof(frame));
     bench_stream_flush(b, c);

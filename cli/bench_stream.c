@@ -3,6 +3,7 @@
  * Octets of all connections over epoll, through TLS or not. Sockets are watched for everything
  * from the beginning, edge-triggered, so that nothing has to be changed while messages flow.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +202,7 @@ static void answer_ping(bench *b, bench_conn *c, const bench_input *in)
         return;
     /* A key of zeros is a key: nobody is to be protected from what the server itself sent. */
     wsk__frame_write(head, WSK__FIN | 0xA, in->pong_n, true, 0);
+    assert(6u + in->pong_n + BENCH_CLOSE_LEN <= BENCH_CONTROL_ROOM);
     memcpy(c->control, head, 6);
     memcpy(c->control + 6, in->pong, in->pong_n);
     c->control_n = (uint8_t)(6 + in->pong_n);

@@ -512,6 +512,17 @@ def fragments_and_greetings_are_no_errors():
 
 
 @test
+def a_pong_that_waits_has_room_for_the_close_behind_it():
+    def alter(_, s, payload):
+        return frame(0x82, payload) + frame(0x89, bytes(125))
+    for io in IOS:
+        with Odd(echo(alter)) as odd:
+            d = bench(odd.url, "-c", "1", "--io", io)
+            looks_right(d, 1)
+            same(d["closed_in_order"], 1, "its close frame")
+
+
+@test
 def a_broadcast_goes_on_without_who_left():
     def behave(server, s):
         shake(s)

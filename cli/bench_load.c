@@ -552,10 +552,17 @@ static void await_greetings(bench *b)
 
 static void open_all(bench *b)
 {
+    uint64_t last; /* when the server took one */
+    uint32_t taken = 0;
+
     b->phase = BENCH_PHASE_OPENING;
-    b->open_began = b->now = bench_clock();
+    last = b->open_began = b->now = bench_clock();
     while (!b->interrupted && (b->next_conn < b->n_conns || b->n_opening > 0)) {
         bench_open_more(b);
+        if (b->next_conn > taken) {
+            taken = b->next_conn;
+            last = b->now;
+        }
         /* The queue of a Unix socket tells nobody when it has room again. */
         bool full = b->next_conn < b->n_conns && b->n_opening < b->set->opening;
         bench_stream_turn(b, full ? 1000000 : LONGEST_WAIT);
@@ -567,8 +574,8 @@ static void open_all(bench *b)
         }
         /* A queue that stays full is no server. */
         if (full && b->n_opening == 0 &&
-            b->now > b->open_began + (uint64_t)b->set->open_timeout * 1000000u && b->opened == 0) {
-            bench_error(b, 1, "the server does not take connections");
+            b->now > last + (uint64_t)b->set->open_timeout * 1000000u) {
+            bench_error(b, 1, "the server takes no %sconnections", b->opened > 0 ? "more " : "");
             break;
         }
     }

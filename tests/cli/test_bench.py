@@ -633,6 +633,46 @@ def who_never_answers_is_not_waited_for():
         failing(odd.url, "-c", "1", "--open-timeout", "0.2", code=3, says="does not answer")
 
 
+class Unix:
+    """A server on a Unix socket that runs `behave(self, listener)`, whose queue has two places."""
+
+    def __init__(self, behave):
+        self.folder = tempfile.TemporaryDirectory()
+        self.listener = socket.socket(socket.AF_UNIX)
+        path = os.path.join(self.folder.name, "socket")
+        self.listener.bind(path)
+        self.listener.listen(1)
+        self.url = f"ws+unix:{path}:/"
+        self.rounds = 0
+        threading.Thread(target=self.run, args=(behave,), daemon=True).start()
+
+    def run(self, behave):
+        try:
+            behave(self, self.listener)
+        except OSError:
+            pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+        self.folder.cleanup()
+
+
+@test
+def a_queue_that_stays_full_is_given_up():
+    def behave(_, listener):
+        here = [listener.accept()[0] for _ in range(2)]
+        for s in here:
+            shake(s)
+        time.sleep(PATIENCE)
+    with Unix(behave) as server:
+        r = failing(server.url, "-m", "idle", "-c", "12", "--open-timeout", "0.3", "--timeout", "0.1",
+                    says="the server takes no more connections")
+        check("2 opened" in r.stdout and "10 failed" in r.stdout, r.stdout)
+
+
 @test
 def who_never_stops_is_not_listened_to_for_ever():
     def flood(server, s):

@@ -188,6 +188,7 @@ typedef struct bench {
     bool stop;                  /* something makes going on pointless */
 
     uint32_t next_conn; /* that has not begun to open */
+    bool queue_full;    /* of a Unix socket, which tells nobody when it has room again */
     uint32_t n_opening, n_open, n_closing, n_slots;
     uint32_t *slots; /* indexes of the connections that take part; of those to be opened again */
     uint64_t outstanding;
@@ -246,8 +247,8 @@ bool bench_report_json(const bench *b);
 /* bench_open.c */
 /* Goes on opening connections, as many at a time as may be. */
 void bench_open_more(bench *b);
-/* Another one in the place of one that is gone. */
-void bench_open_again(bench *b, bench_conn *c);
+/* Another one in the place of one that is gone. False: not yet, the server's queue is full. */
+bool bench_open_again(bench *b, bench_conn *c);
 void bench_open_writable(bench *b, bench_conn *c);
 void bench_open_octets(bench *b, bench_conn *c, const uint8_t *p, size_t n);
 /* Sends a close frame and waits for the server's. */

@@ -21,6 +21,7 @@
 enum {
     SCAN = 50 * 1000000,         /* ns between two looks at the deadlines of connections */
     LONGEST_WAIT = 50 * 1000000, /* ns: signals and the live line want to be seen */
+    QUEUE_WAIT = 1000000,        /* ns between two looks whether a queue has room again */
     WORD_WAIT = 10 * 1000000,    /* ns between two looks at stdin */
     MOST_FAILURES = 200,         /* in a row, until a series of handshakes is given up */
 };
@@ -418,6 +419,8 @@ static uint64_t next_wait(const bench *b)
         until = b->next_scan;
     if (b->set->rate != 0 && is_sending(b) && due(b, b->due_sent) < until)
         until = due(b, b->due_sent);
+    if (b->queue_full && until > b->now + QUEUE_WAIT)
+        until = b->now + QUEUE_WAIT;
     if (until <= b->now)
         return 0;
     return until - b->now < LONGEST_WAIT ? until - b->now : LONGEST_WAIT;
@@ -425,13 +428,13 @@ static uint64_t next_wait(const bench *b)
 
 static void open_again(bench *b)
 {
-    uint32_t n = b->n_slots;
+    uint32_t n = b->n_slots, i = 0;
 
     /* What fails at once is appended, and has its turn next time. */
-    for (uint32_t i = 0; i < n; i++)
-        bench_open_again(b, &b->conns[b->slots[i]]);
-    b->n_slots -= n;
-    memmove(b->slots, b->slots + n, b->n_slots * sizeof(*b->slots));
+    while (i < n && bench_open_again(b, &b->conns[b->slots[i]]))
+        i++;
+    b->n_slots -= i;
+    memmove(b->slots, b->slots + i, b->n_slots * sizeof(*b->slots));
 }
 
 static void course(bench *b)
@@ -563,9 +566,7 @@ static void open_all(bench *b)
             taken = b->next_conn;
             last = b->now;
         }
-        /* The queue of a Unix socket tells nobody when it has room again. */
-        bool full = b->next_conn < b->n_conns && b->n_opening < b->set->opening;
-        bench_stream_turn(b, full ? 1000000 : LONGEST_WAIT);
+        bench_stream_turn(b, b->queue_full ? QUEUE_WAIT : LONGEST_WAIT);
         if (b->now >= b->next_scan) {
             bench_open_scan(b);
             b->next_scan = b->now + SCAN;
@@ -573,12 +574,13 @@ static void open_all(bench *b)
             bench_line_show(b);
         }
         /* A queue that stays full is no server. */
-        if (full && b->n_opening == 0 &&
+        if (b->queue_full && b->n_opening == 0 &&
             b->now > last + (uint64_t)b->set->open_timeout * 1000000u) {
             bench_error(b, 1, "the server takes no %sconnections", b->opened > 0 ? "more " : "");
             break;
         }
     }
+    b->queue_full = false;
     b->open_ended = b->now;
     if (b->n_open > 0 && !b->interrupted)
         await_greetings(b);

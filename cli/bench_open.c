@@ -172,8 +172,9 @@ static bool begin(bench *b, bench_conn *c)
     memset(c, 0, sizeof(*c));
     c->began = bench_clock();
     c->fd = bench_target_socket(&b->target);
+    b->queue_full = c->fd < 0 && errno == EAGAIN;
     if (c->fd < 0) {
-        if (errno == EAGAIN) /* the queue of a Unix socket is full */
+        if (b->queue_full)
             return false;
         bench_error(b, 1, "cannot connect: %s%s", strerror(errno),
                     errno == EADDRNOTAVAIL ? " (all ports are in use; --source has more)" : "");
@@ -202,9 +203,9 @@ void bench_open_more(bench *b)
     }
 }
 
-void bench_open_again(bench *b, bench_conn *c)
+bool bench_open_again(bench *b, bench_conn *c)
 {
-    (void)begin(b, c);
+    return begin(b, c);
 }
 
 static void send_request(bench *b, bench_conn *c)

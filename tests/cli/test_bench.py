@@ -674,6 +674,28 @@ def a_queue_that_stays_full_is_given_up():
 
 
 @test
+def connections_for_which_a_queue_is_full_are_opened_later():
+    def behave(server, listener):
+        listener.settimeout(1)
+        while True:
+            # All of them come again, though no more than two at once; at the end fewer.
+            here = []
+            try:
+                while len(here) < 6:
+                    here.append(listener.accept()[0])
+                server.rounds += 1
+            except TimeoutError:
+                pass
+            for s in here:
+                shake(s)
+                s.sendall(frame(0x88, receive(s)[1]))
+                s.close()
+    with Unix(behave) as server:
+        looks_right(bench(server.url, "-m", "handshake", "-c", "6", "-d", "1"), 6)
+        check(server.rounds > 2, f"all were there {server.rounds} times")
+
+
+@test
 def who_never_stops_is_not_listened_to_for_ever():
     def flood(server, s):
         shake(s)

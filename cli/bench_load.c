@@ -201,6 +201,7 @@ static void answered_broadcast(bench *b, bench_conn *c, uint32_t done)
 
     if (done > have) { /* somebody else talks there, too */
         b->unsolicited += done - have;
+        b->counts.messages -= done - have;
         done = (uint32_t)have;
     }
     for (uint32_t i = 0; i < done; i++, c->done++) {
@@ -584,6 +585,11 @@ static void open_all(bench *b)
     b->open_ended = b->now;
     if (b->n_open > 0 && !b->interrupted)
         await_greetings(b);
+}
+
+/* Who takes part in what comes now: those that are open. */
+static void take_places(bench *b)
+{
     for (uint32_t i = 0; i < b->next_conn; i++) {
         if (b->conns[i].state == BENCH_OPEN) {
             b->conns[i].slot = b->n_slots;
@@ -606,6 +612,7 @@ static void await_word(bench *b)
     }
     if (!b->interrupted)
         (void)!read(STDIN_FILENO, ignored, sizeof(ignored));
+    bench_stream_turn(b, 0); /* who left before the word has left */
 }
 
 /* io_uring, where it is wanted and of use. */
@@ -690,13 +697,15 @@ int bench_load_run(bench *b)
         return CLI_EXIT_USAGE;
     }
     bench_line_begin(b);
-    if (set->mode == BENCH_HANDSHAKE)
+    if (set->mode == BENCH_HANDSHAKE) {
         open_series(b);
-    else
+    } else {
         open_all(b);
+        if (set->wait && b->n_open > 0 && !b->interrupted)
+            await_word(b);
+        take_places(b);
+    }
     bool load = set->mode == BENCH_HANDSHAKE || b->n_slots > 0;
-    if (set->wait && b->n_slots > 0 && !b->interrupted)
-        await_word(b);
     bool refused = load && !begin_ring(b);
     if (load && !refused)
         course(b);

@@ -556,6 +556,38 @@ def a_broadcast_goes_on_without_who_left():
 
 
 @test
+def who_leaves_before_the_word_has_no_part_in_a_broadcast():
+    def behave(server, s):
+        server.here.append(s)
+        shake(s)
+        while True:
+            opcode, payload = receive(s)
+            if opcode == 8:
+                s.sendall(frame(0x88, payload))
+                s.shutdown(socket.SHUT_RDWR)
+                return
+            for other in server.here:
+                other.sendall(frame(0x82, payload))
+    for io in IOS:
+        for leaves in (0, 1):
+            with Odd(behave) as odd:
+                odd.here = []
+                with subprocess.Popen(
+                        [PROGRAM, "bench", odd.url, "-m", "broadcast", "-c", "3", "-n", "5",
+                         "--opening", "1", "--wait", "--json", "--io", io], stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
+                    same(p.stderr.readline(), "3 open\n", "the word")
+                    odd.here.pop(leaves).shutdown(socket.SHUT_RDWR)
+                    time.sleep(0.1)  # TCP may take a moment
+                    out, err = p.communicate("go on\n", timeout=PATIENCE)
+                check("without a close frame" in err and err.count("\n") == 1, err)
+                d = json.loads(out)
+                same((d["connections"], d["unanswered"], d["errors"]), (2, 0, 1), err)
+                same((d["broadcast"]["messages"], d["broadcast"]["connections_with_all"]), (5, 2),
+                     "what was broadcast")
+
+
+@test
 def copies_too_many_and_too_few_are_counted():
     def behave(server, s):
         # Before it is open: nothing is broadcast before all are.
@@ -586,6 +618,27 @@ def copies_too_many_and_too_few_are_counted():
                 same((d["unsolicited"], d["unanswered"], d["closed_in_order"]),
                      (1, 0, 4) if twice else (0, 1, 4), r.stderr)
                 same(d["broadcast"]["connections_with_all"], 4 if twice else 3, "connections")
+
+
+@test
+def second_copies_are_no_deliveries():
+    def behave(server, s):
+        server.here.append(s)
+        shake(s)
+        while True:
+            opcode, payload = receive(s)
+            if opcode == 8:
+                s.sendall(frame(0x88, payload))
+                s.shutdown(socket.SHUT_RDWR)
+                return
+            for other in server.here:
+                other.sendall(frame(0x82, payload) * 2)
+    for io in IOS:
+        with Odd(behave) as odd:
+            odd.here = []
+            d = bench(odd.url, "-m", "broadcast", "-c", "3", "-n", "20", "--io", io, "-d", "60")
+            check(40 <= d["messages"] <= 60, f"{d['messages']} deliveries of 60")
+            check(d["unsolicited"] > 0, "none were too many")
 
 
 @test

@@ -35,6 +35,10 @@ void cli_make_safe(char *text);
 /* Whether the signal was ignored when we began, as by nohup(1), and so is to stay. */
 bool cli_is_ignored(int signal_number);
 
+/* The same pipe or terminal to write to, without waiting for who reads it, or -1. O_NONBLOCK on
+ * what is there would hold for everyone who shares it, such as the shell. */
+int cli_open_unblocked(int fd);
+
 /* Before a run of minutes, whether the file at its end can be written; false after a message. What
  * the file holds stays, and none is left where there was none. */
 bool cli_can_write(const char *name, const char *path);

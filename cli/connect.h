@@ -89,13 +89,14 @@ typedef struct connect_session {
     wsk_timer *deadline; /* --timeout */
     wsk_timer *silence;  /* --wait */
     int signal_fd;
-    bool interactive; /* a person at a terminal */
-    bool to_terminal; /* stdout is one */
-    bool colours;     /* on stdout */
-    bool greeted;     /* the person was told of /help */
+    bool interactive;  /* a person at a terminal */
+    bool to_terminal;  /* stdout is one */
+    bool one_terminal; /* which stderr is, too: what is said stays in its order */
+    bool colours;      /* on stdout */
+    bool greeted;      /* the person was told of /help */
     connect_term *term;
     connect_wirelog *wirelog;
-    connect_output out; /* stdout, unless interactive */
+    connect_output out; /* stdout */
     connect_output err; /* stderr */
     bool paused;        /* the client is, because one of them does not keep up */
 

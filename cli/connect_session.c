@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -259,7 +260,8 @@ static void write_output(connect_session *s)
         connect_leave(s, WSK_CLOSE_INTERNAL_ERROR, NULL, CLI_EXIT_FAILURE);
     }
     connect_output_flush(&s->out);
-    if (s->out.error != 0 && s->forced != CLI_EXIT_FAILURE) {
+    /* When a terminal goes, so does who could be told. */
+    if (s->out.error != 0 && !s->interactive && s->forced != CLI_EXIT_FAILURE) {
         /* A reader that has seen enough, as head(1), is no news. */
         if (s->out.error != EPIPE)
             connect_complain(s, "cannot write to stdout: %s", strerror(s->out.error));
@@ -283,10 +285,13 @@ bool connect_turn(connect_session *s, bool want_stdin)
     nfds_t n = 0;
     int wait = wsk_loop_timeout(s->loop), stdin_at = -1, file_at = -1;
 
+    if (s->term != NULL)
+        connect_term_show(s->term);
+    connect_output_flush(&s->out);
     fds[n++] = (struct pollfd){wsk_loop_fd(s->loop), POLLIN, 0};
     fds[n++] = (struct pollfd){s->signal_fd, POLLIN, 0};
     fds[n++] = (struct pollfd){connect_output_queued(&s->out) > 0 ? s->out.fd : -1, POLLOUT, 0};
-    fds[n++] = (struct pollfd){connect_output_queued(&s->err) > 0 ? STDERR_FILENO : -1, POLLOUT, 0};
+    fds[n++] = (struct pollfd){connect_output_queued(&s->err) > 0 ? s->err.fd : -1, POLLOUT, 0};
     if (want_stdin) {
         stdin_at = (int)n;
         fds[n++] = (struct pollfd){STDIN_FILENO, POLLIN, 0};
@@ -296,8 +301,6 @@ bool connect_turn(connect_session *s, bool want_stdin)
         file_at = (int)n;
         fds[n++] = (struct pollfd){s->file.fd, POLLIN, 0};
     }
-    if (s->term != NULL)
-        connect_term_show(s->term);
     if (poll(fds, n, wait) < 0 && errno != EINTR) {
         connect_complain(s, "poll: %s", strerror(errno));
         s->exit_code = CLI_EXIT_FAILURE;
@@ -328,11 +331,11 @@ static void run_script(connect_session *s)
 }
 
 /* What stdout and stderr have not yet taken; a signal or --timeout ends that, too. Where one of
- * these was why it ended, words to stderr are not waited for much longer, nor is stdout when the
- * time is over. */
+ * these was why it ended, words to stderr or to a person are not waited for much longer, nor is
+ * stdout when the time is over. */
 static void run_end(connect_session *s)
 {
-    const bool late = s->forced == CONNECT_EXIT_TIMEOUT;
+    const bool late = s->forced == CONNECT_EXIT_TIMEOUT || (s->interactive && s->signals > 0);
 
     if (late)
         wsk_timer_set(s->deadline, CONNECT_LAST_WORDS_MS);
@@ -346,6 +349,14 @@ static void run_end(connect_session *s)
 
 /* ------------------------------------------------------------------------------- begin -- */
 
+static bool is_same(int a, int b)
+{
+    struct stat sa, sb;
+
+    return fstat(a, &sa) == 0 && fstat(b, &sb) == 0 && sa.st_dev == sb.st_dev &&
+           sa.st_ino == sb.st_ino;
+}
+
 static bool session_init(connect_session *s, const connect_settings *set)
 {
     wsk_client_handlers h = WSK_CLIENT_HANDLERS_INIT;
@@ -354,6 +365,7 @@ static bool session_init(connect_session *s, const connect_settings *set)
     s->to_terminal = isatty(STDOUT_FILENO);
     s->interactive = isatty(STDIN_FILENO) && s->to_terminal && !set->json && !set->null &&
                      !set->whole;
+    s->one_terminal = s->interactive && is_same(STDOUT_FILENO, STDERR_FILENO);
     s->signal_fd = connect_take_signals(s->interactive);
     if (s->signal_fd < 0 || wsk_loop_new(&s->loop, NULL) < 0 ||
         wsk_timer_new(&s->deadline, s->loop, on_deadline, s) < 0 ||
@@ -418,8 +430,8 @@ static void session_deinit(connect_session *s)
     connect_wirelog_free(s->wirelog);
     text_deinit(&s->input);
     text_deinit(&s->message);
-    text_deinit(&s->out.queue);
-    text_deinit(&s->err.queue);
+    connect_output_deinit(&s->out);
+    connect_output_deinit(&s->err);
     if (s->signal_fd >= 0)
         close(s->signal_fd);
 }
@@ -448,8 +460,8 @@ int connect_session_run(const connect_settings *set, const char *url)
     s.exit_code = CLI_EXIT_FAILURE;
     s.file.fd = -1;
     s.file.carry = -1;
-    s.out.fd = STDOUT_FILENO;
-    s.err.fd = STDERR_FILENO;
+    connect_output_init(&s.out, STDOUT_FILENO);
+    connect_output_init(&s.err, STDERR_FILENO);
     s.kind = set->hex ? CONNECT_HEX : set->binary ? CONNECT_BINARY : CONNECT_TEXT;
     s.times = set->times;
     s.sizes = set->sizes;

@@ -20,33 +20,16 @@ enum {
 
 /* ------------------------------------------------------------------------------- places -- */
 
-static void write_all(int fd, const char *p, size_t n)
-{
-    while (n > 0) {
-        ssize_t r = write(fd, p, n);
-        if (r <= 0)
-            return; /* the terminal is gone, and so is who could be told */
-        p += r;
-        n -= (size_t)r;
-    }
-}
-
 void connect_say(connect_session *s, int fd, const text_buf *text)
 {
+    connect_output *o = fd == STDERR_FILENO && !s->one_terminal ? &s->err : &s->out;
+
     if (text->failed)
         return;
     if (s->term != NULL && isatty(fd))
         connect_term_hide(s->term);
-    if (fd != STDERR_FILENO) {
-        write_all(fd, text->at, text->len);
-        return;
-    }
-    if (s->err.queue.failed) { /* that is lost; what comes may find memory again */
-        text_clear(&s->err.queue);
-        s->err.sent = 0;
-    }
-    text_put_n(&s->err.queue, text->at, text->len);
-    connect_output_flush(&s->err);
+    connect_output_put(o, text->at, text->len);
+    connect_output_flush(o);
 }
 
 static const char *colour(const connect_session *s, const char *code)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The terminal of "websock connect" with libedit: history, editing, and an edit line that steps
- * aside while something is printed.
+ * aside while something is printed. What libedit prints waits with the rest of the output, so that
+ * a terminal that was stopped stops nothing else.
  *
  * libedit waits for characters by a function of ours, which turns the session's loop meanwhile. So
  * the loop goes on in the middle of an escape sequence, and el_gets() returns when the session
@@ -27,6 +28,7 @@ enum { HISTORY = 1000 };
 struct connect_term {
     connect_session *s;
     EditLine *edit;
+    FILE *out; /* ends in the output of the session */
     History *history;
     mbstate_t shift;
     bool active; /* the edit line is on the screen or hidden by us */
@@ -92,6 +94,14 @@ static void set_locale(void)
         setlocale(LC_CTYPE, "C.UTF-8");
 }
 
+static ssize_t put(void *cookie, const char *text, size_t n)
+{
+    connect_session *s = cookie;
+
+    connect_output_put(&s->out, text, n);
+    return (ssize_t)n;
+}
+
 connect_term *connect_term_new(connect_session *s)
 {
     connect_term *t = calloc(1, sizeof(*t));
@@ -105,7 +115,12 @@ connect_term *connect_term_new(connect_session *s)
     set_locale();
     tcgetattr(STDIN_FILENO, &t->original);
     t->history = history_init();
-    t->edit = el_init("websock", stdin, stdout, stderr);
+    t->out = fopencookie(s, "w", (cookie_io_functions_t){.write = put});
+    if (t->out != NULL) {
+        setvbuf(t->out, NULL, _IONBF, 0); /* what others print comes behind it */
+        t->edit = el_init_fd("websock", stdin, t->out, stderr, STDIN_FILENO, STDOUT_FILENO,
+                             STDERR_FILENO);
+    }
     if (t->history == NULL || t->edit == NULL) {
         connect_term_free(t);
         return NULL;
@@ -136,6 +151,9 @@ void connect_term_free(connect_term *t)
         el_end(t->edit);
     if (t->history != NULL)
         history_end(t->history);
+    if (t->out != NULL)
+        fclose(t->out);
+    connect_output_flush(&t->s->out);
     free(t);
 }
 
@@ -185,8 +203,7 @@ void connect_term_run(connect_term *t)
             take_line(t, line, strlen(line));
         } else {
             if (!s->over) {
-                fputs("\r\n", stdout);
-                fflush(stdout);
+                fputs("\r\n", t->out);
                 connect_leave(s, WSK_CLOSE_NORMAL, NULL, -1);
             }
         }
@@ -238,16 +255,14 @@ void connect_term_hide(connect_term *t)
     if (!t->active || t->hidden)
         return;
     t->hidden = true;
-    fflush(stdout);
     if (t->ansi) {
         size_t row = cursor_row(t);
         if (row > 0)
-            printf("\033[%zuA", row);
-        fputs("\r\033[J", stdout);
+            fprintf(t->out, "\033[%zuA", row);
+        fputs("\r\033[J", t->out);
     } else {
-        fputs("\r\n", stdout);
+        fputs("\r\n", t->out);
     }
-    fflush(stdout);
 }
 
 void connect_term_show(connect_term *t)
@@ -256,7 +271,6 @@ void connect_term_show(connect_term *t)
         return;
     t->hidden = false;
     el_set(t->edit, EL_REFRESH);
-    fflush(stdout);
 }
 
 void connect_term_resize(connect_term *t)
@@ -272,8 +286,9 @@ void connect_term_suspend(connect_term *t, bool suspended)
         tcgetattr(STDIN_FILENO, &t->before_stop);
         if (t->active) {
             el_set(t->edit, EL_PREP_TERM, 0);
-            fputs("\r\n", stdout);
+            fputs("\r\n", t->out);
         }
+        connect_output_flush(&t->s->out);
         tcsetattr(STDIN_FILENO, TCSADRAIN, &t->original);
     } else if (t->active) {
         el_set(t->edit, EL_PREP_TERM, 1);
@@ -282,5 +297,4 @@ void connect_term_suspend(connect_term *t, bool suspended)
     } else {
         tcsetattr(STDIN_FILENO, TCSADRAIN, &t->before_stop);
     }
-    fflush(stdout);
 }

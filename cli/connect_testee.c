@@ -160,7 +160,7 @@ static void turn(testee *t)
     struct pollfd fds[] = {
         {wsk_loop_fd(t->loop), POLLIN, 0},
         {t->signal_fd, POLLIN, 0},
-        {connect_output_queued(&t->err) > 0 ? STDERR_FILENO : -1, POLLOUT, 0},
+        {connect_output_queued(&t->err) > 0 ? t->err.fd : -1, POLLOUT, 0},
     };
 
     if ((poll(fds, 3, wsk_loop_timeout(t->loop)) < 0 && errno != EINTR) ||
@@ -296,7 +296,7 @@ int connect_testee_run(const connect_settings *set, const char *operand)
     text_buf base = {0};
     int code = CLI_EXIT_FAILURE;
 
-    t.err.fd = STDERR_FILENO;
+    connect_output_init(&t.err, STDERR_FILENO);
     t.progress = isatty(STDERR_FILENO) && !set->quiet;
     connect_put_url(&base, set, operand);
     if (base.failed) {
@@ -312,7 +312,7 @@ int connect_testee_run(const connect_settings *set, const char *operand)
     wsk_loop_free(t.loop);
     if (t.signal_fd >= 0)
         close(t.signal_fd);
-    text_deinit(&t.err.queue);
+    connect_output_deinit(&t.err);
     text_deinit(&base);
     return code;
 }

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "command.h"
+
 enum {
     PIPE_PRESET = 65536,   /* octets, as the kernel makes them */
     PIPE_WANTED = 1 << 20, /* so that a burst of lines has room while its reader wakes up */
@@ -29,8 +31,7 @@ void serve_stderr_init(serve_stderr *e)
     /* Who made it smaller or larger meant it. */
     if (fcntl(STDERR_FILENO, F_GETPIPE_SZ) == PIPE_PRESET)
         (void)fcntl(STDERR_FILENO, F_SETPIPE_SZ, PIPE_WANTED);
-    /* O_NONBLOCK on what is there would hold for everyone who shares it, such as the shell. */
-    int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int fd = cli_open_unblocked(STDERR_FILENO);
     if (fd >= 0) {
         e->fd = fd;
         e->own = true;

@@ -639,6 +639,53 @@ def modes(t):
 
 
 @test
+def terminal_that_takes_no_output():
+    """As after Control-S: all else goes on, and it can be ended."""
+    def script(peer):
+        peer.accept()
+        for i in range(1000):
+            peer.send(f"message {i} " + "x" * 100)
+        peer.send(b"", 9)
+        while peer.frame()[0] & 15 != 10:
+            pass
+        stuck.set()
+        codes.append(peer.close_code())
+        if answers:
+            peer.close()
+        else:
+            released.wait(PATIENCE)
+
+    term, interrupt = signal.SIGTERM, signal.SIGINT
+    for numbers, options, answers, code, close_code in (
+            ([term], ["--close-timeout", "1h"], True, 0, 1001),
+            ([term, term], ["--close-timeout", "1h"], False, 130, 1001),
+            ([interrupt, interrupt], ["--close-timeout", "1h"], False, 130, 1000),
+            ([], ["--timeout", "1500ms", "-W"], True, 3, 1000)):
+        stuck, released, codes = threading.Event(), threading.Event(), []
+        with FakeServer(script) as server, Terminal(*options, server.url) as t:
+            check(stuck.wait(PATIENCE), "no pong came")
+            for number in numbers:
+                os.kill(t.pid, number)
+                wait_until(lambda: codes, "the close frame")
+            wait_until(lambda: os.waitid(os.P_PID, t.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT),
+                       f"the end after {numbers}")
+            same(termios.tcgetattr(t.fd)[3] & COOKED, COOKED, "modes at the end")
+            same(t.ends(), code, f"exit code after {numbers}")
+            same(codes, [close_code], f"close codes after {numbers}")
+            released.set()
+    # Who lets it go on sees all of it, and the line behind it.
+    answers, stuck, codes = True, threading.Event(), []
+    with FakeServer(script) as server, Terminal(server.url, columns=200) as t:
+        check(stuck.wait(PATIENCE), "no pong came")
+        t.type("half a line")
+        t.shows("^< message 999 x+\n> half a line$")
+        same(re.findall(r"^< message (\d+) ", t.screen.text(), re.MULTILINE),
+             [str(i) for i in range(1000)], "messages")
+        t.type(CONTROL_C)
+        same(t.ends(), 0, "exit code")
+
+
+@test
 def width_may_change():
     script, queue, _ = gate()
     with FakeServer(script) as server, Terminal(server.url, columns=80) as t:

@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "connect.h"
+#include "wire/utf8.h"
 
 /* A line; args is what stands behind the command, without white space around it. */
 typedef struct command {
@@ -71,6 +72,10 @@ static void run_close(connect_session *s, const char *args)
     }
     if (strlen(reason) > 123) {
         connect_complain(s, "a close reason has room for 123 octets (RFC 6455 5.5)");
+        return;
+    }
+    if (!wsk__utf8_is_valid(reason, strlen(reason))) {
+        connect_complain(s, "a close reason is to be valid UTF-8 (RFC 6455 5.5.1)");
         return;
     }
     connect_leave(s, (unsigned)code, reason[0] != 0 ? reason : NULL, -1);

@@ -12,6 +12,7 @@
 #include "connect.h"
 #include "http/handshake.h"
 #include "http/url.h"
+#include "wire/utf8.h"
 
 /* Has the library's reason for refusing something: it comes in a line of the log. */
 typedef struct reason {
@@ -491,6 +492,11 @@ bool connect_settings_are_valid(const connect_settings *set)
     }
     if (set->close_reason != NULL && strlen(set->close_reason) > 123) {
         cli_error("connect", "--close-reason is longer than 123 octets (RFC 6455 5.5)");
+        return false;
+    }
+    if (set->close_reason != NULL &&
+        !wsk__utf8_is_valid(set->close_reason, strlen(set->close_reason))) {
+        cli_error("connect", "--close-reason is not valid UTF-8 (RFC 6455 5.5.1)");
         return false;
     }
     return true;

@@ -71,6 +71,8 @@ def values_that_may_not_be_sent():
         wrong(["--close-code", code, URL], code)
     wrong(["--close-code", "999", URL], "at least 1000")
     wrong(["--close-code", "1000", "--close-reason", "x" * 124, URL], "123")
+    for reason in b"\xff", b"caf\xe9", b"\xed\xa0\x80", b"\xe2\x82":
+        wrong(["--close-code", "1000", "--close-reason", reason, URL], "--close-reason", "UTF-8")
     wrong(["--header", "no colon", URL], '"no colon"')
     wrong(["--header", ": no name", URL], "Name: value")
     wrong(["--header", "Host: a b", URL], "connect: --header: host is to be a host", "and nothing else")

@@ -31,7 +31,7 @@ static const opt_spec specs[] = {
 {.name = "sizes", .letter = 'S', .type = OPT_FLAG, FIELD(sizes),
  .help = "Show how many octets it has."},
 {.name = "history", .value = "FILE", .type = OPT_STRING, FIELD(history), .preset = "none",
- .help = "Keep what is typed in this file."},
+ .help = "Keep what is typed at a terminal in this file."},
 
 {.group = "In scripts (stdin or stdout is no terminal)",
  .name = "null", .letter = '0', .type = OPT_FLAG, FIELD(null),

@@ -466,6 +466,10 @@ bool connect_settings_are_valid(const connect_settings *set)
         !needs("agent", set->agent != NULL, "testee", set->testee) ||
         !needs("max-redirects", set->max_redirects != 0, "location", set->location) ||
         !fits_testee(set) ||
+        !needs("reconnect-first", set->client.retry_initial != 0, "reconnect", set->reconnect) ||
+        !needs("reconnect-max", set->client.retry_max != 0, "reconnect", set->reconnect) ||
+        !needs("reconnect-attempts", set->client.retry_attempts != 0, "reconnect",
+               set->reconnect) ||
         !needs("close-reason", set->close_reason != NULL, "close-code", set->close_code != 0))
         return false;
     if (set->history != NULL && !is_history(set->history))

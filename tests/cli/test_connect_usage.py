@@ -55,6 +55,8 @@ def options_that_need_another():
     wrong(["--agent", "x", URL], "--agent", "--testee")
     wrong(["--max-redirects", "3", URL], "--location")
     wrong(["--close-reason", "bye", URL], "--close-code")
+    for option in "--reconnect-first=1", "--reconnect-max=1", "--reconnect-attempts=1":
+        wrong([option, URL], option[:-2] + " is of no use without --reconnect\n")
 
 
 @test

@@ -60,6 +60,7 @@ static char *trimmed(char *s)
     return s;
 }
 
+#define FIELD_WANTED  "a field is to be \"Name: value\""
 #define FIELD_REFUSED "may not be sent: the handshake sets it, or a character may not stand there"
 
 /* "Name: value", as curl has it "Name;" for an empty value; cuts text. False if it is neither. */
@@ -95,20 +96,20 @@ const char *connect_field_fault(const char *text)
     if (copy == NULL)
         return "out of memory";
     if (!split_field(copy, &h))
-        fault = "a field is to be \"Name: value\"";
+        fault = FIELD_WANTED;
     else if (!is_host(&h) && !wsk__header_is_allowed(&h, WSK_ROLE_CLIENT))
         fault = "the field " FIELD_REFUSED;
     free(copy);
     return fault;
 }
 
-/* Of a value nothing is said: it may be a secret. */
+/* Of a value nothing is said: it may be a secret. So may all of a text without a colon. */
 static bool add_field(fields *f, char *text)
 {
     wsk_header h;
 
     if (!split_field(text, &h)) {
-        cli_error("connect", "--header wants \"Name: value\", not \"%s\"", text);
+        cli_error("connect", "--header: " FIELD_WANTED);
         return false;
     }
     if (is_host(&h)) {

@@ -214,25 +214,34 @@ static int hex_digit(char c)
     return -1;
 }
 
+/* What *carry is beside the digit that waits. */
+enum {
+    WORD_BEGINS = -1,
+    WITHIN_WORD = -2,
+    ZERO_BEGINS = 16, /* a 0 that waits, and may have an x behind it */
+};
+
 bool text_unhex(text_buf *b, const char *s, size_t n, int *carry)
 {
     for (size_t i = 0; i < n; i++) {
-        if (s[i] == ' ' || (s[i] >= '\t' && s[i] <= '\r'))
+        if (s[i] == ' ' || (s[i] >= '\t' && s[i] <= '\r')) {
+            *carry = *carry < 0 ? WORD_BEGINS : *carry & 15;
             continue;
-        if (s[i] == 'x' && *carry == 0 && i >= 1 && s[i - 1] == '0' && (i < 2 || s[i - 2] <= ' ')) {
-            *carry = -1;
+        }
+        if (s[i] == 'x' && *carry == ZERO_BEGINS) {
+            *carry = WITHIN_WORD;
             continue;
         }
         int v = hex_digit(s[i]);
         if (v < 0)
             return false;
         if (*carry < 0) {
-            *carry = v;
+            *carry = v == 0 && *carry == WORD_BEGINS ? ZERO_BEGINS : v;
             continue;
         }
-        uint8_t octet = (uint8_t)(*carry << 4 | v);
+        uint8_t octet = (uint8_t)((*carry & 15) << 4 | v);
         text_put_n(b, &octet, 1);
-        *carry = -1;
+        *carry = WITHIN_WORD;
     }
     return true;
 }

@@ -44,7 +44,8 @@ void text_deinit(text_buf *b);
 
 /*
  * Hexadecimal digits to octets, in pairs; white space is skipped, "0x" at the beginning of a word
- * too. *carry is the digit that waits for its other half, or -1; it lets text come in pieces.
+ * too. *carry is -1 at first; it lets text come in pieces, and is negative unless a digit waits for
+ * its other half.
  * False at the first character that is something else.
  */
 bool text_unhex(text_buf *b, const char *s, size_t n, int *carry);

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: MIT
 """websock connect in scripts: messages in and out, how it ends, events, frames, what peers send."""
 import base64
+import fcntl
 import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import threading
 import time
 
@@ -84,6 +87,25 @@ def hex_is_digits_in_pairs():
             check(b"hexadecimal" in r.stderr, r.stderr)
         r = connect(server.urls[0], "--hex", "-w", "-n1", stdin=b"abc")
         same(r.returncode, 1, "odd digits")
+
+
+@test
+def hex_comes_in_pieces():
+    with Server() as server:
+        for pieces, octets in [([b"0", b"x41"], b"A"), ([b"0x", b"41 0", b"x4", b"2"], b"AB"),
+                               ([b"4", b"1 4", b" 2"], b"AB"), ([b"41", b"0x42"], None),
+                               ([b"0 ", b"x41"], None), ([b"0x0", b"x41"], None)]:
+            with start("-X", "-w", "-n1", server.urls[0]) as p:
+                for piece in pieces:
+                    os.write(p.stdin.fileno(), piece)
+                    wait_until(lambda: p.poll() is not None or unread(p.stdin) == 0, "the octets are read")
+                p.stdin.close()
+                same(p.wait(PATIENCE), 0 if octets is not None else 1, f"exit code of {pieces}")
+                same(p.stdout.read(), octets or b"", f"what {pieces} made")
+
+
+def unread(pipe):
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
 
 
 @test

@@ -128,7 +128,9 @@ static void put_agent(const test_view *v, const judge_agent *a)
         failed += judge_entry_failed(&a->at[i], v->strict);
         scaled = scaled || a->at[i].scaled;
     }
-    fputs(colour(v, "\033[1m"), v->out);
+    /* Behind a word: the peer has chosen its name, and where a line begins with "::" some CI takes
+     * it for a command. */
+    fprintf(v->out, "Agent %s", colour(v, "\033[1m"));
     put_safe(v->out, a->name);
     fprintf(v->out, "%s\n", colour(v, "\033[0m"));
     put_categories(v, a);

@@ -432,7 +432,7 @@ void peer_greet_verdict(judge_peer *p)
         char **said = p->setup.role == JUDGE_ROLE_CLIENT ? &r->http_request : &r->http_response;
 
         free(*said);
-        *said = peer_text(p, "%.*s", (int)p->greet.said.len, (const char *)p->greet.said.at);
+        *said = peer_text_of(p, p->greet.said.at, p->greet.said.len);
     }
     free(p->verdict);
     p->verdict = describe(p);

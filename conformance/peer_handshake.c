@@ -13,6 +13,7 @@
 
 #include "conformance/peer_head.h"
 #include "conformance/peer_internal.h"
+#include "conformance/report_text.h"
 
 /* ----------------------------------------------------------------------------- request -- */
 
@@ -97,7 +98,7 @@ void peer_hello_begin(judge_peer *p)
     if (p->failed)
         return;
     peer_write(p, p->hello.at, p->hello.len, 0, false);
-    p->r.http_request = peer_text(p, "%.*s", (int)p->hello.len, (const char *)p->hello.at);
+    p->r.http_request = peer_text_of(p, p->hello.at, p->hello.len);
     p->hello.len = 0;
 }
 
@@ -321,6 +322,24 @@ static const uint8_t *find_end(judge_peer *p, size_t had)
     }
 }
 
+/* What the server calls itself. As it is shown and written, since names that differ in octets that
+ * are no text are one there: who compares them must see that. */
+static char *server_name(judge_peer *p, const peer_field *field)
+{
+    char *octets = peer_text_of(p, field->value, field->len);
+    judge_buf b = {0};
+
+    if (octets != NULL)
+        judge_put_clean(&b, octets, strlen(octets));
+    free(octets);
+    if (b.failed) {
+        p->failed = true;
+        judge_buf_deinit(&b);
+        return NULL;
+    }
+    return b.at;
+}
+
 size_t peer_hello_feed(judge_peer *p, const uint8_t *data, size_t len)
 {
     const size_t had = p->hello.len;
@@ -354,12 +373,11 @@ size_t peer_hello_feed(judge_peer *p, const uint8_t *data, size_t len)
         p->hello.len = n;
         return n - had;
     }
-    p->r.http_response = peer_text(p, "%.*s", (int)n, (const char *)p->hello.at);
+    p->r.http_response = peer_text_of(p, p->hello.at, n);
     server = peer_find_field((const char *)p->hello.at, n, "Server");
     if (p->setup.agent == NULL)
-        p->agent = server.count > 0 && server.len > 0
-                       ? peer_text(p, "%.*s", (int)server.len, server.value)
-                       : peer_text(p, "UnknownServer");
+        p->agent = server.count > 0 && server.len > 0 ? server_name(p, &server)
+                                                      : peer_text(p, "UnknownServer");
     if (p->test->hello.steps != NULL && !peer_greet_answer(p, (const char *)p->hello.at, n)) {
         const size_t rest = p->hello.len - n;
 

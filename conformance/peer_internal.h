@@ -283,6 +283,8 @@ void peer_event_add(judge_peer *p, judge_event_kind kind, bool binary, const uin
 void peer_finish_when_done(judge_peer *p);
 bool peer_buf_add(judge_peer *p, peer_buf *b, const void *data, size_t len);
 char *peer_text(judge_peer *p, const char *fmt, ...) WSK_PRINTF(2, 3);
+/* The octets as text, with U+FFFD for each NUL: what is behind it must not be hidden. */
+char *peer_text_of(judge_peer *p, const void *octets, size_t len);
 /* An entry of the wire log, or NULL if it is off (`always`: nevertheless) or full. */
 judge_log *peer_log(judge_peer *p, judge_log_kind kind, bool always);
 void peer_show(judge_octets *o, const uint8_t *data, uint64_t len);

@@ -40,6 +40,26 @@ char *peer_text(judge_peer *p, const char *fmt, ...)
     return s;
 }
 
+char *peer_text_of(judge_peer *p, const void *octets, size_t len)
+{
+    static const char instead[] = "\xef\xbf\xbd";
+    const char *from = octets;
+    char *s = malloc(len * strlen(instead) + 1), *to = s;
+
+    if (s == NULL) {
+        p->failed = true;
+        return NULL;
+    }
+    for (size_t i = 0; i < len; i++) {
+        const size_t n = from[i] != 0 ? 1 : strlen(instead);
+
+        memcpy(to, from[i] != 0 ? &from[i] : instead, n);
+        to += n;
+    }
+    *to = 0;
+    return s;
+}
+
 bool peer_buf_add(judge_peer *p, peer_buf *b, const void *data, size_t len)
 {
     if (len > b->room - b->len) {

@@ -505,7 +505,7 @@ void peer_request_take(judge_peer *p, const char *head, size_t len)
     judge_buf b = {0};
     int n = -1;
 
-    p->r.http_request = peer_text(p, "%.*s", (int)len, head);
+    p->r.http_request = peer_text_of(p, head, len);
     if (judge_request_read(&r, head, len) && judge_request_check(&r, head, len))
         n = read_offers(&r, head, len, offers);
     if (n < 0) {

@@ -26,6 +26,20 @@ void judge_options_init(judge_options *o)
     };
 }
 
+/* Timers count whole microseconds: what is none would be due again and again, and 1e300, which is
+ * meant as never, would be over before it began. */
+#define SHORTEST 1e-3
+#define LONGEST  1e9
+#define LARGEST  1e15
+
+/* 0, which is off, stays so. */
+static double within(double value, double least, double most)
+{
+    if (!(value > 0))
+        return 0;
+    return value < least ? least : value > most ? most : value;
+}
+
 int judge_options_set(judge_options *o, const char *name, double value)
 {
     static const char *const ignored[] = {
@@ -69,9 +83,10 @@ int judge_options_set(judge_options *o, const char *name, double value)
         if (strcmp(name, known[i].name) != 0)
             continue;
         if (known[i].seconds != NULL)
-            *known[i].seconds = value > 0 ? value : 0;
+            *known[i].seconds = within(value, known[i].seconds == &o->crowd ? 0 : SHORTEST,
+                                       LONGEST);
         else if (known[i].size != NULL)
-            *known[i].size = value > 0 ? (uint64_t)value : 0;
+            *known[i].size = (uint64_t)within(value, 0, LARGEST);
         else
             *known[i].flag = value != 0;
         return 0;

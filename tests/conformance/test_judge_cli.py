@@ -94,7 +94,8 @@ class BadServer:
 
     NAME = "Evil <script>\x1b[31m"
 
-    def __init__(self):
+    def __init__(self, name=None):
+        self.name = (name or self.NAME.encode())
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"ws://127.0.0.1:{self.listener.getsockname()[1]}/"
         threading.Thread(target=self.accept, daemon=True).start()
@@ -120,7 +121,7 @@ class BadServer:
             accept = base64.b64encode(hashlib.sha1(
                 key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
             s.sendall(b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nServer: "
-                      + self.NAME.encode() + b"\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+                      + self.name + b"\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
             while True:
                 first, second = f.read(2)
                 n = second & 127
@@ -330,6 +331,36 @@ def two_of_one_name():
         assert r.returncode == 1 and r.stderr == "", r
         assert list(json.loads(read(name, "index.json"))) == ["Same"], r
     bad.listener.close()
+
+
+@test
+def names_that_are_no_text():
+    """Octets that are shown alike are one name, a NUL hides nothing, "::" commands no CI."""
+    for names, shown in (((b"Caf\xe9", "Caf\xe9".encode()), "Caf\xe9"), ((b"a\0b", b"a\0c"), None),
+                         ((b"::stop-commands::x", b" ::error::"), None)):
+        peers = [BadServer(n) for n in names]
+        r = judge(peers[0].url, peers[1].url, "--cases", "1.1.2", "--out", "odd",
+                  env={"GITHUB_ACTIONS": "true"})
+        assert r.returncode == 1, r
+        index = json.loads(read("odd", "index.json"))
+        assert len(index) == 2, index
+        assert shown is None or set(index) == {shown, shown + " 2"}, index
+        case = json.loads(read("odd", next(iter(index.values()))["1.1.2"]["reportfile"]))
+        assert b"\0" not in names[0] or "Server: a\ufffdb\r\n" in case["httpResponse"], case
+        commands = re.findall(r"^\s*::(\S+)", r.stdout, re.M)
+        assert commands == ["error", "error"], r.stdout
+        for p in peers:
+            p.listener.close()
+
+
+@test
+def times_that_are_none():
+    """Less than a timer can count is 1 ms, and what is more than anybody waits is for ever."""
+    for option in "autoPingInterval=1e-9", "openHandshakeTimeout=1e300", "closeHandshakeTimeout=1e300":
+        r = judge(good_server(), "--cases", "1.1.1,5.1", "--no-report", "--option", option, timeout=60)
+        assert r.returncode == 0 and "2 passed" in r.stdout, r
+    r = judge(good_server(), "--cases", "1.1.2", "--no-report", "--option", "maxMessagePayloadSize=1e300")
+    assert r.returncode == 0, r
 
 
 @test

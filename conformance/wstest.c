@@ -23,8 +23,7 @@ static void *volatile stop_ud;
 
 static void on_signal(int number)
 {
-    (void)number;
-    judge_wstest_stopped = 1;
+    judge_wstest_stopped = number;
     if (stop_hook)
         stop_hook(stop_ud);
 }
@@ -362,6 +361,21 @@ static void on_start(void *ud, const judge_target *t, const judge_case *c)
            t->agent ? t->agent : "UnknownServer", t->url);
 }
 
+/* What failed as it came: of servers of one name the last one's results are what stays. */
+typedef struct verdicts {
+    wstest_exit_rule rule;
+    size_t failed;
+} verdicts;
+
+static void on_done(void *ud, const judge_target *t, const judge_case *c, const judge_result *r)
+{
+    verdicts *v = ud;
+    const judge_entry e = {.behavior = r->behavior, .behavior_close = r->behavior_close};
+    (void)t;
+    (void)c;
+    v->failed += judge_entry_failed(&e, v->rule == WSTEST_EXIT_STRICT);
+}
+
 static void on_skip(void *ud, const judge_case *c, const char *agent)
 {
     (void)ud;
@@ -418,7 +432,20 @@ int judge_wstest_exit_code(const judge_session *s, wstest_exit_rule rule, size_t
         for (size_t k = 0; k < store->at[i].n; k++)
             if (judge_entry_failed(&store->at[i].at[k], rule == WSTEST_EXIT_STRICT))
                 return 1;
-    return 0;
+    /* Whoever reads the report must not take what is missing for what has passed. */
+    return judge_session_is_reported(s) ? 0 : 3;
+}
+
+static int run_code(const judge_session *s, const verdicts *v, const judge_run_totals *totals)
+{
+    if (v->rule == WSTEST_EXIT_NEVER)
+        return 0;
+    if (judge_wstest_stopped)
+        return 128 + (int)judge_wstest_stopped;
+    /* A server that is not there has not passed. */
+    if (totals->connected > 0 && (totals->unreachable > 0 || v->failed > 0))
+        return 1;
+    return judge_wstest_exit_code(s, v->rule, totals->connected);
 }
 
 int judge_wstest_fuzzingclient(const wstest_options *o)
@@ -426,6 +453,7 @@ int judge_wstest_fuzzingclient(const wstest_options *o)
     judge_spec spec;
     if (!judge_wstest_spec(o, JUDGE_SPEC_FUZZINGCLIENT, &spec))
         return 1;
+    verdicts v = {.rule = o->exit_rule};
     const judge_session_params p = {
         .spec = &spec,
         .urls = &o->wsuri,
@@ -443,7 +471,7 @@ int judge_wstest_fuzzingclient(const wstest_options *o)
         .overwrites = true,
         .empties = true,
         .report = {.outdir = spec.outdir, .strict = o->exit_rule == WSTEST_EXIT_STRICT},
-        .hooks = {NULL, on_start, NULL, on_skip, on_unreachable, warn},
+        .hooks = {&v, on_start, on_done, on_skip, on_unreachable, warn},
     };
     char why[256];
     int code = 1;
@@ -458,10 +486,7 @@ int judge_wstest_fuzzingclient(const wstest_options *o)
         if (!judge_session_run(s, &totals, why))
             printf("%s\n", why);
         else
-            code = judge_wstest_exit_code(s, o->exit_rule, totals.connected);
-        /* A server that is not there has not passed. */
-        if (code == 0 && o->exit_rule != WSTEST_EXIT_NEVER && totals.unreachable > 0)
-            code = 1;
+            code = run_code(s, &v, &totals);
         judge_wstest_catch_signals(NULL, NULL);
     }
     judge_session_free(s);

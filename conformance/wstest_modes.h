@@ -50,7 +50,8 @@ int judge_wstest_exit_code(const judge_session *s, wstest_exit_rule rule, size_t
 /* "Cases = ['1.1.1', ...]" */
 void judge_wstest_print_cases(const judge_session *s);
 
-/* Set by SIGINT and SIGTERM once judge_wstest_catch_signals() was called; then *stop(ud) too. */
+/* The number of the SIGINT or SIGTERM that came since judge_wstest_catch_signals() was called; then
+ * stop(ud) was, too. */
 extern volatile sig_atomic_t judge_wstest_stopped;
 void judge_wstest_catch_signals(void (*stop)(void *ud), void *ud);
 

@@ -648,10 +648,34 @@ def wstest_fuzzingclient():
     r = wstest("-m", "fuzzingclient", "-s", "same.json", cwd=where)
     index = json.loads(read("implicit", "same", "index.json"))
     assert r.returncode == 0 and index["A"]["1.1.2"]["behavior"] == "OK" and len(index) == 1, (r, index)
+    # What failed has failed, whoever has the name then.
+    r = wstest("-m", "fuzzingclient", "-s", "same.json", "--exit-code", "failed", cwd=where)
+    assert r.returncode == 1, r
     write("implicit/broken.json", "{")
     r = wstest("-m", "fuzzingclient", "-s", "broken.json", cwd=where)
     assert r.returncode == 1 and "Using explicit spec file 'broken.json'" in r.stdout, r
     bad.listener.close()
+
+
+@test
+def wstest_runs_without_a_whole_report():
+    spec = write("crammed.json", json.dumps({
+        "outdir": "./crammed_too", "cases": ["1.1.*"], "servers": [{"agent": "A", "url": good_server()}]}))
+    for rule, code in ("never", 0), ("failed", 3), ("strict", 3):
+        r = wstest("-m", "fuzzingclient", "-s", spec, "--exit-code", rule, preexec_fn=small_files)
+        assert r.returncode == code and "cannot be written" in r.stdout, r
+    spec = write("ended.json", json.dumps({
+        "outdir": "./ended", "cases": ["6.4.*", "5.19"],
+        "servers": [{"agent": "A", "url": good_server()}]}))
+    for rule, code in ("never", 0), ("failed", 128 + signal.SIGTERM):
+        p = subprocess.Popen(["wstest", "-m", "fuzzingclient", "-s", spec, "--jobs", "1",
+                              "--exit-code", rule], executable=WSTEST, cwd=HOME, env=ENV,
+                             stdout=subprocess.PIPE, text=True)
+        while not p.stdout.readline().startswith("Running test case ID 6.4.2"):
+            assert p.poll() is None
+        p.terminate()
+        out = p.communicate(timeout=30 * PATIENCE)[0]
+        assert p.returncode == code, (p.returncode, out)
 
 
 @test

@@ -102,6 +102,21 @@ def reports_that_are_cleared_away():
 
 
 @test
+def reports_that_cannot_be_written():
+    for rule, code in ("never", 0), ("failed", 3):
+        out = "lost_" + rule
+        s = Server("-m", "fuzzingserver", "-u", "0", "--exit-code", rule, "-s",
+                   spec("lost.json", url="ws://127.0.0.1:0", outdir=out, cases=["1.1.1"]),
+                   name="wstest")
+        shutil.rmtree(os.path.join(HOME, out))
+        with open(os.path.join(HOME, out), "w", encoding="ascii"):
+            pass
+        Client(s.port, "/runCase?case=1&agent=a").echo()
+        s.stopped = code
+        s.stop()
+
+
+@test
 def runs_without_a_result():
     server = subprocess.Popen([WEBSOCK, "serve", "ws://127.0.0.1:0"], cwd=HOME, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

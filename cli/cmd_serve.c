@@ -287,6 +287,11 @@ static bool settings_fit(const serve_settings *s, const opt_list *urls)
         cli_error("serve", "certificates are of no use without a wss URL");
         return false;
     }
+    if (!wss && (s->tls13_only || s->ciphers != NULL)) {
+        cli_error("serve", "--%s is of no use without a wss URL",
+                  s->tls13_only ? "tls13-only" : "tls-ciphers");
+        return false;
+    }
     if (s->self_signed && s->certificates.n > 0) {
         cli_error("serve", "--tls-self-signed and --tls-cert exclude each other");
         return false;

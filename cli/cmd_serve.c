@@ -356,8 +356,6 @@ static void settings_finish(serve_settings *s, const serve_log *log)
     }
     s->server.hosts = s->hosts.at;
     s->server.reuse_port = s->workers > 1;
-    if (s->server.max_connections > 0)
-        s->server.max_connections = (s->server.max_connections + s->workers - 1) / s->workers;
 }
 
 /* The library checks the options by the rules that hold for every program; here it is done once,
@@ -522,7 +520,7 @@ static int watch(serve *s, int signal_fd)
 static void raise_open_files(const serve *s)
 {
     struct rlimit limit, more;
-    rlim_t asked = (rlim_t)s->settings->server.max_connections * s->n_workers;
+    rlim_t asked = s->settings->server.max_connections;
     rlim_t wanted = asked > 0 ? asked + OTHER_FILES + OTHER_FILES_OF_WORKER * s->n_workers : 0;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)

@@ -578,9 +578,25 @@ static bool listen_all(serve_worker *w)
     return true;
 }
 
+/* Of --max-connections. Only the first worker listens at Unix sockets. 0: the preset. */
+static uint32_t share_of_connections(const serve_worker *w)
+{
+    const serve *s = w->serve;
+    const uint32_t all = s->settings->server.max_connections, n = (uint32_t)s->n_workers;
+    bool shared = false;
+
+    for (size_t i = 0; i < s->n_urls; i++)
+        shared = shared || !is_unix(s->urls[i]);
+    if (all == 0 || !shared)
+        return all;
+    const uint32_t share = all / n + (w->index < all % n ? 1 : 0);
+    return share > 0 ? share : 1;
+}
+
 static bool set_up(serve_worker *w)
 {
     serve *s = w->serve;
+    wsk_server_options server_options = s->settings->server;
     wsk_loop_options loop_options = s->settings->loop;
     wsk_handlers handlers = WSK_HANDLERS_INIT;
 
@@ -603,8 +619,9 @@ static bool set_up(serve_worker *w)
                      r == WSK_ERR_SYS ? strerror(errno) : wsk_strerror(r));
         return false;
     }
+    server_options.max_connections = share_of_connections(w);
     serve_inbox_init(&w->inbox, w->loop, deliver, w);
-    r = wsk_server_new(&w->server, w->loop, &s->settings->server, &handlers, w);
+    r = wsk_server_new(&w->server, w->loop, &server_options, &handlers, w);
     if (r == WSK_OK)
         r = wsk_timer_new(&w->drain_timer, w->loop, look_whether_drained, w);
     if (r == WSK_OK)

@@ -206,7 +206,8 @@ static void answered_broadcast(bench *b, bench_conn *c, uint32_t done)
     }
     for (uint32_t i = 0; i < done; i++, c->done++) {
         if (b->set->rate != 0) {
-            record_due(b, c->done);
+            if (receiver)
+                record_due(b, c->done);
         } else {
             /* The sender is not waited for: its message's time may be another's by now. */
             if (is_counting(b) && receiver)
@@ -438,6 +439,32 @@ static void open_again(bench *b)
     memmove(b->slots, b->slots + i, b->n_slots * sizeof(*b->slots));
 }
 
+/* How many should have had message i of an open loop, and have not. */
+static uint32_t lacking(const bench *b, uint64_t i)
+{
+    uint32_t n = 0;
+
+    if (b->set->mode == BENCH_ECHO)
+        return i / b->n_slots >= b->conns[b->slots[i % b->n_slots]].done;
+    for (uint32_t k = 0; k < b->n_slots; k++) {
+        const bench_conn *c = &b->conns[b->slots[k]];
+        n += c->fd >= 0 && is_receiver(b, c) && i >= c->done;
+    }
+    return n;
+}
+
+/* What never came, counted with the time that it was waited for. */
+static void record_missing(bench *b)
+{
+    for (uint64_t i = b->due_sent; i-- > 0 && due(b, i) >= b->begin.time;) {
+        uint32_t n = lacking(b, i);
+        if (n > 0)
+            record(b, due(b, i), n);
+        else if (b->set->mode == BENCH_BROADCAST)
+            return; /* nor do they lack those before */
+    }
+}
+
 static void course(bench *b)
 {
     b->now = bench_clock();
@@ -456,7 +483,6 @@ static void course(bench *b)
             bench_open_more(b);
         }
     }
-    /* What never came, counted with the time that it was waited for. */
     if (b->begin.time == 0)
         return;
     if (b->interrupted) {
@@ -471,13 +497,8 @@ static void course(bench *b)
         bench_error(b, b->outstanding, "no answer within %g s", b->set->timeout / 1000.0);
     if (b->unanswered_gone > 0)
         bench_error(b, b->unanswered_gone, "no answer, since the connection was gone");
-    if (b->set->rate != 0 && b->set->mode == BENCH_ECHO) {
-        for (uint64_t i = b->due_sent; i-- > 0 && due(b, i) >= b->begin.time;) {
-            bench_conn *c = &b->conns[b->slots[i % b->n_slots]];
-            if (i / b->n_slots >= c->done)
-                record(b, due(b, i), 1);
-        }
-    }
+    if (b->set->rate != 0)
+        record_missing(b);
     bench_histogram_add(b->latency, b->interval);
     if (b->set->rate != 0)
         take_moment(b, &b->end);

@@ -51,7 +51,7 @@ static double per(double a, double n)
 
 static json_t *json_latency(const bench_histogram *h)
 {
-    if (h == NULL) /* it never came to a run */
+    if (h == NULL) /* it never came to a run, or was not measured */
         return json_null();
     json_t *o = json_object();
 
@@ -92,7 +92,7 @@ static json_t *json_broadcast(const bench *b)
         return json_null();
     return json_pack("{s:I, s:i, s:o}", "messages", (json_int_t)b->broadcast_sent,
                      "connections_with_all", (int)bench_report_complete(b), "last_copy_us",
-                     json_latency(b->last_copy));
+                     json_latency(b->set->rate == 0 ? b->last_copy : NULL));
 }
 
 static json_t *json_settings(const bench *b)

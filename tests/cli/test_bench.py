@@ -642,6 +642,39 @@ def second_copies_are_no_deliveries():
 
 
 @test
+def a_broadcast_at_a_rate_counts_receivers_and_what_they_lack():
+    def behave(server, s):
+        server.here.append(s)
+        shake(s)
+        while True:
+            opcode, payload = receive(s)
+            if opcode == 8:
+                s.sendall(frame(0x88, payload))
+                s.shutdown(socket.SHUT_RDWR)
+                return
+            server.messages += 1
+            s.sendall(frame(0x82, payload))
+            if server.messages > server.most:
+                continue
+            time.sleep(server.delay)
+            for other in server.here:
+                if other is not s:
+                    other.sendall(frame(0x82, payload))
+    for io in IOS:
+        for delay, most, least in ((0.05, 1000, "min"), (0, 2, "max")):
+            with Odd(behave) as odd:
+                odd.here, odd.delay, odd.most = [], delay, most
+                r = websock("bench", odd.url, "-m", "broadcast", "-c", "3", "--rate", "10", "-w", "0",
+                            "-d", "0.6", "--timeout", "0.2" if most == 2 else "20", "--io", io,
+                            "--json")
+                d = json.loads(r.stdout)
+                same((r.returncode, d["unanswered"]), (1, 8) if most == 2 else (0, 0), r.stderr)
+                # What came to the sender at once is none of it; what never came was waited for.
+                check(d["latency_us"][least] >= (50000 if delay else 200000), d["latency_us"])
+                same(d["broadcast"]["last_copy_us"], None, "which is not measured")
+
+
+@test
 def a_stall_counts_for_all_that_were_due():
     def alter(server, _, payload):
         if server.messages == 20:

@@ -135,11 +135,22 @@ static json_t *json_samples(const bench *b)
     return list;
 }
 
+static json_t *json_opening(const bench *b)
+{
+    double seconds = (double)(b->open_ended - b->open_began) / 1e9;
+    double n = b->opening_time != NULL ? (double)b->opening_time->n : 0;
+
+    if (b->set->mode == BENCH_HANDSHAKE) /* there it has no end, and the latency is that of all */
+        return json_pack("{s:I, s:n, s:n, s:n}", "connections", (json_int_t)b->opened, "seconds",
+                         "connections_per_second", "latency_us");
+    return json_pack("{s:I, s:f, s:f, s:o}", "connections", (json_int_t)b->opened, "seconds",
+                     seconds, "connections_per_second", per(n, seconds), "latency_us",
+                     json_latency(b->opening_time));
+}
+
 bool bench_report_json(const bench *b)
 {
     double seconds = bench_report_seconds(b), n = (double)bench_report_messages(b);
-    double opening = (double)(b->open_ended - b->open_began) / 1e9;
-    double opened = b->opening_time != NULL ? (double)b->opening_time->n : 0;
     json_t *o = json_pack(
         "{s:s, s:s, s:s, s:o, s:I, s:f, s:f, s:f, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, "
         "s:o, s:o, s:o, s:i, s:o, s:b, s:o}",
@@ -157,12 +168,8 @@ bool bench_report_json(const bench *b)
         json_pack("{s:f, s:f, s:f}", "user_s", b->end.user - b->begin.user, "system_s",
                   b->end.system - b->begin.system, "cpu_us_per_message",
                   per((b->end.user - b->begin.user + b->end.system - b->begin.system) * 1e6, n)),
-        "opening",
-        json_pack("{s:I, s:f, s:f, s:o}", "connections", (json_int_t)b->opened, "seconds", opening,
-                  "connections_per_second", per(opened, opening), "latency_us",
-                  json_latency(b->opening_time)),
-        "closed_in_order", (int)b->n_answered, "broadcast", json_broadcast(b), "interrupted",
-        b->interrupted, "samples", json_samples(b));
+        "opening", json_opening(b), "closed_in_order", (int)b->n_answered, "broadcast",
+        json_broadcast(b), "interrupted", b->interrupted, "samples", json_samples(b));
     bool good = o != NULL && json_dumpf(o, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0;
 
     json_decref(o);

@@ -151,6 +151,9 @@ def handshakes_are_measured():
         d = bench(s.urls[0], "-m", "handshake", "-c", "4")
         looks_right(d, 4)
         check(d["wire_octets_sent"] > 150 * d["messages"], "requests count as octets")
+        check(d["opening"].pop("connections") >= d["messages"], "those of the whole run")
+        same(d["opening"], {"seconds": None, "connections_per_second": None, "latency_us": None},
+             "what has no end, or is said elsewhere")
 
 
 @test

@@ -2,11 +2,10 @@
 /* See bench_process.h. */
 #include "bench_process.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* utime and stime of /proc/PID/stat, of all threads that are or were. */
@@ -33,34 +32,16 @@ static bool read_ticks(uint32_t pid, double *ret_user, double *ret_system)
     return true;
 }
 
-/* Nanoseconds on a CPU, summed up over the threads that there are. */
-static bool read_schedstat(uint32_t pid, double *ret)
+/* Seconds on a CPU, to the nanosecond, of all threads that are or were. */
+static bool read_clock(uint32_t pid, double *ret)
 {
-    char path[320];
-    double sum = 0;
-    bool any = false;
+    struct timespec t;
+    clockid_t clock;
 
-    snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task", pid);
-    DIR *d = opendir(path);
-    if (d == NULL)
+    if (clock_getcpuclockid((pid_t)pid, &clock) != 0 || clock_gettime(clock, &t) != 0)
         return false;
-    for (struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
-        unsigned long long ns;
-        if (e->d_name[0] == '.')
-            continue;
-        snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task/%s/schedstat", pid, e->d_name);
-        FILE *f = fopen(path, "r");
-        if (f == NULL)
-            continue;
-        if (fscanf(f, "%llu", &ns) == 1) {
-            sum += (double)ns / 1e9;
-            any = true;
-        }
-        fclose(f);
-    }
-    closedir(d);
-    *ret = sum;
-    return any;
+    *ret = (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    return true;
 }
 
 static void read_memory(uint32_t pid, bench_process *ret)
@@ -93,7 +74,7 @@ bool bench_process_read(uint32_t pid, bench_process *ret)
     memset(ret, 0, sizeof(*ret));
     if (!read_ticks(pid, &ret->user, &ret->system))
         return false;
-    if (!read_schedstat(pid, &ret->cpu))
+    if (!read_clock(pid, &ret->cpu))
         ret->cpu = ret->user + ret->system;
     read_memory(pid, ret);
     ret->known = true;
@@ -109,9 +90,6 @@ void bench_process_used(const bench_process *from, const bench_process *to, doub
     *ret_user = *ret_system = 0;
     if (!from->known || !to->known)
         return;
-    /* A thread that ended took its nanoseconds along. */
-    if (cpu < 0 || cpu < ticks / 2 - 0.1)
-        cpu = ticks;
     double share = ticks > 0 ? user / ticks : 0.5;
     *ret_user = cpu * share;
     *ret_system = cpu - *ret_user;

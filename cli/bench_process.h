@@ -10,7 +10,8 @@ typedef struct bench_process {
     bool known;
     double cpu;          /* seconds: precise where the kernel counts nanoseconds */
     double user, system; /* seconds, in ticks of the kernel */
-    uint64_t rss_kib, pss_kib;
+    uint64_t rss_kib;
+    uint64_t pss_kib; /* 0: not known, as of a process of somebody else */
 } bench_process;
 
 /* False (and known is false) if there is no such process, or it may not be looked at. */

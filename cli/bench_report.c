@@ -64,6 +64,11 @@ static json_t *json_latency(const bench_histogram *h)
     return o;
 }
 
+static json_t *json_pss(const bench_process *p)
+{
+    return p->pss_kib > 0 ? json_integer((json_int_t)p->pss_kib) : json_null();
+}
+
 static json_t *json_server(const bench *b)
 {
     const bench_process *before = &b->server_before, *load = &b->end.server;
@@ -74,16 +79,17 @@ static json_t *json_server(const bench *b)
     bench_process_used(&b->begin.server, load, &user, &system);
     double grown = ((double)load->rss_kib - (double)before->rss_kib) * 1024;
     double grown_pss = ((double)load->pss_kib - (double)before->pss_kib) * 1024;
+    bool has_pss = before->pss_kib > 0 && load->pss_kib > 0;
     return json_pack(
-        "{s:i, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "pid",
+        "{s:i, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:o, s:o, s:o, s:f, s:o}", "pid",
         (int)b->set->pid, "user_s", user, "system_s", system, "cpu_us_per_message",
         per((user + system) * 1e6, n), "user_us_per_message", per(user * 1e6, n),
         "system_us_per_message", per(system * 1e6, n), "rss_kib_before",
         (json_int_t)before->rss_kib, "rss_kib_load", (json_int_t)load->rss_kib, "rss_kib_after",
-        (json_int_t)b->server_after.rss_kib, "pss_kib_before", (json_int_t)before->pss_kib,
-        "pss_kib_load", (json_int_t)load->pss_kib, "pss_kib_after",
-        (json_int_t)b->server_after.pss_kib, "rss_octets_per_connection", per(grown, b->n_held),
-        "pss_octets_per_connection", per(grown_pss, b->n_held));
+        (json_int_t)b->server_after.rss_kib, "pss_kib_before", json_pss(before), "pss_kib_load",
+        json_pss(load), "pss_kib_after", json_pss(&b->server_after), "rss_octets_per_connection",
+        per(grown, b->n_held), "pss_octets_per_connection",
+        has_pss ? json_real(per(grown_pss, b->n_held)) : json_null());
 }
 
 static json_t *json_broadcast(const bench *b)

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -164,6 +165,29 @@ def idle_connections_are_measured():
         check("rss_octets_per_connection" in d["server"], "memory per connection")
         same(d["opening"]["connections"], 300, "opened")
         check(d["opening"]["latency_us"]["max"] > 0, "time to open")
+
+
+@test
+def memory_that_may_not_be_looked_into_is_null():
+    def names(d):
+        return {name for name, value in d["server"].items() if value is None}
+
+    with Server() as s:
+        args = [s.urls[0], "-m", "idle", "-c", "2", "--pid", str(s.process.pid)]
+        same(names(bench(*args)), set(), "what is not known of a process of our own")
+        # The server has capabilities that who looks has not.
+        with open("/proc/self/status", encoding="ascii") as f:
+            can = int(re.search(r"CapEff:\s*(\w+)", f.read()).group(1), 16)
+        if not can or os.geteuid() != 0 or not shutil.which("setpriv"):
+            raise Skip("only root has capabilities to give up, by setpriv(1)")
+        r = subprocess.run(["setpriv", "--bounding-set=-all", "--inh-caps=-all", PROGRAM, "bench",
+                            *args, *QUICK, "--json"], capture_output=True, text=True,
+                           timeout=PATIENCE, check=False)
+        same(r.returncode, 0, r.stderr)
+        d = json.loads(r.stdout)
+        same(names(d), {"pss_kib_before", "pss_kib_load", "pss_kib_after",
+                        "pss_octets_per_connection"}, "what is not known")
+        check(d["server"]["rss_kib_load"] > 0, "what is known to all")
 
 
 @test

@@ -26,7 +26,7 @@ enum {
     MOST_FAILURES = 200,         /* in a row, until a series of handshakes is given up */
 };
 
-#define LONGEST_STANDSTILL 2000000000u /* ns in which none of the connections to be closed ends */
+#define LONGEST_GOODBYE 2000000000u /* ns: who interrupts waits no longer for a close */
 
 uint64_t bench_clock(void)
 {
@@ -661,6 +661,14 @@ static void open_series(bench *b)
     bench_open_more(b);
 }
 
+/* How long none of the connections that are to be closed may end. */
+static uint64_t longest_standstill(const bench *b)
+{
+    uint64_t span = (uint64_t)b->set->timeout * 1000000u;
+
+    return bench_is_interrupted() && span > LONGEST_GOODBYE ? LONGEST_GOODBYE : span;
+}
+
 static void close_all(bench *b)
 {
     b->phase = BENCH_PHASE_END;
@@ -677,13 +685,13 @@ static void close_all(bench *b)
             bench_stream_turn(b, 0);
     }
     /* Many take long, even from a server that closes them as fast as it can. */
-    uint64_t until = b->now + LONGEST_STANDSTILL;
+    uint64_t last = b->now;
     uint32_t left = b->n_closing;
-    while (b->n_closing > 0 && b->now < until) {
+    while (b->n_closing > 0 && b->now < last + longest_standstill(b)) {
         bench_stream_turn(b, LONGEST_WAIT);
         if (b->n_closing < left) {
             left = b->n_closing;
-            until = b->now + LONGEST_STANDSTILL;
+            last = b->now;
         }
         if (b->now < b->next_scan)
             continue;

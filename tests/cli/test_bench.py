@@ -746,6 +746,18 @@ def who_never_answers_is_not_waited_for():
         failing(odd.url, "-c", "1", "--open-timeout", "0.2", code=3, says="does not answer")
 
 
+@test
+def who_closes_slowly_has_the_time_for_it():
+    def behave(_, s):
+        shake(s)
+        payload = receive(s)[1]
+        time.sleep(2.5)
+        s.sendall(frame(0x88, payload))
+        s.close()
+    with Odd(behave) as odd:
+        same(bench(odd.url, "-m", "idle", "-c", "2")["closed_in_order"], 2, "close frames")
+
+
 class Unix:
     """A server on a Unix socket that runs `behave(self, listener)`, whose queue has two places."""
 

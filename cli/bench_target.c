@@ -15,6 +15,7 @@
 
 #include "command.h"
 #include "http/extension_field.h"
+#include "wire/utf8.h"
 
 enum { MOST_SOURCES = 65536, EXIT_NOTHING = 3 };
 
@@ -159,6 +160,11 @@ static bool request_init(bench_target *t)
 /* "tcp://host:port" has the form of a ws URL without a path. */
 static int parse_url(bench_target *t, const char *text, const char **ret_why)
 {
+    /* Neither JSON nor a picture could say it. */
+    if (!wsk__utf8_is_valid(text, strlen(text))) {
+        *ret_why = "it is no UTF-8; other octets are written as %XX";
+        return WSK_ERR_INVAL;
+    }
     if (strncmp(text, "tcp://", 6) != 0)
         return wsk__url_parse(NULL, text, &t->url, ret_why);
     char *ws = malloc(strlen(text));

@@ -354,6 +354,7 @@ def a_terminal_shows_how_it_goes():
 def wrong_usage_is_refused():
     url = "ws://127.0.0.1:9/"
     for args, says in (((), "which URL"), (("http://127.0.0.1/",), "scheme"),
+                       ((url + os.fsdecode(b"\xff"), "--json"), "UTF-8"),
                        ((url, "--text", "--binary"), "exclude"),
                        ((url, "--rate", "5", "--pipeline", "5"), "exclude"),
                        ((url, "--mode", "fast"), "one of"), ((url, "--insecure"), "wss"),
@@ -367,7 +368,7 @@ def wrong_usage_is_refused():
                        ((url, "--pid", "999999999"), "--pid")):
         r = websock("bench", *args)
         same(r.returncode, 2, f"exit code of {args}: {r.stderr}")
-        check(says in r.stderr and r.stdout == "", f"{args}: {r.stderr}")
+        check(says in r.stderr and r.stderr.count("\n") == 1 and r.stdout == "", f"{args}: {r.stderr}")
 
 
 @test

@@ -190,6 +190,7 @@ typedef struct bench {
     uint32_t next_conn; /* that has not begun to open */
     bool queue_full;    /* of a Unix socket, which tells nobody when it has room again */
     uint32_t n_opening, n_open, n_closing, n_slots;
+    uint32_t n_most; /* at a time, in whatever state */
     uint32_t *slots; /* indexes of the connections that take part; of those to be opened again */
     uint64_t outstanding;
 
@@ -206,7 +207,7 @@ typedef struct bench {
     bench_counts counts;
     bench_moment begin, end;
     uint64_t last_due_answer; /* when the last message that was due in time was answered */
-    uint32_t n_held;          /* connections while it was measured */
+    uint32_t n_held;          /* connections while it was measured; of handshakes, the most */
     uint32_t n_answered;      /* of them that ended with a close frame from both sides */
     uint64_t opened, open_began, open_ended, failed_in_a_row;
     uint64_t unsolicited, unanswered, unanswered_gone;

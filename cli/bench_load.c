@@ -291,7 +291,7 @@ void bench_load_gone(bench *b, bench_conn *c)
 static void begin_measure(bench *b)
 {
     b->phase = BENCH_PHASE_MEASURE;
-    b->n_held = b->set->mode == BENCH_HANDSHAKE ? b->n_conns : b->n_open;
+    b->n_held = b->n_open;
     take_moment(b, &b->begin);
     b->phase_end = b->now + (uint64_t)b->set->duration * 1000000u;
     b->due_end = b->phase_end;
@@ -304,6 +304,8 @@ static void begin_measure(bench *b)
 static void end_measure(bench *b)
 {
     b->phase = BENCH_PHASE_DRAIN;
+    if (b->set->mode == BENCH_HANDSHAKE)
+        b->n_held = b->n_most;
     sample(b);
     take_moment(b, &b->end);
     b->phase_end = b->now + (uint64_t)b->set->timeout * 1000000u;
@@ -433,7 +435,7 @@ static void open_again(bench *b)
     uint32_t n = b->n_slots, i = 0;
 
     /* What fails at once is appended, and has its turn next time. */
-    while (i < n && bench_open_again(b, &b->conns[b->slots[i]]))
+    while (i < n && b->n_opening < b->set->opening && bench_open_again(b, &b->conns[b->slots[i]]))
         i++;
     b->n_slots -= i;
     memmove(b->slots, b->slots + i, b->n_slots * sizeof(*b->slots));
@@ -479,8 +481,8 @@ static void course(bench *b)
             break;
         bench_stream_turn(b, next_wait(b));
         if (b->set->mode == BENCH_HANDSHAKE && is_sending(b) && !b->stop) {
+            bench_open_more(b); /* first, so that there are as many as may be */
             open_again(b);
-            bench_open_more(b);
         }
     }
     if (b->begin.time == 0)

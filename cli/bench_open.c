@@ -185,6 +185,8 @@ static bool begin(bench *b, bench_conn *c)
     }
     b->next_conn += bench_index(b, c) == b->next_conn;
     b->n_opening++;
+    if (b->n_opening + b->n_open + b->n_closing > b->n_most)
+        b->n_most = b->n_opening + b->n_open + b->n_closing;
     c->state = BENCH_CONNECTING;
     c->deadline = c->began + (uint64_t)b->set->open_timeout * 1000000u;
     c->opening = calloc(1, sizeof(*c->opening));

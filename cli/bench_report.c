@@ -261,6 +261,8 @@ bool bench_report_text(const bench *b)
         putchar('\n');
         if (b->opened > 1)
             print_latency("opening", b->opening_time);
+    } else if (b->n_held < b->n_conns) {
+        printf("connections    %s at a time at the most\n", grouped(v, sizeof(v), b->n_held));
     }
     if (b->set->mode != BENCH_IDLE) {
         printf("%-14s %s in %.3f s: %s per second", what[b->set->mode], grouped(v, sizeof(v), n),

@@ -158,6 +158,30 @@ def handshakes_are_measured():
 
 
 @test
+def no_more_are_opening_than_may_be():
+    lock = threading.Lock()
+
+    def behave(server, s):
+        with lock:
+            server.opening += 1
+            server.most = max(server.most, server.opening)
+        time.sleep(0.02)
+        with lock:
+            server.opening -= 1
+        shake(s)
+        s.sendall(frame(0x88, receive(s)[1]))
+        s.close()
+    with Odd(behave) as odd:
+        odd.opening = odd.most = 0
+        args = (odd.url, "-m", "handshake", "-c", "60", "--opening", "4")
+        d = bench(*args)
+        check(d["errors"] == 0 and odd.most <= 4, f"{odd.most} at the same time")
+        check(d["messages"] > 4 and 4 <= d["connections"] < 60, d["connections"])
+        r = websock("bench", *args, *QUICK)
+        check(re.search(r"^connections +\d+ at a time at the most$", r.stdout, re.MULTILINE), r.stdout)
+
+
+@test
 def idle_connections_are_measured():
     with Server() as s:
         d = bench(s.urls[0], "-m", "idle", "-c", "300", "--pid", str(s.process.pid))

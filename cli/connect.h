@@ -89,16 +89,16 @@ typedef struct connect_session {
     wsk_timer *deadline; /* --timeout */
     wsk_timer *silence;  /* --wait */
     int signal_fd;
-    bool interactive;  /* a person at a terminal */
-    bool to_terminal;  /* stdout is one */
-    bool one_terminal; /* which stderr is, too: what is said stays in its order */
-    bool colours;      /* on stdout */
-    bool greeted;      /* the person was told of /help */
+    bool interactive; /* a person at a terminal */
+    bool to_terminal; /* stdout is one */
+    bool colours;     /* on stdout */
+    bool greeted;     /* the person was told of /help */
     connect_term *term;
     connect_wirelog *wirelog;
-    connect_output out; /* stdout */
-    connect_output err; /* stderr */
-    bool paused;        /* the client is, because one of them does not keep up */
+    connect_output out;   /* stdout */
+    connect_output err;   /* stderr */
+    connect_output *told; /* what takes the place of stderr: out, where that is the same terminal */
+    bool paused;          /* the client is, because one of them does not keep up */
 
     connect_kind kind; /* what lines are sent as */
     bool times, sizes;
@@ -161,6 +161,8 @@ void connect_put_url(text_buf *b, const connect_settings *settings, const char *
 
 /* ------ connect_input.c: messages from stdin and from files ------ */
 
+/* Whether more may be sent now. */
+bool connect_has_room(const connect_session *s);
 /* What is read goes out as far as the queue has room. readable: fd 0 has something. */
 void connect_input_pump(connect_session *s, bool readable);
 /* True if stdin should be polled. */

@@ -22,11 +22,11 @@ enum {
     SILENCE_PRESET = 1000,
 };
 
-static bool has_room(const connect_session *s)
+bool connect_has_room(const connect_session *s)
 {
     /* What is sent may be shown, too. */
     return connect_is_open(s) && wsk_client_queued(s->client) < CONNECT_QUEUE_HIGH &&
-           connect_output_queued(&s->err) <= CONNECT_OUTPUT_HIGH;
+           connect_output_queued(s->told) <= CONNECT_OUTPUT_HIGH;
 }
 
 /* ------------------------------------------------------------------------ one message -- */
@@ -149,7 +149,7 @@ void connect_file_pump(connect_session *s, bool readable)
     bool ended = false, good = true;
     int r = WSK_OK;
 
-    if (s->file.fd < 0 || !readable || !has_room(s) || s->closing)
+    if (s->file.fd < 0 || !readable || !connect_has_room(s) || s->closing)
         return;
     good = read_piece(s, s->file.fd, piece, &n, &ended);
     if (good && s->file.hex)
@@ -221,7 +221,7 @@ bool connect_file_start(connect_session *s, const char *path)
 
 bool connect_input_wanted(const connect_session *s)
 {
-    return !s->input_ended && !s->closing && has_room(s);
+    return !s->input_ended && !s->closing && connect_has_room(s);
 }
 
 static bool send_line(connect_session *s, size_t begin, size_t end)
@@ -240,7 +240,7 @@ static void send_lines(connect_session *s)
     char separator = s->set->null ? 0 : '\n';
     size_t begin = 0;
 
-    while (has_room(s) && !s->closing && s->scanned < s->input.len) {
+    while (connect_has_room(s) && !s->closing && s->scanned < s->input.len) {
         const char *at = memchr(s->input.at + s->scanned, separator, s->input.len - s->scanned);
         if (at == NULL) {
             s->scanned = s->input.len;
@@ -299,7 +299,7 @@ void connect_input_pump(connect_session *s, bool readable)
     if (readable)
         read_lines(s);
     send_lines(s);
-    if (!s->input_ended || s->closing || s->scanned < s->input.len || !has_room(s))
+    if (!s->input_ended || s->closing || s->scanned < s->input.len || !connect_has_room(s))
         return;
     if (s->input.len > 0) { /* the last one, without an end of line */
         bool good = send_line(s, 0, s->input.len);

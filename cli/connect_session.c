@@ -296,8 +296,7 @@ bool connect_turn(connect_session *s, bool want_stdin)
         stdin_at = (int)n;
         fds[n++] = (struct pollfd){STDIN_FILENO, POLLIN, 0};
     }
-    if (s->file.fd > STDIN_FILENO && connect_is_open(s) &&
-        wsk_client_queued(s->client) < CONNECT_QUEUE_HIGH) {
+    if (s->file.fd > STDIN_FILENO && connect_has_room(s)) {
         file_at = (int)n;
         fds[n++] = (struct pollfd){s->file.fd, POLLIN, 0};
     }
@@ -365,7 +364,8 @@ static bool session_init(connect_session *s, const connect_settings *set)
     s->to_terminal = isatty(STDOUT_FILENO);
     s->interactive = isatty(STDIN_FILENO) && s->to_terminal && !set->json && !set->null &&
                      !set->whole;
-    s->one_terminal = s->interactive && is_same(STDOUT_FILENO, STDERR_FILENO);
+    if (s->interactive && is_same(STDOUT_FILENO, STDERR_FILENO))
+        s->told = &s->out;
     s->signal_fd = connect_take_signals(s->interactive);
     if (s->signal_fd < 0 || wsk_loop_new(&s->loop, NULL) < 0 ||
         wsk_timer_new(&s->deadline, s->loop, on_deadline, s) < 0 ||
@@ -462,6 +462,7 @@ int connect_session_run(const connect_settings *set, const char *url)
     s.file.carry = -1;
     connect_output_init(&s.out, STDOUT_FILENO);
     connect_output_init(&s.err, STDERR_FILENO);
+    s.told = &s.err;
     s.kind = set->hex ? CONNECT_HEX : set->binary ? CONNECT_BINARY : CONNECT_TEXT;
     s.times = set->times;
     s.sizes = set->sizes;

@@ -22,7 +22,7 @@ enum {
 
 void connect_say(connect_session *s, int fd, const text_buf *text)
 {
-    connect_output *o = fd == STDERR_FILENO && !s->one_terminal ? &s->err : &s->out;
+    connect_output *o = fd == STDERR_FILENO ? s->told : &s->out;
 
     if (text->failed)
         return;

@@ -686,6 +686,39 @@ def terminal_that_takes_no_output():
 
 
 @test
+def file_waits_for_the_terminal_that_shows_its_frames():
+    """Else they would be held, all of them."""
+    came = [0]
+
+    def script(peer):
+        peer.accept()
+        while part := peer.socket.recv(1 << 16):
+            came[0] += len(part)
+
+    with tempfile.NamedTemporaryFile() as f, FakeServer(script) as server:
+        f.write(b"x" * (16 << 20))
+        f.flush()
+        with Terminal("-C", "-W", "--fragment-size", "100", server.url) as t:
+            t.shows("^>$")
+            t.enter(f"/file {f.name}")
+            wait_until(lambda: came[0] > 200, "the file begins")
+            before = -1
+            while came[0] != before:
+                before = came[0]
+                time.sleep(1)
+            check(0 < before < 8 << 20, f"{before} octets were sent")
+            used = cpu_time(t.pid)
+            time.sleep(1)
+            check(cpu_time(t.pid) - used < 0.5, "it turns in circles")
+
+
+def cpu_time(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        user, system = f.read().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+@test
 def width_may_change():
     script, queue, _ = gate()
     with FakeServer(script) as server, Terminal(server.url, columns=80) as t:

@@ -660,7 +660,7 @@ def terminal_that_takes_no_output():
             ([term], ["--close-timeout", "1h"], True, 0, 1001),
             ([term, term], ["--close-timeout", "1h"], False, 130, 1001),
             ([interrupt, interrupt], ["--close-timeout", "1h"], False, 130, 1000),
-            ([], ["--timeout", "1500ms", "-W"], True, 3, 1000)):
+            ([], ["--timeout", f"{PATIENCE / 10}s", "-W"], True, 3, 1000)):
         stuck, released, codes = threading.Event(), threading.Event(), []
         with FakeServer(script) as server, Terminal(*options, server.url) as t:
             check(stuck.wait(PATIENCE), "no pong came")

@@ -167,6 +167,13 @@ static void deliver(judge_run *r, size_t test, bool was_up, judge_result *result
     judge_result_deinit(result);
 }
 
+static void care_drop(judge_run *r)
+{
+    if (r->care.on && r->care.over)
+        judge_result_deinit(&r->care.result);
+    r->care.on = false;
+}
+
 static void probe_done(judge_run *r, slot *s, int64_t now)
 {
     int64_t took = INT64_MAX;
@@ -234,8 +241,8 @@ static void slot_done(judge_run *r, slot *s, int64_t now)
                 r->params.callbacks.on_alone(r->params.callbacks.ud, r->host.target);
             deliver(r, s->test, s->up, &result);
         }
-    } else {
-        r->care.on = false;
+    } else if (r->care.test == s->test) {
+        care_drop(r);
     }
     judge_peer_free(s->peer);
     s->peer = NULL;
@@ -316,7 +323,7 @@ static void slot_unreachable(judge_run *r, slot *s, int64_t now, const char *why
         if (!h->dead && r->params.callbacks.on_unreachable != NULL)
             r->params.callbacks.on_unreachable(r->params.callbacks.ud, h->target, why);
         h->dead = true;
-        r->care.on = false;
+        care_drop(r);
         r->totals.unreachable++;
         r->active--;
         r->counted -= s->counted;
@@ -813,9 +820,7 @@ static int loop(judge_run *r)
 
 static void drop_all(judge_run *r)
 {
-    if (r->care.on && r->care.over)
-        judge_result_deinit(&r->care.result);
-    r->care.on = false;
+    care_drop(r);
     while (r->n_slots > 0)
         slot_free(r, r->slots[--r->n_slots]);
     r->active = r->counted = 0;
@@ -900,25 +905,6 @@ static int run_target(judge_run *r, const judge_target *t)
 
 /* -------------------------------------------------------------------------------- public -- */
 
-static SSL_CTX *make_tls(const judge_tls *t, char why[256])
-{
-    SSL_CTX *ctx = SSL_CTX_new(TLS_method());
-
-    snprintf(why, 256, "TLS cannot be set up");
-    if (ctx == NULL)
-        return NULL;
-    SSL_CTX_set_verify(ctx, t->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
-    /* Peers drop TCP without close_notify all the time; that is no fault of WebSocket. */
-    SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
-    if (t->verify && t->ca == NULL)
-        SSL_CTX_set_default_verify_paths(ctx);
-    if ((t->ca == NULL || judge_tls_use_ca(ctx, t->ca, why)) &&
-        (t->cert == NULL || judge_tls_use_cert(ctx, t->cert, t->key, why)))
-        return ctx;
-    SSL_CTX_free(ctx);
-    return NULL;
-}
-
 judge_run *judge_run_new(const judge_run_params *params, char why[256])
 {
     const size_t n = judge_table_count(params->table);
@@ -945,7 +931,8 @@ judge_run *judge_run_new(const judge_run_params *params, char why[256])
     for (size_t i = 0; i < params->n_targets; i++)
         tls = tls || params->targets[i].tls;
     if (tls) {
-        r->tls = make_tls(&params->tls, why);
+        r->tls = judge_tls_client(params->tls.verify, params->tls.ca, params->tls.cert,
+                                  params->tls.key, why);
         if (r->tls == NULL)
             goto failed;
         /* OpenSSL writes without MSG_NOSIGNAL. */

@@ -84,6 +84,26 @@ bool judge_tls_use_ca(SSL_CTX *tls, const char *ca, char why[256])
     return SSL_CTX_load_verify_locations(tls, ca, NULL) == 1 || tls_file_failed("CA file", ca, why);
 }
 
+SSL_CTX *judge_tls_client(bool verify, const char *ca, const char *cert, const char *key,
+                          char why[256])
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_method());
+
+    snprintf(why, 256, "TLS cannot be set up");
+    if (ctx == NULL)
+        return NULL;
+    SSL_CTX_set_verify(ctx, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+    /* Peers drop TCP without close_notify all the time; that is no fault of WebSocket. */
+    SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    if (verify && ca == NULL)
+        SSL_CTX_set_default_verify_paths(ctx);
+    if ((ca == NULL || judge_tls_use_ca(ctx, ca, why)) &&
+        (cert == NULL || judge_tls_use_cert(ctx, cert, key, why)))
+        return ctx;
+    SSL_CTX_free(ctx);
+    return NULL;
+}
+
 static int start_tls(judge_link *l, SSL_CTX *tls)
 {
     l->ssl = SSL_new(tls);

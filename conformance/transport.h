@@ -40,6 +40,10 @@ typedef struct judge_link {
  * False with a line in `why` that names the file. */
 bool judge_tls_use_cert(SSL_CTX *tls, const char *cert, const char *key, char why[256]);
 bool judge_tls_use_ca(SSL_CTX *tls, const char *ca, char why[256]);
+/* For connections that are made: whom to trust if `verify` (NULL: whom the system does), and what
+ * to show, NULL: nothing. NULL with a line in `why`. */
+SSL_CTX *judge_tls_client(bool verify, const char *ca, const char *cert, const char *key,
+                          char why[256]);
 
 /* Begins a connection. `tls` NULL: none. `name`: SNI and, if `verify`, the name to be proved. */
 int judge_link_connect(judge_link *l, const judge_address *a, bool no_delay, SSL_CTX *tls,

@@ -5,6 +5,7 @@ Usage errors, what is printed and written, exit codes, other formats, and a run 
 The server under test is the program's own, but for one that breaks rules.
 """
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -108,20 +109,23 @@ class BadServer:
                 return
             threading.Thread(target=self.serve, args=(s,), daemon=True).start()
 
+    def answer(self, s, f):
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            line = f.readline()
+            if not line:
+                raise OSError
+            head += line
+        key = re.search(rb"Sec-WebSocket-Key: (\S+)", head, re.I).group(1)
+        accept = base64.b64encode(hashlib.sha1(
+            key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+        s.sendall(b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nServer: "
+                  + self.name + b"\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+
     def serve(self, s):
         try:
             f = s.makefile("rb")
-            head = b""
-            while not head.endswith(b"\r\n\r\n"):
-                line = f.readline()
-                if not line:
-                    return
-                head += line
-            key = re.search(rb"Sec-WebSocket-Key: (\S+)", head, re.I).group(1)
-            accept = base64.b64encode(hashlib.sha1(
-                key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
-            s.sendall(b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nServer: "
-                      + self.name + b"\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+            self.answer(s, f)
             while True:
                 first, second = f.read(2)
                 n = second & 127
@@ -507,6 +511,42 @@ def spec_run():
     assert judge("--spec", spec, url, "--no-report").returncode == 1
     assert judge("--spec", spec, url, "--option", "maskClientFrames=true",
                  "--no-report").returncode == 0
+
+
+@test
+def skipped_beside_an_attack():
+    """A case that is left out ends while the result of another one waits for its last look."""
+    class Slow(BadServer):
+        def __init__(self):
+            self.lock, self.n = threading.Lock(), 0
+            self.probed, self.skipped = threading.Event(), threading.Event()
+            super().__init__()
+
+        def serve(self, s):
+            with self.lock:
+                self.n += 1
+                n = self.n
+            with contextlib.suppress(OSError), s, s.makefile("rb") as f:
+                if n > 2:
+                    self.probed.set()
+                    self.skipped.wait(20)
+                    time.sleep(0.2)
+                self.answer(s, f)
+                if n == 1:
+                    f.read(2)
+                    self.probed.wait(20)
+                    s.sendall(b"\x88\0")
+                    self.skipped.set()
+                f.read()
+
+    slow = Slow()
+    spec = write("lose.json", json.dumps({
+        "outdir": "./lose", "cases": ["5.19", "19.9.1"], "exclude-agent-cases": {"L": ["5.19"]},
+        "options": {"closeHandshakeTimeout": 30, "vitalitySeconds": 30, "openHandshakeTimeout": 30},
+        "servers": [{"agent": "L", "url": slow.url}]}))
+    r = judge("--spec", spec, "--jobs", "8")
+    assert slow.n >= 3 and list(json.loads(read("lose", "index.json"))["L"]) == ["19.9.1"], r
+    slow.listener.close()
 
 
 @test

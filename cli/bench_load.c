@@ -644,6 +644,9 @@ static bool begin_ring(bench *b)
     const bench_settings *set = b->set;
     bool fits = b->target.tls == NULL && (set->mode == BENCH_ECHO || set->mode == BENCH_BROADCAST);
 
+    if (set->io == BENCH_IO_URING && !fits)
+        cli_error("bench", "--io uring: this goes through epoll, as %s",
+                  b->target.tls != NULL ? "TLS does" : "opening and closing do");
     if (set->io == BENCH_IO_EPOLL || !fits ||
         (set->io == BENCH_IO_AUTO && b->plan.size > BENCH_RING_LARGEST))
         return true;

@@ -237,6 +237,11 @@ def other_transports_are_measured():
             looks_right(bench(wss, "-c", "2", "-s", "200K", "--insecure"), 2)
             looks_right(bench(wss, "-c", "2", "-m", "handshake", "--insecure"), 2)
             failing(wss, "-c", "2", code=3, says="verify failed")
+            for url, mode, says in ((wss, "echo", "as TLS does"), (unix, "idle", "as opening")):
+                r = websock("bench", url, "-c", "1", "-m", mode, "--io", "uring", *QUICK,
+                            *(["-k"] if url == wss else []))
+                same((r.returncode, r.stderr.count("\n")), (0, 1), r.stderr)
+                check(f"this goes through epoll, {says}" in r.stderr, r.stderr)
             looks_right(bench(unix, "-c", "5"), 5, 127)
             for url in v6:
                 looks_right(bench(url, "-c", "5"), 5, 127)

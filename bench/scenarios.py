@@ -105,9 +105,10 @@ def everything():
     found = []
 
     def add(key, group, title, connections, size, targets=(), args=(), **more):
+        sizes = ["--size", str(size)] if more.get("kind") != "idle" else []
         found.append(Scenario(
             key=key, group=group, title=title, connections=connections, size=size,
-            args=["--connections", str(connections), "--size", str(size), *args],
+            args=["--connections", str(connections), *sizes, *args],
             targets=list(targets), **more))
 
     for connections in (100, 1000, 10000):

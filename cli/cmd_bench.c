@@ -128,6 +128,19 @@ static bool excludes(const char *a, bool given_a, const char *b, bool given_b)
     return given_a && given_b;
 }
 
+/* What is about messages, of which there are none. */
+static bool idle_excludes(const bench_settings *s)
+{
+    bool idle = s->mode == BENCH_IDLE;
+
+    return excludes("--mode idle", idle, "--rate", s->rate > 0) ||
+           excludes("--mode idle", idle, "--pipeline", s->pipeline > 1) ||
+           excludes("--mode idle", idle, "--size", s->size != UINT64_MAX) ||
+           excludes("--mode idle", idle, "--text", s->text) ||
+           excludes("--mode idle", idle, "--payload", s->payload_file != NULL) ||
+           excludes("--mode idle", idle, "--verify", s->verify != UINT32_MAX);
+}
+
 static bool settings_fit(const bench_settings *s, const opt_list *urls)
 {
     if (urls->n == 0) {
@@ -144,7 +157,7 @@ static bool settings_fit(const bench_settings *s, const opt_list *urls)
         excludes("--rate", s->rate > 0, "--messages", s->messages > 0) ||
         excludes("--mode handshake", s->mode == BENCH_HANDSHAKE, "--rate", s->rate > 0) ||
         excludes("--mode handshake", s->mode == BENCH_HANDSHAKE, "--wait", s->wait) ||
-        excludes("--mode idle", s->mode == BENCH_IDLE, "--rate", s->rate > 0))
+        idle_excludes(s))
         return false;
     if (s->messages > 0 && s->mode != BENCH_BROADCAST) {
         cli_error("bench", "--messages goes with --mode broadcast alone");

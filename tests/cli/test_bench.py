@@ -390,6 +390,9 @@ def wrong_usage_is_refused():
                        ((url, "--messages", "5"), "--mode broadcast"),
                        ((url, "-m", "broadcast", "-n", "5", "--rate", "5"), "exclude"),
                        ((url, "-m", "handshake", "--wait"), "exclude"),
+                       *(((url, "-m", "idle", *option), "--mode idle and --") for option in (
+                           ("-r", "5"), ("-p", "5"), ("-s", "5"), ("-t",), ("--verify", "1"),
+                           ("--payload", "/nowhere"))),
                        ((url, "--source", "here"), "--source"),
                        ((url, "--source", "::1"), "--source"),
                        ((url, "--payload", "/nowhere/at/all"), "/nowhere"),

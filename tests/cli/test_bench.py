@@ -427,6 +427,11 @@ def octets_can_come_back_without_any_protocol():
 @test
 def files_can_be_sent():
     with Server() as s, tempfile.NamedTemporaryFile() as f:
+        with tempfile.TemporaryDirectory() as folder:
+            pipe = os.path.join(folder, "pipe")
+            os.mkfifo(pipe)
+            for path in (pipe, folder):  # neither is waited for
+                failing(s.urls[0], "--payload", path, code=2, says="is no file of at most")
         f.write(b"\xff" * 77)
         f.flush()
         failing(s.urls[0], "--payload", f.name, "--text", code=2, says="not UTF-8")

@@ -730,8 +730,8 @@ def a_broadcast_at_a_rate_counts_receivers_and_what_they_lack():
             with Odd(behave) as odd:
                 odd.here, odd.delay, odd.most = [], delay, most
                 r = websock("bench", odd.url, "-m", "broadcast", "-c", "3", "--rate", "10", "-w", "0",
-                            "-d", "0.6", "--timeout", "0.2" if most == 2 else "20", "--io", io,
-                            "--json")
+                            "-d", "0.6", "--timeout", str(SECONDS if most == 2 else 20), "--io",
+                            io, "--json")
                 d = json.loads(r.stdout)
                 same((r.returncode, d["unanswered"]), (1, 8) if most == 2 else (0, 0), r.stderr)
                 # What came to the sender at once is none of it; what never came was waited for.
@@ -831,8 +831,8 @@ def a_queue_that_stays_full_is_given_up():
             shake(s)
         time.sleep(PATIENCE)
     with Unix(behave) as server:
-        r = failing(server.url, "-m", "idle", "-c", "12", "--open-timeout", "0.3", "--timeout", "0.1",
-                    says="the server takes no more connections")
+        r = failing(server.url, "-m", "idle", "-c", "12", "--open-timeout", str(5 * SECONDS),
+                    "--timeout", "0.1", says="the server takes no more connections")
         check("2 opened" in r.stdout and "10 failed" in r.stdout, r.stdout)
 
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a process has used, from /proc. */
+/* What a process has used, by its CPU clock and /proc. */
 #ifndef CLI_BENCH_PROCESS_H
 #define CLI_BENCH_PROCESS_H
 
@@ -8,7 +8,7 @@
 
 typedef struct bench_process {
     bool known;
-    double cpu;          /* seconds: precise where the kernel counts nanoseconds */
+    double cpu;          /* seconds, to the nanosecond where its clock may be read */
     double user, system; /* seconds, in ticks of the kernel */
     uint64_t rss_kib;
     uint64_t pss_kib; /* 0: not known, as of a process of somebody else */

@@ -536,6 +536,7 @@ static int run_with(const test_settings *settings, judge_spec *spec, const opt_l
                    .lines_replace = lines != stdout,
                    .annotations = annotate ? (stdout_taken ? stderr : stdout) : NULL,
                    .junit = settings->junit,
+                   .alone = !settings->compat,
                    .strict = settings->strict},
         .hooks = {&v, NULL, on_done, NULL, on_unreachable, test_warn},
     };

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -80,10 +81,12 @@ static bool write_all(int fd, const char *data, size_t n)
  * that waits under the name in a directory open to all is replaced, not followed. */
 static bool write_file(judge_report *r, const char *name)
 {
-    static const char temporary[] = ".report.tmp";
+    char temporary[48];
     bool ok = false;
     if (r->dir < 0)
         return true;
+    /* Of its own: another program may write into the same directory. */
+    snprintf(temporary, sizeof temporary, ".report.%ld.tmp", (long)getpid());
     if (!r->buf.failed) {
         unlinkat(r->dir, temporary, 0);
         int fd = openat(r->dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -111,6 +114,13 @@ static void begin(judge_report *r)
     r->buf.failed = false;
 }
 
+/* False with EWOULDBLOCK if another run has the directory. A file system that has no locks is no
+ * reason to do without reports. */
+static bool lock(const judge_report *r)
+{
+    return !r->o.alone || flock(r->dir, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
 static judge_report *open_report(const judge_report_options *o, bool make)
 {
     judge_report *r = calloc(1, sizeof *r);
@@ -123,7 +133,12 @@ static judge_report *open_report(const judge_report_options *o, bool make)
         r->made = make && access(o->outdir, F_OK) < 0;
         if (!make || judge_make_directory(o->outdir) == 0)
             r->dir = open(o->outdir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (r->dir < 0 || faccessat(r->dir, ".", W_OK | X_OK, 0) < 0) {
+        bool ok = r->dir >= 0 && faccessat(r->dir, ".", W_OK | X_OK, 0) == 0;
+        if (ok && make && !lock(r)) {
+            r->made = false; /* by the other one */
+            ok = false;
+        }
+        if (!ok) {
             int error = errno;
             judge_report_close(r);
             errno = error;
@@ -204,6 +219,8 @@ static bool find_directory(judge_report *r)
     }
     close(r->dir);
     r->dir = dir;
+    /* Whoever was first in the new one has it; this run is not to end in the midst of its work. */
+    (void)lock(r);
     r->gone = false;
     r->anew = true;
     return true;
@@ -271,8 +288,13 @@ static bool write_journal(judge_report *r, const json_t *object, const json_t *e
     judge_buf_str(&r->buf, ",\"extra\":");
     judge_json_dump_line(&r->buf, extra);
     judge_buf_str(&r->buf, "}\n");
+    struct stat before;
+    bool known = fstat(r->journal, &before) == 0;
     if (!r->buf.failed && write_all(r->journal, r->buf.at, r->buf.len))
         return true;
+    /* The next line is not to stand behind half of this one. */
+    if (known && ftruncate(r->journal, before.st_size) < 0)
+        warn(r, "half a line stays in the journal");
     warn(r, "the journal cannot be written");
     return false;
 }
@@ -570,6 +592,7 @@ judge_report *judge_report_rebuild(const judge_report_options *o, size_t *ret_ca
             judge_buf_printf(&text, "line %zu of the journal is not whole and is left out", number);
             warn(r, text.at ? text.at : "a line of the journal is left out");
             judge_buf_deinit(&text);
+            r->lost = true;
         }
         json_decref(v);
     }

@@ -24,6 +24,7 @@ typedef struct judge_report_options {
     bool lines_replace;   /* what `lines` holds is cut off before the first line */
     FILE *annotations;    /* for GitHub Actions */
     const char *junit;    /* name of a file, written at the end */
+    bool alone;           /* no other run that says so may have the directory */
     bool strict;          /* what counts as failed in TAP, JUnit and annotations */
     /* Something that the user should know, one line. */
     void (*warn)(void *ud, const char *text);
@@ -32,8 +33,8 @@ typedef struct judge_report_options {
 
 typedef struct judge_report judge_report;
 
-/* NULL with errno when the directory cannot be written. What is in it stays untouched until the
- * first result. */
+/* NULL with errno when the directory cannot be written; EWOULDBLOCK: another run has it. What is in
+ * it stays untouched until the first result. */
 judge_report *judge_report_open(const judge_report_options *o);
 /* Writes what can be written now. False if something could not be; the run may go on. */
 bool judge_report_add(judge_report *r, const judge_result *result);
@@ -53,8 +54,8 @@ void judge_report_close(judge_report *r);
 
 /*
  * A report of what OUTDIR/journal.jsonl holds, for runs that did not come to their end. Lines
- * that cannot be read are left out with a warning. *ret_cases: how many results there were.
- * NULL with errno when there is no journal.
+ * that cannot be read are left out with a warning, and the report is not whole then. *ret_cases:
+ * how many results there were. NULL with errno when there is no journal.
  */
 judge_report *judge_report_rebuild(const judge_report_options *o, size_t *ret_cases);
 

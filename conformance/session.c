@@ -381,7 +381,8 @@ static bool open_report(judge_session *s, char why[256])
     s->report = judge_report_open(&report);
     if (!s->report)
         say(why, "the report directory \"%s\" cannot be used: %s",
-            report.outdir ? report.outdir : "", strerror(errno));
+            report.outdir ? report.outdir : "",
+            errno == EWOULDBLOCK ? "another run writes into it" : strerror(errno));
     return s->report;
 }
 

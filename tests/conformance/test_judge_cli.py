@@ -596,10 +596,34 @@ def killed():
     assert r.returncode == 0, r
     index = json.loads(read("killed", "index.json"))
     assert len(index["K"]) == len(whole), (len(index["K"]), len(whole))
+    with open(journal, "a", encoding="ascii") as f:
+        f.write('{"case": {"agent": "x')
+    r = judge("--rebuild", "killed")
+    assert r.returncode == 3, r
+    one_line(r.stderr, "is left out")
     r = judge("--rebuild", "nothing-here")
     assert r.returncode == 3, r
     one_line(r.stderr, "nothing-here")
     assert not os.path.exists(os.path.join(HOME, "nothing-here"))
+
+
+@test
+def two_runs_into_one_directory():
+    first = subprocess.Popen([WEBSOCK, "test", "--serve", "ws://127.0.0.1:0", "--out", "held"], cwd=HOME,
+                             env=ENV, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        while not first.stdout.readline().startswith("Ok, will run"):
+            assert first.poll() is None
+        args = [good_server(), "--cases", "1.1.1", "--agent", "H", "--out", "held"]
+        r = judge(*args)
+        assert (r.returncode, r.stdout) == (3, ""), r
+        one_line(r.stderr, '"held"', "another run")
+        assert os.listdir(os.path.join(HOME, "held")) == []
+        assert judge(*args, "--compat").returncode == 0  # as Autobahn does it
+    finally:
+        first.terminate()
+        first.communicate()
+    assert judge(*args).returncode == 0
 
 
 @test

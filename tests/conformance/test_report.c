@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -222,6 +223,7 @@ static void test_killed(void **state)
     assert_int_equal(cases, N);
     assert_non_null(strstr(f->warned, "line 41 "));
     assert_true(judge_report_finish(r));
+    assert_false(judge_report_is_whole(r));
     assert_int_equal(judge_report_store(r)->at[0].n, N);
     judge_report_close(r);
     assert_true(has(f, "index.json"));
@@ -231,6 +233,70 @@ static void test_killed(void **state)
     assert_string_equal(before, after);
     free(before);
     free(after);
+}
+
+/* A line for which the disk had no room is not there at all; the next one stands for itself. */
+static void test_short_line(void **state)
+{
+    fixture *f = *state;
+    char path[128];
+    struct stat at;
+    struct rlimit usual, low;
+    size_t cases = 0;
+    judge_report *r = judge_report_open(&f->o);
+    judge_result a = small("A", "1.1.1", JUDGE_OK), b = small("A", "1.1.2", JUDGE_OK),
+                 c = small("A", "1.1.3", JUDGE_OK);
+    assert_true(judge_report_add(r, &a));
+    snprintf(path, sizeof path, "%s/journal.jsonl", f->dir);
+    assert_int_equal(stat(path, &at), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
+    low = (struct rlimit){(rlim_t)at.st_size + 10, usual.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    assert_false(judge_report_add(r, &b));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &usual), 0);
+    assert_true(judge_report_add(r, &c));
+    assert_false(judge_report_is_whole(r));
+    judge_report_close(r);
+    f->warned[0] = 0;
+    r = judge_report_rebuild(&f->o, &cases);
+    assert_non_null(r);
+    assert_string_equal(f->warned, "");
+    assert_int_equal(cases, 2);
+    assert_true(judge_report_is_whole(r));
+    judge_report_close(r);
+}
+
+/* Two runs in one directory: they have no file in common but the reports, and where they are to be
+ * alone the second one is told so. */
+static void test_two_runs(void **state)
+{
+    fixture *f = *state;
+    char path[128];
+    judge_result a = small("A", "1.1.1", JUDGE_OK);
+    snprintf(path, sizeof path, "%s/.report.tmp", f->dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    judge_report *r = judge_report_open(&f->o);
+    assert_true(judge_report_add(r, &a));
+    assert_true(judge_report_finish(r));
+    judge_report_close(r);
+    assert_int_equal(rmdir(path), 0);
+
+    f->o.alone = true;
+    r = judge_report_open(&f->o);
+    assert_non_null(r);
+    assert_null(judge_report_open(&f->o));
+    assert_int_equal(errno, EWOULDBLOCK);
+    f->o.alone = false;
+    judge_report *other = judge_report_open(&f->o);
+    assert_non_null(other);
+    judge_report_close(other);
+    f->o.alone = true;
+    assert_true(judge_report_add(r, &a));
+    judge_report_close(r);
+    r = judge_report_open(&f->o);
+    assert_non_null(r);
+    judge_report_close(r);
 }
 
 static void test_no_journal(void **state)
@@ -402,7 +468,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_DIRECTORY(test_files),         WITH_DIRECTORY(test_names),
         WITH_DIRECTORY(test_links),         WITH_DIRECTORY(test_bad_directory),
-        WITH_DIRECTORY(test_killed),        WITH_DIRECTORY(test_no_journal),
+        WITH_DIRECTORY(test_killed),        WITH_DIRECTORY(test_short_line),
+        WITH_DIRECTORY(test_two_runs),      WITH_DIRECTORY(test_no_journal),
         WITH_DIRECTORY(test_tap),           WITH_DIRECTORY(test_lines),
         cmocka_unit_test(test_annotations), WITH_DIRECTORY(test_junit),
         cmocka_unit_test(test_failed_rule),

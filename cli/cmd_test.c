@@ -465,7 +465,9 @@ static int run(judge_session *s, test_view *v, const test_settings *settings, co
         if (!v->unreachable)
             cli_error("test", "nothing could be run against %s: %s",
                       judge_session_target(s, 0)->url,
-                      v->why[0] ? v->why : "no connection was made");
+                      v->why[0]            ? v->why
+                      : totals.skipped > 0 ? "the spec leaves out all cases for it"
+                                           : "no connection was made");
         return TEST_EXIT_NOTHING_RUN;
     }
     /* One that was stopped before its first result has written nothing. */

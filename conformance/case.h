@@ -274,6 +274,8 @@ typedef struct judge_case {
 bool judge_case_is_extra(const judge_case *c);
 /* True if the judge can play that role in it. */
 bool judge_case_has_role(const judge_case *c, judge_role role);
+/* Part of what it does is to wait. */
+bool judge_case_waits(const judge_case *c);
 
 /* All cases, in numeric order: Autobahn's first. Rows and their strings live as long as the table.
  */

@@ -97,7 +97,8 @@ struct judge_run {
     int epoll;
     volatile sig_atomic_t cancelled;
     unsigned jobs, cores;
-    host host; /* the target whose turn it is */
+    size_t most; /* slots, so that reports have descriptors, too */
+    host host;   /* the target whose turn it is */
     slot **slots;
     size_t n_slots, room;
     unsigned active;  /* slots with a peer */
@@ -241,8 +242,10 @@ static void slot_done(judge_run *r, slot *s, int64_t now)
                 r->params.callbacks.on_alone(r->params.callbacks.ud, r->host.target);
             deliver(r, s->test, s->up, &result);
         }
-    } else if (r->care.test == s->test) {
-        care_drop(r);
+    } else {
+        r->totals.skipped++;
+        if (r->care.test == s->test)
+            care_drop(r);
     }
     judge_peer_free(s->peer);
     s->peer = NULL;
@@ -475,20 +478,6 @@ static int slot_start(judge_run *r, size_t test, bool counted, bool probe)
 
 /* ---------------------------------------------------------------------------- schedule -- */
 
-static bool waits(const judge_step *s)
-{
-    for (; s != NULL && s->op != JUDGE_STEP_END; s++) {
-        if (s->op == JUDGE_STEP_WAIT || s->op == JUDGE_STEP_OUTLAST)
-            return true;
-    }
-    return false;
-}
-
-static bool has_wait(const judge_case *c)
-{
-    return waits(c->steps) || waits(c->hello.steps) || c->hello.seconds < 0;
-}
-
 static int by_turn(const void *a, const void *b, void *ud)
 {
     const judge_table *t = ud;
@@ -498,8 +487,8 @@ static int by_turn(const void *a, const void *b, void *ud)
     if (x->weight != y->weight)
         return x->weight < y->weight ? -1 : 1;
     /* Those that wait go first: they cost nothing while they do. */
-    if (has_wait(x) != has_wait(y))
-        return has_wait(x) ? -1 : 1;
+    if (judge_case_waits(x) != judge_case_waits(y))
+        return judge_case_waits(x) ? -1 : 1;
     /* Cases over the same windows share what they compress and inflate. */
     if (x->weight == 2 && x->echo.corpus != y->echo.corpus)
         return x->echo.corpus < y->echo.corpus ? -1 : 1;
@@ -533,13 +522,25 @@ static unsigned limit_of(const judge_run *r, const judge_case *c)
     return r->jobs < r->cores + 1 ? r->jobs : r->cores + 1;
 }
 
+/* Whether the judge itself can bear one more connection: where it cannot, that is no fault of the
+ * server. The limit may be lower than it was, and crowds come on top of what is counted. */
+static bool has_room(const judge_run *r)
+{
+    const int fd = r->n_slots < r->most ? dup(r->epoll) : -1;
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 /* Starts what may start. Returns false when nothing is left to start. */
 static int start_more(judge_run *r, unsigned *weight)
 {
     while (r->next < r->n_order && !r->host.dead && !r->cancelled) {
         const size_t test = r->order[r->next];
         const judge_case *c = judge_table_at(r->params.table, test);
-        const bool counted = r->jobs == 1 || r->alone || limit_of(r, c) == 1 || !has_wait(c);
+        const bool counted = r->jobs == 1 || r->alone || limit_of(r, c) == 1 ||
+                             !judge_case_waits(c);
 
         if (r->care.on)
             return 0;
@@ -550,6 +551,8 @@ static int start_more(judge_run *r, unsigned *weight)
             return 0;
         if (counted && r->counted >= limit_of(r, c))
             return 0;
+        if (!has_room(r))
+            return r->n_slots > 0 ? 0 : -1;
         *weight = c->weight;
         r->next++;
         if (survives(c))
@@ -921,6 +924,9 @@ judge_run *judge_run_new(const judge_run_params *params, char why[256])
     r->jobs = params->jobs;
     if (r->jobs == 0)
         r->jobs = r->cores * 4 < 16 ? r->cores * 4 : 16;
+    r->most = judge_descriptors();
+    if (r->jobs > r->most)
+        r->jobs = (unsigned)r->most;
     if (r->params.stall_seconds == 0)
         r->params.stall_seconds = 30;
     r->streams = judge_streams_new();
@@ -958,6 +964,11 @@ int judge_run_go(judge_run *r, judge_run_totals *ret)
     drop_all(r);
     *ret = r->totals;
     return status;
+}
+
+unsigned judge_run_jobs(const judge_run *r)
+{
+    return r->jobs;
 }
 
 void judge_run_cancel(judge_run *r)

@@ -114,10 +114,13 @@ typedef struct judge_run_totals {
     size_t connected;   /* cases whose connection was made at all */
     size_t unreachable; /* cases whose target could not be reached */
     size_t repeated;    /* cases that were run again, alone */
+    size_t skipped;     /* cases that were left out when the agent was known */
 } judge_run_totals;
 
 /* NULL with a line in `why` when it cannot be set up. */
 judge_run *judge_run_new(const judge_run_params *params, char why[256]);
+/* Connections at once: fewer than were asked for where the limit of open files is too low. */
+unsigned judge_run_jobs(const judge_run *r);
 /* Runs to the end, or until it was cancelled. 0, or -1 (errno). */
 int judge_run_go(judge_run *r, judge_run_totals *ret);
 /* From a signal handler or a callback: no new case is begun, running ones are dropped. */

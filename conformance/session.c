@@ -407,11 +407,15 @@ bool judge_session_run(judge_session *s, judge_run_totals *ret, char why[256])
         say(why, "%s", problem);
     if (!s->run || !open_report(s, why))
         return false;
+    if (judge_run_jobs(s->run) < s->p.jobs)
+        warn(s, "--jobs %u: the limit of open files leaves room for %u", s->p.jobs,
+             judge_run_jobs(s->run));
     bool ok = judge_run_go(s->run, ret) == 0;
     if (!ok)
         say(why, "the run ended early: %s", strerror(errno));
     /* A report of the last run must not stand there as if it were of this one. */
-    if (s->p.empties && ret->cases == 0 && (ret->unreachable > 0 || s->n_cases == 0))
+    if (s->p.empties && ret->cases == 0 &&
+        (ret->unreachable > 0 || ret->skipped > 0 || s->n_cases == 0))
         judge_report_update(s->report);
     /* What there is goes into the reports all the same. */
     judge_report_finish(s->report);

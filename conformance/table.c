@@ -262,6 +262,20 @@ bool judge_case_is_extra(const judge_case *c)
     return strtol(c->id, NULL, 10) >= 14;
 }
 
+static bool waits(const judge_step *s)
+{
+    for (; s != NULL && s->op != JUDGE_STEP_END; s++) {
+        if (s->op == JUDGE_STEP_WAIT || s->op == JUDGE_STEP_OUTLAST)
+            return true;
+    }
+    return false;
+}
+
+bool judge_case_waits(const judge_case *c)
+{
+    return waits(c->steps) || waits(c->hello.steps) || c->hello.seconds < 0;
+}
+
 bool judge_case_has_role(const judge_case *c, judge_role role)
 {
     return c->audience == JUDGE_FOR_BOTH ||

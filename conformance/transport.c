@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -82,6 +83,22 @@ bool judge_tls_use_ca(SSL_CTX *tls, const char *ca, char why[256])
 {
     ERR_clear_error();
     return SSL_CTX_load_verify_locations(tls, ca, NULL) == 1 || tls_file_failed("CA file", ca, why);
+}
+
+size_t judge_descriptors(void)
+{
+    enum { OTHERS = 64 };
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return OTHERS;
+    if (limit.rlim_cur < limit.rlim_max) {
+        struct rlimit more = {limit.rlim_max, limit.rlim_max};
+
+        if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+            limit = more;
+    }
+    return limit.rlim_cur > OTHERS ? (size_t)limit.rlim_cur - OTHERS : 1;
 }
 
 SSL_CTX *judge_tls_client(bool verify, const char *ca, const char *cert, const char *key,

@@ -23,6 +23,10 @@ typedef struct judge_address {
 size_t judge_resolve(const char *host, uint16_t port, const char *unix_path, judge_address *ret,
                      size_t n, const char **ret_why);
 
+/* Raises the limit of open files as far as it goes. Returns how many connections may be there at
+ * once, so that some are left for reports and the like; at least one. */
+size_t judge_descriptors(void);
+
 typedef enum judge_link_status {
     JUDGE_LINK_OK = 0,
     JUDGE_LINK_AGAIN = -1, /* wait for what judge_link_events says */

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -178,12 +177,7 @@ int judge_wstest_massconnect(const wstest_options *o)
     judge_spec spec;
     if (!judge_wstest_spec(o, JUDGE_SPEC_MASSCONNECT, &spec))
         return 1;
-    /* As many descriptors as may be had. */
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
+    judge_descriptors();
     judge_wstest_catch_signals(NULL, NULL);
     bool all = true;
     for (size_t i = 0; i < spec.n_servers && !judge_wstest_stopped; i++)

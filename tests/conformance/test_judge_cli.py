@@ -479,6 +479,30 @@ def full_disk():
 
 
 @test
+def few_descriptors():
+    """What the judge itself is short of is no fault of the server."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    for limit in (96, hard), (96, 96):
+        r = judge(good_server(), "--cases", "1.*,2.*,3.*,4.*,5.*,6.*", "--jobs", "200", "--out", "few",
+                  preexec_fn=lambda limit=limit: resource.setrlimit(resource.RLIMIT_NOFILE, limit))
+        assert r.returncode == 0, r
+        if limit[1] == 96:
+            one_line(r.stderr, "--jobs 200: the limit of open files leaves room for 32")
+        elif hard >= 1024:
+            assert r.stderr == "", r
+
+
+@test
+def all_left_out():
+    spec = write("leaves.json", json.dumps({
+        "outdir": "./leaves", "cases": ["1.1.1"], "exclude-agent-cases": {"A": ["1.*"]},
+        "servers": [{"agent": "A", "url": good_server()}]}))
+    r = judge("--spec", spec)
+    assert r.returncode == 3, r
+    one_line(r.stderr, good_server(), "the spec leaves out all cases for it")
+
+
+@test
 def spec_run():
     url = good_server()
     spec = write("two.json", json.dumps({

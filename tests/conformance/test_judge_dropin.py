@@ -127,13 +127,15 @@ def runs_without_a_result():
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         nobody = closed.getsockname()[1]
-        for cases, at in ((["1.1.1"], nobody), ([], port)):
+        for cases, at, excluded in ((["1.1.1"], nobody, []), ([], port, []),
+                                    (["1.1.1"], port, ["1.1.*"])):
             good = spec("servers.json", outdir="stale", cases="1.1.1",
                         servers=[{"url": f"ws://127.0.0.1:{port}", "agent": "mine"}])
             r = wstest("-m", "fuzzingclient", "-s", good)
             assert r.returncode == 0 and set(report("stale")["mine"]) == {"1.1.1"}, r
             bad = spec("servers.json", outdir="stale", cases=cases,
-                       servers=[{"url": f"ws://127.0.0.1:{at}", "agent": "mine"}])
+                       servers=[{"url": f"ws://127.0.0.1:{at}", "agent": "mine"}],
+                       **{"exclude-agent-cases": {"mine": excluded}})
             r = wstest("-m", "fuzzingclient", "-s", bad)
             assert r.returncode == 0 and report("stale") == {}, (r, report("stale"))
             with open(os.path.join(HOME, "stale", "index.html"), encoding="utf-8") as f:

@@ -484,6 +484,14 @@ static int run(judge_session *s, test_view *v, const test_settings *settings, co
                                            : test_exit_code(s, settings->strict);
 }
 
+static const char *outdir_of(const test_settings *settings, const judge_spec *spec)
+{
+    return settings->out     ? settings->out
+           : spec            ? spec->outdir
+           : settings->serve ? "./reports/clients"
+                             : "./reports/servers";
+}
+
 static int run_with(const test_settings *settings, judge_spec *spec, const opt_list *urls,
                     const words *cases, const words *exclude, FILE *lines)
 {
@@ -497,10 +505,7 @@ static int run_with(const test_settings *settings, judge_spec *spec, const opt_l
     };
     v.colours = isatty(fileno(v.out)) && (!no_color || !no_color[0]);
     v.progress = !settings->quiet && isatty(STDERR_FILENO) ? stderr : NULL;
-    const char *outdir = settings->out     ? settings->out
-                         : spec            ? spec->outdir
-                         : settings->serve ? "./reports/clients"
-                                           : "./reports/servers";
+    const char *outdir = outdir_of(settings, spec);
     judge_session_params p = {
         .spec = spec,
         .urls = (const char *const *)urls->at,
@@ -544,6 +549,10 @@ static int run_with(const test_settings *settings, judge_spec *spec, const opt_l
     };
     if (settings->pid != 0 && !judge_vitality_exists((int)settings->pid)) {
         cli_error("test", "--pid %u: there is no such process", settings->pid);
+        return CLI_EXIT_USAGE;
+    }
+    if (settings->key && !p.tls.cert) {
+        cli_error("test", "--key goes with --cert");
         return CLI_EXIT_USAGE;
     }
     judge_options_init(&p.options);
@@ -609,6 +618,11 @@ static int with_spec(const test_settings *settings, const opt_list *urls)
         spec.n_servers = 0;
     words cases = {0}, exclude = {0};
     FILE *lines = NULL;
+    /* The other files may be in it. */
+    const char *dir = settings->no_report || settings->list || !(settings->junit || settings->json)
+                          ? NULL
+                          : outdir_of(settings, settings->spec ? &spec : NULL);
+    bool made = dir && access(dir, F_OK) < 0 && judge_make_directory(dir) == 0;
     int code = CLI_EXIT_FAILURE;
     if (!split(&cases, (const char *const *)settings->cases.at, settings->cases.n) ||
         !split(&exclude, (const char *const *)settings->exclude.at, settings->exclude.n))
@@ -627,11 +641,57 @@ static int with_spec(const test_settings *settings, const opt_list *urls)
                         settings->json && !lines ? stdout : lines);
     if (lines && fclose(lines) != 0)
         cli_error("test", "%s: %s", settings->json, strerror(errno));
+    if (made)
+        rmdir(dir); /* if nothing is in it */
     words_deinit(&cases);
     words_deinit(&exclude);
     spec.n_servers = n_servers;
     judge_spec_deinit(&spec);
     return code;
+}
+
+/* Whether it was said of an option that it would have no effect. */
+static bool has_idle_option(const test_settings *s, size_t n_urls)
+{
+    const struct {
+        const char *name;
+        bool given;
+        bool idle_serving; /* ... and not only with --rebuild */
+    } rows[] = {
+        {"a URL", n_urls > 0, false},
+        {"--spec", s->spec, false},
+        {"--cases", s->cases.n > 0, false},
+        {"--suite", s->suites.n > 0, false},
+        {"--exclude", s->exclude.n > 0, false},
+        {"--list", s->list, false},
+        {"--serve", s->serve, false},
+        {"--agent", s->agent, true},
+        {"--origin", s->origin, true},
+        {"--protocol", s->protocols.n > 0, false},
+        {"--option", s->server_options.n > 0, false},
+        {"--cacert", s->ca, true},
+        {"--insecure", s->insecure, false},
+        {"--hostname", s->hostname, true},
+        {"--cert", s->cert, false},
+        {"--key", s->key, false},
+        {"--jobs", s->jobs > 0, true},
+        {"--messages", s->messages > 0, false},
+        {"--limit", s->limit > 0, false},
+        {"--pid", s->pid > 0, false},
+        {"--patience", s->patience > 0, false},
+        {"--compat", s->compat, false},
+        {"--out", s->out, false},
+        {"--no-report", s->no_report, false},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (!rows[i].given || (!s->rebuild && !(s->serve && !s->list && rows[i].idle_serving)))
+            continue;
+        cli_error("test", "%s has no effect with %s", rows[i].name,
+                  s->rebuild ? "--rebuild" : "--serve");
+        return true;
+    }
+    return false;
 }
 
 static int run_test(int argc, char **argv)
@@ -650,8 +710,12 @@ static int run_test(int argc, char **argv)
         cli_error("test", "--json has a line as each case ends, and with --rebuild none does");
     else if (parsed == OPT_RUN && settings.insecure && settings.ca)
         cli_error("test", "--insecure and --cacert contradict each other");
+    else if (parsed == OPT_RUN && settings.junit && strcmp(settings.junit, "-") == 0)
+        cli_error("test", "--junit writes a file, and - is none");
     else if (parsed == OPT_RUN && settings.explain)
         code = explain(settings.explain, settings.serve, settings.limit);
+    else if (parsed == OPT_RUN && has_idle_option(&settings, urls.n))
+        code = CLI_EXIT_USAGE;
     else if (parsed == OPT_RUN && settings.rebuild)
         code = rebuild(&settings);
     else if (parsed == OPT_RUN)

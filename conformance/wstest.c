@@ -306,8 +306,10 @@ int judge_wstest_main(int argc, char **argv)
         return judge_wstest_fuzzingserver(&o);
     if (strcmp(o.mode, "massconnect") == 0)
         return judge_wstest_massconnect(&o);
-    if (is_server)
+    if (is_server) {
+        judge_wstest_check_key(&o, o.cert);
         return judge_wstest_serve(&o);
+    }
     if (is_client)
         return judge_wstest_client(&o);
     return usage_error(o.program, "mode '@' is not supported", o.mode);
@@ -319,6 +321,12 @@ static void warn(void *ud, const char *text)
 {
     (void)ud;
     printf("Warning: %s\n", text);
+}
+
+void judge_wstest_check_key(const wstest_options *o, const char *cert)
+{
+    if (o->key && !cert)
+        warn(NULL, "--key has no effect without a certificate");
 }
 
 bool judge_wstest_spec(const wstest_options *o, judge_spec_kind kind, judge_spec *ret)

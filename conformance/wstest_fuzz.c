@@ -79,6 +79,7 @@ int judge_wstest_fuzzingserver(const wstest_options *o)
         .check_host_port = o->check_host_port,
         .hooks = {.say = say},
     };
+    judge_wstest_check_key(o, more.cert);
     judge_session *s = judge_session_new(&p, &error, why);
     judge_fuzz *f = s ? judge_session_serve(s, &more, why) : NULL;
     if (!f) {

@@ -45,6 +45,9 @@ int judge_wstest_massconnect(const wstest_options *o);
  * said, too. */
 bool judge_wstest_spec(const wstest_options *o, judge_spec_kind kind, judge_spec *ret);
 
+/* Warns of a key for which there is no certificate. */
+void judge_wstest_check_key(const wstest_options *o, const char *cert);
+
 /* The exit code of a session that came to its end. */
 int judge_wstest_exit_code(const judge_session *s, wstest_exit_rule rule, size_t connected);
 /* "Cases = ['1.1.1', ...]" */

@@ -189,6 +189,19 @@ def usage_errors():
         (["--serve", "ws+unix:/x:/"], "TCP"),
         (["--tap", "--json", "-", "ws://127.0.0.1:1/"], "stdout"),
         (["--rebuild", ".", "--json", "x"], "--json"),
+        (["--rebuild", ".", "-c", "1.*"], "--cases"),
+        (["--rebuild", ".", "-x", "1.*"], "--exclude"),
+        (["--rebuild", ".", "--no-report"], "--no-report"),
+        (["--rebuild", ".", "--compat"], "--compat"),
+        (["--rebuild", ".", "ws://127.0.0.1:1/"], "a URL"),
+        (["--serve", "-j", "2", "ws://127.0.0.1:0/"], "--jobs"),
+        (["--serve", "--agent", "x", "ws://127.0.0.1:0/"], "--agent"),
+        (["--serve", "--origin", "x", "ws://127.0.0.1:0/"], "--origin"),
+        (["--serve", "--hostname", "x", "ws://127.0.0.1:0/"], "--hostname"),
+        (["--serve", "--cacert", "x", "ws://127.0.0.1:0/"], "--cacert"),
+        (["--key", "x", "wss://127.0.0.1:1/"], "--key goes with --cert"),
+        (["--serve", "--key", "x", "wss://127.0.0.1:0/"], "--key goes with --cert"),
+        (["--junit", "-", "ws://127.0.0.1:1/"], "--junit"),
         (["--insecure", "--cacert", "x", "wss://127.0.0.1:1/"], "--cacert"),
     ]
     for args, word in rows:
@@ -385,6 +398,13 @@ def dead_run_writes_nothing():
     assert ("kept", "journal.jsonl") in before and all(before.values()), before
     assert judge(dead, *files).returncode == 3
     assert content() == before
+    # Nor does one whose files are in a directory that is not there yet leave it behind.
+    inside = ["--out", "fresh", "--junit", "fresh/x.xml", "--cases", "1.1.1"]
+    assert judge(dead, *inside).returncode == 3
+    assert not os.path.exists(os.path.join(HOME, "fresh"))
+    r = judge(good_server(), *inside, "--json", "fresh/x.jsonl")
+    assert r.returncode == 0 and {"x.xml", "x.jsonl", "index.json"} <= set(
+        os.listdir(os.path.join(HOME, "fresh"))), r
     # One that is run replaces it.
     assert judge(good_server(), *files, "--agent", "B").returncode == 0
     after = content()
@@ -777,8 +797,9 @@ def wstest_servers():
         assert ("unimplemented" in r.stdout) != deflate, r.stdout
         assert list(json.loads(read(mode, "index.json"))) == ["Ident" if deflate else "websock/"
                                                              + run("--version").stdout.split()[1]]
-        r = wstest("-m", mode, "-w", f"ws://localhost:{port}")
+        r = wstest("-m", mode, "-w", f"ws://localhost:{port}", "-k", "x")
         assert r.returncode == 1 and "in use" in r.stdout, r
+        assert "Warning: --key has no effect" in r.stdout, r
     port, web = free_port(), free_port()
     background("-m", "broadcastserver", "-w", f"ws://127.0.0.1:{port}", "-u", str(web), name="wstest",
                port=web)

@@ -507,7 +507,8 @@ def few_descriptors():
                   preexec_fn=lambda limit=limit: resource.setrlimit(resource.RLIMIT_NOFILE, limit))
         assert r.returncode == 0, r
         if limit[1] == 96:
-            one_line(r.stderr, "--jobs 200: the limit of open files leaves room for 32")
+            # Memcheck takes some of them.
+            one_line(r.stderr, "--jobs 200: the limit of open files leaves room for ")
         elif hard >= 1024:
             assert r.stderr == "", r
 

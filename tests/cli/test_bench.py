@@ -520,6 +520,28 @@ def receive(s):
     return first & 15, bytes(v ^ key[i % 4] for i, v in enumerate(data))
 
 
+def messages(s):
+    """What comes, until a close frame, which is answered."""
+    while True:
+        opcode, payload = receive(s)
+        if opcode == 8:
+            s.sendall(frame(0x88, payload))
+            s.shutdown(socket.SHUT_RDWR)
+            return
+        yield payload
+
+
+def spread(copies):
+    """A behaviour: everybody gets each message, so many times."""
+    def behave(server, s):
+        server.here.append(s)
+        shake(s)
+        for payload in messages(s):
+            for other in server.here:
+                other.sendall(frame(0x82, payload) * copies)
+    return behave
+
+
 def echo(alter=lambda server, s, payload: frame(0x82, payload)):
     """A behaviour: echoes, each message as `alter` has it; None: nothing is sent."""
     def behave(server, s):
@@ -565,12 +587,8 @@ def fragments_and_greetings_are_no_errors():
 
     def greet(_, s):
         shake(s, frame(0x81, b"welcome"))
-        while True:
-            opcode, payload = receive(s)
-            s.sendall(frame(0x88 if opcode == 8 else 0x82, payload))
-            if opcode == 8:
-                s.shutdown(socket.SHUT_RDWR)
-                return
+        for payload in messages(s):
+            s.sendall(frame(0x82, payload))
     with Odd(greet) as odd:
         d = bench(odd.url, "-c", "1", "-m", "idle")
         same((d["errors"], d["unsolicited"]), (0, 1), "a greeting")
@@ -595,12 +613,7 @@ def a_broadcast_goes_on_without_who_left():
         if len(server.here) == 4:
             time.sleep(0.03)
         s.sendall(frame(0x81, b"welcome"))
-        while True:
-            opcode, payload = receive(s)
-            if opcode == 8:
-                s.sendall(frame(0x88, payload))
-                s.shutdown(socket.SHUT_RDWR)
-                return
+        for payload in messages(s):
             server.messages += 1
             if server.messages == 5:
                 gone = next(other for other in server.here if other is not s)
@@ -622,20 +635,9 @@ def a_broadcast_goes_on_without_who_left():
 
 @test
 def who_leaves_before_the_word_has_no_part_in_a_broadcast():
-    def behave(server, s):
-        server.here.append(s)
-        shake(s)
-        while True:
-            opcode, payload = receive(s)
-            if opcode == 8:
-                s.sendall(frame(0x88, payload))
-                s.shutdown(socket.SHUT_RDWR)
-                return
-            for other in server.here:
-                other.sendall(frame(0x82, payload))
     for io in IOS:
         for leaves in (0, 1):
-            with Odd(behave) as odd:
+            with Odd(spread(1)) as odd:
                 odd.here = []
                 with subprocess.Popen(
                         [PROGRAM, "bench", odd.url, "-m", "broadcast", "-c", "3", "-n", "5",
@@ -687,19 +689,8 @@ def copies_too_many_and_too_few_are_counted():
 
 @test
 def second_copies_are_no_deliveries():
-    def behave(server, s):
-        server.here.append(s)
-        shake(s)
-        while True:
-            opcode, payload = receive(s)
-            if opcode == 8:
-                s.sendall(frame(0x88, payload))
-                s.shutdown(socket.SHUT_RDWR)
-                return
-            for other in server.here:
-                other.sendall(frame(0x82, payload) * 2)
     for io in IOS:
-        with Odd(behave) as odd:
+        with Odd(spread(2)) as odd:
             odd.here = []
             d = bench(odd.url, "-m", "broadcast", "-c", "3", "-n", "20", "--io", io, "-d", "60")
             check(40 <= d["messages"] <= 60, f"{d['messages']} deliveries of 60")
@@ -711,12 +702,7 @@ def a_broadcast_at_a_rate_counts_receivers_and_what_they_lack():
     def behave(server, s):
         server.here.append(s)
         shake(s)
-        while True:
-            opcode, payload = receive(s)
-            if opcode == 8:
-                s.sendall(frame(0x88, payload))
-                s.shutdown(socket.SHUT_RDWR)
-                return
+        for payload in messages(s):
             server.messages += 1
             s.sendall(frame(0x82, payload))
             if server.messages > server.most:

@@ -248,8 +248,8 @@ bool bench_report_json(const bench *b);
 /* bench_open.c */
 /* Goes on opening connections, as many at a time as may be. */
 void bench_open_more(bench *b);
-/* Another one in the place of one that is gone. False: not yet, the server's queue is full. */
-bool bench_open_again(bench *b, bench_conn *c);
+/* Opens this one, for the first time or again. False: not yet, the server's queue is full. */
+bool bench_open_one(bench *b, bench_conn *c);
 void bench_open_writable(bench *b, bench_conn *c);
 void bench_open_octets(bench *b, bench_conn *c, const uint8_t *p, size_t n);
 /* Sends a close frame and waits for the server's. */

@@ -435,7 +435,7 @@ static void open_again(bench *b)
     uint32_t n = b->n_slots, i = 0;
 
     /* What fails at once is appended, and has its turn next time. */
-    while (i < n && b->n_opening < b->set->opening && bench_open_again(b, &b->conns[b->slots[i]]))
+    while (i < n && b->n_opening < b->set->opening && bench_open_one(b, &b->conns[b->slots[i]]))
         i++;
     b->n_slots -= i;
     memmove(b->slots, b->slots + i, b->n_slots * sizeof(*b->slots));

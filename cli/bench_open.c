@@ -163,8 +163,7 @@ void bench_open_scan(bench *b)
 
 /* ----------------------------------------------------------------------------- beginning -- */
 
-/* True if there was a place for another one. */
-static bool begin(bench *b, bench_conn *c)
+bool bench_open_one(bench *b, bench_conn *c)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                 .data.u32 = bench_index(b, c)};
@@ -200,14 +199,9 @@ static bool begin(bench *b, bench_conn *c)
 void bench_open_more(bench *b)
 {
     while (b->next_conn < b->n_conns && b->n_opening < b->set->opening) {
-        if (!begin(b, &b->conns[b->next_conn]))
+        if (!bench_open_one(b, &b->conns[b->next_conn]))
             return;
     }
-}
-
-bool bench_open_again(bench *b, bench_conn *c)
-{
-    return begin(b, c);
 }
 
 static void send_request(bench *b, bench_conn *c)

@@ -407,8 +407,7 @@ static void on_done(void *ud, const judge_target *t, const judge_case *c, const 
 
 void test_on_done(test_view *v, const judge_result *r)
 {
-    judge_entry e = {.behavior = r->behavior, .behavior_close = r->behavior_close};
-    if (judge_entry_failed(&e, v->strict))
+    if (judge_result_failed(r, v->strict))
         v->failed++;
     if (!v->why[0] && r->why)
         snprintf(v->why, sizeof v->why, "%s", r->why);

@@ -165,6 +165,13 @@ bool judge_entry_failed(const judge_entry *e, bool strict)
            (e->behavior_close != JUDGE_OK && e->behavior_close != JUDGE_INFORMATIONAL);
 }
 
+bool judge_result_failed(const judge_result *r, bool strict)
+{
+    const judge_entry e = {.behavior = r->behavior, .behavior_close = r->behavior_close};
+
+    return judge_entry_failed(&e, strict);
+}
+
 void judge_counts_add(judge_counts *c, const judge_entry *e)
 {
     c->total++;

@@ -59,6 +59,8 @@ void judge_counts_add(judge_counts *c, const judge_entry *e);
 /* A failure in the sense of exit codes: behaviour FAILED, or its closing FAILED or WRONG CODE;
  * strict: or NON-STRICT, UNIMPLEMENTED, or any closing that is not OK. */
 bool judge_entry_failed(const judge_entry *e, bool strict);
+/* The same of a result that no store has. */
+bool judge_result_failed(const judge_result *r, bool strict);
 
 /* Autobahn's index.json. NULL when memory is short. */
 json_t *judge_json_index(const judge_store *s);

@@ -378,10 +378,9 @@ typedef struct verdicts {
 static void on_done(void *ud, const judge_target *t, const judge_case *c, const judge_result *r)
 {
     verdicts *v = ud;
-    const judge_entry e = {.behavior = r->behavior, .behavior_close = r->behavior_close};
     (void)t;
     (void)c;
-    v->failed += judge_entry_failed(&e, v->rule == WSTEST_EXIT_STRICT);
+    v->failed += judge_result_failed(r, v->rule == WSTEST_EXIT_STRICT);
 }
 
 static void on_skip(void *ud, const judge_case *c, const char *agent)

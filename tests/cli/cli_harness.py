@@ -88,6 +88,13 @@ def wait_until(condition, what):
         time.sleep(0.01)
 
 
+def cpu_time(pid):
+    """Seconds that a process has had."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        user, system = f.read().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 class Unread:
     """A pipe, terminal or socket that nobody reads unless a test does: a context, full at first."""
 

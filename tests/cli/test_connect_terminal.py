@@ -15,7 +15,7 @@ import termios
 import threading
 import time
 
-from cli_harness import PATIENCE, PROGRAM, Server, Skip, check, run_tests, same, test, wait_until
+from cli_harness import PATIENCE, PROGRAM, Server, Skip, check, cpu_time, run_tests, same, test, wait_until
 from connect_harness import FakeServer
 
 UP, LEFT, CONTROL_A, CONTROL_C, CONTROL_D, CONTROL_V, CONTROL_Z, CONTROL_BACKSLASH = (
@@ -710,12 +710,6 @@ def file_waits_for_the_terminal_that_shows_its_frames():
             used = cpu_time(t.pid)
             time.sleep(1)
             check(cpu_time(t.pid) - used < 0.5, "it turns in circles")
-
-
-def cpu_time(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-        user, system = f.read().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 @test

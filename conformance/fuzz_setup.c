@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "conformance/fuzz_state.h"
@@ -24,17 +23,14 @@ size_t judge_fuzz_done(const judge_fuzz *f)
 judge_fuzz *judge_fuzz_new(const judge_fuzz_params *p, char why[256])
 {
     judge_fuzz *f = calloc(1, sizeof *f);
-    struct rlimit limit = {0};
+    size_t room = judge_descriptors();
     snprintf(why, 256, "out of memory");
     if (!f)
         return NULL;
     f->p = *p;
     f->epoll = epoll_create1(EPOLL_CLOEXEC);
     f->streams = judge_streams_new();
-    f->most = MAX_CONNECTIONS;
-    /* Reports need descriptors, too. */
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < f->most + 64)
-        f->most = limit.rlim_cur > 128 ? (size_t)limit.rlim_cur - 64 : 64;
+    f->most = room < MAX_CONNECTIONS ? room : MAX_CONNECTIONS;
     if (f->epoll >= 0 && f->streams)
         return f;
     judge_fuzz_free(f);

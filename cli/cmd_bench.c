@@ -137,6 +137,7 @@ static bool idle_excludes(const bench_settings *s)
            excludes("--mode idle", idle, "--pipeline", s->pipeline > 1) ||
            excludes("--mode idle", idle, "--size", s->size != UINT64_MAX) ||
            excludes("--mode idle", idle, "--text", s->text) ||
+           excludes("--mode idle", idle, "--binary", s->binary) ||
            excludes("--mode idle", idle, "--payload", s->payload_file != NULL) ||
            excludes("--mode idle", idle, "--verify", s->verify != UINT32_MAX);
 }

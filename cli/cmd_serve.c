@@ -177,7 +177,7 @@ ROW_TLS13_ONLY,
 {.name = "backlog", .value = "N", .type = OPT_UINT, FIELD(server.backlog), .min = 1, .max = INT_MAX,
  .preset = "4096", .help = "Connections that the kernel holds until they are accepted."},
 {.name = "receive-buffer", .value = "SIZE", .type = OPT_SIZE, FIELD(loop.recv_buffer), .min = 4096,
- .max = 1 << 30, .preset = "256K", .help = "Octets that are read at a time (epoll)."},
+ .max = 16 << 20, .preset = "256K", .help = "Octets that are read at a time (epoll)."},
 
 {.group = "Log (to stderr)",
  .name = "log-level", .letter = 'l', .value = "LEVEL", .type = OPT_CHOICE, FIELD(log_level),

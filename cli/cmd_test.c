@@ -663,6 +663,7 @@ static bool has_idle_option(const test_settings *s, size_t n_urls)
         {"--suite", s->suites.n > 0, false},
         {"--exclude", s->exclude.n > 0, false},
         {"--list", s->list, false},
+        {"--explain", s->rebuild && s->explain, false},
         {"--serve", s->serve, false},
         {"--agent", s->agent, true},
         {"--origin", s->origin, true},

@@ -62,14 +62,15 @@ static const struct {
     {"spec", 's', true, "Spec file. [default: MODE.json]"},
     {"wsuri", 'w', true, "WebSocket URI for the echo, broadcast and testee modes."},
     {"webport", 'u', true,
-     "Port of the web page of fuzzingserver and broadcastserver; 0: none. "
+     "Port of the web page of fuzzingserver (0: that of the tests) and broadcastserver "
+     "(0: none). "
      "[default: 8080]"},
     {"ident", 'i', true, "Name of the testee client or server."},
     {"key", 'k', true, "Server private key file (PEM)."},
     {"cert", 'c', true, "Server certificate file (PEM)."},
     {"outfile", 'o', true, "Not used."},
     {"testset", 't', true, "Not used."},
-    {"debug", 'd', false, "Tell more."},
+    {"debug", 'd', false, "Not used."},
     {"autobahnversion", 'a', false, "Print version information and leave."},
     {"exit-code", 'E', true,
      "When to leave with 1: never, failed, or strict (non-strict and unclean cases, too). "
@@ -174,7 +175,6 @@ static int take(wstest_options *o, char letter, const char *value)
         o->cert = value;
         break;
     case 'd':
-        o->debug = true;
         break;
     case 'a':
         /* The versions whose behaviour this is, in the form that scripts may look for. */

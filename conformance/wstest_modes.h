@@ -26,7 +26,6 @@ typedef struct wstest_options {
     const char *key, *cert;
     const char *webport_text;
     unsigned webport;
-    bool debug;
     /* not Autobahn's */
     wstest_exit_rule exit_rule;
     bool compat, check_host_port;

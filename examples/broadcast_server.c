@@ -71,7 +71,7 @@ int main(int argc, char **argv)
     wsk_handlers handlers = WSK_HANDLERS_INIT;
 
     /* Chat is short: who sends more than 4 KiB at once is closed with 1009, and of someone who
-     * does not read no more than 64 KiB are kept. */
+     * does not read not much more than 64 KiB are kept. */
     options.conn.size = sizeof(options.conn);
     options.conn.max_message = 4096;
     options.conn.max_queued = 65536;

@@ -123,9 +123,10 @@ typedef struct wsk_hooks {
                     WSK_ERR_INVAL to whatever they are given to */
     void *ud;    /* handed to each hook */
     /*
-     * All memory of the object but OpenSSL's: p NULL allocates, n == 0 frees (and returns NULL).
-     * Must behave as realloc(3) otherwise. NULL: the C library's. May fail by returning NULL; every
-     * caller inside the library survives that.
+     * All memory of the object but OpenSSL's and what other threads may take, the calls that are
+     * posted to a loop and names that are looked up: p NULL allocates, n == 0 frees (and returns
+     * NULL). Must behave as realloc(3) otherwise. NULL: the C library's. May fail by returning
+     * NULL; every caller inside the library survives that.
      */
     void *(*realloc)(void *ud, void *p, size_t n);
     /*

@@ -69,11 +69,13 @@ typedef enum wsk_fail {
     WSK_FAIL_NONE = 0,
     WSK_FAIL_RESOLVE = 1,    /* the name is not known */
     WSK_FAIL_CONNECT = 2,    /* no address could be reached; errno is wsk_client_errno() */
-    WSK_FAIL_PROXY = 3,      /* the proxy refused, or makes no sense; status is its, or 0 */
+    WSK_FAIL_PROXY = 3,      /* the proxy refused, or makes no sense; status is its (of SOCKS the
+                                number of its reply, RFC 1928 6), or 0 */
     WSK_FAIL_TLS = 4,        /* certificate not trusted, no cipher in common, ... */
     WSK_FAIL_STATUS = 5,     /* the server's answer has a status other than 101 */
     WSK_FAIL_HANDSHAKE = 6,  /* the server's answer breaks a rule of RFC 6455, or of HTTP */
-    WSK_FAIL_REDIRECT = 7,   /* too many of them, or to a place where this must not go */
+    WSK_FAIL_REDIRECT = 7,   /* too many of them, or to a place where this must not go, or that
+                                on_redirect refused */
     WSK_FAIL_TIMEOUT = 8,    /* text says in which phase */
     WSK_FAIL_LOST = 9,       /* the connection ended or broke before it was open */
     WSK_FAIL_CANCELLED = 10, /* closed or dropped by the program */
@@ -105,10 +107,10 @@ typedef struct wsk_client_handlers {
      */
     void (*on_close)(wsk_client *c, unsigned code, const char *reason, const char *text);
     /*
-     * It could not be opened. status is that of the HTTP answer if there was one, else 0; text
-     * says why in words, with names and numbers. The answer's fields can be read with
-     * wsk_client_conn() during the call, its body (the beginning of it) with
-     * wsk_client_body().
+     * It could not be opened. status is that of the HTTP answer if there was one (with
+     * WSK_FAIL_PROXY the proxy's), else 0; text says why in words, with names and numbers. The
+     * answer's fields can be read with wsk_client_conn() during the call, its body (the beginning
+     * of it) with wsk_client_body().
      */
     void (*on_fail)(wsk_client *c, wsk_fail kind, unsigned status, const char *text);
     /* Another attempt, the attempt-th in a row (from 1), begins in delay_ms. */
@@ -139,19 +141,21 @@ typedef struct wsk_client_options {
 
     /* ---- the request ---- */
     const wsk_header *headers; /* further fields; Host and what the handshake sets are refused */
-    size_t n_headers;
-    const char *origin;   /* Origin field; NULL: none, as programs other than browsers do */
+    size_t n_headers;          /* at most 256 */
+    const char *origin;        /* Origin field; NULL: none, as programs other than browsers do */
     const char *userinfo; /* "user:password" for Basic authorization (RFC 7617); NULL: what stands
-                             in the URL. A field Authorization among `headers` goes before both */
+                             in the URL; at most 1,024 octets. A field Authorization among
+                             `headers` goes before both */
 
     /* ---- the way ---- */
     /*
      * http://[user:password@]host[:port] (port 1080 if none is given, as curl has it), also without
      * the scheme, https://... (the same with TLS to the proxy, port 443; see proxy_tls), or
      * socks5://... (names are looked up here), socks5h://... (the proxy looks them up). "": none.
-     * NULL: the environment's, as curl does it: ws_proxy or wss_proxy, then http_proxy for ws
-     * (lower case only) or https_proxy, HTTPS_PROXY for wss, then all_proxy, ALL_PROXY: the first
-     * that is not empty, unless no_proxy, NO_PROXY names the host. Never for Unix sockets.
+     * NULL: the environment's, as curl does it: ws_proxy, WS_PROXY or wss_proxy, WSS_PROXY, then
+     * http_proxy for ws (lower case only) or https_proxy, HTTPS_PROXY for wss, then all_proxy,
+     * ALL_PROXY: the first that is not empty, unless no_proxy, NO_PROXY names the host. Never for
+     * Unix sockets.
      */
     const char *proxy;
     const char
@@ -174,7 +178,8 @@ typedef struct wsk_client_options {
     /*
      * After a connection was lost, or closed by the server with a code that invites to come back
      * (1001, 1006, 1011 to 1014), or failed to open for a reason that may pass (network, timeout,
-     * status 408, 425, 429 and 5xx but 501 and 505). Never when the program closed it, nor for a
+     * status 408, 425, 429 and 5xx but 501 and 505, of the proxy, too, or a SOCKS reply that tells
+     * of the network, want of memory or descriptors). Never when the program closed it, nor for a
      * certificate that is not trusted or a server that breaks the rules. The n-th attempt in a row
      * waits a random time between 0 and min(retry_max, retry_initial * 2^(n-1)): then a thousand
      * clients do not come back in the same instant to a server that was restarted. A Retry-After
@@ -224,7 +229,8 @@ WSK_API int wsk_client_new(wsk_client **ret, wsk_loop *loop, const wsk_client_op
 WSK_API void wsk_client_free(wsk_client *c);
 /*
  * Begins to connect; what comes of it is told by the handlers, later. url NULL: that of the last
- * time. WSK_ERR_URL if it is none (wsk_client_text() says why), WSK_ERR_STATE unless IDLE or
+ * time. WSK_ERR_URL if it is none (wsk_client_text() says why, but for NULL the first time, where
+ * it is ""), WSK_ERR_STATE unless IDLE or
  * WAITING, WSK_ERR_INVAL if what the environment says is no proxy, WSK_ERR_TLS if there can be
  * no TLS with one (wsk_client_text() again), WSK_ERR_NOMEM. No handler is called then.
  */
@@ -234,8 +240,9 @@ WSK_API wsk_stage wsk_client_stage(const wsk_client *c);
 WSK_API void *wsk_client_data(const wsk_client *c);
 WSK_API wsk_loop *wsk_client_loop(const wsk_client *c);
 /* For everything of conn.h that only reads: headers, stats, subprotocol, extensions. NULL before
- * the opening handshake has begun and after on_close or on_fail have returned. Use the wsk_client_
- * functions to send and close: they make the loop write. */
+ * TCP and a proxy's part have come about (over wss it is there while TLS begins) and after on_close
+ * or on_fail have returned. Use the wsk_client_ functions to send and close: they make the loop
+ * write. */
 WSK_API wsk_conn *wsk_client_conn(const wsk_client *c);
 
 /* ------ what came of the last attempt ------ */
@@ -279,7 +286,7 @@ WSK_API int wsk_client_pong(wsk_client *c, const void *data, size_t len);
  * Starts the closing handshake; on_close follows. Messages that come before the server's close
  * frame are given until then, also those that a pause held back. Before on_open it gives the
  * attempt up (on_fail with WSK_FAIL_CANCELLED follows); while WAITING it ends that, and nothing is
- * called. There is no reconnecting afterwards.
+ * called; while IDLE it does nothing (WSK_OK). There is no reconnecting afterwards.
  */
 WSK_API int wsk_client_close(wsk_client *c, unsigned code, const char *reason);
 /* Nothing is read while it is paused, so that the server's end is not seen; but a reset is, and
@@ -328,8 +335,8 @@ typedef struct wsk_message {
 
 /*
  * Connects; returns when the connection is open or has failed. *ret is set in both cases (to NULL
- * only for WSK_ERR_NOMEM and _SYS without any more to say), so that a failure can be asked about;
- * free it. WSK_ERR_URL, _INVAL, _RESOLVE, _TLS, _TIMEOUT, _SYS (errno), _FAILED (all else).
+ * only where there was no memory for it), so that a failure can be asked about; free
+ * it. WSK_ERR_URL, _INVAL, _RESOLVE, _TLS, _TIMEOUT, _SYS (errno), _FAILED (all else).
  * options as above; reconnecting is not done here. WSK_CONN_STREAM is WSK_ERR_INVAL. How long this
  * may take is up to connect_timeout and conn.open_timeout.
  */

@@ -105,8 +105,9 @@ typedef enum wsk_origin_policy {
 
 /*
  * flags of a config; others are WSK_ERR_INVAL. WSK_CONN_STREAM: messages arrive as WSK_EV_DATA
- * pieces and are never assembled. A piece of a compressed message has up to 4 MiB. Text may be cut
- * within a character, and be found invalid (1007) in a later piece.
+ * pieces and are never assembled. A piece of a message that permessage-deflate compressed has up to
+ * 4 MiB; what other extensions make of 4,000 octets comes as it is. Text may be cut within a
+ * character, and be found invalid (1007) in a later piece.
  */
 #define WSK_CONN_STREAM       0x1u
 #define WSK_CONN_NO_AUTO_PONG 0x2u /* the program answers pings itself */
@@ -407,7 +408,7 @@ typedef struct wsk_response {
 
 /* Answers the request of WSK_EV_REQUEST with plain HTTP, at once or later, and ends the
  * connection after it ("Connection: close"; nothing behind the request is ever read). Errors as
- * above. */
+ * above, but that nothing is told any more after WSK_ERR_NOMEM: the connection is dropped. */
 WSK_API int wsk_conn_respond(wsk_conn *c, const wsk_response *response) WSK_WARN_UNUSED;
 
 /* ------ opening handshake, client ------ */

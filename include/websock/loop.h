@@ -34,6 +34,7 @@ typedef struct wsk_loop_options {
 #define WSK_LOOP_OPTIONS_INIT WSK_INIT_(wsk_loop_options)
 
 /* options may be NULL. WSK_ERR_NOTSUP if WSK_IO_URING was asked for and is not to be had,
+ * WSK_ERR_INVAL for a size, io or recv_buffer that may not be (the log hook gets a line),
  * WSK_ERR_NOMEM, WSK_ERR_SYS. */
 WSK_API int wsk_loop_new(wsk_loop **ret, const wsk_loop_options *options) WSK_WARN_UNUSED;
 /* All servers, clients and timers of the loop must be gone, and not within a handler or a posted
@@ -59,7 +60,8 @@ WSK_API void wsk_loop_stop(wsk_loop *loop);
 WSK_API int wsk_loop_fd(const wsk_loop *loop);
 WSK_API int wsk_loop_timeout(const wsk_loop *loop);
 
-/* The loop's clock: CLOCK_MONOTONIC in milliseconds, read once a turn. */
+/* The loop's clock, CLOCK_MONOTONIC in milliseconds: within a turn the time at which that looked
+ * last, which does not move while a handler runs, else that of the call. */
 WSK_API uint64_t wsk_loop_now(const wsk_loop *loop);
 /* "io_uring" or "epoll". */
 WSK_API const char *wsk_loop_io_name(const wsk_loop *loop);

@@ -45,8 +45,8 @@ typedef struct wsk_handlers {
      * it (wsk_peer_accept()), answer it (wsk_peer_respond()), or do either later (return without).
      * Handshakes for another path than the listener's get 404 and never come here; plain requests
      * do, whatever their path. While the server is full or drains, 503 is the answer to all of
-     * them, and nothing comes here; nor does it for an address that is beyond a limit (429) or a
-     * host that is not ours (421).
+     * them, and nothing comes here; nor does it for an address that is beyond a limit (429), a host
+     * that is not ours (421), or a handshake from a page that may not connect (403).
      * NULL: handshakes for the listener's path are accepted, plain requests get 426 at that path
      * and 404 elsewhere.
      */
@@ -93,7 +93,8 @@ typedef struct wsk_server_options {
      * ---- rates: so many a second in the long run, and a burst of so many at once; 0: the default
      * in brackets. An IPv6 address stands for its first 64 bits, as with the limit above. What came
      * while nobody read (a handler took long, a connection was paused, or did not take its output)
-     * may be as much as the rate allows in that time, and a burst ----
+     * may be as much as the rate allows in that time, and a burst; a burst without its rate is
+     * WSK_ERR_INVAL ----
      */
     uint32_t max_message_rate;   /* messages and control frames of a connection [none] -> 1008 */
     uint32_t message_burst;      /* [max_message_rate] */
@@ -138,8 +139,8 @@ WSK_API wsk_config *wsk_server_config(const wsk_server *s);
  * behind its slash allows every path. No other asterisk may stand there. Several calls listen in
  * several places. tls is needed for wss (a reference is taken), NULL otherwise: else WSK_ERR_INVAL.
  * WSK_ERR_URL, WSK_ERR_RESOLVE, WSK_ERR_SYS (errno: EADDRINUSE and so on), WSK_ERR_LIMIT (65,534
- * listeners). The log hook gets a line about WSK_ERR_INVAL and WSK_ERR_URL. A name is looked up
- * while it is waited for: that may take seconds.
+ * listeners), WSK_ERR_NOMEM. The log hook gets a line about WSK_ERR_INVAL and WSK_ERR_URL. A name
+ * is looked up while it is waited for: that may take seconds.
  */
 WSK_API int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls);
 /* The URL of the i-th listener with its real port, for wsk_client_connect(), too; writes at most n

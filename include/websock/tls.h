@@ -44,8 +44,9 @@ typedef struct wsk_tls_options {
 
 #define WSK_TLS_OPTIONS_INIT WSK_INIT_(wsk_tls_options)
 
-/* WSK_ERR_TLS when a file cannot be read or does not fit: *ret_why (may be NULL) then points to
- * a static, per-thread sentence that names the file. */
+/* WSK_ERR_TLS when a file cannot be read or does not fit, WSK_ERR_INVAL for options that do not go
+ * together (certificate_file and self_signed), WSK_ERR_NOMEM: *ret_why (may be NULL) then points
+ * to a static, per-thread sentence that says what, and names the file. */
 WSK_API int wsk_tls_new(wsk_tls **ret, const wsk_tls_options *options,
                         const char **ret_why) WSK_WARN_UNUSED;
 /* Server: a further certificate, chosen by SNI among the DNS names in it (wildcards too; an exact

@@ -24,9 +24,9 @@
 #define SPARE_SMALL  ((size_t)64 * 1024)
 #define SPARES_SMALL ((size_t)2)
 /* A decoder swells its input about 1,032 times at most, or gives nothing and takes its time: pieces
- * keep bounded what a step gives (to a program that takes messages in pieces), and how long it
- * takes. */
-#define DECODE_STEP_STREAM 4096
+ * keep bounded what a step gives (to a program that takes messages in pieces: conn.h says 4 MiB,
+ * and octets that the decoder still holds swell, too), and how long it takes. */
+#define DECODE_STEP_STREAM 4000
 #define DECODE_STEP        WSK__TOLL_MAX
 /* Large messages are received where they are put together, in pieces that stay in the cache while
  * they are unmasked. */

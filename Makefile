@@ -26,7 +26,8 @@
 #   make fuzz          each fuzz target for SECONDS=60
 #   make clean         removes all build directories
 
-BUILD    ?= build
+# Not from the environment: `make clean` removes it.
+BUILD    = build
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 # Meson knows Debian's place for libraries only by dpkg-dev, which need not be there.
@@ -42,6 +43,12 @@ TESTARGS ?=
 .PHONY: all run test bench bench-quick bench-ready bench-parts \
     conformance install format check-format coverage valgrind soak scale torture fuzz clean
 .SILENT:
+# Two goals would have two ninjas in one directory; ninja has jobs enough.
+.NOTPARALLEL:
+
+ifneq ($(words $(BUILD)),1)
+$(error BUILD must be one word, not "$(BUILD)")
+endif
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -92,10 +99,17 @@ bench-parts: build-bench/build.ninja
 conformance: all
 	scripts/conformance $(BUILD) $(BUILD)/report $(ARGS)
 
+# By sudo, what is in the build directory stays that of its owner, who builds there again.
+as_owner = $(shell [ "$$(id -u)" != 0 ] || [ "$$(stat -c %u $(BUILD))" = 0 ] || \
+    stat -c 'setpriv --reuid %u --regid %g --clear-groups' $(BUILD))
+given = $(filter command environment,$(origin PREFIX) $(origin LIBDIR))
+
 install: $(BUILD)/build.ninja
-	$(MESON) configure $(BUILD) -Dprefix='$(PREFIX)' $(if $(LIBDIR),-Dlibdir='$(LIBDIR)')
-	ninja -C $(BUILD)
-	DESTDIR='$(DESTDIR)' $(MESON) install -C $(BUILD) --no-rebuild
+	$(if $(given),$(as_owner) $(MESON) configure $(BUILD) -Dprefix='$(PREFIX)' \
+	    $(if $(LIBDIR),-Dlibdir='$(LIBDIR)'))
+	$(as_owner) ninja -C $(BUILD)
+	case '$(DESTDIR)' in '' | /*) ;; *) in=$$PWD/ ;; esac; \
+	    DESTDIR="$$in"'$(DESTDIR)' $(MESON) install -C $(BUILD) --no-rebuild
 
 format:
 	scripts/packages format

@@ -110,7 +110,8 @@ int main(int argc, char **argv)
         fds[0] = (struct pollfd){l, n_clients < MAX_CLIENTS ? POLLIN : 0, 0};
         for (int i = 0; i < n_clients; i++) {
             unsigned wants = wsk_conn_wants(clients[i].conn);
-            fds[i + 1].fd = clients[i].fd;
+            /* The end of a connection is told unasked: whoever wants nothing is left out. */
+            fds[i + 1].fd = wants != 0 ? clients[i].fd : -1;
             fds[i + 1].events = (short)((wants & WSK_WANT_READ ? POLLIN : 0) |
                                         (wants & WSK_WANT_WRITE ? POLLOUT : 0));
         }

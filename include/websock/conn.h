@@ -23,7 +23,7 @@
  *         signal(SIGPIPE, SIG_IGN);                        // who is gone is an error of writev()
  *         while (!(wsk_conn_wants(c) & WSK_WANT_DROP)) {
  *             unsigned wants = wsk_conn_wants(c);
- *             struct pollfd p = {.fd = 0};
+ *             struct pollfd p = {.fd = wants != 0 ? 0 : -1}; // POLLHUP comes unasked
  *             p.events = (short)((wants & WSK_WANT_READ ? POLLIN : 0) |
  *                                (wants & WSK_WANT_WRITE ? POLLOUT : 0));
  *             poll(&p, 1, 1000);                           // or until the time of wsk_conn_tick()
@@ -325,6 +325,8 @@ WSK_API size_t wsk_conn_queued(const wsk_conn *c);
     0x4u                   /* when all output is written: end the sending direction                \
                               (shutdown(2) with SHUT_WR, or TLS close_notify), go on reading */
 #define WSK_WANT_DROP 0x8u /* close the socket now */
+/* With none of these do not wait for the socket at all: poll(2) and epoll(7) tell that the peer is
+ * gone whether asked or not, and a paused connection does not want to know. */
 WSK_API unsigned wsk_conn_wants(const wsk_conn *c);
 
 /* Stop or go on reading, for backpressure by the program: while it is open and paused, nothing of

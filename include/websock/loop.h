@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An event loop for sockets and timers, over io_uring or epoll. One loop belongs to one thread;
- * run several for several cores. Only wsk_loop_post() and wsk_loop_stop() may be called from
- * other threads (wsk_loop_stop() from signal handlers too).
+ * An event loop for sockets and timers, over io_uring or epoll. One loop belongs to one thread, the
+ * one that takes its first turn; run several for several cores. Only wsk_loop_post() and
+ * wsk_loop_stop() may be called from other threads (wsk_loop_stop() from signal handlers too).
+ *
+ * A loop does not survive fork(2): daemonize before its first turn. A child must leave it, its
+ * servers and its clients alone, and not even free them, since what it frees the parent loses.
  */
 #ifndef WEBSOCK_LOOP_H
 #define WEBSOCK_LOOP_H
@@ -55,7 +58,10 @@ WSK_API void wsk_loop_stop(wsk_loop *loop);
 
 /*
  * For nesting in another loop: readable when wsk_loop_turn(loop, 0) has something to do. Poll it
- * for input, for at most wsk_loop_timeout() milliseconds (-1: for ever), then take a turn.
+ * for input, for at most wsk_loop_timeout() milliseconds (-1: for ever), then take a turn. What is
+ * called between two turns (to send, close, connect, set a timer) makes the timeout shorter, often
+ * 0, and not the descriptor readable: take a turn then, or ask for the timeout again before
+ * waiting.
  */
 WSK_API int wsk_loop_fd(const wsk_loop *loop);
 WSK_API int wsk_loop_timeout(const wsk_loop *loop);

@@ -94,6 +94,7 @@ int wsk_client_new(wsk_client **ret, wsk_loop *loop, const wsk_client_options *o
     }
     c->tls = o.tls != NULL ? wsk_tls_ref(o.tls) : NULL;
     c->proxy_tls = o.proxy_tls != NULL ? wsk_tls_ref(o.proxy_tls) : NULL;
+    wsk__config_check_handlers(c->cfg, "client", c->h.on_message != NULL, c->h.on_data != NULL);
     *ret = c;
     return WSK_OK;
 }

@@ -227,6 +227,16 @@ int wsk__config_options_begin(wsk_config_options *o, const wsk_hooks *told, cons
     return WSK_ERR_INVAL;
 }
 
+void wsk__config_check_handlers(const wsk_config *cfg, const char *who, bool on_message,
+                                bool on_data)
+{
+    const bool streams = cfg->o.flags & WSK_CONN_STREAM;
+
+    if (on_message != on_data && on_message == streams)
+        wsk__log(cfg->hooks, WSK_LOG_WARN, "%s: %s is never called %s WSK_CONN_STREAM", who,
+                 streams ? "on_message" : "on_data", streams ? "with" : "without");
+}
+
 int wsk_config_new(wsk_config **ret, const wsk_config_options *options)
 {
     wsk_config *cfg;

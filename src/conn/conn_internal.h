@@ -328,6 +328,10 @@ static inline int wsk__work_take(wsk_conn *c)
 /* Of the options of an owner: its size where there is none. WSK_ERR_INVAL, with a line for `told`
  * that begins with `who`: size or hooks are not what they have to be. */
 int wsk__config_options_begin(wsk_config_options *o, const wsk_hooks *told, const char *who);
+/* A line of warning that begins with `who` if of its handlers on_message and on_data there is only
+ * the one that WSK_CONN_STREAM, or its absence, never calls: messages would go nowhere. */
+void wsk__config_check_handlers(const wsk_config *cfg, const char *who, bool on_message,
+                                bool on_data);
 /* Nothing may be under way any more: then what the connection has of work goes back. */
 void wsk__conn_rest(wsk_conn *c);
 /* The shell says whether what was taken as sent is still on its way. */

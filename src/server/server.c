@@ -138,6 +138,7 @@ int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *o
         wsk_server_free(s);
         return r;
     }
+    wsk__config_check_handlers(s->cfg, "server", s->h.on_message != NULL, s->h.on_data != NULL);
     *ret = s;
     return WSK_OK;
 }

@@ -17,9 +17,12 @@ def read_tree(root):
     """Path (relative, with slashes) to text, for every source file of the project."""
     tree = {}
     for folder, folders, files in os.walk(root):
+        if "meson-private" in folders:  # somebody's build, whatever it is called
+            folders[:] = []
+            continue
         folders[:] = sorted(
             d for d in folders
-            if not d.startswith((".", "build")) and d != "node_modules")
+            if not d.startswith((".", "build")) and d not in ("node_modules", "debian"))
         for name in sorted(files):
             path = os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/")
             if name.endswith((".c", ".h", ".py", ".sh", ".txt")):

@@ -380,6 +380,7 @@ def wrong_usage_is_refused():
     for args, says in (((), "which URL"), (("http://127.0.0.1/",), "scheme"),
                        ((url + os.fsdecode(b"\xff"), "--json"), "UTF-8"),
                        ((url, "--text", "--binary"), "exclude"),
+                       ((url, "-m", "idle", "--binary"), "exclude"),
                        ((url, "--rate", "5", "--pipeline", "5"), "exclude"),
                        ((url, "--mode", "fast"), "one of"), ((url, "--insecure"), "wss"),
                        ((url, "--messages", "5"), "--mode broadcast"),

@@ -190,6 +190,7 @@ def usage_errors():
         (["--tap", "--json", "-", "ws://127.0.0.1:1/"], "stdout"),
         (["--rebuild", ".", "--json", "x"], "--json"),
         (["--rebuild", ".", "-c", "1.*"], "--cases"),
+        (["--rebuild", ".", "--explain", "1.1.1"], "--explain"),
         (["--rebuild", ".", "-x", "1.*"], "--exclude"),
         (["--rebuild", ".", "--no-report"], "--no-report"),
         (["--rebuild", ".", "--compat"], "--compat"),

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <zlib.h>
 
 #include "conn/conn_quick.h"
 
@@ -308,6 +309,40 @@ static void test_empty_frames(void **state)
             solo_end(&s);
         }
     }
+}
+
+/* However far a few octets inflate, a piece has no more than conn.h says. */
+static void test_pieces_of_a_bomb(void **state)
+{
+    (void)state;
+    const size_t most = (size_t)4 << 20, n = 4 * most;
+    uint8_t *zeros = calloc(1, n), *squeezed = malloc(n / 64);
+    wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+    z_stream z = {.next_in = zeros, .avail_in = (uInt)n, .next_out = squeezed};
+    size_t sum = 0;
+    solo s;
+
+    z.avail_out = (uInt)(n / 64);
+    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(deflate(&z, Z_SYNC_FLUSH), Z_OK);
+    assert_true(z.avail_out > 0);
+    o.flags = WSK_CONN_STREAM;
+    o.deflate.enabled = true;
+    wsk_conn *c = open_one(&s, &o, false);
+    solo_frame(&s, c, 0xC2, squeezed, z.total_out - 4);
+    for (;;) {
+        assert_int_equal(wsk_conn_next(c, &s.ev), WSK_OK);
+        if (s.ev.type == WSK_EV_NONE)
+            break;
+        assert_int_equal(s.ev.type, WSK_EV_DATA);
+        assert_in_range(s.ev.len, 0, most);
+        sum += s.ev.len;
+    }
+    assert_int_equal(sum, n);
+    solo_end(&s);
+    deflateEnd(&z);
+    free(squeezed);
+    free(zeros);
 }
 
 /* Text that nobody asked us to look at. */
@@ -781,6 +816,7 @@ int main(void)
         cmocka_unit_test(test_short_way_is_left),
         cmocka_unit_test(test_empty_frames),
         cmocka_unit_test(test_text_unchecked),
+        cmocka_unit_test(test_pieces_of_a_bomb),
         cmocka_unit_test(test_huge_message),
         cmocka_unit_test(test_large_buffer_is_earned),
         cmocka_unit_test(test_bad_text_in_every_form),

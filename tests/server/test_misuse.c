@@ -430,6 +430,57 @@ static void test_loop_options(void **state)
     wsk_loop_free(w.loop);
 }
 
+static void got(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len)
+{
+    (void)p, (void)op, (void)data, (void)len;
+}
+
+static void client_got(wsk_client *c, wsk_opcode op, uint8_t *data, size_t len)
+{
+    (void)c, (void)op, (void)data, (void)len;
+}
+
+static void got_piece(wsk_peer *p, wsk_opcode op, uint8_t *data, size_t len, bool first, bool last)
+{
+    (void)p, (void)op, (void)data, (void)len, (void)first, (void)last;
+}
+
+/* Messages that would go nowhere, and nobody would know why. */
+static void test_handlers_never_called(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        const bool message = i & 1, data = i & 2, stream = i & 4;
+        wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+        wsk_client_options co = WSK_CLIENT_OPTIONS_INIT;
+        wsk_client_handlers ch = WSK_CLIENT_HANDLERS_INIT;
+        wsk_handlers h = WSK_HANDLERS_INIT;
+        wsk_client *client;
+        world w;
+
+        world_init(&w);
+        o.conn.hooks = &w.hooks;
+        o.conn.flags = stream ? WSK_CONN_STREAM : 0;
+        co.conn = o.conn;
+        h.on_message = message ? got : NULL;
+        h.on_data = data ? got_piece : NULL;
+        assert_int_equal(wsk_server_new(&w.server, w.loop, &o, &h, NULL), WSK_OK);
+        if (message && !data && stream)
+            said(&w, "server: on_message is never called with WSK_CONN_STREAM");
+        else if (data && !message && !stream)
+            said(&w, "server: on_data is never called without WSK_CONN_STREAM");
+        assert_string_equal(w.lines, "");
+        ch.on_message = message ? client_got : NULL;
+        assert_int_equal(wsk_client_new(&client, w.loop, &co, &ch, NULL), WSK_OK);
+        if (message && co.conn.flags)
+            said(&w, "client: on_message is never called with WSK_CONN_STREAM");
+        assert_string_equal(w.lines, "");
+        wsk_client_free(client);
+        wsk_server_free(w.server);
+        wsk_loop_free(w.loop);
+    }
+}
+
 static void test_where_to_listen(void **state)
 {
     (void)state;
@@ -541,7 +592,7 @@ int main(void)
         cmocka_unit_test(test_loop_options),           cmocka_unit_test(test_where_to_listen),
         cmocka_unit_test(test_answer_that_fails),      cmocka_unit_test(test_answer_that_does_not),
         cmocka_unit_test(test_answer_after_a_failure), cmocka_unit_test(test_what_to_adopt),
-        cmocka_unit_test(test_how_to_drain),
+        cmocka_unit_test(test_how_to_drain),           cmocka_unit_test(test_handlers_never_called),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

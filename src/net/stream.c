@@ -211,9 +211,17 @@ static void pump(wsk__stream *s, bool now, unsigned direct)
             return;
         }
         /* Making room settles sends and has others use what is free: not before a loan is in. */
-        if (!now && io->room != NULL && s->loop->loan != s && !io->room(s->loop)) {
-            wsk__loop_later(s);
-            return;
+        if (!now && io->room != NULL && s->loop->loan != s) {
+            const bool room = io->room(s->loop);
+
+            /* Handlers that this called may have ended the stream, or sent on it past the queue:
+             * what `output` has is then on its way already. */
+            if (s->state & WSK__S_NO_OUTPUT)
+                return;
+            if (!room) {
+                wsk__loop_later(s);
+                return;
+            }
         }
         s->can_wait = s->is_last = false;
         size_t k = wsk__ops(s)->output(s, iov, WSK__IOV_MAX);

@@ -385,7 +385,11 @@ void wsk__stream_tls_pump(wsk__stream *s, bool now)
     for (unsigned round = 0; !(s->state & WSK__S_NO_OUTPUT); round++) {
         wsk__tls_out out;
 
-        if (!now && (round == WSK__ROUNDS || (io->room != NULL && !io->room(s->loop)))) {
+        const bool room = now || (round < WSK__ROUNDS && (io->room == NULL || io->room(s->loop)));
+        /* Handlers that this called may have ended the stream, or sent on it. */
+        if (s->state & WSK__S_NO_OUTPUT)
+            break;
+        if (!room) {
             wsk__loop_later(s);
             return;
         }

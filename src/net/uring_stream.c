@@ -230,11 +230,16 @@ void wsk__uring_stream_read(wsk__stream *s)
             }
             return;
         }
-        if (s->spent || !wsk__uring_room(loop)) {
+        const bool room = !s->spent && wsk__uring_room(loop);
+        /* Handlers that this called may have closed the stream (it has no place among the files
+         * any more), paused it, or sent on it. */
+        if (s->state & (WSK__S_DEAD | WSK__S_PAUSED | WSK__S_EOF | WSK__S_SENDING))
+            return;
+        if (!room) {
             wsk__loop_later(s);
             return;
         }
-        if (s->state & WSK__S_SENDING || wsk__uring_held_of(&u->files[s->fd]) == NULL)
+        if (wsk__uring_held_of(&u->files[s->fd]) == NULL)
             continue;
         wsk__uring_held *first = wsk__uring_take_held(&u->files[s->fd]);
         wsk__stream_take(s, first->data, first->n);

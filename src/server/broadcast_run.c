@@ -187,11 +187,23 @@ void wsk__run_flush(wsk_server *s)
     }
 }
 
+/* To whom something is still to go. */
+static size_t count_live(const wsk__broadcast_run *run)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < run->n_followers; i++)
+        n += run->followers[i].n > 0;
+    return n;
+}
+
 static void at_turn_end(wsk__turn_end *t)
 {
     wsk_server *s = WSK__CONTAINER(t, wsk_server, turn_end);
 
-    wsk__loop_clear(s->loop, s->runs[0].n_followers + s->runs[1].n_followers);
+    /* This calls handlers of others. Should one free the server, it stays as long as it has peers:
+     * so room is made only if there is one for whom it is. */
+    wsk__loop_clear(s->loop, count_live(&s->runs[0]) + count_live(&s->runs[1]));
     wsk__run_flush(s);
 }
 

@@ -49,9 +49,10 @@ static struct {
     wsk_client *client; /* or NULL */
     bool is_open;       /* its on_open came, and on_close has not */
     bool deflate, stream;
-    bool socks;        /* our client has a proxy */
-    bool ends;         /* the server is about to be freed */
-    uint8_t proxy[64]; /* what was said to it on the latest connection */
+    uint8_t options, more; /* the first two octets */
+    bool socks;            /* our client has a proxy */
+    bool ends;             /* the server is about to be freed */
+    uint8_t proxy[64];     /* what was said to it on the latest connection */
     size_t proxy_n;
 } w;
 
@@ -195,8 +196,27 @@ static void posted(void *ud)
         client_comes(octet(), false);
 }
 
+static void make_client(void);
+static void act(wsk_peer *p);
+
+/* Its handlers hear nothing any more, and another one may follow. */
+static void free_client(void)
+{
+    wire *on = w.client != NULL ? client_wire(w.client) : NULL;
+
+    if (on != NULL)
+        on->dropped = true;
+    wsk_client_free(w.client);
+    w.client = NULL;
+    w.is_open = false;
+}
+
 static void act_on_client(uint8_t what)
 {
+    if ((what & 7) == 7) {
+        act(NULL);
+        return;
+    }
     if (w.client == NULL)
         return;
     switch (what & 7) {
@@ -251,6 +271,16 @@ static void act_on_all(uint8_t what)
     }
 }
 
+static void send_prepared(wsk_peer *p)
+{
+    wsk_prepared *m;
+
+    if (wsk_prepared_new(&m, wsk_server_config(w.server), WSK_OP_BINARY, big, 20000) < 0)
+        return;
+    peer_send_prepared(p, m, WSK_OP_BINARY, big, 20000);
+    wsk_prepared_unref(m);
+}
+
 /* The program does something, to the peer or to another one. */
 static void act(wsk_peer *p)
 {
@@ -267,6 +297,14 @@ static void act(wsk_peer *p)
         peers_send(w.server, NULL, WSK_OP_TEXT, "all", 3, what & 16 ? p : NULL);
     } else if ((what & 15) == 9) {
         act_on_all(octet());
+    } else if ((what & 15) == 12) {
+        send_prepared(p);
+    } else if ((what & 15) == 13) {
+        peers_send(w.server, NULL, WSK_OP_BINARY, big, 20000, what & 16 ? p : NULL);
+    } else if ((what & 15) == 14) {
+        free_client();
+    } else if (w.client == NULL && (w.options & 0x80)) {
+        make_client();
     }
     w.depth--;
 }
@@ -619,8 +657,9 @@ static void all_go(void)
 
 /* --------------------------------------------------------------------------------- set-up -- */
 
-static void make_client(uint8_t options, uint8_t more)
+static void make_client(void)
 {
+    const uint32_t fail_in = mock_memory.fail_in;
     static const char *const addresses[] = {"h:9:127.0.0.1,127.0.0.2", NULL};
     wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
     wsk_client_handlers h = WSK_CLIENT_HANDLERS_INIT;
@@ -629,9 +668,9 @@ static void make_client(uint8_t options, uint8_t more)
     o.conn.deflate.enabled = w.deflate;
     o.conn.max_message = 100000;
     o.conn.max_queued = 200000;
-    o.conn.high_water = options & 4 ? 1000 : 100000;
+    o.conn.high_water = w.options & 4 ? 1000 : 100000;
     o.resolve = addresses;
-    w.socks = (more & 0x40) != 0;
+    w.socks = (w.more & 0x40) != 0;
     o.proxy = w.socks ? "socks5://h:9" : "";
     h.on_open = on_client_open;
     h.on_message = on_client_message;
@@ -639,7 +678,9 @@ static void make_client(uint8_t options, uint8_t more)
     h.on_pong = on_client_pong;
     h.on_close = on_client_close;
     h.on_fail = on_client_fail;
+    mock_memory.fail_in = 0;
     RING_CHECK(wsk_client_new(&w.client, w.loop, &o, &h, NULL) == WSK_OK);
+    mock_memory.fail_in = fail_in;
     (void)wsk_client_connect(w.client, "ws://h:9/ws");
 }
 
@@ -684,7 +725,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&w, 0, sizeof(w));
     memset(&mock_memory, 0, sizeof(mock_memory));
     w.script = (fuzz_script){data, size};
-    uint8_t options = octet(), more = octet();
+    uint8_t options = w.options = octet(), more = w.more = octet();
     ring_begin((unsigned)RING_SQ >> (more & 1), (unsigned)RING_CQ >> (more >> 2 & 3), on_sent);
     kernel.connecting = on_connecting;
     o.hooks = &mock_hooks;
@@ -702,7 +743,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         RING_CHECK(wsk_loop_fd(w.loop) >= 0 && wsk_loop_timeout(w.loop) >= 0);
     make_server(options, more);
     if (options & 0x80)
-        make_client(options, more);
+        make_client();
     while (w.script.n > 0)
         operate(octet());
     if (!(more & 0x80)) {

@@ -442,6 +442,12 @@ static void far_frame(far_end *f, uint8_t first, const uint8_t *payload, size_t 
     ring_input(f->file, payload, n);
 }
 
+static WSK__UNCOUNTED void fill(uint8_t *at, size_t n, uint8_t number)
+{
+    for (size_t i = 0; i < n; i++)
+        at[i] = (uint8_t)(number + i);
+}
+
 static void numbered_message(far_end *f, size_t n)
 {
     static uint8_t buf[60000];
@@ -456,8 +462,7 @@ static void numbered_message(far_end *f, size_t n)
     buf[1] = (uint8_t)(f - w.far);
     buf[2] = (uint8_t)f->serial;
     buf[3] = number;
-    for (size_t i = 4; i < n; i++)
-        buf[i] = (uint8_t)(number + i);
+    fill(buf + 4, n - 4, number + 4);
     far_frame(f, 0x82, buf, n);
 }
 

@@ -45,7 +45,7 @@ typedef struct ring_file {
     bool has_fd;
     /* a socket */
     uint8_t *in;
-    size_t in_n, in_off;
+    size_t in_n, in_cap, in_off;
     bool fin, reset, shut_in, shut_out, connected;
     bool lost; /* the end, or ours, comes in the moment in which octets before it are received */
     int err;   /* told once, behind the input */
@@ -122,6 +122,7 @@ static void ring_let_go(ring_file *f)
     free(f->in);
     f->wire = NULL;
     f->in = NULL;
+    f->in_cap = 0;
     f->kind = FILE_FREE;
 }
 
@@ -217,10 +218,7 @@ static void ring_input(ring_file *f, const void *data, size_t n)
 {
     if (f->fin || f->send == RING_BROKEN || n == 0)
         return;
-    f->in = realloc(f->in, f->in_n + n);
-    RING_CHECK(f->in != NULL);
-    memcpy(f->in + f->in_n, data, n);
-    f->in_n += n;
+    slow_keep(&f->in, &f->in_n, &f->in_cap, data, n);
     f->edges++;
 }
 

@@ -50,7 +50,7 @@ typedef struct mock_socket {
     uint64_t data;
     uint32_t interest, pending;
     uint8_t *in;
-    size_t in_n, in_off;
+    size_t in_n, in_cap, in_off;
     bool eof;
     int err;         /* of recv behind the input */
     unsigned send;   /* one of the above */
@@ -397,10 +397,7 @@ static void mock_input(mock_socket *s, const void *data, size_t n)
 {
     if (s->eof || s->err != 0 || s->send == MOCK_BROKEN || n == 0)
         return;
-    s->in = realloc(s->in, s->in_n + n);
-    MOCK_CHECK(s->in != NULL);
-    memcpy(s->in + s->in_n, data, n);
-    s->in_n += n;
+    slow_keep(&s->in, &s->in_n, &s->in_cap, data, n);
     s->pending |= EPOLLIN;
 }
 

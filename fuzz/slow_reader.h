@@ -14,6 +14,8 @@
 
 #include <zlib.h>
 
+#include "util/attr.h"
+
 #define SLOW_CHECK(cond)                                                                           \
     do {                                                                                           \
         if (!(cond))                                                                               \
@@ -108,6 +110,19 @@ static int slow_text(slow_reader *r)
     return slow_utf8(r->text, r->text_n, &r->checked);
 }
 
+/* Puts n octets behind those that are kept at *at. It grows in leaps, since each is a copy. */
+static inline void slow_keep(uint8_t **at, size_t *at_n, size_t *cap, const void *data, size_t n)
+{
+    if (*at == NULL || *cap - *at_n < n) {
+        *cap = *cap * 2 + n + 256;
+        *at = realloc(*at, *cap);
+        SLOW_CHECK(*at != NULL);
+    }
+    if (n > 0)
+        memcpy(*at + *at_n, data, n);
+    *at_n += n;
+}
+
 /* n more octets of room. */
 static uint8_t *slow_room(slow_reader *r, size_t n)
 {
@@ -192,16 +207,22 @@ static void slow_end_frame(slow_reader *r)
     r->message = 0;
 }
 
+static WSK__UNCOUNTED void slow_unmask(slow_reader *r, uint8_t *plain, const uint8_t *p, size_t n)
+{
+    const uint8_t *key = r->head + r->head_n - 4;
+
+    for (size_t i = 0; i < n; i++)
+        plain[i] = r->server ? p[i] ^ key[r->phase++ & 3] : p[i];
+}
+
 /* Some octets of one frame. */
 static void slow_payload(slow_reader *r, const uint8_t *p, size_t n)
 {
-    const uint8_t *key = r->head + r->head_n - 4;
     uint8_t plain[256];
 
     for (size_t k; n > 0 && !r->over; p += k, n -= k) {
         k = n < sizeof(plain) ? n : sizeof(plain);
-        for (size_t i = 0; i < k; i++)
-            plain[i] = r->server ? p[i] ^ key[r->phase++ & 3] : p[i];
+        slow_unmask(r, plain, p, k);
         r->left -= k;
         if (r->opcode >= 8) {
             memcpy(r->control + r->control_n, plain, k);

@@ -44,7 +44,7 @@ typedef struct wire {
     bool opened;
     bool dropped; /* by the program */
     uint8_t *pieces;
-    size_t pieces_n; /* of a message that is given in pieces */
+    size_t pieces_n, pieces_cap; /* of a message that is given in pieces */
     bool in_pieces;
     /* What goes out. */
     enum { WIRE_EARLY, WIRE_HEAD, WIRE_FRAMES, WIRE_OTHERS } step;
@@ -146,11 +146,7 @@ static void wire_given_piece(wire *w, unsigned op, const void *data, size_t len,
     WIRE_CHECK(w->opened && first != w->in_pieces);
     if (first)
         w->pieces_n = 0;
-    w->pieces = realloc(w->pieces, w->pieces_n + len + 1);
-    WIRE_CHECK(w->pieces != NULL);
-    if (len > 0)
-        memcpy(w->pieces + w->pieces_n, data, len);
-    w->pieces_n += len;
+    slow_keep(&w->pieces, &w->pieces_n, &w->pieces_cap, data, len);
     w->in_pieces = !last;
     if (last)
         wire_given(w, SLOW_MESSAGE, op, w->pieces, w->pieces_n);

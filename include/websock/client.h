@@ -250,7 +250,9 @@ WSK_API wsk_conn *wsk_client_conn(const wsk_client *c);
 /* In words; valid until the next attempt. */
 WSK_API const char *wsk_client_text(const wsk_client *c);
 WSK_API wsk_fail wsk_client_failure(const wsk_client *c);
-/* Of WSK_FAIL_CONNECT: why the last address could not be reached (ECONNREFUSED, ...); else 0. */
+/* Of WSK_FAIL_CONNECT: why the last address could not be reached (ECONNREFUSED, ...); of
+ * WSK_FAIL_INTERNAL what the system has none of, if it said so (EMFILE, ...); else 0. While it has
+ * no descriptors, its look-up says of a name that it is not known (WSK_FAIL_RESOLVE). */
 WSK_API int wsk_client_errno(const wsk_client *c);
 /* HTTP status of the answer, 0 before there is one. */
 WSK_API unsigned wsk_client_status(const wsk_client *c);

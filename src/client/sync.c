@@ -158,6 +158,11 @@ static int error_of(const wsk_client *c)
     case WSK_FAIL_CONNECT:
         errno = c->err;
         return WSK_ERR_SYS;
+    case WSK_FAIL_INTERNAL:
+        if (c->err == 0)
+            return WSK_ERR_FAILED;
+        errno = c->err;
+        return WSK_ERR_SYS;
     case WSK_FAIL_TLS:
         return WSK_ERR_TLS;
     case WSK_FAIL_TIMEOUT:

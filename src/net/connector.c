@@ -141,6 +141,12 @@ static void name_address(const wsk__address *a, char *buf, size_t n)
     }
 }
 
+/* What is missing here, and not there. */
+static bool is_our_want(int err)
+{
+    return err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS;
+}
+
 static void fail_connect(wsk__connector *c)
 {
     wsk__connect_result result = {.outcome = WSK__CONNECT_REFUSED, .fd = -1, .err = c->err};
@@ -151,6 +157,8 @@ static void fail_connect(wsk__connector *c)
         snprintf(where, sizeof(where), "%s", c->unix_path);
     else
         name_address(&c->list.at[c->failed_at], where, sizeof(where));
+    if (is_our_want(c->err))
+        result.outcome = WSK__CONNECT_INTERNAL;
     snprintf(text, sizeof(text), "could not connect to %s%s: %s",
              c->proxy.kind != WSK__PROXY_NONE ? "the proxy " : "", where, words);
     result.text = text;

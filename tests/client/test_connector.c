@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -564,6 +565,37 @@ static void test_lookup_without_memory(void **state)
     end(&w);
 }
 
+/* It is we who have none, and not the host's fault. */
+static void test_no_descriptors(void **state)
+{
+    struct rlimit usual, none;
+    world w;
+    outcome o;
+
+    begin(&w, state, "192.0.2.3 2001:db8::b");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    none = usual;
+    none.rlim_cur = 0;
+    for (int i = 0; i < 2; i++) {
+        start(&o, &w, i == 0 ? "host.test" : "192.0.2.3", 80, 10);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        world_until(&w, o.calls > 0);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+        assert_int_equal(o.r.outcome, WSK__CONNECT_INTERNAL);
+        assert_int_equal(o.r.err, EMFILE);
+        assert_non_null(strstr(o.text, ": Too many open files"));
+    }
+    heard h;
+    heard_connect(&h, &w, NULL, "ws+unix:/tmp/none");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    world_until(&w, h.n[ON_FAIL] > 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    assert_int_equal(wsk_client_failure(h.c), WSK_FAIL_INTERNAL);
+    assert_int_equal(wsk_client_errno(h.c), EMFILE);
+    heard_free(&h);
+    end(&w);
+}
+
 /* Freed at each stage. */
 static void test_freed(void **state)
 {
@@ -690,6 +722,7 @@ int main(void)
         BOTH(test_slow_lookup),
         BOTH(test_lookups_cancelled),
         BOTH(test_lookup_without_memory),
+        BOTH(test_no_descriptors),
         BOTH(test_freed),
         BOTH(test_unix),
         BOTH(test_no_memory),

@@ -110,6 +110,7 @@ install: $(BUILD)/build.ninja
 	$(as_owner) ninja -C $(BUILD)
 	case '$(DESTDIR)' in '' | /*) ;; *) in=$$PWD/ ;; esac; \
 	    DESTDIR="$$in"'$(DESTDIR)' $(MESON) install -C $(BUILD) --no-rebuild
+	[ "$$(id -u)" != 0 ] || chown --reference=$(BUILD) $(BUILD)/meson-logs/install-log.txt
 
 format:
 	scripts/packages format

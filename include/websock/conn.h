@@ -124,7 +124,8 @@ typedef struct wsk_config_options {
     const wsk_hooks *hooks; /* borrowed; NULL: defaults */
 
     /* ---- limits of what a peer may make us hold or do; 0: the default in brackets ---- */
-    uint64_t max_message;   /* octets of a message, after inflating [16 MiB] -> close 1009 */
+    uint64_t max_message;   /* octets of a message, after inflating [16 MiB] -> close 1009; as much,
+                               a 64th of it and 1 KiB as on the wire where an extension is in use */
     uint64_t max_frame;     /* octets of a frame as on the wire [max_message; where extensions are
                                in use that much is a little more] -> 1009 */
     uint32_t max_fragments; /* frames of one message, empty ones too [131072] -> 1008 */
@@ -460,8 +461,8 @@ WSK_API size_t wsk_conn_extensions(const wsk_conn *c, char *buf, size_t n);
  * Queues a message (op TEXT or BINARY). The data is copied; NULL with a length is WSK_ERR_INVAL.
  * WSK_ERR_STATE unless OPEN;
  * WSK_ERR_FULL, WSK_ERR_UTF8, WSK_ERR_INVAL: nothing was queued. WSK_ERR_NOMEM: neither, and a
- * message that is not compressed and goes out in one frame may be tried again; else the connection
- * has failed, as an event says. WSK_ERR_SYS: a client has no random numbers for its masks, and the
+ * message may be tried again while the state is OPEN; else the connection has failed, as an event
+ * says. WSK_ERR_SYS: a client has no random numbers for its masks, and the
  * connection has failed. WSK_ERR_FAILED: it has failed, before this or by it (an extension broke).
  * So with the other calls that send, below.
  */

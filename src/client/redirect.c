@@ -76,7 +76,7 @@ static size_t scheme_len(wsk_str s)
  * follows. False: a scheme that this must not go to. */
 static bool write_absolute(wsk__text *t, const wsk__url *base, wsk_str s)
 {
-    size_t n = scheme_len(s);
+    size_t n = scheme_len(s), from;
 
     if (n == 0)
         wsk__text_add(t, base->tls ? "wss:" : "ws:");
@@ -86,7 +86,13 @@ static bool write_absolute(wsk__text *t, const wsk__url *base, wsk_str s)
         wsk__text_add(t, "wss:");
     else
         return false;
+    from = t->len + 2; /* behind the slashes, or it is no URL */
     wsk__text_addn(t, s.ptr + n, s.len - n);
+    if (!t->failed && from < t->len) {
+        from += strcspn(t->ptr + from, "/?");
+        if (t->ptr[from] == '/')
+            remove_dots(t, from);
+    }
     return true;
 }
 

@@ -334,6 +334,10 @@ static bool take_head(wsk_conn *c, wsk_event *ret, bool *ret_again)
     p = wsk__input(c, &n);
     if (n == 0)
         return false;
+    if (op == NULL && !wsk__is_server(c)) {
+        wsk__fail_silently(c, "the server spoke before it was asked");
+        return false;
+    }
     if (op == NULL)
         op = begin(c);
     took = op == NULL ? WSK_ERR_NOMEM : gather(c, op, p, n);

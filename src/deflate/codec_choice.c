@@ -12,7 +12,9 @@
 /* To change for a large message costs the loading of a history, a few microseconds. */
 #define INSIST_FROM 4096
 
-/* ISA-L takes longer to begin with, and three times less per octet. */
+/* ISA-L takes longer to begin with, and three times less per octet. It takes sets of Huffman codes
+ * that are not complete, which zlib refuses (codes that are not in the set neither takes): then how
+ * much of a message came at once decides whether it is broken. No compressor makes such sets. */
 #define INFLATE_ISAL_FROM   400
 #define INFLATE_INSIST_FROM 2048
 

@@ -225,6 +225,10 @@ static void pump(wsk__stream *s, bool now, unsigned direct)
         }
         s->can_wait = s->is_last = false;
         size_t k = wsk__ops(s)->output(s, iov, WSK__IOV_MAX);
+        /* Nor is it to be sent again what a handler that this called has sent past the queue, or
+         * told to wait: whoever ends that state asks for it anew. */
+        if (s->state & WSK__S_NO_OUTPUT)
+            k = 0;
         if (k == 0 && s->loop->loan == s)
             s->loop->loan = NULL;
         if (k == 0) {

@@ -34,7 +34,8 @@ typedef struct wsk__stream_ops {
     /* Fills iov with what is to be sent now; 0 = nothing. */
     size_t (*output)(wsk__stream *s, struct iovec *iov, size_t max);
     /* n of those octets are taken; may be 0 or less than all when the socket is full. Always
-     * follows an `output` that was not 0. Room from wsk__loop_scratch() ends with it. */
+     * follows an `output` that was not 0, unless a handler ended the stream within it, or had
+     * others send for it. Room from wsk__loop_scratch() ends with it. */
     void (*sent)(wsk__stream *s, size_t n);
     /* TLS only: the socket took n octets of the cipher text of what `sent` has reported, and what
      * TLS itself says in front of it; `left` are still on the way. Calls nothing of the stream. May

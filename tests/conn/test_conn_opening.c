@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/handshake.h"
+
 #define NOMEM "out of memory"
 
 /* --------------------------------------------------------------------------------- server -- */
@@ -444,6 +446,27 @@ static void test_request_that_failed_may_be_tried_again(void **state)
     solo_end(&s);
 }
 
+/* A server that says what a handshake without a key would be answered with. */
+static void test_answer_before_the_request(void **state)
+{
+    (void)state;
+    static const char nothing[WSK__KEY_LEN];
+    char accept[WSK__ACCEPT_LEN + 1], text[200];
+    solo s;
+
+    solo_begin(&s, WSK_ROLE_CLIENT, NULL);
+    wsk_conn *c = solo_alone(&s);
+    assert_int_equal(wsk__handshake_accept(nothing, accept), WSK_OK);
+    snprintf(text, sizeof(text),
+             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+             "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+             accept);
+    solo_say(&s, c, text);
+    solo_want(&s, c, WSK_EV_FAIL);
+    assert_string_equal(s.ev.text, "the server spoke before it was asked");
+    solo_end(&s);
+}
+
 /* -------------------------------------------------------------------------------- refusals -- */
 
 /* A client that was answered with this head (behind the status line) and what comes behind it. */
@@ -684,6 +707,7 @@ int main(void)
         cmocka_unit_test(test_body_in_chunks),
         cmocka_unit_test(test_body_that_was_not_asked_for),
         cmocka_unit_test(test_body_in_chunks_in_pieces),
+        cmocka_unit_test(test_answer_before_the_request),
         cmocka_unit_test(test_body_limits),
         cmocka_unit_test(test_no_memory_for_a_body),
     };

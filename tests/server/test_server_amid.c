@@ -20,7 +20,7 @@
 #define BACKEND WSK_IO_EPOLL
 #endif
 
-enum { MOST = 1110, LARGE = 20000, SMALL = 26, MANY_A = 13, PIECE = 4000 };
+enum { MOST = 1110, LARGE = 20000, SMALL = 26, MANY_A = 13, PIECE = 4000, BROADCASTS = 65 };
 
 /* What is freed becomes Z and stays until the end. Who reads in front of a block finds a pointer
  * that leads nowhere, with the bit that marks one in the table of files. */
@@ -42,6 +42,7 @@ typedef struct scene {
     wsk_peer *talker; /* whose on_writable does it */
     wsk_peer *target; /* to whom it is done */
     void (*do_it)(struct scene *s);
+    void (*then)(struct scene *s); /* in the target's own on_writable */
     unsigned done, messages, answers, closes;
     wsk_peer *dropped; /* who takes the target with it */
 } scene;
@@ -95,8 +96,12 @@ static void main_close(wsk_peer *p, unsigned code, const char *text)
 static void on_writable(wsk_peer *p)
 {
     scene *s = on_stage;
+    void (*then)(scene *) = s->then;
 
-    if ((s->talker == NULL || s->talker == p) && s->done++ == 0)
+    if (p == s->target && then != NULL) {
+        s->then = NULL;
+        then(s);
+    } else if ((s->talker == NULL || s->talker == p) && s->done++ == 0)
         s->do_it(s);
 }
 
@@ -270,6 +275,50 @@ static void test_dropped_while_sent(void **state)
         say_while_room_is_made(n, true);
 }
 
+static void large_to_target(scene *s)
+{
+    assert_int_equal(wsk_peer_send(s->target, WSK_OP_BINARY, large, sizeof(large), 0), WSK_OK);
+}
+
+static void broadcasts_to_target(scene *s)
+{
+    for (int i = 0; i < BROADCASTS; i++)
+        assert_int_equal(wsk_server_broadcast(s->main, WSK_OP_TEXT, large, 100, NULL), 1);
+    assert_int_equal(wsk_peer_send(s->target, WSK_OP_TEXT, "abcdefghijklmnopqrstuvwxyz", SMALL, 0),
+                     WSK_OK);
+}
+
+/* What it is sent while room is made is so much that its own handler is told, when it is asked for
+ * output; and that sends, past the queue, and a little behind. */
+static void test_sends_while_it_is_asked(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        static uint8_t in[3 * LARGE];
+        const size_t first = i == 0 ? 4 + LARGE : BROADCASTS * 102, all = 4 + LARGE + first;
+        scene s;
+
+        memset(large, 'b', sizeof(large));
+        begin(&s);
+        s.do_it = large_to_target;
+        s.then = i == 0 ? send_to_target : broadcasts_to_target;
+        int fd = dial(&s, s.main);
+        for (int k = 0; k < MANY_A; k++)
+            dial(&s, s.other);
+        s.talker = NULL;
+        s.target = s.peers[0];
+        wsk_peer_pause(s.target, true);
+        turns(&s, 5);
+        for (size_t k = 1; k < s.n_fds; k++)
+            assert_int_equal(write(s.fds[k], "\x82\x81\0\0\0\0x", 7), 7);
+        turns(&s, 20);
+        assert_null(s.then);
+        assert_int_equal(take(fd, in, sizeof(in)), all + 2 + SMALL);
+        assert_memory_equal(in + all + 2, "abcdefghijklmnopqrstuvwxyz", SMALL);
+        end(&s);
+    }
+}
+
 static void free_main(scene *s)
 {
     wsk_server_free(s->main);
@@ -338,6 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sent_once),
         cmocka_unit_test(test_dropped_while_sent),
+        cmocka_unit_test(test_sends_while_it_is_asked),
         cmocka_unit_test(test_freed_while_it_is_read),
         cmocka_unit_test(test_freed_behind_a_broadcast),
     };

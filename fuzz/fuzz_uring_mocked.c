@@ -355,6 +355,12 @@ static void on_pong(wsk_peer *p, const uint8_t *data, size_t len)
     act(p);
 }
 
+static void on_writable(wsk_peer *p)
+{
+    RING_CHECK(is_seen(p));
+    act(p);
+}
+
 static void on_close(wsk_peer *p, unsigned code, const char *text)
 {
     mock_look(text, strlen(text));
@@ -401,6 +407,12 @@ static void on_client_pong(wsk_client *c, const uint8_t *data, size_t len)
 {
     RING_CHECK(c == w.client && w.is_open);
     wire_given(client_wire(c), SLOW_PONG, 0, data, len);
+    act_on_client(octet());
+}
+
+static void on_client_writable(wsk_client *c)
+{
+    RING_CHECK(c == w.client && w.is_open);
     act_on_client(octet());
 }
 
@@ -681,6 +693,7 @@ static void make_client(void)
     h.on_message = on_client_message;
     h.on_ping = on_client_ping;
     h.on_pong = on_client_pong;
+    h.on_writable = on_client_writable;
     h.on_close = on_client_close;
     h.on_fail = on_client_fail;
     mock_memory.fail_in = 0;
@@ -712,6 +725,7 @@ static void make_server(uint8_t options, uint8_t more)
     h.on_data = on_data;
     h.on_ping = on_ping;
     h.on_pong = on_pong;
+    h.on_writable = on_writable;
     h.on_close = on_close;
     RING_CHECK(wsk_server_new(&w.server, w.loop, &o, &h, NULL) == WSK_OK);
     if (more & 0x10) {

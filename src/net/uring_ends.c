@@ -106,9 +106,12 @@ void wsk__uring_look_later(wsk__stream *s, uint64_t tag)
     wsk_loop *loop = s->loop;
     wsk__uring *u = loop->io_data;
 
-    /* Without memory the next input tries again. */
-    if (u->n_recent == u->recent_cap && !grow(loop, u))
+    /* Without memory it is not waited for a moment: the next receive sees what there is. Should the
+     * kernel take no requests just now either, the next input tries again. */
+    if (u->n_recent == u->recent_cap && !grow(loop, u)) {
+        (void)wsk__uring_cancel(u, tag);
         return;
+    }
     if (u->n_recent == 0)
         wsk_timer_set(u->look, LOOK_AFTER_MS);
     u->recent[u->n_recent++].tag = tag;

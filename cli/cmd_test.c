@@ -712,7 +712,7 @@ static int run_test(int argc, char **argv)
         cli_error("test", "--insecure and --cacert contradict each other");
     else if (parsed == OPT_RUN && settings.junit && strcmp(settings.junit, "-") == 0)
         cli_error("test", "--junit writes a file, and - is none");
-    else if (parsed == OPT_RUN && settings.explain)
+    else if (parsed == OPT_RUN && settings.explain && !settings.rebuild)
         code = explain(settings.explain, settings.serve, settings.limit);
     else if (parsed == OPT_RUN && has_idle_option(&settings, urls.n))
         code = CLI_EXIT_USAGE;

@@ -283,11 +283,16 @@ bool connect_turn(connect_session *s, bool want_stdin)
 {
     struct pollfd fds[6];
     nfds_t n = 0;
-    int wait = wsk_loop_timeout(s->loop), stdin_at = -1, file_at = -1;
+    int stdin_at = -1, file_at = -1;
+    const bool was_over = s->over;
 
     if (s->term != NULL)
         connect_term_show(s->term);
-    connect_output_flush(&s->out);
+    /* For what goes out here nobody will wake us: reading goes on, if it had stopped for that, and
+     * who waits for the last of it waits no more. */
+    write_output(s);
+    const bool is_told = connect_output_queued(&s->out) + connect_output_queued(&s->err) == 0;
+    const int wait = s->over && (!was_over || is_told) ? 0 : wsk_loop_timeout(s->loop);
     fds[n++] = (struct pollfd){wsk_loop_fd(s->loop), POLLIN, 0};
     fds[n++] = (struct pollfd){s->signal_fd, POLLIN, 0};
     fds[n++] = (struct pollfd){connect_output_queued(&s->out) > 0 ? s->out.fd : -1, POLLOUT, 0};

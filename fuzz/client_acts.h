@@ -37,12 +37,12 @@ static void client_closed(wsk_client *c, unsigned code, const char *text)
 static void client_send(wsk_client *c, wsk_opcode op, const void *data, size_t len, unsigned flags)
 {
     wire *w = client_wire(c);
-    uint32_t id = w != NULL ? wire_owes(w, wire_message(op, data, len)) : 0;
-    int r = wsk_client_send(c, op, data, len, flags);
+    wire_try t;
 
+    wire_begin_try(&t, w, wire_message(op, data, len));
+    int r = wsk_client_send(c, op, data, len, flags);
     WIRE_CHECK(w != NULL || r < 0);
-    if (w != NULL && r < 0)
-        wire_owes_not(w, id, false);
+    wire_end_try(&t, r >= 0, false);
 }
 
 static inline void client_send_part(wsk_client *c, wsk_opcode op, const void *data, size_t len,

@@ -47,11 +47,11 @@ static void peer_closed(wsk_peer *p, unsigned code, const char *text, bool excus
 
 static int peer_send(wsk_peer *p, wsk_opcode op, const void *data, size_t len, unsigned flags)
 {
-    uint32_t id = wire_owes(peer_wire(p), wire_message(op, data, len));
-    int r = wsk_peer_send(p, op, data, len, flags);
+    wire_try t;
 
-    if (r < 0)
-        wire_owes_not(peer_wire(p), id, false);
+    wire_begin_try(&t, peer_wire(p), wire_message(op, data, len));
+    int r = wsk_peer_send(p, op, data, len, flags);
+    wire_end_try(&t, r >= 0, false);
     return r;
 }
 
@@ -67,32 +67,29 @@ static void peers_send(wsk_server *s, wsk_prepared *m, wsk_opcode op, const void
                        wsk_peer *except)
 {
     const wire_owed message = wire_message(op, data, len);
-    uint32_t ids[PEERS_MAX];
-    wire *to[PEERS_MAX];
+    wire_try tries[PEERS_MAX];
     long n = 0, sent;
 
     for (wsk_peer *p = NULL; (p = wsk_server_next_peer(s, p)) != NULL;) {
         if (p == except)
             continue;
         WIRE_CHECK(n < PEERS_MAX);
-        to[n] = peer_wire(p);
-        ids[n] = wire_owes(to[n], message);
-        n++;
+        wire_begin_try(&tries[n++], peer_wire(p), message);
     }
     sent = m != NULL ? wsk_server_broadcast_prepared(s, m, except)
                      : wsk_server_broadcast(s, op, data, len, except);
     WIRE_CHECK(sent <= n);
-    for (long i = 0; i < n && sent < n; i++)
-        wire_owes_not(to[i], ids[i], sent > 0);
+    for (long i = n; i-- > 0;)
+        wire_end_try(&tries[i], sent == n, sent > 0);
 }
 
 static inline void peer_send_prepared(wsk_peer *p, wsk_prepared *m, wsk_opcode op, const void *data,
                                       size_t len)
 {
-    uint32_t id = wire_owes(peer_wire(p), wire_message(op, data, len));
+    wire_try t;
 
-    if (wsk_peer_send_prepared(p, m) < 0)
-        wire_owes_not(peer_wire(p), id, false);
+    wire_begin_try(&t, peer_wire(p), wire_message(op, data, len));
+    wire_end_try(&t, wsk_peer_send_prepared(p, m) >= 0, false);
 }
 
 /* The system has taken all that there was for a while: nothing waits any more. */

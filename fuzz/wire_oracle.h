@@ -61,6 +61,16 @@ typedef struct wire {
     wire_owed part; /* of a message that is sent in parts; op 0: none */
 } wire;
 
+/* A call that is about to accept a message, or not; those within which it was made stand behind it.
+ * Until it returns the message may go out, and a close frame may do so without it. */
+typedef struct wire_try {
+    wire *w; /* NULL: gone meanwhile */
+    uint32_t id;
+    struct wire_try *outer;
+} wire_try;
+
+static wire_try *wire_tries;
+
 /* ----------------------------------------------------------------------------- its life -- */
 
 /* early: something else goes out before the head, until wire_head_comes(). */
@@ -75,6 +85,10 @@ static void wire_init(wire *w, uint8_t *const *sent, const size_t *sent_n, bool 
 
 static void wire_deinit(wire *w)
 {
+    for (wire_try *t = wire_tries; t != NULL; t = t->outer) {
+        if (t->w == w)
+            t->w = NULL;
+    }
     slow_free(&w->in);
     slow_free(&w->out);
     free(w->pieces);
@@ -188,7 +202,7 @@ static uint32_t wire_sum(uint32_t sum, const void *data, size_t len)
     return len > 0 ? (uint32_t)crc32(sum, data, (uInt)len) : sum;
 }
 
-/* A call is about to send a message. */
+/* A message is accepted. */
 static uint32_t wire_owes(wire *w, wire_owed m)
 {
     if (w->owed_n == w->owed_cap) {
@@ -270,14 +284,46 @@ static void wire_took(wire *w, const slow_event *e)
     w->owed_first = first;
 }
 
+static bool wire_is_tried(const wire *w, uint32_t id)
+{
+    for (const wire_try *t = wire_tries; t != NULL; t = t->outer) {
+        if (t->w == w && t->id == id)
+            return true;
+    }
+    return false;
+}
+
 /* All that was accepted may be out. */
 static bool wire_owes_nothing(const wire *w)
 {
-    bool all = false;
+    bool all = w->none_next;
 
-    for (size_t i = w->owed_first; i < w->owed_n; i++)
-        all = (all || w->owed[i].next) && w->owed[i].maybe;
-    return all || w->none_next;
+    for (size_t i = w->owed_first; i < w->owed_n; i++) {
+        const wire_owed *m = &w->owed[i];
+
+        all = (all || m->next) && (m->maybe || wire_is_tried(w, m->id));
+    }
+    return all;
+}
+
+/* A call is about to send a message; w may be NULL. */
+static void wire_begin_try(wire_try *t, wire *w, wire_owed m)
+{
+    *t = (wire_try){.w = w, .id = w != NULL ? wire_owes(w, m) : 0, .outer = wire_tries};
+    wire_tries = t;
+}
+
+/* It has returned. */
+static void wire_end_try(const wire_try *t, bool sent, bool perhaps)
+{
+    WIRE_CHECK(wire_tries == t);
+    wire_tries = t->outer;
+    if (t->w == NULL)
+        return;
+    if (!sent)
+        wire_owes_not(t->w, t->id, perhaps);
+    else if (t->w->out.over && !t->w->out.unknown)
+        WIRE_CHECK(wire_owes_nothing(t->w)); /* the close frame came first, it will not come */
 }
 
 static void wire_arrived(wire *w, const slow_event *e)

@@ -56,10 +56,12 @@ void wsk__uring_settle_all(wsk_loop *loop)
 {
     wsk__uring *u = loop->io_data;
 
-    if (u->settling || wsk__uring_overflowed(u))
+    if (u->settling)
         return;
     u->settling = true;
-    while (u->head != u->tail) {
+    /* Asked again for each: what its owner does may submit others, for whose failures there is no
+     * room any more, and whoever is not known to have failed is taken to have sent all. */
+    while (u->head != u->tail && !wsk__uring_overflowed(u)) {
         wsk__uring_send *r = &u->sends[u->head % WSK__URING_SENDS];
         wsk__stream *s = r->stream;
 

@@ -296,14 +296,14 @@ static bool wire_is_tried(const wire *w, uint32_t id)
 /* All that was accepted may be out. */
 static bool wire_owes_nothing(const wire *w)
 {
-    bool all = w->none_next;
+    bool all = false;
 
     for (size_t i = w->owed_first; i < w->owed_n; i++) {
         const wire_owed *m = &w->owed[i];
 
         all = (all || m->next) && (m->maybe || wire_is_tried(w, m->id));
     }
-    return all;
+    return all || w->none_next;
 }
 
 /* A call is about to send a message; w may be NULL. */

@@ -2,6 +2,8 @@
 /* See mutant_suite.h. */
 #include "mutant_suite.h"
 
+#include "case_sets.h"
+
 static const mutant_suite *suite;
 static judge_table *table;
 static size_t first_case, n_cases; /* of those that are tested here */
@@ -206,109 +208,12 @@ static bool fails(const judge_case *c, unsigned fault, mutant_side s)
     return !ok;
 }
 
-/* ---------------------------------------------------------------------------------- sets -- */
-
-/* Length of "17.8." in "17.8.12". */
-static size_t group_of(const char *id)
-{
-    const char *dot = strrchr(id, '.');
-
-    return dot != NULL ? (size_t)(dot - id) + 1 : 0;
-}
-
-/* "17.8.*", "17.8.12" or "17.8.12-17". */
-static bool is_named(const char *word, size_t len, const char *id)
-{
-    const char *dash = memchr(word, '-', len);
-    const size_t group = group_of(id);
-    long n;
-
-    if (word[len - 1] == '*')
-        return strncmp(id, word, len - 1) == 0;
-    if (dash == NULL)
-        return strlen(id) == len && strncmp(id, word, len) == 0;
-    if (strncmp(id, word, group) != 0)
-        return false;
-    n = strtol(id + group, NULL, 10);
-    return n >= strtol(word + group, NULL, 10) && n <= strtol(dash + 1, NULL, 10);
-}
-
-static bool in_set(const char *set, const char *id)
-{
-    while (*set != '\0') {
-        const size_t len = strcspn(set, " ");
-
-        if (is_named(set, len, id))
-            return true;
-        set += len;
-        set += strspn(set, " ");
-    }
-    return false;
-}
-
-/* Length of the first `dots` numbers of an id with their dots; 0: it has fewer. */
-static size_t prefix(const char *id, int dots)
-{
-    for (const char *p = id; *p != '\0'; p++) {
-        if (*p == '.' && --dots == 0)
-            return (size_t)(p - id) + 1;
-    }
-    return 0;
-}
-
-/* The set as text: a whole category or group of those that were run is a pattern. */
-static void describe(const bool *hit, const bool *ran, char *out, size_t room)
-{
-    size_t len = 0;
-
-    out[0] = '\0';
-    for (size_t i = 0; i < n_cases;) {
-        const char *id = mutants_case(i)->id, *star = "";
-        size_t next = i + 1, n_id = strlen(id);
-
-        for (int dots = 1; hit[i] && dots <= 2 && *star == '\0'; dots++) {
-            const size_t l = prefix(id, dots);
-            size_t count = 0, k = i;
-            bool whole = l > 0;
-
-            for (size_t before = 0; whole && before < i; before++)
-                whole = !ran[before] || strncmp(mutants_case(before)->id, id, l) != 0;
-            for (; whole && k < n_cases && strncmp(mutants_case(k)->id, id, l) == 0; k++) {
-                count += ran[k];
-                whole = !ran[k] || hit[k];
-            }
-            if (whole && count > 1) {
-                star = "*";
-                n_id = l;
-                next = k;
-            }
-        }
-        if (hit[i])
-            len += (size_t)snprintf(out + len, room - len, "%s%.*s%s", len > 0 ? " " : "",
-                                    (int)n_id, id, star);
-        /* Three in a row and more are a range. */
-        if (hit[i] && *star == '\0') {
-            const size_t group = group_of(id);
-            size_t last = i;
-
-            while (last + 1 < n_cases && hit[last + 1] &&
-                   strncmp(mutants_case(last + 1)->id, id, group) == 0)
-                last++;
-            if (last >= i + 2) {
-                len += (size_t)snprintf(out + len, room - len, "-%s",
-                                        mutants_case(last)->id + group);
-                next = last + 1;
-            }
-        }
-        assert_true(len < room);
-        i = next;
-    }
-}
+/* ---------------------------------------------------------------------------------- rows -- */
 
 bool mutants_tries(unsigned fault, const char *id)
 {
     for (size_t i = 0; i < suite->n_rows; i++) {
-        if (suite->rows[i].fault == fault && in_set(suite->rows[i].run, id))
+        if (suite->rows[i].fault == fault && case_set_has(suite->rows[i].run, id))
             return true;
     }
     return false;
@@ -336,7 +241,7 @@ static void run_row(const mutant_row *r, bool *hit, bool *ran)
     for (size_t i = 0; i < n_cases; i++) {
         const judge_case *c = mutants_case(i);
 
-        ran[i] = judge_case_has_role(c, role) && in_set(r->run, c->id);
+        ran[i] = judge_case_has_role(c, role) && case_set_has(r->run, c->id);
         hit[i] = ran[i] && fails(c, r->fault, r->side);
     }
 }
@@ -352,7 +257,7 @@ void faults_fail_their_cases(void **state)
     (void)state;
     for (size_t i = 0; i < suite->n_rows; i++) {
         run_row(&suite->rows[i], hit, ran);
-        describe(hit, ran, text, sizeof(text));
+        case_set_describe(table, first_case, n_cases, hit, ran, text, sizeof(text));
         if (strcmp(text, suite->rows[i].cases) != 0) {
             print_error("%s (%s) fails: %s\n  expected: %s\n", name_of(suite->rows[i].fault),
                         suite->rows[i].side == SERVER ? "server" : "client", text,
@@ -385,7 +290,8 @@ static bool is_hit(const mutant_row *r, const judge_case *c)
 {
     const judge_role role = r->side == SERVER ? JUDGE_ROLE_CLIENT : JUDGE_ROLE_SERVER;
 
-    return judge_case_has_role(c, role) && in_set(r->run, c->id) && in_set(r->cases, c->id);
+    return judge_case_has_role(c, role) && case_set_has(r->run, c->id) &&
+           case_set_has(r->cases, c->id);
 }
 
 static bool is_broad(unsigned fault)
@@ -399,7 +305,7 @@ static bool is_broad(unsigned fault)
 
 static bool is_listed(const char *set, const judge_case *c)
 {
-    return set != NULL && in_set(set, c->id);
+    return set != NULL && case_set_has(set, c->id);
 }
 
 static void check_all_are_hit(bool narrow)
@@ -451,7 +357,7 @@ bool mutants_print(int argc, char **argv)
         const mutant_row *r = &suite->rows[i];
 
         run_row(r, hit, ran);
-        describe(hit, ran, text, sizeof(text));
+        case_set_describe(table, first_case, n_cases, hit, ran, text, sizeof(text));
         printf("    {%s%s, %s, \"%s\", \"%s\"},\n", suite->kind->prefix, name_of(r->fault),
                r->side == SERVER ? "SERVER" : "CLIENT", r->run, text);
     }

@@ -276,6 +276,8 @@ bool judge_case_is_extra(const judge_case *c);
 bool judge_case_has_role(const judge_case *c, judge_role role);
 /* Part of what it does is to wait. */
 bool judge_case_waits(const judge_case *c);
+/* Which of them a run of several at a time begins first: as a comparison for sorting. */
+int judge_case_by_turn(const judge_case *x, const judge_case *y);
 
 /* All cases, in numeric order: Autobahn's first. Rows and their strings live as long as the table.
  */

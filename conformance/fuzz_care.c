@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether a client gets over a case that tries its vitality: it comes back for the next one in
- * time, and its process, where it can be seen, is there and has not grown too much. Until then the
- * result is held. Knows no sockets.
+ * Whether a client gets over a case: its process, where it can be seen, is there when the client
+ * comes back for the next one. Of cases that try its vitality: it comes back in time, and has not
+ * grown too much. Until then the result is held. Knows no sockets.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,16 +21,37 @@ static int64_t come_back_us(const judge_fuzz *f)
     return (int64_t)(COME_BACK * f->p.options.vitality_seconds * 1e6);
 }
 
+/* In nearly all of these cases dropping TCP is an answer that is right, and a process that ends
+ * drops it, too. */
 static bool is_watched(const judge_fuzz *f, const conn *c)
 {
     return c->state == CONN_PEER && c->query.act == FUZZ_RUN && f->p.pid != 0 &&
-           (c->query.test->survival.kib > 0 || c->query.test->survival.after);
+           judge_case_is_extra(c->query.test);
+}
+
+static bool is_trying(const judge_case *test)
+{
+    return test->survival.kib > 0 || test->survival.after;
 }
 
 void fuzz_care_begin(const judge_fuzz *f, conn *c, int64_t now)
 {
-    if (is_watched(f, c))
+    if (!is_watched(f, c))
+        return;
+    if (is_trying(c->query.test))
         judge_vitality_begin(&c->process, f->p.pid, now);
+    else
+        c->process = (judge_vitality){.pid = f->p.pid};
+}
+
+/* There are thousands of cases of which nothing but this is asked, and what there is to be said of
+ * memory takes many files. */
+static void look_at(judge_vitality *v, bool trying)
+{
+    if (trying)
+        judge_vitality_look(v);
+    else
+        v->gone = v->gone || (v->pid != 0 && !judge_vitality_exists(v->pid));
 }
 
 static bool has_others(const judge_fuzz *f, const char *agent)
@@ -58,9 +79,12 @@ static void conclude(fuzz_held *h, bool is_back, int64_t now)
     judge_vitality *v = &h->process;
     const uint32_t most = h->test->survival.kib;
     const double took = (double)(now - h->since) / 1e3;
+    const bool trying = is_trying(h->test);
     char text[300];
     int n;
-    judge_vitality_look(v);
+    look_at(v, trying);
+    if (!trying && !v->gone)
+        return;
     n = snprintf(text, sizeof text,
                  is_back ? "The client came back after %.1f ms."
                          : "The client had not come back after %.1f ms.",
@@ -95,7 +119,8 @@ static bool is_waited_for(const judge_fuzz *f, const conn *c)
 bool fuzz_care_hold(judge_fuzz *f, const conn *c, judge_result *r, int64_t now)
 {
     fuzz_held *h;
-    if (f->p.compat || !c->query.test->survival.after || f->n_held == MAX_HELD)
+    if (f->p.compat || (!c->query.test->survival.after && c->process.pid == 0) ||
+        f->n_held == MAX_HELD)
         return false;
     /* A client that has asked for its last report has got over it, and need not come again. */
     if (f->ended)
@@ -149,8 +174,13 @@ bool fuzz_care_last(judge_fuzz *f, fuzz_held *ret)
 static void look_at_process(judge_fuzz *f, int64_t now)
 {
     judge_vitality seen = {.pid = f->p.pid};
+    bool trying = false;
+    for (size_t i = 0; i < f->n_conns && !trying; i++)
+        trying = is_watched(f, f->conns[i]) && is_trying(f->conns[i]->query.test);
+    for (size_t i = 0; i < f->n_held && !trying; i++)
+        trying = is_trying(f->held[i].test);
     f->look_at = now + LOOK_US;
-    judge_vitality_look(&seen);
+    look_at(&seen, trying);
     for (size_t i = 0; i < f->n_conns; i++)
         if (is_watched(f, f->conns[i]))
             judge_vitality_saw(&f->conns[i]->process, &seen);

@@ -3,6 +3,7 @@
 #include "conformance/result.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 const char *judge_behavior_name(judge_behavior b)
 {
@@ -25,6 +26,13 @@ const char *judge_behavior_name(judge_behavior b)
         return "FAILED BY CLIENT";
     }
     return "FAILED";
+}
+
+void judge_result_fail(judge_result *r, const char *why)
+{
+    r->behavior = JUDGE_FAILED;
+    free(r->why);
+    r->why = strdup(why);
 }
 
 void judge_result_deinit(judge_result *r)

@@ -154,6 +154,8 @@ typedef struct judge_result {
     judge_traffic traffic;
 } judge_result;
 
+/* Whatever it was, it is FAILED, and that is why. */
+void judge_result_fail(judge_result *r, const char *why);
 /* Frees what the result owns (not the struct). */
 void judge_result_deinit(judge_result *r);
 

@@ -37,7 +37,9 @@
 /* A process that uses less of a processor than this is idle: its clock is coarse. */
 #define IDLE_LOAD 0.25
 /* A flood must leave turns to others. */
-#define PUMP_MOST ((size_t)1 << 20)
+#define PUMP_MOST    ((size_t)1 << 20)
+#define PROCESS_GONE "the process is gone"
+
 typedef struct slot {
     judge_link link;
     judge_peer *peer; /* NULL: free, or lingering */
@@ -202,6 +204,14 @@ static void learn_agent(judge_run *r)
     }
 }
 
+/* A server that ends drops TCP, which in most cases is an answer that is right. */
+static bool process_is_gone(const judge_run *r, size_t test)
+{
+    return r->params.pid != 0 && !r->params.compat &&
+           judge_case_is_extra(judge_table_at(r->params.table, test)) &&
+           !judge_vitality_exists(r->params.pid);
+}
+
 static void slot_done(judge_run *r, slot *s, int64_t now)
 {
     const judge_drop drop = judge_peer_drop(s->peer);
@@ -225,6 +235,8 @@ static void slot_done(judge_run *r, slot *s, int64_t now)
             free(result.agent);
             result.agent = strdup(r->host.agent);
         }
+        if (process_is_gone(r, s->test))
+            judge_result_fail(&result, PROCESS_GONE);
         doubt = judge_doubt_of(&result, timed_out, open, s->beside);
         doubt.slow = r->slow_at >= now - (int64_t)result.duration_us;
         if (r->care.on && r->care.test == s->test) {
@@ -481,20 +493,9 @@ static int slot_start(judge_run *r, size_t test, bool counted, bool probe)
 static int by_turn(const void *a, const void *b, void *ud)
 {
     const judge_table *t = ud;
-    const judge_case *x = judge_table_at(t, *(const size_t *)a);
-    const judge_case *y = judge_table_at(t, *(const size_t *)b);
 
-    if (x->weight != y->weight)
-        return x->weight < y->weight ? -1 : 1;
-    /* Those that wait go first: they cost nothing while they do. */
-    if (judge_case_waits(x) != judge_case_waits(y))
-        return judge_case_waits(x) ? -1 : 1;
-    /* Cases over the same windows share what they compress and inflate. */
-    if (x->weight == 2 && x->echo.corpus != y->echo.corpus)
-        return x->echo.corpus < y->echo.corpus ? -1 : 1;
-    if (x->weight == 2 && x->echo.len != y->echo.len)
-        return x->echo.len < y->echo.len ? -1 : 1;
-    return x->index < y->index ? -1 : x->index > y->index;
+    return judge_case_by_turn(judge_table_at(t, *(const size_t *)a),
+                              judge_table_at(t, *(const size_t *)b));
 }
 
 static bool survives(const judge_case *c)
@@ -590,7 +591,7 @@ static void care_words(const judge_run *r, char *ret, size_t size, const char **
         }
     }
     if (c->process.gone) {
-        *ret_bad = "the process is gone";
+        *ret_bad = PROCESS_GONE;
         snprintf(ret + n, size - n, "The process is gone. ");
         return;
     }
@@ -621,11 +622,8 @@ static void care_end(judge_run *r)
     if (n > 0)
         text[n - 1] = '\0';
     result->vitality = strdup(text);
-    if (wrong != NULL) {
-        result->behavior = JUDGE_FAILED;
-        free(result->why);
-        result->why = strdup(wrong);
-    }
+    if (wrong != NULL)
+        judge_result_fail(result, wrong);
     r->care.on = false;
     deliver(r, r->care.test, r->care.was_up, result);
 }

@@ -276,6 +276,21 @@ bool judge_case_waits(const judge_case *c)
     return waits(c->steps) || waits(c->hello.steps) || c->hello.seconds < 0;
 }
 
+int judge_case_by_turn(const judge_case *x, const judge_case *y)
+{
+    if (x->weight != y->weight)
+        return x->weight < y->weight ? -1 : 1;
+    /* Those that wait go first: they cost nothing while they do. */
+    if (judge_case_waits(x) != judge_case_waits(y))
+        return judge_case_waits(x) ? -1 : 1;
+    /* Cases over the same windows share what they compress and inflate. */
+    if (x->weight == 2 && x->echo.corpus != y->echo.corpus)
+        return x->echo.corpus < y->echo.corpus ? -1 : 1;
+    if (x->weight == 2 && x->echo.len != y->echo.len)
+        return x->echo.len < y->echo.len ? -1 : 1;
+    return x->index < y->index ? -1 : x->index > y->index;
+}
+
 bool judge_case_has_role(const judge_case *c, judge_role role)
 {
     return c->audience == JUDGE_FOR_BOTH ||

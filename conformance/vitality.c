@@ -110,24 +110,31 @@ static uint64_t family_kib(judge_vitality *v)
     return v->kib_family;
 }
 
+/* False: it is gone. */
+static bool read_pages(int pid, unsigned long long *ret_all, unsigned long long *ret_resident)
+{
+    char text[256];
+
+    return read_proc(pid, "statm", text, sizeof(text)) &&
+           sscanf(text, "%llu %llu", ret_all, ret_resident) == 2 &&
+           *ret_all > 0; /* a zombie has none */
+}
+
 static uint64_t resident_kib(judge_vitality *v)
 {
     unsigned long long all, resident;
-    char text[256];
 
     if (v->pid == 0 || v->gone)
         return 0;
-    v->gone = !read_proc(v->pid, "statm", text, sizeof(text)) ||
-              sscanf(text, "%llu %llu", &all, &resident) != 2 || all == 0; /* a zombie has none */
+    v->gone = !read_pages(v->pid, &all, &resident);
     return v->gone ? 0 : resident * (uint64_t)sysconf(_SC_PAGESIZE) / 1024 + family_kib(v);
 }
 
 bool judge_vitality_exists(int pid)
 {
-    judge_vitality v = {.pid = pid};
+    unsigned long long all, resident;
 
-    (void)resident_kib(&v);
-    return !v.gone;
+    return read_pages(pid, &all, &resident);
 }
 
 /* Of a process, and of those of its children that are over and that it has waited for. */

@@ -210,58 +210,6 @@ def report(out, name="index.json"):
         return json.load(f)
 
 
-def reset_case(server, agent):
-    try:
-        Client(server.port, f"/runCase?case=1&agent={agent}").close()
-    except (Refused, OSError):
-        pass
-
-
-@test
-def clients_that_come_back():
-    alive = subprocess.Popen(["sleep", "600"])
-    processes.append(alive)
-    s = Server("--out", "back", "--cases", "15.10.9", "--option", "vitalitySeconds=60",
-               "--pid", str(alive.pid))
-    reset_case(s, "back")
-    status = json.loads(Client(s.port, "/getCaseStatus?case=1&agent=back").answer())
-    assert status == {"behavior": "OK"}, status
-    # Who asks before there is a result is there already.
-    early = Client(s.port, "/getCaseStatus?case=1&agent=early")
-    reset_case(s, "early")
-    assert json.loads(early.answer()) == {"behavior": "OK"}
-    # The process of this one does not get over it.
-    reset_case(s, "dead")
-    alive.kill()
-    alive.wait(LONG)
-    status = json.loads(Client(s.port, "/getCaseStatus?case=1&agent=dead").answer())
-    assert status == {"behavior": "FAILED"}, status
-    # The server's end leaves it open.
-    s.stop()
-    s = Server("--out", "away", "--cases", "15.10.9", "--option", "vitalitySeconds=60")
-    reset_case(s, "left")
-    s.stop()
-    assert report("away")["left"]["15.10.9"]["behavior"] == "OK"
-
-
-@test
-def clients_that_stay_away():
-    lines = os.path.join(HOME, "away.jsonl")
-    s = Server("--out", "away", "--cases", "15.10.9", "--option", "vitalitySeconds=0.01",
-               "--json", lines)
-    reset_case(s, "away")
-    until = time.monotonic() + LONG
-    text = ""
-    while not text.endswith("\n") and time.monotonic() < until:
-        time.sleep(0.02)
-        with open(lines, encoding="utf-8") as f:
-            text = f.read()
-    line = json.loads(text.splitlines()[0])
-    assert line["behavior"] == "NON-STRICT", line
-    assert "did not come back" in line["why"], line
-    s.stop()
-
-
 @test
 def api():
     s = Server("--out", "api", "--cases", "1.1.*,2.1", "--exclude", "1.1.8")

@@ -47,8 +47,11 @@ static int teardown(void **state)
     return 0;
 }
 
-/* One connection to its end. */
-static void serve_one(int fd)
+/* When a server ends. */
+typedef enum end_of_server { NEVER, BEHIND_ITS_FIRST, WITHIN_ITS_FIRST } end_of_server;
+
+/* One connection to its end, or (`within`) to the first octets behind the handshake. */
+static void serve_one(int fd, bool within)
 {
     const mutant_kind *k = &frames_kind;
     void *m = k->begin(FM_none, false);
@@ -71,6 +74,8 @@ static void serve_one(int fd)
             break;
         got = ended ? -1 : recv(fd, buf, sizeof(buf), 0);
         lost = got < 0;
+        if (got > 0 && within && buf[0] != 'G')
+            _exit(0);
         if (got > 0)
             k->feed(m, 0, buf, (size_t)got);
         ended = got == 0;
@@ -81,8 +86,8 @@ static void serve_one(int fd)
     close(fd);
 }
 
-/* A server in a process of its own; `dies`: with its first connection. */
-static pid_t server_start(bool dies, uint16_t *ret_port)
+/* A server in a process of its own. */
+static pid_t server_start(end_of_server when, uint16_t *ret_port)
 {
     uint16_t port = 0;
     const int fd = mutant_listen(&port);
@@ -99,8 +104,8 @@ static pid_t server_start(bool dies, uint16_t *ret_port)
             if (c < 0 && errno != EINTR && errno != ECONNABORTED)
                 _exit(1);
             if (c >= 0) {
-                serve_one(c);
-                if (dies)
+                serve_one(c, when == WITHIN_ITS_FIRST);
+                if (when == BEHIND_ITS_FIRST)
                     _exit(0);
             }
         }
@@ -119,6 +124,7 @@ static void server_stop(pid_t pid)
 typedef struct outcome {
     unsigned results, good;
     judge_behavior behavior; /* of the last one */
+    char why[128];
 } outcome;
 
 static void on_done(void *ud, const judge_target *t, const judge_case *c, judge_result *r)
@@ -129,10 +135,11 @@ static void on_done(void *ud, const judge_target *t, const judge_case *c, judge_
     (void)c;
     o->results++;
     o->behavior = r->behavior;
+    snprintf(o->why, sizeof(o->why), "%s", r->why ? r->why : "");
     o->good += r->behavior == JUDGE_OK && r->behavior_close == JUDGE_OK;
 }
 
-static void run(size_t i, uint16_t port, double seconds, outcome *ret)
+static void run(size_t i, uint16_t port, int pid, double seconds, outcome *ret)
 {
     bool *selected = calloc(judge_table_count(table), sizeof(*selected));
     judge_target target = {.url = "ws://test", .host = "127.0.0.1", .port = port, .resource = "/"};
@@ -143,6 +150,7 @@ static void run(size_t i, uint16_t port, double seconds, outcome *ret)
         .n_targets = 1,
         .callbacks = {.ud = ret, .on_done = on_done},
         .jobs = 1,
+        .pid = pid,
     };
     judge_run_totals totals;
     char why[256];
@@ -172,8 +180,8 @@ static void resets(bool dies)
 
         if (c->rule != JUDGE_RULE_RESET && strcmp(c->id, "14.14.7") != 0)
             continue;
-        pid = server_start(dies, &port);
-        run(i, port, dies ? 1 : PATIENCE, &o);
+        pid = server_start(dies ? BEHIND_ITS_FIRST : NEVER, &port);
+        run(i, port, 0, dies ? 1 : PATIENCE, &o);
         server_stop(pid);
         if (o.results != 1 || o.good != (dies ? 0 : 1))
             fail_msg("%s: %u good of %u", c->id, o.good, o.results);
@@ -192,6 +200,31 @@ static void a_server_that_dies_fails(void **state)
 {
     (void)state;
     resets(true);
+}
+
+/* To drop TCP is right in these cases, and nobody asks the server anything afterwards. */
+static void a_server_that_ends_is_seen_by_its_process(void **state)
+{
+    static const char *const ids[] = {"17.5.1", "17.9.3", "19.1.1", "21.3.1", "23.3.5"};
+
+    (void)state;
+    for (size_t n = 0; n < sizeof(ids) / sizeof(ids[0]); n++) {
+        const judge_case *c = judge_table_find(table, ids[n]);
+
+        assert_non_null(c);
+        for (unsigned dies = 0; dies < 2; dies++) {
+            outcome o = {0};
+            uint16_t port;
+            const pid_t pid = server_start(dies ? WITHIN_ITS_FIRST : NEVER, &port);
+
+            run((size_t)c->index - 1, port, (int)pid, PATIENCE, &o);
+            server_stop(pid);
+            assert_int_equal(o.results, 1);
+            if (dies ? o.behavior != JUDGE_FAILED || strcmp(o.why, "the process is gone") != 0
+                     : o.behavior == JUDGE_FAILED)
+                fail_msg("%s: %s, %s", c->id, judge_behavior_name(o.behavior), o.why);
+        }
+    }
 }
 
 /* ------------------------------------------------------------------------------ crowds -- */
@@ -223,7 +256,7 @@ static outcome crowd(const char *id, mutant_habits habits, double seconds)
     s.fd = mutant_listen(&s.port);
     assert_true(s.fd >= 0);
     assert_int_equal(pthread_create(&s.thread, NULL, serve_crowd, &s), 0);
-    run((size_t)c->index - 1, s.port, seconds, &o);
+    run((size_t)c->index - 1, s.port, 0, seconds, &o);
     atomic_store(&s.stop, true);
     pthread_join(s.thread, NULL);
     assert_int_equal(o.results, 1);
@@ -335,6 +368,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_that_goes_on_passes),
         cmocka_unit_test(a_server_that_dies_fails),
+        cmocka_unit_test(a_server_that_ends_is_seen_by_its_process),
         cmocka_unit_test(crowds_fail_who_cannot_bear_them),
         cmocka_unit_test(what_crowds_get_counts),
         cmocka_unit_test(crowds_try_all_addresses),

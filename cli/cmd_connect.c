@@ -102,6 +102,7 @@ static const opt_spec specs[] = {
  .help = "Connect to this socket; of the URL only scheme and path count."},
 {.name = "ipv4", .letter = '4', .type = OPT_FLAG, FIELD(ipv4), .help = "Use IPv4 only."},
 {.name = "ipv6", .letter = '6', .type = OPT_FLAG, FIELD(ipv6), .help = "Use IPv6 only."},
+ROW_IO,
 
 {.group = "TLS (for wss URLs)",
  .name = "insecure", .letter = 'k', .type = OPT_FLAG, FIELD(insecure),
@@ -123,6 +124,8 @@ ROW_OPEN_TIMEOUT,
  .help = "Close when for so long nothing but pings and pongs came, no part of a message either."},
 ROW_PING_INTERVAL,
 ROW_PING_TIMEOUT("Give up"),
+ROW_MESSAGE_TIMEOUT,
+ROW_WRITE_TIMEOUT("Give up when the server took nothing of what waits for so long."),
 ROW_CLOSE_TIMEOUT("server"),
 
 {.group = "Connecting again",
@@ -194,6 +197,7 @@ static void settings_init(connect_settings *s)
     s->client.conn = (wsk_config_options)WSK_CONFIG_OPTIONS_INIT;
     s->client.conn.deflate.size = sizeof(s->client.conn.deflate);
     s->client.conn.deflate.enabled = true;
+    s->loop = (wsk_loop_options)WSK_LOOP_OPTIONS_INIT;
     s->wait = CONNECT_WAIT_PRESET;
 }
 

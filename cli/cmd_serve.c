@@ -35,7 +35,6 @@ enum {
 
 /* ----------------------------------------------------------------------------- options -- */
 
-static const char *const io_names[] = {"auto", "uring", "epoll", NULL};
 static const char *const log_levels[] = {"off", "error", "warn", "info", "debug", "trace", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 
@@ -125,12 +124,9 @@ ROW_FRAGMENT_SIZE,
          "message either; see --message-timeout."},
 ROW_PING_INTERVAL,
 ROW_PING_TIMEOUT("Drop the connection"),
-{.name = "message-timeout", .value = "TIME", .type = OPT_TIME, CONN(message_timeout), .min = 1,
- .preset = "never", .help = "How long a message may take from its first to its last octet."},
-{.name = "write-timeout", .value = "TIME", .type = OPT_TIME, CONN(write_timeout), .min = 1,
- .preset = "30s",
- .help = "Drop a connection that took nothing of what waits for so long, or took it slower than "
-         "--queue-timeout asks for."},
+ROW_MESSAGE_TIMEOUT,
+ROW_WRITE_TIMEOUT("Drop a connection that took nothing of what waits for so long, or took it slower "
+                  "than --queue-timeout asks for."),
 {.name = "queue-timeout", .value = "TIME", .type = OPT_TIME, CONN(queue_timeout), .min = 1,
  .preset = "10m",
  .help = "The pace of a client that reads slowly: all that waits for it would have to be taken "
@@ -169,8 +165,7 @@ ROW_TLS13_ONLY,
 {.group = "Running",
  .name = "workers", .letter = 'w', .value = "N", .type = OPT_UINT, FIELD(workers), .min = 1,
  .max = MOST_WORKERS, .preset = "1", .help = "Threads, each with an event loop of its own."},
-{.name = "io", .value = "WAY", .type = OPT_CHOICE, FIELD(loop.io), .choices = io_names,
- .preset = "auto", .help = "uring, epoll, or auto: io_uring where the kernel lets us."},
+ROW_IO,
 {.name = "busy-poll", .value = "MICROSECONDS", .type = OPT_UINT, FIELD(loop.busy_poll_us),
  .max = 1000000, .preset = "0",
  .help = "Spin so long before waiting, while there is traffic: less delay, more CPU."},

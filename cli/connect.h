@@ -37,6 +37,7 @@ typedef enum connect_framing {
 
 typedef struct connect_settings {
     wsk_client_options client; /* limits, deadlines, compression, proxy go straight into it */
+    wsk_loop_options loop;
 
     bool binary, hex; /* connect_kind, as options */
     bool null, whole; /* connect_framing, as options */
@@ -141,6 +142,8 @@ bool connect_turn(connect_session *s, bool want_stdin);
 /* Begins to leave: the closing handshake, or the end of the attempt. forced as in the session. */
 void connect_leave(connect_session *s, unsigned code, const char *reason, int forced);
 bool connect_is_open(const connect_session *s);
+/* The loop of the settings. False after a message. In connect_setup.c. */
+bool connect_loop_new(wsk_loop **ret, const connect_settings *settings);
 /* Options of the client that follow from the settings: in connect_setup.c. */
 bool connect_client_new(wsk_client **ret, wsk_loop *loop, const connect_settings *settings,
                         const wsk_client_handlers *handlers, unsigned flags, void *ud);

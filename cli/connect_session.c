@@ -372,11 +372,11 @@ static bool session_init(connect_session *s, const connect_settings *set)
     if (s->interactive && is_same(STDOUT_FILENO, STDERR_FILENO))
         s->told = &s->out;
     s->signal_fd = connect_take_signals(s->interactive);
-    if (s->signal_fd < 0 || wsk_loop_new(&s->loop, NULL) < 0 ||
-        wsk_timer_new(&s->deadline, s->loop, on_deadline, s) < 0 ||
+    if (s->signal_fd >= 0 && !connect_loop_new(&s->loop, set))
+        return false;
+    if (s->signal_fd < 0 || wsk_timer_new(&s->deadline, s->loop, on_deadline, s) < 0 ||
         wsk_timer_new(&s->silence, s->loop, on_silence, s) < 0) {
         cli_error("connect", "cannot start: %s", strerror(errno));
-        s->exit_code = CLI_EXIT_FAILURE;
         return false;
     }
     s->colours = s->to_terminal && (no_color == NULL || no_color[0] == 0) && term != NULL &&

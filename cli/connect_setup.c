@@ -366,6 +366,19 @@ out:
     return made;
 }
 
+bool connect_loop_new(wsk_loop **ret, const connect_settings *set)
+{
+    int r = wsk_loop_new(ret, &set->loop);
+
+    if (r == WSK_ERR_NOTSUP)
+        cli_error("connect", "--io %s: %s", set->loop.io == WSK_IO_URING ? "uring" : "epoll",
+                  wsk_strerror(r));
+    else if (r < 0)
+        cli_error("connect", "cannot start: %s",
+                  r == WSK_ERR_SYS ? strerror(errno) : wsk_strerror(r));
+    return r == WSK_OK;
+}
+
 static bool one_of(const char *a, bool given_a, const char *b, bool given_b)
 {
     if (given_a && given_b)

@@ -258,10 +258,11 @@ static bool set_up(testee *t, int *ret)
     h.on_message = on_message;
     h.on_close = on_close;
     h.on_fail = on_fail;
-    if (wsk_loop_new(&t->loop, NULL) < 0 ||
-        wsk_timer_new(&t->deadline, t->loop, on_deadline, t) < 0) {
+    *ret = CLI_EXIT_FAILURE;
+    if (!connect_loop_new(&t->loop, t->set))
+        return false;
+    if (wsk_timer_new(&t->deadline, t->loop, on_deadline, t) < 0) {
         cli_error("connect", "cannot start: %s", strerror(errno));
-        *ret = CLI_EXIT_FAILURE;
         return false;
     }
     *ret = CLI_EXIT_USAGE;

@@ -33,6 +33,12 @@
 #define ROW_PING_TIMEOUT(gives_up)                                                                 \
 {.name = "ping-timeout", .value = "TIME", .type = OPT_TIME, CONN(ping_timeout), .min = 1,          \
  .preset = "20s", .help = gives_up " when so long after the ping nothing came."}
+#define ROW_MESSAGE_TIMEOUT                                                                        \
+{.name = "message-timeout", .value = "TIME", .type = OPT_TIME, CONN(message_timeout), .min = 1,    \
+ .preset = "never", .help = "How long a message may take from its first to its last octet."}
+#define ROW_WRITE_TIMEOUT(words)                                                                   \
+{.name = "write-timeout", .value = "TIME", .type = OPT_TIME, CONN(write_timeout), .min = 1,        \
+ .preset = "30s", .help = words}
 #define ROW_CLOSE_TIMEOUT(peer)                                                                    \
 {.name = "close-timeout", .value = "TIME", .type = OPT_TIME, CONN(close_timeout), .min = 1,        \
  .preset = "5s", .help = "How long the " peer " may take to answer our close frame."}
@@ -59,6 +65,12 @@
 #define ROW_CLIENT_NO_CONTEXT_TAKEOVER(words)                                                      \
 {.name = "client-no-context-takeover", .type = OPT_FLAG, DEFLATE(client_no_context_takeover),      \
  .help = words}
+
+/* Names of a wsk_io. */
+static const char *const io_names[] = {"auto", "uring", "epoll", NULL};
+#define ROW_IO                                                                                     \
+{.name = "io", .value = "WAY", .type = OPT_CHOICE, FIELD(loop.io), .choices = io_names,            \
+ .preset = "auto", .help = "uring, epoll, or auto: io_uring where the kernel lets us."}
 
 /* TLS. */
 #define ROW_TLS13_ONLY                                                                             \

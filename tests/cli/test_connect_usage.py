@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Command lines of "websock connect": what is wrong is said in one line, with exit code 2."""
+"""Command lines of "websock connect": what is wrong is said in one line, with exit code 2. And which
+way of waiting follows from them."""
 import os
 import re
 import tempfile
 
-from cli_harness import check, run_tests, same, test, websock
-from connect_harness import connect, one_line
+from cli_harness import PATIENCE, Server, check, run_tests, same, test, wait_until, websock
+from connect_harness import FakeServer, connect, one_line, start
 
 URL = "ws://127.0.0.1:1/ws"
 
@@ -38,6 +39,9 @@ def options_that_do_not_exist():
     wrong(["--count", "0", URL], "--count", "at least 1")
     wrong(["--timeout", "soon", URL], "--timeout", "a time")
     wrong(["--client-window-bits", "16", URL], "at most 15")
+    for way in "kqueue", "":
+        wrong(["--io", way, URL], "--io", "auto, uring, epoll")
+        wrong(["--testee", "--io", way, URL], "--io", "auto, uring, epoll")
 
 
 @test
@@ -65,6 +69,45 @@ def options_that_a_testee_has_no_use_for():
                    "--close-code=1000", "-j", "-W", "-v", "-L", "-r", "--reconnect-first=1",
                    "--reconnect-max=1", "--reconnect-attempts=1"]:
         wrong(["--testee", option, URL], "--testee and --", "exclude each other")
+
+
+def way_of(process):
+    """What /proc says of its descriptors"""
+    links = []
+    for name in os.listdir(f"/proc/{process.pid}/fd"):
+        try:
+            links.append(os.readlink(f"/proc/{process.pid}/fd/{name}"))
+        except FileNotFoundError:
+            pass
+    return "uring" if any("io_uring" in link for link in links) else "epoll"
+
+
+@test
+def both_ways_of_waiting():
+    with Server() as server:
+        auto = "uring" if " io_uring," in server.banner else "epoll"
+    seen = []
+
+    def script(peer):
+        peer.accept()
+        wait_until(lambda: running, "the program is known")
+        seen.append(way_of(running[0]))
+        peer.close()
+        peer.close_code()
+
+    for testee in [], ["--testee"]:
+        for io in "epoll", "uring", "auto", None:
+            options = [*testee, *(["--io", io] if io else [])]
+            if io == "uring" and auto == "epoll":
+                r = connect(*options, "ws://127.0.0.1:1/")
+                same(r.returncode, 1, "exit code without io_uring")
+                one_line(r.stderr, "--io uring: ")
+                continue
+            running = []
+            with FakeServer(script) as server, start(*options, server.url) as p:
+                running.append(p)
+                p.communicate(timeout=PATIENCE)
+            same(seen.pop(), io if io in ("epoll", "uring") else auto, f"the way of {options}")
 
 
 @test

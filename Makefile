@@ -17,12 +17,14 @@
 #                      protocol's folders fall below 95 % of branches
 #   make valgrind      tests under memcheck, and the program that scripts start (an hour;
 #                      TESTARGS='--suite cli' for a part)
-#   make soak          CLIENTS=2000 of mixed manners for SECONDS=60, on each backend
+#   make soak          CLIENTS=2000 of mixed manners for SECONDS=60, on each backend (before a
+#                      release SECONDS=600 CLIENTS=5000)
 #   make scale         50,000 connections at once, on each backend, with and without TLS and
 #                      compression: memory of each, and a broadcast to all (COUNT=50000, KINDS=wss)
-#   make torture       every case of the suite, in both roles, on a kernel in memory whose calls and
-#                      allocations fail one after the other, with epoll and with io_uring; over TLS
-#                      one case in forty (ARGS="6. 7.1.1" for cases whose number begins so)
+#   make torture       every case of the suite but four crowds, in both roles, on a kernel in memory
+#                      whose calls and allocations fail one after the other, with epoll and with
+#                      io_uring; over TLS one case in forty (ARGS="6. 7.1.1" for cases whose number
+#                      begins so)
 #   make fuzz          each fuzz target for SECONDS=60
 #   make clean         removes all build directories
 

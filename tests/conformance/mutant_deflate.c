@@ -81,7 +81,7 @@ static void fail(dm *m, unsigned code)
     m->failed = true;
     if (m->fault == DM_fail_overtakes)
         m->out.o.len = m->out.head = 0;
-    send_close(m, code);
+    send_close(m, m->fault == DM_fail_code ? 1000 : code);
     if (m->fault == DM_after_failure)
         send_frame(m, 0x81, (const uint8_t *)"and", 3);
 }
@@ -598,6 +598,8 @@ static void answer(dm *m, const char *head)
         }
         put(m, "\r\n");
     }
+    if (!found && n > 0 && m->fault == DM_agrees)
+        put(m, "Sec-WebSocket-Extensions: x-unknown\r\n");
     put(m, "\r\n");
     m->open = true;
 }

@@ -26,6 +26,7 @@
     X(take_empty, "ignores empty parameters")                                                      \
     X(take_more, "a client that ignores further extensions in the answer")                         \
     X(refuse_offers, "answers with 400 what it should decline")                                    \
+    X(agrees, "agrees to extensions that it does not know")                                        \
     X(no_quotes, "takes no quoted values")                                                         \
     X(first_offer, "looks at the first offer alone")                                               \
     X(first_field, "looks at the first field alone")                                               \
@@ -73,6 +74,7 @@
     X(wide_inflate, "inflates with a window of 32,768 octets whatever was agreed")                 \
     X(keeps_peer, "keeps the peer's context although it need not")                                 \
     X(no_limit, "inflates, and takes, messages of any size")                                       \
+    X(fail_code, "fails connections with 1000")                                                    \
     X(limit_code, "refuses what is too big with 1002")                                             \
     X(flood_tired, "says nothing any more after 100,000 empty blocks")                             \
     /* time */                                                                                     \

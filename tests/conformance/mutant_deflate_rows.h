@@ -103,10 +103,10 @@ static const mutant_row rows[] = {
     {DM_early_open, CLIENT, "22.1.* 22.2.* 22.3.1 22.3.2 22.5.* 22.6.*", "22.*"},
     {DM_early_echo, SERVER, "22.1.* 22.2.* 22.3.1 22.3.2 22.5.* 22.6.*", "22.2.2-5"},
     {DM_early_echo, CLIENT, "22.1.* 22.2.* 22.3.1 22.3.2 22.5.* 22.6.*", "22.2.2-5"},
-    {DM_masked, SERVER, "22.2.* 22.3.1 22.4.4 22.5.*", "22.3.1 22.4.4 22.5.1"},
-    {DM_masked, CLIENT, "22.2.* 22.3.1 22.4.4 22.5.*", "22.3.1 22.4.4 22.5.1"},
+    {DM_masked, SERVER, "22.2.* 22.3.1 22.4.1-4 22.5.*", "22.3.1 22.4.* 22.5.1"},
+    {DM_masked, CLIENT, "22.2.* 22.3.1 22.4.1-4 22.5.*", "22.3.1 22.4.* 22.5.1"},
     {DM_loses_unread, SERVER, "22.4.*", "22.4.1-3 22.4.5 22.4.6"},
-    {DM_loses_unread, CLIENT, "22.4.1 22.4.5 22.4.6", "22.*"},
+    {DM_loses_unread, CLIENT, "22.4.*", "22.4.1-3 22.4.5 22.4.6"},
     {DM_fail_overtakes, SERVER, "21.4.* 21.5.* 21.6.* 22.3.1-2 23.3.*",
      "21.6.7 21.6.9 21.6.11 21.6.15"},
     {DM_after_failure, SERVER, "22.3.*", "22.*"},
@@ -155,8 +155,12 @@ static const mutant_row rows[] = {
     {DM_sleeps, CLIENT, "22.1.* 22.2.* 22.3.1 22.3.2 22.5.* 22.6.*", "22.5.1"},
     {DM_speaks_idle, SERVER, "22.1.* 22.2.* 22.3.1 22.3.2 22.5.* 22.6.*", "22.2.1-3 22.5.*"},
     {DM_speaks_idle, CLIENT, "22.1.* 22.2.* 22.3.1 22.3.2 22.5.* 22.6.*", "22.2.1-3 22.3.* 22.5.*"},
+    {DM_agrees, SERVER, "21.1.* 21.2.* 21.3.*", "21.2.*"},
+    {DM_fail_code, SERVER, "21.5.* 21.7.* 23.1.*", "21.5.1-19 21.5.21-27 21.7.1-4 23.*"},
+    {DM_fail_code, CLIENT, "21.5.* 21.7.* 23.1.*", "21.5.1-19 21.5.21-27 21.7.1-4 23.*"},
 };
 
 static const unsigned broad[] = {
-    DM_none, DM_no_deflate, DM_echo_none, DM_early_answer, DM_early_open, DM_greets, DM_masked,
+    DM_none,         DM_fail_code,  DM_no_deflate, DM_echo_none,
+    DM_early_answer, DM_early_open, DM_greets,     DM_masked,
 };

@@ -263,6 +263,7 @@ static void got_close(fm *m, const uint8_t *data, size_t len)
 {
     const unsigned code = len >= 2 ? (unsigned)(data[0] << 8 | data[1]) : 0;
     const bool wrong = (m->in_message && m->fault == FM_close_in_message) ||
+                       (m->fault == FM_close_not_behind && queue_len(&m->out) > 0) ||
                        (m->in_message && m->compressed && m->fault == FM_close_in_packed) ||
                        (len == 1 && m->fault != FM_close_octet) ||
                        (len >= 2 && !code_ok(m, code)) ||
@@ -766,6 +767,8 @@ static void end(void *of)
         return;
     if (m->fault == FM_close_half && m->held_until > 0)
         m->out.o.len = m->out.head = 0;
+    if (m->fault == FM_end_speaks && !m->closed)
+        send_frame(m, 0x81, (const uint8_t *)"end", 3);
     if (m->fault == FM_cut_counts && !m->closed && m->in.len > m->in_head)
         send_frame(m, 0x81, (const uint8_t *)"cut", 3);
     m->over = m->closed = true;

@@ -110,6 +110,8 @@
     X(close_old, "refuses codes below 3000 but 1000")                                              \
     X(close_private, "refuses codes from 3000")                                                    \
     X(close_never_blocked, "answers no close while 100,000 octets wait to be sent")                \
+    X(close_not_behind, "refuses a close while a pong waits to be sent")                           \
+    X(end_speaks, "sends a message when the other half of TCP ends")                               \
     X(close_half, "forgets its answer to a close when TCP is half-closed")                         \
     /* pings */                                                                                    \
     X(pong_empty, "answers pings with empty pongs")                                                \

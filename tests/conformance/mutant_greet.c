@@ -932,6 +932,8 @@ static void end(void *of)
     g->over = !both(g, GREET_s_keeps_half, GREET_c_keeps_half);
     if (HAS(g, s_half_speaks) && g->open)
         send_frame(g, 0x83, (const uint8_t *)"?", 1);
+    if (HAS(g, s_end_welcome) && !g->open && g->in.len == 0)
+        say(g, "HTTP/1.1 101 Switching Protocols\r\n\r\n");
 }
 
 static const uint8_t *output(const void *of, int64_t now, size_t *ret_len)

@@ -119,6 +119,7 @@
     X(s_no_upgrade_at_all, "goes silent where neither field asks for an upgrade")                  \
     X(s_lone_origin, "goes silent where there is no Origin")                                       \
     X(s_half_speaks, "sends a reserved frame once TCP is half-closed")                             \
+    X(s_end_welcome, "takes the end of TCP for a request")                                         \
     X(c_none, "nothing is wrong")                                                                  \
     X(c_stays, "says nothing and stays when the answer is wrong")                                  \
     X(c_trusts, "takes whatever comes for an answer that opens the connection")                    \

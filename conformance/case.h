@@ -167,6 +167,7 @@ typedef struct judge_hello {
     bool second;    /* a request of its own stands behind: where TCP may stay open an answer
                        to it is NON-STRICT */
     double soon;    /* an answer later than so many seconds is NON-STRICT; 0: never */
+    double late;    /* ... and later than so many FAILED */
     double seconds; /* time for an answer; 0: openHandshakeTimeout, of clients 2; below 0:
                        so many times --patience */
     bool any_reply; /* the answer is not checked beyond its status */

@@ -80,6 +80,10 @@
 #define REFUSES_FIRST      REFUSES_AND_CLOSES, .hello.second = true
 #define SURVIVES           .survival = {.after = true, .idle = true}, .weight = 3
 #define SURVIVES_WITHIN(n) .survival = {.after = true, .idle = true, .kib = (n)}, .weight = 3
+/* Of what a quadratic parser of this length makes seconds. */
+#define LINEAR .hello.soon = 0.5, .hello.late = 3, SURVIVES
+/* What ends in the middle must not be read for ever. */
+#define RESTS .survival = {.after = true, .idle = true}
 /* What has no end must be ended by the server. */
 #define STOPS                                                                                      \
     .hello.ok = {JUDGE_HELLO_4XX, JUDGE_HELLO_5XX, JUDGE_HELLO_DROPPED},                           \
@@ -129,7 +133,7 @@
     "afterwards."
 #define EXPECT_LINEAR                                                                              \
     "An answer within half a second, whatever it is: parsing takes a time that grows as the "      \
-    "length does. Later is non-strict."
+    "length does. Later is non-strict, and three seconds are far too late."
 #define EXPECT_ENDLESS                                                                             \
     "The server ends it at its limit, with an error of HTTP or by closing TCP, and has not kept "  \
     "what came. Taking all of it is non-strict."
@@ -664,38 +668,38 @@ static const judge_case group_8[] = {
          HTTP(S(GET HOST UPGRADE CONNECT KEY VERSION END))),
      TALKS, STOPS},
     {ROW(8.10, "a long name of a subprotocol with blanks",
-         "b, 32 KiB of blanks, and x: quadratic where patterns go back.", EXPECT_LINEAR,
+         "b, 64 KiB of blanks, and x: quadratic where patterns go back.", EXPECT_LINEAR,
          "RFC 6455 11.3.4, CVE-2021-32640",
          HTTP(S(GET HOST UPGRADE CONNECT KEY VERSION "Sec-WebSocket-Protocol: b")),
-         HTTP(REP(" ", 32768)), HTTP(S("x\r\n" END))),
-     TALKS, ANSWERED, .hello.soon = 0.5, SURVIVES},
-    {ROW(8.11, "16,000 subprotocols",
+         HTTP(REP(" ", 65536)), HTTP(S("x\r\n" END))),
+     TALKS, ANSWERED, LINEAR},
+    {ROW(8.11, "32,000 subprotocols",
          "All of them different from what a server knows, and equal to each other.", EXPECT_LINEAR,
          "RFC 6455 11.3.4",
          HTTP(S(GET HOST UPGRADE CONNECT KEY VERSION "Sec-WebSocket-Protocol: a")),
-         HTTP(REP(",b", 32000)), HTTP(S("\r\n" END))),
-     TALKS, ANSWERED, .hello.soon = 0.5, SURVIVES},
-    {ROW(8.12, "an extension of commas", "32 KiB of commas.", EXPECT_LINEAR, "RFC 6455 9.1",
+         HTTP(REP(",b", 64000)), HTTP(S("\r\n" END))),
+     TALKS, ANSWERED, LINEAR},
+    {ROW(8.12, "an extension of commas", "64 KiB of commas.", EXPECT_LINEAR, "RFC 6455 9.1",
          HTTP(S(GET HOST UPGRADE CONNECT KEY VERSION "Sec-WebSocket-Extensions: ")),
-         HTTP(REP(",", 32768)), HTTP(S("\r\n" END))),
-     TALKS, ANSWERED, .hello.soon = 0.5, SURVIVES},
+         HTTP(REP(",", 65536)), HTTP(S("\r\n" END))),
+     TALKS, ANSWERED, LINEAR},
     {ROW(8.13, "an extension of backslashes",
-         "A quoted value of 32 KiB of backslashes that does not end.", EXPECT_LINEAR,
+         "A quoted value of 64 KiB of backslashes that does not end.", EXPECT_LINEAR,
          "RFC 6455 9.1, CVE-2020-7662, CVE-2020-7663",
          HTTP(S(GET HOST UPGRADE CONNECT KEY VERSION "Sec-WebSocket-Extensions: a; b=\"")),
-         HTTP(REP("\\", 32767)), HTTP(S("\r\n" END))),
-     TALKS, ANSWERED, .hello.soon = 0.5, SURVIVES},
-    {ROW(8.14, "an extension of semicolons", "An offer with 16,000 parameters.", EXPECT_LINEAR,
+         HTTP(REP("\\", 65535)), HTTP(S("\r\n" END))),
+     TALKS, ANSWERED, LINEAR},
+    {ROW(8.14, "an extension of semicolons", "An offer with 22,000 parameters.", EXPECT_LINEAR,
          "RFC 6455 9.1",
          HTTP(S(GET HOST UPGRADE CONNECT KEY VERSION "Sec-WebSocket-Extensions: a")),
-         HTTP(REP("; b", 48000)), HTTP(S("\r\n" END))),
-     TALKS, ANSWERED, .hello.soon = 0.5, SURVIVES},
+         HTTP(REP("; b", 66000)), HTTP(S("\r\n" END))),
+     TALKS, ANSWERED, LINEAR},
     {ROW(8.15, "1,000 offers of compression", "permessage-deflate, again and again.", EXPECT_LINEAR,
          "RFC 7692 5",
          HTTP(S(GET HOST UPGRADE CONNECT KEY VERSION
                 "Sec-WebSocket-Extensions: permessage-deflate")),
          HTTP(REP(",permessage-deflate", 18981)), HTTP(S("\r\n" END))),
-     SHAKES, ANSWERED, .hello.soon = 0.5, SURVIVES},
+     SHAKES, ANSWERED, LINEAR},
 };
 
 static const judge_case group_9[] = {
@@ -1010,7 +1014,7 @@ static const judge_case group_14[] = {
     {ROW(14.5, "half a request, then the end", "TCP is half-closed in the middle of a field.",
          EXPECT_HALF, "RFC 9112 8", HTTP(S(GET HOST "Upgr")), HALF_CLOSE),
      TALKS, .hello.ok = {JUDGE_HELLO_4XX, JUDGE_HELLO_5XX, JUDGE_HELLO_DROPPED},
-     .hello.lax = {JUDGE_HELLO_SILENT}, .hello.seconds = 3},
+     .hello.lax = {JUDGE_HELLO_SILENT}, .hello.seconds = 3, RESTS},
     {ROW(14.6, "half a request, then a reset", "TCP is reset in the middle of a field.",
          EXPECT_SURVIVE, "RFC 9112 8", HTTP(S(GET HOST "Upgr")), WAIT(0.05), RESET),
      TALKS, .hello.ok = {JUDGE_HELLO_DROPPED}, SURVIVES},
@@ -1023,11 +1027,11 @@ static const judge_case group_14[] = {
          HALF_CLOSE),
      .steps = STEPS(CLOSE_AFTER(2)),
      .hello.ok = {JUDGE_HELLO_4XX, JUDGE_HELLO_5XX, JUDGE_HELLO_DROPPED},
-     .hello.inform = {JUDGE_HELLO_OPEN}},
+     .hello.inform = {JUDGE_HELLO_OPEN}, RESTS},
     {ROW(14.9, "nothing, then the end", "TCP is opened and half-closed.", EXPECT_HALF,
          "RFC 9112 9.5", HALF_CLOSE),
      TALKS, .hello.ok = {JUDGE_HELLO_4XX, JUDGE_HELLO_5XX, JUDGE_HELLO_DROPPED},
-     .hello.lax = {JUDGE_HELLO_SILENT}, .hello.seconds = 3},
+     .hello.lax = {JUDGE_HELLO_SILENT}, .hello.seconds = 3, RESTS},
 };
 
 void judge_cases_14(judge_builder *b)

@@ -11,7 +11,7 @@
 
 #define EXPECT_TOO_BIG                                                                             \
     "The peer refuses the frame by its header (close with 1009, 1008 or 1002, or TCP dropped), "   \
-    "and allocates no such memory. Waiting for the payload is non-strict."
+    "and takes no such memory. Waiting for the payload is non-strict."
 
 #define END                                                                                        \
     {                                                                                              \
@@ -138,9 +138,8 @@ static void announce(judge_builder *b, judge_case *row, uint8_t first, bool insi
             steps[n++] = all[i];
     }
     row->steps = steps;
-    row->survival.after = true;
-    /* Whoever believed the header has asked for gigabytes. */
-    row->survival.kib = 65536;
+    /* Whoever believed the header has asked for gigabytes, or looks for their end for ever. */
+    row->survival = (judge_survival){.after = true, .during = 0.05, .kib = 65536, .idle = true};
     row->ending[0] = (judge_ending){JUDGE_OK, 0, {{0}}, false};
     judge_add(b, row);
 }
@@ -240,7 +239,7 @@ static void sums(judge_builder *b)
                          .expectation = EXPECT_TOO_BIG,
                          .reference = "RFC 6455 5.4, 10.4; CVE-2020-27813",
                          .steps = steps,
-                         .survival = {.after = true, .kib = 65536},
+                         .survival = {.after = true, .during = 0.05, .kib = 65536, .idle = true},
                          OK_NOTHING,
                          TOO_BIG,
                      });
@@ -384,7 +383,7 @@ static void cuts(judge_builder *b)
                 .reference = "RFC 6455 5.2, 7.1.4, 7.2.1",
                 .steps = steps,
                 .audience = cut < 10 ? JUDGE_FOR_BOTH : JUDGE_FOR_SERVERS,
-                .survival = {.after = true},
+                .survival = {.after = true, .idle = true},
                 OK_NOTHING,
                 CUT_CLOSE,
             });
@@ -401,29 +400,29 @@ static const judge_case cut_rows[] = {
          "closed.",
          EXPECT_END, "5.2, 7.1.4, 7.2.1", HEADER(FIN | TEXT, 70000), HALF_CLOSE, PROOF,
          KILL_AFTER(2)),
-     OK_NOTHING, CUT_CLOSE, .survival = {.after = true}},
+     OK_NOTHING, CUT_CLOSE, .survival = {.after = true, .idle = true}},
     {ROW("7.15", "payload ends in the middle",
          "Half of a text frame of 70,000 octets, then the judge's half of TCP is closed.",
          EXPECT_END, "5.2, 7.1.4, 7.2.1", HEADER(FIN | TEXT, 70000), OCTETS(REP("*", 35000)),
          HALF_CLOSE, PROOF, KILL_AFTER(2)),
-     OK_NOTHING, CUT_CLOSE, .survival = {.after = true}},
+     OK_NOTHING, CUT_CLOSE, .survival = {.after = true, .idle = true}},
     {ROW("7.16", "last octet is missing",
          "All but one octet of a text frame of 70,000 octets, then the judge's half of TCP is "
          "closed.",
          EXPECT_END, "5.2, 7.1.4, 7.2.1", HEADER(FIN | TEXT, 70000), OCTETS(REP("*", 69999)),
          HALF_CLOSE, PROOF, KILL_AFTER(2)),
-     OK_NOTHING, CUT_CLOSE, .survival = {.after = true}},
+     OK_NOTHING, CUT_CLOSE, .survival = {.after = true, .idle = true}},
     {ROW("7.17", "ping ends in the middle",
          "Half of the payload of a ping, then the judge's half of TCP is closed.", EXPECT_END,
          "5.5, 7.1.4, 7.2.1", HEADER(FIN | PING, 10), OCTETS(S("01234")), HALF_CLOSE, PROOF,
          KILL_AFTER(2)),
-     OK_NOTHING, CUT_CLOSE, .survival = {.after = true}},
+     OK_NOTHING, CUT_CLOSE, .survival = {.after = true, .idle = true}},
     {ROW("7.18", "close ends after one octet of its code",
          "A close frame of two octets without the second one, then the judge's half of TCP is "
          "closed.",
          EXPECT_END, "5.5.1, 7.1.4, 7.2.1", HEADER(FIN | CLOSE, 2), OCTETS(S("\x03")), HALF_CLOSE,
          PROOF, KILL_AFTER(2)),
-     OK_NOTHING, CUT_CLOSE, .survival = {.after = true}},
+     OK_NOTHING, CUT_CLOSE, .survival = {.after = true, .idle = true}},
 };
 
 void judge_cases_17(judge_builder *b)

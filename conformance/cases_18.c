@@ -287,10 +287,11 @@ static void growing(judge_builder *b)
 #define MANY(event)                                                                                \
     .ending = {{JUDGE_OK, 1, {event}, .lives = true}, {JUDGE_OK, 0}},                              \
     .close = {.codes = {1008, 1009}, .n_codes = 2}, .weight = 1,                                   \
-    .survival = {.after = true, .kib = 65536}
+    .survival = {.after = true, .during = 0.05, .kib = 65536, .idle = true}
 #define BOUND                                                                                      \
     OK_NOTHING, .close = {.codes = {1008, 1009}, .n_codes = 2, .kept = JUDGE_NON_STRICT},          \
-                .weight = 1, .survival = {.after = true, .kib = 24576}
+                .weight = 1,                                                                       \
+                .survival = {.after = true, .during = 0.05, .kib = 24576, .idle = true}
 
 static const judge_case fragment_rows[] = {
     {ROW("6.1", "100,000 fragments of an octet",
@@ -333,7 +334,8 @@ static const judge_case fragment_rows[] = {
                  {GOT_PONG(S("ping")), GOT_TEXT(REP("*", 10002))},
                  .lives = true,
                  .apart = true}},
-     .close = {.codes = {1008, 1009}, .n_codes = 2}, .survival = {.after = true}},
+     .close = {.codes = {1008, 1009}, .n_codes = 2},
+     .survival = {.after = true, .during = 0.05, .idle = true}},
 };
 
 /* --------------------------------------------------------------------------- tiny reads -- */

@@ -108,7 +108,7 @@ static void closes_of_the_peer(judge_builder *b)
 #define EXPECT_HALF                                                                                \
     "The peer ends the connection too, with a close frame or without. Keeping its half open is "   \
     "non-strict."
-#define HALF .close = {.kept = JUDGE_NON_STRICT}, .survival = {.after = true}
+#define HALF .close = {.kept = JUDGE_NON_STRICT}, .survival = {.after = true, .idle = true}
 
 static const judge_case half_rows[] = {
     {ROW("8.1", "half-close of an idle connection", "The judge's half of TCP is closed at once.",
@@ -146,7 +146,8 @@ static const judge_case half_rows[] = {
          "A close frame with code 1000, and the judge's half of TCP is closed right behind it.",
          "A clean close with code 1000.", "7.1.1", SEND_CLOSE(1000, NOTHING), HALF_CLOSE,
          KILL_AFTER(2)),
-     .rule = JUDGE_RULE_CLOSE_CODE, OK_NOTHING, ENDS_BY_STEP, .survival = {.after = true}},
+     .rule = JUDGE_RULE_CLOSE_CODE, OK_NOTHING, ENDS_BY_STEP,
+     .survival = {.after = true, .idle = true}},
 };
 
 #define EXPECT_ALIVE "The peer lives, and serves the next connection."

@@ -190,7 +190,7 @@ static const judge_case rows[] = {
          "RFC 6455 5.5.2, 10.4; CVE-2026-11586", WIRE_LOG(0, true), KILL_AFTER(20),
          FLOOD(FIN | PING, 100000, REP("*", 125)), SEND_CLOSE(1000, NOTHING)),
      .rule = JUDGE_RULE_EITHER, CALM, .weight = 1,
-     .survival = {.after = true, .kib = 32768, .idle = true}},
+     .survival = {.after = true, .during = 0.02, .kib = 32768, .idle = true}},
     {ROW("6.2", "pings whose pongs are not read",
          "400,000 pings of 125 octets as far as the peer takes them, for two seconds, in which "
          "nothing is read; then everything is read.",

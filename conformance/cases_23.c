@@ -130,7 +130,8 @@ static const judge_case talkers[] = {
     .weight = 3, .survival = {.after = true, .kib = 262144, .idle = true},                         \
     .expectation =                                                                                 \
         "Every fiftieth connection of the crowd is an ordinary one, and is served in "             \
-        "time (5 times vitalitySeconds); so is one afterwards. Memory stays bounded, and the "     \
+        "vitalitySeconds (later is non-strict, and failed behind five times that); so is one "     \
+        "afterwards. Memory stays bounded, and the "                                               \
         "processor is idle again. A server that turns some of the crowd away is for "              \
         "information; one that answers them with something wrong has failed."
 

@@ -370,6 +370,8 @@ static void put_hello(FILE *out, const judge_hello *h, judge_role role)
         fputs("  Else TCP may stay open; an answer to the request behind it is NON-STRICT.\n", out);
     if (h->soon > 0)
         fprintf(out, "  An answer later than %g s is NON-STRICT.\n", h->soon);
+    if (h->late > 0)
+        fprintf(out, "  An answer later than %g s fails the case.\n", h->late);
 }
 
 /* What is asked of the close, and of the peer afterwards, beyond Autobahn's rules. */

@@ -23,8 +23,9 @@ typedef struct judge_peer judge_peer;
 /* What became of a crowd. */
 typedef struct judge_crowd_tally {
     uint32_t total, good;
-    uint32_t bad;   /* open, and given something that is wrong */
-    double slowest; /* seconds, of the ordinary connections in it */
+    uint32_t bad;    /* open, and given something that is wrong */
+    double slowest;  /* seconds, of the ordinary connections in it */
+    double slowdown; /* of the machine meanwhile, see judge_vitality_slowdown; 0: not known */
     bool scaled;
 } judge_crowd_tally;
 

@@ -467,5 +467,6 @@ void peer_greet_verdict(judge_peer *p)
     if (p->greet.outcome >= 200)
         judge_refusal(p);
     if (h->soon > 0 && p->greet.answered_at > 0 && took > h->soon)
-        peer_degrade(p, JUDGE_NON_STRICT, peer_text(p, "the answer took %.3f s", took));
+        peer_degrade(p, h->late > 0 && took > h->late ? JUDGE_FAILED : JUDGE_NON_STRICT,
+                     peer_text(p, "the answer took %.3f s", took));
 }

@@ -83,6 +83,7 @@ bool judge_peer_was_wronged(const judge_peer *p)
 void peer_judge_crowd(judge_peer *p)
 {
     const judge_crowd_tally *c = &p->setup.crowd;
+    const double in_time = p->options.vitality_seconds * (c->slowdown > 1 ? c->slowdown : 1);
 
     if (c->total == 0)
         return;
@@ -92,14 +93,15 @@ void peer_judge_crowd(judge_peer *p)
                      peer_text(p,
                                "%u of the %u connections of the crowd got something that is wrong",
                                c->bad, c->total));
-    /* The crowd and the judge take their part of the machine, too. */
-    if (c->slowest > 5 * p->options.vitality_seconds)
-        peer_degrade(p, JUDGE_FAILED,
+    /* The crowd and the judge take their part of the machine, too: only far too late has failed. */
+    if (c->slowest > in_time)
+        peer_degrade(p,
+                     c->slowest > 5 * p->options.vitality_seconds ? JUDGE_FAILED : JUDGE_NON_STRICT,
                      peer_text(p,
                                "in the crowd an ordinary connection had to wait %.3f s for its "
                                "echo and its close",
                                c->slowest));
-    else if (c->good < c->total)
+    if (c->good < c->total)
         peer_degrade(p, JUDGE_INFORMATIONAL,
                      peer_text(p, "%u of the %u connections of the crowd were not served",
                                c->total - c->good, c->total));

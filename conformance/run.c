@@ -33,7 +33,7 @@
 #define PATIENCE 6 /* see open_limit() */
 /* How often a process is looked at, while an attack goes on and afterwards. */
 #define LOOK_US 20000
-#define IDLE_US 100000
+#define IDLE_US 50000
 /* A process that uses less of a processor than this is idle: its clock is coarse. */
 #define IDLE_LOAD 0.25
 /* A flood must leave turns to others. */
@@ -415,6 +415,7 @@ static bool bring_crowd(judge_run *r, judge_peer_setup *setup)
     if (!judge_crowd_go(setup, h->target, h->address + from, h->reached ? 1 : h->n_addresses,
                         r->tls, r->params.tls.verify, &r->cancelled, &setup->crowd, &which))
         return false;
+    setup->crowd.slowdown = judge_vitality_slowdown(&r->care.process);
     h->preferred = from + which;
     return true;
 }

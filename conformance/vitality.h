@@ -39,7 +39,7 @@ uint64_t judge_vitality_grown_kib(const judge_vitality *v);
  * may get so little time that its load does not show. */
 bool judge_vitality_runs(judge_vitality *v);
 /* The share of one processor since the last call, 0.0 to the number of them. Its clock counts
- * hundredths of a second: call it a tenth of a second apart at least. */
+ * hundredths of a second: call it some of them apart at least. */
 double judge_vitality_load(judge_vitality *v, int64_t now);
 
 /* How many times longer than on a machine of its own everything took since the beginning, since

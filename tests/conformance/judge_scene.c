@@ -86,6 +86,16 @@ void frame(scene *s, uint8_t first, const char *payload, size_t n)
     feed(s, payload, n);
 }
 
+static judge_crowd_tally crowd;
+
+void scene_crowd(double slowest, double slowdown)
+{
+    crowd = (judge_crowd_tally){0};
+    if (slowest > 0)
+        crowd = (judge_crowd_tally){
+            .total = 100, .good = 100, .slowest = slowest, .slowdown = slowdown};
+}
+
 static void begin_with(scene *s, const judge_case *test, judge_role role, bool compat, double pings)
 {
     *s = (scene){.now = SECOND};
@@ -101,6 +111,7 @@ static void begin_with(scene *s, const judge_case *test, judge_role role, bool c
         .key = KEY,
         .streams = streams,
         .compat = compat,
+        .crowd = crowd,
     };
 
     assert_non_null(set.test);

@@ -35,6 +35,10 @@ int scene_teardown(void **state);
 /* From here on messages of the peer have this limit, which the judge knows; 0: none. */
 void scene_limit(uint64_t limit);
 
+/* From here on a crowd precedes the case, whose ordinary connections took so many seconds at the
+ * most, on a machine that was so many times slower than on its own; 0: none. */
+void scene_crowd(double slowest, double slowdown);
+
 /* From here on at most so many octets of the judge go out at a time; SIZE_MAX: all. */
 void scene_pace(size_t most);
 const judge_case *scene_case(const char *id);

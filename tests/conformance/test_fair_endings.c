@@ -301,6 +301,60 @@ static void reasons_may_say_anything(void **state)
     assert_int_equal(end(&s), JUDGE_FAILED);
 }
 
+/* Within a crowd, too, others are answered within a second, and where that is too much to ask,
+ * later. */
+static void crowds_may_slow_others_down(void **state)
+{
+    static const struct {
+        double slowest, slowdown;
+        judge_behavior behavior;
+    } rows[] = {
+        {0.9, 0, JUDGE_OK},         {1.1, 1, JUDGE_NON_STRICT}, {1.9, 2, JUDGE_OK},
+        {4.9, 1, JUDGE_NON_STRICT}, {5.1, 1, JUDGE_FAILED},     {5.1, 9, JUDGE_OK},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        scene s;
+
+        scene_crowd(rows[i].slowest, rows[i].slowdown);
+        open_with(&s, "23.2.1", OPEN "\r\n");
+        scene_crowd(0, 0);
+        TEXT(&s, "Still there?");
+        assert_int_equal(closes(&s), rows[i].behavior);
+    }
+}
+
+/* A parser that is quadratic takes seconds for what a good one reads in milliseconds. */
+static void long_fields_are_read_in_time(void **state)
+{
+    static const struct {
+        int64_t us;
+        judge_behavior behavior;
+    } rows[] = {
+        {400000, JUDGE_OK},
+        {600000, JUDGE_NON_STRICT},
+        {2900000, JUDGE_NON_STRICT},
+        {3100000, JUDGE_FAILED},
+    };
+
+    (void)state;
+    for (unsigned n = 10; n <= 15; n++) {
+        char id[16];
+
+        snprintf(id, sizeof(id), "14.8.%u", n);
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+            scene s;
+
+            begin(&s, id, JUDGE_ROLE_CLIENT);
+            pass(&s, rows[i].us);
+            say(&s, "HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\n"
+                    "Connection: close\r\n\r\n");
+            assert_int_equal(end(&s), rows[i].behavior);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +368,8 @@ int main(void)
         cmocka_unit_test(heartbeats_may_go_on),
         cmocka_unit_test(an_end_within_a_frame_has_any_code),
         cmocka_unit_test(reasons_may_say_anything),
+        cmocka_unit_test(crowds_may_slow_others_down),
+        cmocka_unit_test(long_fields_are_read_in_time),
     };
 
     return cmocka_run_group_tests(tests, scene_setup, scene_teardown);

@@ -91,11 +91,17 @@ static inline void wsk__link_look_at_stream(wsk__link *l)
         wsk__conn_set_undrained(&l->conn, undrained, wsk__link_now(l));
 }
 
+static inline void wsk__link_tick(wsk__link *l, const wsk__link_role *role, uint64_t *ret_next)
+{
+    role->settle(l); /* in front of a ping, or of the close frame for idleness */
+    role->tick(l, ret_next);
+}
+
 static inline void wsk__link_arm(wsk__link *l, const wsk__link_role *role)
 {
     uint64_t next;
 
-    role->tick(l, &next);
+    wsk__link_tick(l, role, &next);
     l->conn.armed = wsk__link_deadlines(l);
     wsk__stream_set_deadline(&l->stream, next);
 }
@@ -335,8 +341,7 @@ static inline void wsk__link_expired(wsk__link *l, const wsk__link_role *role)
     if (l->conn.ended)
         return;
     wsk__link_look_at_stream(l);
-    role->settle(l); /* in front of a ping, or of the close frame for idleness */
-    role->tick(l, &next);
+    wsk__link_tick(l, role, &next);
     l->conn.deferred = false;
     wsk__link_run(l, role);
     if (l->conn.ended)

@@ -8,6 +8,7 @@
 #include "util/option_struct.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -133,6 +134,7 @@ int wsk__loop_new_on(wsk_loop **ret, const wsk_loop_options *options, const wsk_
     loop->taken_end = &loop->taken;
     wsk__wheel_init(&loop->wheel, loop->now);
     atomic_init(&loop->stop, 0);
+    atomic_init(&loop->callers, 0);
     pthread_mutex_init(&loop->post_lock, NULL);
     int r = WSK_ERR_NOMEM;
     loop->wake_fd = -1;
@@ -304,12 +306,25 @@ static void run_later(wsk_loop *loop)
 
 /* The list of posted calls is the one thing that other threads touch. Its memory comes from the
  * C library, because the hooks are called on the loop's thread only. */
+/* The loop may have heard of a call, ended its run and be freed by the thread that runs it before
+ * whoever called goes on: wsk_loop_free() waits until he has. Fit for signal handlers. */
+static void enter_call(wsk_loop *loop)
+{
+    atomic_fetch_add(&loop->callers, 1);
+}
+
+static void leave_call(wsk_loop *loop)
+{
+    atomic_fetch_sub(&loop->callers, 1);
+}
+
 int wsk_loop_post(wsk_loop *loop, void (*fn)(void *ud), void *ud)
 {
     wsk__post *p = loop->sys->malloc(sizeof(*p));
 
     if (p == NULL)
         return WSK_ERR_NOMEM;
+    enter_call(loop);
     p->next = NULL;
     p->fn = fn;
     p->ud = ud;
@@ -320,6 +335,7 @@ int wsk_loop_post(wsk_loop *loop, void (*fn)(void *ud), void *ud)
     pthread_mutex_unlock(&loop->post_lock);
     if (first)
         eventfd_write(loop->wake_fd, 1);
+    leave_call(loop);
     return WSK_OK;
 }
 
@@ -327,8 +343,10 @@ void wsk_loop_stop(wsk_loop *loop)
 {
     int err = errno;
 
+    enter_call(loop);
     atomic_store(&loop->stop, 1);
     eventfd_write(loop->wake_fd, 1);
+    leave_call(loop);
     errno = err;
 }
 
@@ -441,6 +459,8 @@ void wsk_loop_free(wsk_loop *loop)
     wsk__resolver_leave(loop->resolver);
     loop->resolver = NULL;
     settle(loop);
+    while (atomic_load(&loop->callers) > 0)
+        sched_yield();
     loop->in_turn = true; /* streams that are left over are told nothing any more */
     loop->io->close(loop);
     free_parts(loop);

@@ -185,6 +185,7 @@ struct wsk_loop {
     size_t users[WSK__LOOP_USERS];
     int wake_fd;
     atomic_int stop;
+    atomic_uint callers; /* calls of other threads that are not done with the loop yet */
 
     wsk__stream *dirty, **dirty_end;
     wsk__stream *later, **later_end;

@@ -4,11 +4,14 @@
 #include "endpoint.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -467,6 +470,54 @@ static void stop_from_post(void *ud)
     wsk_loop_stop(ud);
 }
 
+/* Holds the thread that stops a loop where the scheduler may, too, and looks at what it writes to
+ * then. */
+static _Thread_local bool is_held;
+static bool was_open;
+
+int eventfd_write(int fd, eventfd_t value)
+{
+    if (is_held) {
+        usleep(100000);
+        was_open = fcntl(fd, F_GETFD) != -1;
+    }
+    return write(fd, &value, sizeof(value)) == sizeof(value) ? 0 : -1;
+}
+
+static void *run_and_free(void *ud)
+{
+    tick *a = ud;
+    const int r = wsk_loop_run(a->loop);
+
+    wsk_timer_free(a->timer);
+    wsk_loop_free(a->loop);
+    return r == WSK_OK ? ud : NULL;
+}
+
+/* Whoever stops a loop may be about to wake it up when the thread that runs it has ended it. */
+static void test_freed_while_it_is_stopped(void **state)
+{
+    net_test t;
+    tick a = {.again = UINT_MAX};
+    pthread_t thread;
+    void *result;
+
+    net_test_init(&t, state);
+    net_test_loop(&t);
+    a.loop = t.loop;
+    assert_int_equal(wsk_timer_new(&a.timer, t.loop, on_tick, &a), WSK_OK);
+    wsk_timer_set(a.timer, 1);
+    assert_int_equal(pthread_create(&thread, NULL, run_and_free, &a), 0);
+    is_held = true;
+    wsk_loop_stop(t.loop);
+    is_held = false;
+    pthread_join(thread, &result);
+    assert_ptr_equal(result, &a);
+    assert_true(was_open);
+    t.loop = NULL;
+    net_test_end(&t);
+}
+
 static void *run_in_thread(void *ud)
 {
     return wsk_loop_run(ud) == WSK_OK ? ud : NULL;
@@ -763,6 +814,7 @@ int main(void)
         BOTH(test_timer_behind_a_slow_call),
         BOTH(test_timer_is_not_early),
         BOTH(test_stop_from_signal),
+        BOTH(test_freed_while_it_is_stopped),
         BOTH(test_loop_made_for_another_thread),
         BOTH(test_nested),
         BOTH(test_busy_poll),

@@ -125,7 +125,7 @@ typedef struct wsk_config_options {
 
     /* ---- limits of what a peer may make us hold or do; 0: the default in brackets ---- */
     uint64_t max_message;   /* octets of a message, after inflating [16 MiB] -> close 1009; as much,
-                               a 64th of it and 1 KiB as on the wire where an extension is in use */
+                               an 8th of it and 1 KiB as on the wire where an extension is in use */
     uint64_t max_frame;     /* octets of a frame as on the wire [max_message; where extensions are
                                in use that much is a little more] -> 1009 */
     uint32_t max_fragments; /* frames of one message, empty ones too [131072] -> 1008 */

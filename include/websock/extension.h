@@ -96,7 +96,7 @@ typedef struct wsk_extension {
      */
     int (*encode_begin)(void *state, wsk_opcode op, uint64_t len, unsigned send_flags);
     /* Transforms. `fin`: io->in holds the end of the message. What this makes longer than the
-     * receiver's max_message, a 64th of it and 1 KiB is refused there (1009). Negative fails the
+     * receiver's max_message, an 8th of it and 1 KiB is refused there (1009). Negative fails the
      * connection with 1011. Each call of encode_begin that asked for it is followed by encodes up
      * to fin, unless the connection fails before. */
     int (*encode)(void *state, wsk_ext_io *io, bool fin);

@@ -32,8 +32,10 @@
  * they are unmasked. */
 #define PLACE_MIN ((size_t)16 * 1024)
 #define PLACE_MAX ((size_t)256 * 1024)
-/* What encoding may add to a message that does not shrink. */
-#define ENCODE_SLACK(n) ((n) / 64 + 1024)
+/* What encoding may add to a message that does not shrink: a 500th of it as a rule, but with a
+ * small window, or little memory (deflate.mem_level), zlib begins a block every 128 octets or so,
+ * and its own bound for that is an eighth. */
+#define ENCODE_SLACK(n) ((n) / 8 + 1024)
 
 /* ----------------------------------------------------------------------- message buffers -- */
 

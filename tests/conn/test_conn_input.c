@@ -516,9 +516,9 @@ static void test_limits_with_an_extension(void **state)
 
     /* Blocks that hold nothing: what they may be on the wire has an end, too. */
     c = open_one(&s, &o, false);
-    for (int i = 0; i < 1125; i += 5)
+    for (int i = 0; i < 1136; i += 5)
         memcpy(block + i, "\0\0\0\xFF\xFF", 5);
-    solo_frame(&s, c, 0x42, block, 1125);
+    solo_frame(&s, c, 0x42, block, 1136); /* 100, an eighth of it and 1 KiB */
     solo_want(&s, c, WSK_EV_NONE);
     solo_frame(&s, c, WSK_OP_CONTINUATION, "", 0);
     solo_want(&s, c, WSK_EV_NONE);

@@ -192,6 +192,39 @@ static void stressed(void *ud, const wsk_hooks *hooks)
     pair_deinit(&p);
 }
 
+/* What does not shrink swells, most of all where zlib has little room: it is within the limit. */
+static void test_deflate_swells(void **state)
+{
+    (void)state;
+    enum { MOST = 1 << 20 };
+    uint8_t *data = malloc(MOST);
+
+    assert_non_null(data);
+    for (size_t i = 0, r = 1; i < MOST; i++, r = r * 6364136223846793005u + 1442695040888963407u)
+        data[i] = (uint8_t)(r >> 56);
+    for (unsigned mem = 1; mem <= 9; mem++) {
+        for (unsigned bits = 8; bits <= 15; bits++) {
+            wsk_config_options o = WSK_CONFIG_OPTIONS_INIT;
+            pair p;
+
+            o.deflate.enabled = true;
+            o.deflate.level = 6;
+            o.deflate.mem_level = mem;
+            o.deflate.client_max_window_bits = bits;
+            o.max_message = MOST;
+            assert_int_equal(pair_init(&p, &o, &o, SIZE_MAX), WSK_OK);
+            pair_open(&p);
+            assert_int_equal(wsk_conn_send(p.client.c, WSK_OP_BINARY, data, MOST, 0), WSK_OK);
+            pair_pump(&p);
+            const pair_event *got = pair_last(&p.server, WSK_EV_MESSAGE);
+            if (got == NULL || got->len != MOST || memcmp(got->data, data, MOST) != 0)
+                fail_msg("mem_level %u, window %u", mem, bits);
+            pair_deinit(&p);
+        }
+    }
+    free(data);
+}
+
 static void test_failing_alloc(void **state)
 {
     (void)state;
@@ -209,10 +242,10 @@ static void test_failing_alloc(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),         cmocka_unit_test(test_in_place),
-        cmocka_unit_test(test_fragmented),    cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_deflate),       cmocka_unit_test(test_deflate_one_side),
-        cmocka_unit_test(test_failing_alloc),
+        cmocka_unit_test(test_plain),          cmocka_unit_test(test_in_place),
+        cmocka_unit_test(test_fragmented),     cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_deflate),        cmocka_unit_test(test_deflate_one_side),
+        cmocka_unit_test(test_deflate_swells), cmocka_unit_test(test_failing_alloc),
     };
 
     return cmocka_run_group_tests_name("roundtrip", tests, NULL, NULL);

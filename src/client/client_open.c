@@ -58,17 +58,15 @@ static int have_tls(wsk_client *c, wsk_tls **tls)
     return r;
 }
 
-/* A name as certificates have it: a zone (RFC 4007) is of this machine only. outer: NULL, or what
- * it is to be within, which is taken in any case. */
+/* A name as certificates have it, without a zone. outer: NULL, or what it is to be within, which is
+ * taken in any case. */
 static int make_session(wsk_client *c, wsk__tls_session *outer, wsk__tls_session **ret)
 {
     char host[sizeof(c->url.host)];
     int r = have_tls(c, &c->tls);
 
     if (r == WSK_OK) {
-        size_t n = strcspn(c->url.host, "%");
-        memcpy(host, c->url.host, n);
-        host[n] = 0;
+        (void)wsk__host_without_zone(c->url.host, host, sizeof(host));
         r = wsk__tls_session_new(ret, c->tls, host, c->url.port);
         if (r < 0)
             wsk__client_say(c, "TLS: %s", wsk_strerror(r));

@@ -157,14 +157,15 @@ static bool name_fits(wsk_str entry, wsk_str host)
            (before == 0 || host.ptr[before - 1] == '.');
 }
 
-bool wsk__proxy_is_excepted(const char *list, const char *host)
+bool wsk__proxy_is_excepted(const char *list, const char *with_zone)
 {
     uint8_t octets[16];
-    bool is_address = inet_pton(AF_INET, host, octets) == 1 ||
-                      inet_pton(AF_INET6, host, octets) == 1;
+    char host[256];
 
-    if (list == NULL)
+    if (list == NULL || !wsk__host_without_zone(with_zone, host, sizeof(host)))
         return false;
+    const bool is_address = inet_pton(AF_INET, host, octets) == 1 ||
+                            inet_pton(AF_INET6, host, octets) == 1;
     if (strcmp(list, "*") == 0)
         return true;
     while (*list != 0) {

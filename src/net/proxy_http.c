@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 
 #include "util/mem.h"
+#include "util/strs.h"
 
 enum {
     START,      /* in "HTTP/1.1 200" */
@@ -58,13 +59,13 @@ static int authorization(const wsk__proxy_talk *t, char **ret)
 
 int wsk__proxy_http_begin(wsk__proxy_talk *t, const char *host, uint16_t port)
 {
-    bool v6 = strchr(host, ':') != NULL;
-    /* A zone is of this machine only. */
-    int host_len = (int)(v6 ? strcspn(host, "%") : strlen(host));
-    char authority[300], *field;
+    const bool v6 = strchr(host, ':') != NULL;
+    char bare[256], authority[300], *field;
 
-    int n = snprintf(authority, sizeof(authority), "%s%.*s%s:%u", v6 ? "[" : "", host_len, host,
-                     v6 ? "]" : "", (unsigned)port);
+    if (!wsk__host_without_zone(host, bare, sizeof(bare)))
+        return WSK_ERR_INVAL;
+    int n = snprintf(authority, sizeof(authority), "%s%s%s:%u", v6 ? "[" : "", bare, v6 ? "]" : "",
+                     (unsigned)port);
     if (n < 0 || (size_t)n >= sizeof(authority))
         return WSK_ERR_INVAL;
     WSK_TRY(authorization(t, &field));

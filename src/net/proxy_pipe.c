@@ -9,18 +9,16 @@
 
 #include "util/attr.h"
 #include "util/mem.h"
+#include "util/strs.h"
 
 int wsk__proxy_pipe_init(wsk__proxy_pipe *p, wsk_tls *tls, const wsk__proxy *proxy)
 {
-    /* A zone (RFC 4007) is of this machine only, and in no certificate. */
-    size_t n = strchr(proxy->host, ':') != NULL ? strcspn(proxy->host, "%") : strlen(proxy->host);
     char host[256];
 
     memset(p, 0, sizeof(*p));
-    if (tls == NULL || n >= sizeof(host))
+    /* No certificate has a zone. */
+    if (tls == NULL || !wsk__host_without_zone(proxy->host, host, sizeof(host)))
         return WSK_ERR_INVAL;
-    memcpy(host, proxy->host, n);
-    host[n] = 0;
     return wsk__tls_session_new(&p->session, tls, host, proxy->port);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "util/mem.h"
+#include "util/strs.h"
 
 enum { METHOD, AUTHENTICATION, REPLY };
 
@@ -25,9 +26,11 @@ enum { METHOD, AUTHENTICATION, REPLY };
 /* ------------------------------------------------------------------------------- request -- */
 
 /* An address as the protocol has it; false if host is a name. */
-static bool as_address(const char *host, const wsk__address *address, uint8_t *ret_type,
+static bool as_address(const char *with_zone, const wsk__address *address, uint8_t *ret_type,
                        uint8_t ret[16], size_t *ret_n)
 {
+    char host[NAME_MAX_OCTETS + 1];
+
     if (address != NULL) {
         bool v4 = address->any.sa_family == AF_INET;
 
@@ -37,6 +40,8 @@ static bool as_address(const char *host, const wsk__address *address, uint8_t *r
                *ret_n);
         return true;
     }
+    if (!wsk__host_without_zone(with_zone, host, sizeof(host)))
+        return false;
     if (inet_pton(AF_INET, host, ret) == 1) {
         *ret_type = IPV4;
         *ret_n = 4;

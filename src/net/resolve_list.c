@@ -72,6 +72,8 @@ static int parse(wsk__resolve_entry *ret, const wsk_hooks *hooks, const char *te
     if (n == 0 || n > HOST_MAX || text[n] != ':')
         return WSK_ERR_INVAL;
     if (host[0] == '[') {
+        if (n < 3 || text[n - 1] != ']')
+            return WSK_ERR_INVAL;
         host++;
         bare -= 2;
     }

@@ -33,3 +33,14 @@ wsk_str wsk__str_trim(wsk_str s)
         s.len--;
     return s;
 }
+
+bool wsk__host_without_zone(const char *host, char *ret, size_t cap)
+{
+    const size_t n = strchr(host, ':') != NULL ? strcspn(host, "%") : strlen(host);
+
+    if (n >= cap)
+        return false;
+    memcpy(ret, host, n);
+    ret[n] = 0;
+    return true;
+}

@@ -28,6 +28,9 @@ static inline char wsk__lower(char c)
 bool wsk__str_eq(wsk_str a, wsk_str b);
 /* Equal without regard to the case of ASCII letters. */
 bool wsk__str_ieq(wsk_str a, wsk_str b);
+/* A zone (RFC 4007, "fe80::1%eth0") is of this machine only: copies the host without it. False: it
+ * does not fit into ret. */
+bool wsk__host_without_zone(const char *host, char *ret, size_t cap);
 /* s without white space (space, tab) at both ends. */
 wsk_str wsk__str_trim(wsk_str s);
 

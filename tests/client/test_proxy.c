@@ -235,6 +235,12 @@ static void test_socks_requests(void **state)
     say_hex(&t, "05 00 00 03 03 616263 0000", WSK__TALK_DONE);
     wsk__proxy_talk_deinit(&t);
 
+    begin_socks(&t, &p, "fe80::1%eth0"); /* whose zone says nothing to the proxy */
+    expect_hex(&t, "05 01 00");
+    say_hex(&t, "05 00", WSK__TALK_MORE);
+    expect_hex(&t, "05 01 00 04 fe800000000000000000000000000001 01bb");
+    wsk__proxy_talk_deinit(&t);
+
     begin_socks(&t, &u, "h");
     expect_hex(&t, "05 02 00 02");
     say_hex(&t, "05 02", WSK__TALK_MORE);

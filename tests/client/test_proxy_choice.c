@@ -135,6 +135,9 @@ static void test_exceptions(void **state)
         {"fe80::/10", "2001:db8::1", false},
         {"2001:db8::/128", "2001:db8::", true},
         {"10.0.0.1", "::ffff:10.0.0.1", false},
+        {"fe80::1", "fe80::1%eth0", true},
+        {"x,fe80::/10", "fe80::1%eth0", true},
+        {"fe80::2,eth0", "fe80::1%eth0", false},
     };
 
     for (size_t i = 0; i < WSK__COUNT(rows); i++) {

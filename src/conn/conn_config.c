@@ -255,7 +255,7 @@ int wsk_config_new(wsk_config **ret, const wsk_config_options *options)
         return WSK_ERR_NOMEM;
     /* An older program's struct is shorter: what it does not have is 0. */
     memcpy(&cfg->o, options, options->size < sizeof(cfg->o) ? options->size : sizeof(cfg->o));
-    cfg->hooks = hooks;
+    cfg->o.hooks = cfg->hooks = hooks; /* a size may end within it */
     atomic_init(&cfg->refs, 1);
     fill_defaults(&cfg->o);
     r = check(&cfg->o);

@@ -203,6 +203,10 @@ static void test_sizes(void **state)
     memset(&not_ours, 0xEE, sizeof(not_ours)); /* whoever follows it falls */
     o.hooks = &not_ours;
     accepted(o);
+    o.role = (wsk_role)77; /* so that there is something to say */
+    for (o.size = offsetof(wsk_config_options, hooks);
+         o.size < offsetof(wsk_config_options, hooks) + sizeof(o.hooks); o.size++)
+        assert_int_equal(wsk_config_new(&cfg, &o), WSK_ERR_INVAL);
     /* A newer program's struct is longer: what we do not know of is not looked at. */
     struct {
         wsk_config_options o;

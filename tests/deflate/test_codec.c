@@ -101,6 +101,41 @@ static void send_zeros(wsk__coder *c, wsk__coder *d, size_t n)
     octets_free(&wire);
 }
 
+/* Final blocks of an octet each, three octets of input for it (RFC 7692 7.2.3.4), over several
+ * windows: what is behind one may be taken from what was before it. */
+static void final_blocks_of_an_octet(void **state)
+{
+    static const wsk__coder_setup setup = {.level = 1, .mem_level = 8, .window_bits = 15};
+    /* "a", and a final block that has one; then 258 octets from 32,768 octets before. */
+    static const uint8_t block[] = {0x4b, 0x04, 0x00}, far[] = {0x1b, 0xbd, 0xff, 0x1f, 0x00};
+    octets wire = {0};
+    size_t n = 100000, got = 0;
+    uint8_t out[1000];
+    wsk__coder *d;
+    int r;
+
+    (void)state;
+    for (size_t i = 0; i < n; i++)
+        octets_add(&wire, block, sizeof(block));
+    octets_add(&wire, far, sizeof(far));
+    assert_int_equal(wsk__isal_inflate.create(&d, NULL, &setup), 0);
+    assert_int_equal(wsk__isal_inflate.start(d, &setup, NULL, 0), 0);
+    wsk__coder_message(d);
+    wsk_ext_io io = {.in = wire.ptr, .in_len = wire.len};
+    do {
+        io.out = out;
+        io.out_len = sizeof(out);
+        r = wsk__coder_decode(d, &io, true);
+        assert_true(r == WSK_EXT_DONE || r == WSK_EXT_MORE);
+        for (size_t i = 0; i < sizeof(out) - io.out_len; i++)
+            assert_int_equal(out[i], 'a');
+        got += sizeof(out) - io.out_len;
+    } while (r == WSK_EXT_MORE);
+    assert_int_equal(got, n + 258);
+    d->codec->destroy(d);
+    octets_free(&wire);
+}
+
 /* A message that the library cannot take in one call, and then a stream of which it could not
  * count the octets for much longer: it begins anew, and no message refers to what was before. */
 static void longer_than_counted(void **state)
@@ -147,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(history_beyond_window),
 #ifdef WSK_HAVE_ISAL
+        cmocka_unit_test(final_blocks_of_an_octet),
         cmocka_unit_test(longer_than_counted),
 #endif
     };

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "client/client_internal.h"
+#include "net/loop_users.h"
 
 static wsk__client_link *own(wsk__link *l)
 {
@@ -197,7 +198,10 @@ static void tick(wsk__link *link, uint64_t *ret_next)
     wsk_conn *conn = &link->conn;
     bool failed = conn->failed, waiting = conn->ping_waiting, closing = conn->close_sent;
 
-    wsk_conn_tick(conn, wsk__link_now(link), ret_next);
+    *ret_next = wsk__link_now(link);
+    if (wsk__loop_is_late(link->stream.loop))
+        return;
+    wsk_conn_tick(conn, *ret_next, ret_next);
     if (!failed && conn->failed)
         l->timed_out = true;
     if (!closing && conn->close_sent)

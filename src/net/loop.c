@@ -53,6 +53,13 @@ uint64_t wsk__loop_heard(const wsk_loop *loop)
     return loop->in_turn ? loop->now - loop->unheard : wsk__loop_clock(loop);
 }
 
+bool wsk__loop_is_late(const wsk_loop *loop)
+{
+    const uint64_t now = wsk_loop_now(loop);
+
+    return now >> WSK__WHEEL_SHIFT > loop->wheel.tick && wsk__wheel_next(&loop->wheel) <= now;
+}
+
 /* ---------------------------------------------------------------------- making, freeing -- */
 
 static int choose_backend(wsk_loop *loop, wsk_io io)
@@ -549,14 +556,17 @@ static void expired(wsk__stream *s)
  * A call that takes long, or a machine that sleeps, lets a loop stand still. Behind that all
  * deadlines are over at once, but what peers have said in time may wait in the sockets, more of it
  * than one wait finds: it is heard first. That may take as long as the standstill did, lest
- * deadlines be put off for ever.
+ * deadlines be put off for ever. True if it stood still until now.
  */
-static void note_standstill(wsk_loop *loop, uint64_t expected)
+static bool note_standstill(wsk_loop *loop, uint64_t expected)
 {
-    if (loop->now > expected + STANDSTILL && loop->behind_until == 0) {
+    if (loop->now <= expected + STANDSTILL)
+        return false;
+    if (loop->behind_until == 0) {
         uint64_t stood = loop->now - expected;
         loop->behind_until = loop->now + (stood < STANDSTILL_MAX ? stood : STANDSTILL_MAX);
     }
+    return true;
 }
 
 /* Returns what it had shown before. */
@@ -603,7 +613,7 @@ static int turn(wsk_loop *loop, int timeout_ms, bool more)
     uint64_t last = look_at_clock(loop);
     note_unheard(loop, last);
     if (WSK__UNLIKELY(loop->now > last + STANDSTILL))
-        note_standstill(loop, due_turn(loop, last));
+        (void)note_standstill(loop, due_turn(loop, last));
     loop->in_turn = true;
     /* What was done between the turns has consequences now, perhaps the one that the program is
      * waiting for: a single turn does not block behind that. */
@@ -615,7 +625,7 @@ static int turn(wsk_loop *loop, int timeout_ms, bool more)
         run_dirty(loop);
         last = look_at_clock(loop);
         loop->unheard += loop->now - last;
-        note_standstill(loop, last);
+        (void)note_standstill(loop, last);
     }
     if (loop->later != NULL || loop->taken != NULL)
         timeout_ms = 0;
@@ -623,14 +633,20 @@ static int turn(wsk_loop *loop, int timeout_ms, bool more)
     int r = loop->busy_us != 0 && timeout_ms != 0 ? wait_busily(loop, timeout_ms)
                                                   : loop->io->wait(loop, timeout_ms);
     last = look_at_clock(loop);
-    note_standstill(loop, timeout_ms >= 0 ? last + (unsigned)timeout_ms : UINT64_MAX / 2);
+    /* Whoever stopped the process may have done so when the wait had looked already. */
+    const bool stood = note_standstill(loop, timeout_ms >= 0 ? last + (unsigned)timeout_ms
+                                                             : UINT64_MAX / 2);
     if (loop->now > last + STANDSTILL)
         loop->unheard = 0; /* it did wait: nothing had come */
     loop->at_work = NULL;
     if (r > 0)
         loop->io->dispatch(loop);
     run_posted(loop);
-    if (is_caught_up(loop, r)) {
+    if (is_caught_up(loop, stood ? loop->io->batch : r)) {
+        /* Sends that were queued for the room that peers have made are tried before their time is
+         * up. */
+        if (loop->io->submit != NULL && wsk__loop_is_late(loop) && loop->io->queued(loop))
+            loop->io->submit(loop);
         if (loop->heap_n > 0)
             wsk__timers_fire(loop);
         wsk__wheel_fire(&loop->wheel, loop->now, expired);

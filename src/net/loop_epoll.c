@@ -81,6 +81,9 @@ static int io_wait(wsk_loop *loop, int timeout_ms)
     epoll_io *e = loop->io_data;
 
     e->n = loop->sys->epoll_wait(e->fd, e->events, EVENTS, timeout_ms);
+    /* By a signal, or since the process was stopped: then nothing was looked for. */
+    if (e->n < 0 && errno == EINTR)
+        e->n = loop->sys->epoll_wait(e->fd, e->events, EVENTS, 0);
     if (e->n < 0) {
         int err = errno;
         e->n = 0;

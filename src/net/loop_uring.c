@@ -376,6 +376,9 @@ static int io_wait(wsk_loop *loop, int timeout_ms)
         r = io_uring_submit_and_wait(&u->ring, 1);
     else
         r = io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, &ts, NULL);
+    /* By a signal, or since the process was stopped: then nothing was looked for. */
+    if (r == -EINTR)
+        (void)io_uring_get_events(&u->ring);
     if (r < 0 && r != -ETIME && r != -EINTR && r != -EAGAIN && r != -EBUSY) {
         errno = -r;
         return -1;

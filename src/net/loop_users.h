@@ -33,6 +33,9 @@ bool wsk__loop_is_busy(const wsk_loop *loop);
  * time, unless nothing was; the clock, outside of a turn.
  */
 uint64_t wsk__loop_heard(const wsk_loop *loop);
+/* Deadlines of streams are over that the loop has yet to tell of, which it does when all that came
+ * before was looked at: nobody takes them for over by himself until then. */
+bool wsk__loop_is_late(const wsk_loop *loop);
 /* The clock itself: ahead of wsk_loop_now() in a turn that takes long. */
 uint64_t wsk__loop_clock(const wsk_loop *loop);
 

@@ -356,7 +356,9 @@ static void went(wsk__link *l, size_t n)
 
 static void tick(wsk__link *l, uint64_t *ret_next)
 {
-    wsk_conn_tick(&l->conn, wsk__link_now(l), ret_next);
+    *ret_next = wsk__link_now(l);
+    if (!wsk__loop_is_late(l->stream.loop))
+        wsk_conn_tick(&l->conn, *ret_next, ret_next);
 }
 
 static const wsk__link_role peer_role = {

@@ -9,8 +9,10 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 static uint64_t ahead_us;
@@ -90,16 +92,51 @@ static void note_unheard(endpoint *e, unsigned callback)
         unheard++;
 }
 
-/* The process is stopped while it waits. */
-static bool stop_in_wait;
+/* The process is stopped while it waits, or when the wait has just looked. */
+static bool stop_in_wait, stop_behind_wait;
+static const crowd *stopped;
 
 static int epoll_wait_stopped(int ep, struct epoll_event *events, int max, int timeout_ms)
 {
     if (stop_in_wait)
         ahead_us += 60000000;
     stop_in_wait = false;
-    return wsk__sys_default.epoll_wait(ep, events, max, timeout_ms);
+    const int n = wsk__sys_default.epoll_wait(ep, events, max, timeout_ms);
+    if (stop_behind_wait) {
+        stop_behind_wait = false;
+        ahead_us += 60000000;
+        crowd_speak(stopped);
+    }
+    return n;
 }
+
+/* ... and the wait is interrupted. */
+static void on_signal(int number)
+{
+    (void)number;
+    ahead_us += 60000000;
+    crowd_speak(stopped);
+}
+
+static void interrupt_soon(const crowd *c)
+{
+    const struct sigaction on = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    const struct itimerval soon = {.it_value = {0, 20000}};
+
+    stopped = c;
+    assert_int_equal(sigaction(SIGALRM, &on, NULL), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+}
+
+static void be_interrupted(wsk_loop *loop)
+{
+    const uint64_t before = ahead_us;
+
+    while (ahead_us == before)
+        assert_int_equal(wsk_loop_turn(loop, 5000), WSK_OK);
+}
+
+enum { BETWEEN_TURNS, WITHIN_TURN, INTERRUPTED, WAITING, BEHIND_WAIT };
 
 static void stand_still(void *ud)
 {
@@ -111,8 +148,9 @@ static void stand_still(void *ud)
  * tells anybody that time is up, however many they are. */
 static void test_heard_before_late(void **state)
 {
-    /* Between two turns, within one, while it waits. */
-    for (int way = 0; way < (*(wsk_io *)*state == WSK_IO_EPOLL ? 3 : 2); way++) {
+    const int last = *(wsk_io *)*state == WSK_IO_EPOLL ? BEHIND_WAIT : INTERRUPTED;
+
+    for (int way = BETWEEN_TURNS; way <= last; way++) {
         unsigned expired = 0, turns = 0;
         crowd c;
 
@@ -125,13 +163,19 @@ static void test_heard_before_late(void **state)
             wsk__stream_set_deadline(&c.e[i].stream, wsk_loop_now(c.t.loop) + 20000);
         }
         turn_for(c.t.loop, 5);
-        crowd_speak(&c);
-        if (way == 0)
+        stopped = &c;
+        if (way < INTERRUPTED || way == WAITING)
+            crowd_speak(&c);
+        if (way == BETWEEN_TURNS)
             stand_still(NULL);
-        else if (way == 1)
+        else if (way == WITHIN_TURN)
             assert_int_equal(wsk_loop_post(c.t.loop, stand_still, NULL), WSK_OK);
-        else
-            stop_in_wait = true;
+        else if (way == INTERRUPTED)
+            interrupt_soon(&c);
+        if (way == INTERRUPTED)
+            be_interrupted(c.t.loop);
+        stop_in_wait = way == WAITING;
+        stop_behind_wait = way == BEHIND_WAIT;
         for (expired = 0; expired < MANY; turns++) {
             assert_true(turns < 1000);
             assert_int_equal(wsk_loop_turn(c.t.loop, 1), WSK_OK);
@@ -140,6 +184,45 @@ static void test_heard_before_late(void **state)
                 expired += c.e[i].expireds;
         }
         assert_int_equal(unheard, 0);
+        crowd_end(&c);
+    }
+}
+
+static uint64_t sent_before;
+static unsigned untried;
+
+static void note_untried(endpoint *e, unsigned callback)
+{
+    if (callback == IN_EXPIRED && e->sent == sent_before)
+        untried++;
+}
+
+/* A peer that took all that stood in its way meanwhile is written to before its time is up. */
+static void test_written_before_late(void **state)
+{
+    for (int within = 0; within < 2; within++) {
+        static uint8_t in[1 << 20];
+        crowd c;
+
+        crowd_init(&c, state, 1, clock_ahead);
+        crowd_open(&c);
+        c.e[0].then = note_untried;
+        untried = 0;
+        endpoint_make(&c.e[0], 64 << 20);
+        wsk__stream_set_deadline(&c.e[0].stream, wsk_loop_now(c.t.loop) + 20000);
+        turn_for(c.t.loop, 5);
+        sent_before = c.e[0].sent;
+        assert_in_range(sent_before, 1, (64 << 20) - 1);
+        if (within) {
+            assert_int_equal(wsk_loop_post(c.t.loop, stand_still, NULL), WSK_OK);
+            assert_int_equal(wsk_loop_turn(c.t.loop, 0), WSK_OK);
+        }
+        while (recv(c.fd[0][1], in, sizeof(in), MSG_DONTWAIT) > 0)
+            continue;
+        if (!within)
+            stand_still(NULL);
+        turn_until(c.t.loop, &c.e[0].expireds, 1);
+        assert_int_equal(untried, 0);
         crowd_end(&c);
     }
 }
@@ -837,7 +920,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         BOTH(test_descriptor_kept_by_others), BOTH(test_crowd_without_buffers),
         BOTH(test_heard_before_late),         BOTH(test_not_put_off_for_ever),
-        BOTH(test_spent_are_not_read),        BOTH(test_rest_behind_spent),
+        BOTH(test_written_before_late),       BOTH(test_spent_are_not_read),
+        BOTH(test_rest_behind_spent),
 #ifdef WSK_HAVE_URING
         URING(test_pause_in_full_queue),      URING(test_close_in_full_queue),
         URING(test_output_in_full_queue),     URING(test_reset_after_pause_in_full_queue),

@@ -403,6 +403,80 @@ static void test_backlog_of_small_messages(void **state)
     world_end(&w);
 }
 
+/* ------------------------------------------------------------------------ standing still -- */
+
+static void nothing(wsk_peer *p)
+{
+    (void)p;
+}
+
+static void pauses(wsk_peer *p)
+{
+    wsk_peer_pause(p, true);
+}
+
+static void sends(wsk_peer *p)
+{
+    assert_int_equal(wsk_peer_send(p, WSK_OP_TEXT, "x", 1, 0), WSK_OK);
+}
+
+static void pings(wsk_peer *p)
+{
+    assert_int_equal(wsk_peer_ping(p, "x", 1), WSK_OK);
+}
+
+/* Behind a standstill of the program a peer that took everything meanwhile is written to before its
+ * time to take it is up, whatever the program does first. */
+static void test_output_behind_standstill(void **state)
+{
+    enum { LEN = 8 << 20, AWAY_US = 35 * 1000000 };
+    static const struct {
+        const char *what;
+        void (*call)(wsk_peer *p);
+        bool speaks; /* the peer, of a message that is not over */
+    } rows[] = {
+        {"nothing", nothing, false}, {"pauses", pauses, false},       {"sends", sends, false},
+        {"pings", pings, false},     {"is spoken to", nothing, true},
+    };
+    static const uint8_t part[] = {0x01, 0x81, 0, 0, 0, 0, 'x'};
+    static uint8_t data[LEN];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t)(i * i >> 5);
+    for (size_t i = 0; i < WSK__COUNT(rows); i++) {
+        static uint8_t in[1 << 20];
+        size_t n = 0;
+        ssize_t got;
+        struct world w;
+
+        world_begin(&w, 0, 0);
+        const int fd = client_open(&w, NULL);
+        wsk_peer *peer = wsk_server_next_peer(w.server, NULL);
+        assert_int_equal(
+            wsk_peer_send(peer, WSK_OP_BINARY, data, sizeof(data), WSK_SEND_NO_COMPRESS), 0);
+        for (int k = 0; k < 3; k++)
+            turn(&w);
+        while ((got = recv(fd, in, sizeof(in), 0)) > 0)
+            n += (size_t)got;
+        if (rows[i].speaks)
+            say(fd, part, sizeof(part));
+        clock_now += AWAY_US;
+        rows[i].call(peer);
+        for (int k = 0; k < 1000 && n < LEN && w.closes == 0; k++) {
+            turn(&w);
+            while ((got = recv(fd, in, sizeof(in), 0)) > 0)
+                n += (size_t)got;
+        }
+        if (w.closes != 0 || n < LEN)
+            fail_msg("%s: %zu octets came", rows[i].what, n);
+        close(fd);
+        for (int k = 0; k < 100 && w.closes == 0; k++)
+            turn(&w);
+        world_end(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,6 +484,7 @@ int main(void)
         cmocka_unit_test(test_ends_behind_floods),
         cmocka_unit_test(test_rounds),
         cmocka_unit_test(test_backlog_of_small_messages),
+        cmocka_unit_test(test_output_behind_standstill),
     };
     if (BACKEND == WSK_IO_URING && !test_has_uring()) {
         puts("1..0 # SKIP no io_uring here");

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import https from "node:https";
 import http from "node:http";
-import { equal, makeCertificate, noise, ok, prose, runTests, scheme, skipAll, sleep, test, websock,
+import { equal, io, makeCertificate, missingBackend, noise, ok, prose, runTests, scheme, skipAll, sleep, test, websock,
   within } from "./harness.mjs";
 
 let WebSocketServer;
@@ -14,13 +14,16 @@ try {
   skipAll("npm's ws is not installed; tests/interop/setup does it");
 }
 
+const missing = await missingBackend();
+if (missing) skipAll(missing);
+
 const clean = Object.fromEntries(Object.entries(process.env)
   .filter(([name]) => !/^((ws|wss|http|https|all|no)_proxy)$/i.test(name)));
 
 // The program to its end: { code, out, err }.
 async function connect(args, input = "") {
   const trust = scheme === "wss" ? ["--cacert", makeCertificate().cert] : [];
-  const child = spawn(websock, ["connect", ...trust, ...args], { env: clean });
+  const child = spawn(websock, ["connect", "--io", io, ...trust, ...args], { env: clean });
   const out = [];
   let err = "";
   child.stdout.on("data", (d) => out.push(d));

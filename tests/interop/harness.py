@@ -113,12 +113,54 @@ class Server:
 
 
 def missing_backend():
-    """Why the backend that the test is for cannot be tried here, or None."""
-    if IO != "uring":
+    """Why the backend that the test is for cannot be tried here, or None. "client-uring" is that of
+    our client."""
+    if not IO.endswith("uring"):
         return None
     server = Server(io="auto", scheme="ws")
     server.stop()
     return None if "io_uring" in server.banner else "the kernel or the build has no io_uring"
+
+
+# ------------------------------------------------------------------------- our client, judged
+
+
+def judged_client(judge_options, client_options, io):
+    """"websock connect --testee" against "websock test --serve": the TAP, and the exit codes of the
+    judge and of the client. A judge to which the client never came has None."""
+    line = [WEBSOCK, "test", "--serve", f"{SCHEME}://127.0.0.1:0", "--then-exit", "--tap",
+            *judge_options]
+    trust = []
+    if SCHEME == "wss":
+        cert, key = certificate()
+        line += ["--cert", cert, "--key", key]
+        trust = ["--insecure"]
+    judge = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    tap = []
+    threads = [threading.Thread(target=lambda: tap.append(judge.stdout.read()))]
+    threads[0].start()
+    url = None
+    for text in judge.stderr:
+        if f"at {SCHEME}://" in text:
+            url = text.split(" at ")[1].split(",")[0].strip()
+        if text.startswith("Ok, will run"):
+            break
+    threads.append(threading.Thread(target=judge.stderr.read))
+    threads[1].start()
+    client = subprocess.run([WEBSOCK, "connect", "--testee", "--io", io, *client_options, *trust,
+                             url], capture_output=True, text=True)
+    try:
+        code = judge.wait(60 * PATIENCE)
+    except subprocess.TimeoutExpired:
+        judge.terminate()
+        judge.wait()
+        code = None
+    for thread in threads:
+        thread.join()
+    for text in client.stderr.splitlines()[-5:]:
+        print("#", text)
+    print("# the client ended with", client.returncode)
+    return tap[0], code, client.returncode
 
 
 # ------------------------------------------------------------------------------ raw connections

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The categories of framing beyond Autobahn's (16 to 20) against "websock serve", and "websock
-connect --testee" against them, strict: each case is a test point. FILE WEBSOCK IO SCHEME"""
+connect --testee" against them, strict: each case is a test point. FILE WEBSOCK IO
+SCHEME, where IO "client-epoll" is for our client on epoll."""
 import subprocess
 import sys
-import threading
 
-from harness import IO, PATIENCE, SANITIZED, SCHEME, WEBSOCK, Server, certificate
-from harness import missing_backend, skip_all
+from harness import IO, PATIENCE, SANITIZED, SCHEME, WEBSOCK, Server
+from harness import judged_client, missing_backend, skip_all
 
 if why := missing_backend():
     skip_all(why)
@@ -36,35 +36,10 @@ def test_server():
     return code
 
 
-def test_client():
-    """With IO "client": the judge is the server."""
-    line = [WEBSOCK, "test", "--serve", f"{SCHEME}://127.0.0.1:0", "--then-exit", "--tap", *COMMON]
-    trust = []
-    if SCHEME == "wss":
-        cert, key = certificate()
-        line += ["--cert", cert, "--key", key]
-        trust = ["--insecure"]
-    judge = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    tap = threading.Thread(target=lambda: print(judge.stdout.read(), end="", flush=True))
-    tap.start()
-    url = None
-    for text in judge.stderr:
-        if f"at {SCHEME}://" in text:
-            url = text.split(" at ")[1].split(",")[0].strip()
-        if text.startswith("Ok, will run"):
-            break
-    rest = threading.Thread(target=judge.stderr.read)
-    rest.start()
-    client = subprocess.run([WEBSOCK, "connect", "--testee", "--max-message", LIMIT, *trust, url],
-                            capture_output=True, text=True)
-    if client.returncode != 0:
-        judge.terminate()
-    code = judge.wait()
-    tap.join()
-    rest.join()
-    for text in client.stderr.splitlines()[-5:]:
-        print("#", text)
-    return code or client.returncode
+def test_client(io):
+    tap, code, client = judged_client(COMMON, ["--max-message", LIMIT], io)
+    print(tap, end="", flush=True)
+    return 0 if (code, client) == (0, 0) else 1
 
 
-sys.exit(test_client() if IO == "client" else test_server())
+sys.exit(test_client(IO[7:]) if IO.startswith("client-") else test_server())

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-from harness import PATIENCE, SCHEME, WEBSOCK, Server, missing_backend, skip_all
+from harness import IO, PATIENCE, SCHEME, WEBSOCK, Server, missing_backend, skip_all
 
 if why := missing_backend():
     skip_all(why)
@@ -48,12 +48,14 @@ def lines_of(path):
         return f.readlines()
 
 
-print("1..2", flush=True)
+print("1..4", flush=True)
 with tempfile.TemporaryDirectory() as home:
     out = os.path.join(home, "results")
     server = Server()
-    args = ["--suite", "handshake", "--no-report", "--json", out,
-            "--option", f"vitalitySeconds={10 * PATIENCE}"]
+    common = ["--no-report", "--json", out, "--option", f"vitalitySeconds={10 * PATIENCE}",
+              # By default ours lets in pages of the same host alone.
+              "--option", "checksOrigin=1"]
+    args = ["--suite", "handshake", *common]
     trust = ["--insecure"] if SCHEME == "wss" else []
     # What a sanitizer keeps is no growth of the server.
     watched = [] if os.environ.get("INTEROP_SANITIZED") else ["--pid", str(server.process.pid)]
@@ -74,9 +76,20 @@ with tempfile.TemporaryDirectory() as home:
             break
     assert url, seen
     # Answers that are wrong fail a client: that some cases could not be run is right.
-    code = subprocess.run([WEBSOCK, "connect", "--testee", url, *trust], check=False,
+    code = subprocess.run([WEBSOCK, "connect", "--testee", "--io", IO, url, *trust], check=False,
                           capture_output=True).returncode
     judged.communicate(timeout=60 * PATIENCE)
     judge(2, "the client", lines_of(out), listed("--serve", "ws://localhost"),
           [(code, 1), (judged.returncode, 0)])
+
+    # Foreign origins, whoever else may come; and it is seen where they are let in.
+    for number, name, origin, wanted in ((3, "the origins of a list", "https://app.test", 0),
+                                         (4, "any origin", "*", 1)):
+        server = Server("--origin", origin)
+        code = subprocess.run([WEBSOCK, "test", server.url, "--cases", "14.13.*", *common, "--quiet",
+                               *trust], check=False).returncode
+        server.stop()
+        lines = lines_of(out)
+        judge(number, name, lines if wanted == 0 else [], len(lines) if wanted == 0 else 0,
+              [(code, wanted)])
 sys.exit(1 if failed else 0)

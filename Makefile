@@ -9,8 +9,9 @@
 #                      single parts; build/bench has the results (about an hour)
 #   make bench-quick   the essence of it, in two minutes
 #                      (ARGS="--scenarios 'tls-*'" for either; bench/run --help)
-#   make conformance   the full conformance suite against websock serve and websock connect; reports
-#                      in build/report and build/report-client (ARGS="--cases 6.*" for some cases)
+#   make conformance   Autobahn's 517 cases against websock serve and websock connect; reports in
+#                      build/report and build/report-client (ARGS="--cases 6.*" for some cases);
+#                      SUITE=all for every suite
 #   make install       PREFIX=/usr/local DESTDIR=
 #   make format        formats the C files; make check-format only looks
 #   make coverage      tests with coverage: build-coverage/report/index.html; fails where the
@@ -99,7 +100,7 @@ bench-parts: build-bench/build.ninja
 	$(MESON) test -C build-bench --no-rebuild --benchmark --verbose
 
 conformance: all
-	scripts/conformance $(BUILD) $(BUILD)/report $(ARGS)
+	scripts/conformance $(if $(filter all,$(SUITE)),--all) $(BUILD) $(BUILD)/report $(ARGS)
 
 # By sudo, what is in the build directory stays that of its owner, who builds there again.
 as_owner = $(shell [ "$$(id -u)" != 0 ] || [ "$$(stat -c %u $(BUILD))" = 0 ] || \

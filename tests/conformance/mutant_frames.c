@@ -17,6 +17,13 @@
 /* So long close_half and fail_overtakes take to answer. */
 #define HOLD_US 1000
 
+/* A frame that is kept. */
+typedef struct hoarded {
+    struct hoarded *next;
+    size_t len;
+    uint8_t octets[];
+} hoarded;
+
 typedef struct fm {
     fm_fault fault;
     bool client, open, closed, over, mute;
@@ -32,10 +39,12 @@ typedef struct fm {
     unsigned frames, controls;
     uint64_t random;
     uint32_t counter;
-    bool failed;        /* the close was ours */
-    int octet;          /* of FM_OCTET; -1: none */
-    size_t cut;         /* of FM_CUT; 0: none */
-    size_t had;         /* octets of frames */
+    bool failed; /* the close was ours */
+    int octet;   /* of FM_OCTET; -1: none */
+    size_t cut;  /* of FM_CUT; 0: none */
+    size_t had;  /* octets of frames */
+    hoarded *hoard;
+    uint8_t *announced; /* of hoard_announced */
     int64_t held_until; /* what is to be written waits until then; 0: it does not */
 } fm;
 
@@ -237,6 +246,19 @@ static bool reason_ok(const fm *m, const uint8_t *s, size_t len)
     return m->fault == FM_close_reason || is_utf8(s, len);
 }
 
+static void keep(fm *m, const uint8_t *data, size_t len)
+{
+    hoarded *h = malloc(sizeof(*h) + len);
+
+    if (h == NULL)
+        mutant_die();
+    h->len = len;
+    if (len > 0)
+        memcpy(h->octets, data, len);
+    h->next = m->hoard;
+    m->hoard = h;
+}
+
 static void pong(fm *m, const uint8_t *data, size_t len)
 {
     uint8_t first = 0x8a;
@@ -249,6 +271,8 @@ static void pong(fm *m, const uint8_t *data, size_t len)
         len = strnlen((const char *)data, len);
     if (m->fault == FM_pong_packed && m->in_message && m->compressed)
         first |= 0x40;
+    if (m->fault == FM_hoard_pongs)
+        keep(m, data, len);
     send_frame(m, first, data, len);
 }
 
@@ -331,7 +355,9 @@ static uint64_t limit_of(const fm *m)
         return FM_LIMIT - 2;
     if (m->fault == FM_limit_high)
         return FM_LIMIT + 1;
-    return m->fault == FM_no_limit || m->fault == FM_top_bit ? UINT64_MAX : FM_LIMIT;
+    return m->fault == FM_no_limit || m->fault == FM_top_bit || m->fault == FM_hoard_announced
+               ? UINT64_MAX
+               : FM_LIMIT;
 }
 
 static void too_big(fm *m)
@@ -400,7 +426,10 @@ static void data_frame(fm *m, uint8_t first, const uint8_t *data, size_t len)
     m->frames++;
     if (m->frames > 5000 && m->fault == FM_frames_stuck)
         m->closed = m->mute = true;
-    if (m->frames > MOST_FRAMES && m->fault != FM_frames_any && m->fault != FM_frames_lost) {
+    if (m->fault == FM_hoard_fragments)
+        keep(m, data, len);
+    if (m->frames > MOST_FRAMES && m->fault != FM_frames_any && m->fault != FM_frames_lost &&
+        m->fault != FM_hoard_fragments) {
         violation(m, 1008);
         return;
     }
@@ -579,6 +608,12 @@ static bool next_frame(fm *m)
         }
     }
     n += masked ? 4 : 0;
+    if (m->fault == FM_hoard_announced && len > FM_LIMIT && m->announced == NULL) {
+        m->announced = malloc(FM_HOARD);
+        if (m->announced == NULL)
+            mutant_die();
+        memset(m->announced, 1, len < FM_HOARD ? (size_t)len : FM_HOARD);
+    }
     if (have < n || have - n < len)
         return false;
     if (masked && ((m->fault == FM_refuse_zero_key && memcmp(key, "\0\0\0\0", 4) == 0) ||
@@ -701,6 +736,13 @@ static void release(void *of)
         inflateEnd(&m->in_z);
         deflateEnd(&m->out_z);
     }
+    while (m->hoard != NULL) {
+        hoarded *h = m->hoard;
+
+        m->hoard = h->next;
+        free(h);
+    }
+    free(m->announced);
     free(m->in.at);
     free(m->out.o.at);
     free(m->message.at);

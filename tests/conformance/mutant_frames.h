@@ -12,6 +12,8 @@
 
 /* The largest message it takes. */
 #define FM_LIMIT 1048576u
+/* What hoard_announced takes at most. */
+#define FM_HOARD ((size_t)80 << 20)
 
 /* name, what it does. Names that begin with legal_ are odd but allowed: no case may fail. */
 #define FM_MAP(X)                                                                                  \
@@ -113,6 +115,10 @@
     X(close_not_behind, "refuses a close while a pong waits to be sent")                           \
     X(end_speaks, "sends a message when the other half of TCP ends")                               \
     X(close_half, "forgets its answer to a close when TCP is half-closed")                         \
+    /* memory */                                                                                   \
+    X(hoard_fragments, "keeps each frame of a message by itself, any number of them")              \
+    X(hoard_announced, "allocates what a frame announces, and waits for it")                       \
+    X(hoard_pongs, "keeps each pong by itself")                                                    \
     /* pings */                                                                                    \
     X(pong_empty, "answers pings with empty pongs")                                                \
     X(pong_64, "cuts pongs to 64 octets")                                                          \

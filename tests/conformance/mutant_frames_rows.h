@@ -324,6 +324,12 @@ static const mutant_row rows[] = {
     {FM_close_not_behind, CLIENT, "19.10.* 19.12.* 19.15.* 20.4.* 20.5.*", "19.15.* 20.5.3"},
     {FM_end_speaks, SERVER, "17.7.* 19.8.*", "17.* 19.8.1-6"},
     {FM_end_speaks, CLIENT, "17.7.* 19.8.*", "17.* 19.8.1-6"},
+    {FM_hoard_fragments, SERVER, "18.6.*", "18.6.3 18.6.4"},
+    {FM_hoard_fragments, CLIENT, "18.6.*", "18.6.3 18.6.4"},
+    {FM_hoard_announced, SERVER, "17.2.1 17.3.1 17.4.1", "17.3.1 17.4.1"},
+    {FM_hoard_announced, CLIENT, "17.2.1 17.3.1 17.4.1", "17.3.1 17.4.1"},
+    {FM_hoard_pongs, SERVER, "20.*", ""},
+    {FM_hoard_pongs, CLIENT, "20.*", ""},
 };
 
 static const unsigned broad[] = {

@@ -122,18 +122,19 @@ static const judge_case talkers[] = {
      ENDS_CLEAN},
 };
 
+#define EXPECT_CROWD                                                                               \
+    "Every fiftieth connection of the crowd is an ordinary one, and is served in "                 \
+    "vitalitySeconds (later is non-strict, and failed behind five times that); so is one "         \
+    "afterwards. Memory stays bounded, and the processor is idle again. A server that turns some " \
+    "of the crowd away is for information; one that answers them with something wrong has failed."
+
 #define CROWD(number, name, text, ref, who, n, m)                                                  \
     .id = "23.2." number, .title = name, .description = text, .reference = ref,                    \
     .steps = STEPS(FRAME(FIN | TEXT, S("Still there?")), CLOSE_AFTER(5)),                          \
     OK_WITH(1, GOT_TEXT(S("Still there?"))), ENDS_CLEAN, .audience = JUDGE_FOR_SERVERS,            \
     .crowd = {.rows = (who), .n_rows = WSK__COUNT(who), .count = (n), .at_once = (m)},             \
     .weight = 3, .survival = {.after = true, .kib = 262144, .idle = true},                         \
-    .expectation =                                                                                 \
-        "Every fiftieth connection of the crowd is an ordinary one, and is served in "             \
-        "vitalitySeconds (later is non-strict, and failed behind five times that); so is one "     \
-        "afterwards. Memory stays bounded, and the "                                               \
-        "processor is idle again. A server that turns some of the crowd away is for "              \
-        "information; one that answers them with something wrong has failed."
+    .expectation = EXPECT_CROWD
 
 static const judge_case crowd_rows[] = {
     {CROWD("1", "connections that are reset",
@@ -153,6 +154,72 @@ static const judge_case crowd_rows[] = {
     {CROWD("4", "10,000 connections, 100,000 messages",
            "10,000 connections, 100 at a time, of ten messages each.",
            "RFC 6455 10.4; CVE-2026-34824", talkers, 10000, 100)},
+};
+
+/* A third of --patience, in ten pieces between which little or nothing is said; in the end they go.
+ */
+#define PAUSE   WAIT(OF_PATIENCE(1.0 / 30))
+#define GOES_ON PAUSE, PAUSE, PAUSE, PAUSE, PAUSE, PAUSE, PAUSE, RESET
+/* The peer's close is not answered. */
+#define MUTE_MEMBER(...)                                                                           \
+    {                                                                                              \
+        .id = "0", .title = "", .description = "", .expectation = "", .reference = "",             \
+        .rule = JUDGE_RULE_INFORM, .close = {.mute = true}, .steps = STEPS(__VA_ARGS__)            \
+    }
+
+static const judge_case slow_heads[] = {
+    BEFORE_OPEN(PAUSE, PAUSE, PAUSE, GOES_ON),
+    BEFORE_OPEN(HTTP(S("G")), PAUSE, HTTP(S("E")), PAUSE, HTTP(S("T")), PAUSE, HTTP(S(" ")),
+                GOES_ON),
+    BEFORE_OPEN(HTTP(S(REQUEST)), PAUSE, HTTP(S("X")), PAUSE, HTTP(S("-")), PAUSE, HTTP(S("Y")),
+                GOES_ON),
+    BEFORE_OPEN(HTTP(S(REQUEST)), PAUSE, HTTP(S("A: b\r\n")), PAUSE, HTTP(S("C: d\r\n")), PAUSE,
+                HTTP(S("E: f\r\n")), GOES_ON),
+};
+
+static const judge_case slow_frames[] = {
+    MEMBER(RAW_PART(1, S("\x81")), PAUSE, PAUSE, PAUSE, GOES_ON),
+    MEMBER(HEADER(FIN | BINARY, 60000), PAUSE, OCTETS(S("*")), PAUSE, OCTETS(S("*")), PAUSE,
+           OCTETS(S("*")), GOES_ON),
+    MEMBER(FRAME(TEXT, S("*")), PAUSE, FRAME(CONT, S("*")), PAUSE, FRAME(CONT, S("*")), PAUSE,
+           FRAME(CONT, S("*")), GOES_ON),
+    MEMBER(HEADER(FIN | PING, 100), PAUSE, OCTETS(S("*")), PAUSE, OCTETS(S("*")), PAUSE,
+           OCTETS(S("*")), GOES_ON),
+};
+
+static const judge_case slow_closes[] = {
+    MUTE_MEMBER(FRAME(FIN | 3, NOTHING), PAUSE, PAUSE, PAUSE, GOES_ON),
+    MUTE_MEMBER(READ_NOTHING, FRAME(FIN | 3, NOTHING), PAUSE, PAUSE, PAUSE, GOES_ON),
+    MEMBER(HEADER(FIN | CLOSE, 20), OCTETS(S("\x03\xe8")), PAUSE, OCTETS(S("*")), PAUSE,
+           OCTETS(S("*")), PAUSE, OCTETS(S("*")), GOES_ON),
+    MUTE_MEMBER(FRAME(FIN | CLOSE, S("\x03\xe8")), PAUSE, PAUSE, PAUSE, GOES_ON),
+};
+
+#define SLOWLY(number, name, text, who)                                                            \
+    .id = "23.4." number, .title = name, .description = text,                                      \
+    .reference = "RFC 6455 10; CVE-2021-42340, CVE-2024-23672, CVE-2026-79677",                    \
+    .steps = STEPS(FRAME(FIN | TEXT, S("Still there?")), CLOSE_AFTER(5)),                          \
+    OK_WITH(1, GOT_TEXT(S("Still there?"))), ENDS_CLEAN, .audience = JUDGE_FOR_SERVERS,            \
+    .crowd = {.rows = (who), .n_rows = WSK__COUNT(who), .count = 1000, .at_once = 500},            \
+    .weight = 3, .survival = {.after = true, .kib = 131072, .idle = true},                         \
+    .expectation = EXPECT_CROWD
+
+static const judge_case slow_rows[] = {
+    {SLOWLY(
+        "1", "a crowd of slow requests",
+        "1,000 connections, 500 at a time, that say nothing or part of a request, octet by octet "
+        "or field by field, over a third of --patience.",
+        slow_heads)},
+    {SLOWLY(
+        "2", "a crowd of slow frames",
+        "1,000 connections, 500 at a time, each with a frame or a message that goes on octet by "
+        "octet over a third of --patience.",
+        slow_frames)},
+    {SLOWLY(
+        "3", "a crowd of slow closes",
+        "1,000 connections, 500 at a time, that are made to close, or close octet by octet, and "
+        "stay for a third of --patience.",
+        slow_closes)},
 };
 
 /* --------------------------------------------------------------------- what is not its own -- */
@@ -205,4 +272,5 @@ void judge_cases_23(judge_builder *b)
     judge_add_rows(b, endless_rows, WSK__COUNT(endless_rows));
     judge_add_rows(b, crowd_rows, WSK__COUNT(crowd_rows));
     judge_add_rows(b, leak_rows, WSK__COUNT(leak_rows));
+    judge_add_rows(b, slow_rows, WSK__COUNT(slow_rows));
 }

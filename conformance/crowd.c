@@ -13,6 +13,8 @@
 #define MAX_EVENTS 256
 /* A connection that is not through by then is given up. */
 #define MOST_US ((int64_t)20 * 1000000)
+/* How often the process under test is looked at. */
+#define LOOK_US 20000
 /* Every so manieth connection is an ordinary one, whose time is taken. */
 #define ORDINARY 50
 
@@ -36,6 +38,8 @@ typedef struct crowd {
     bool verify;
     volatile sig_atomic_t *cancelled;
     judge_crowd_tally *tally;
+    judge_vitality *process;
+    int64_t look_at;
     int epoll;
     member *at;
     size_t n_members, busy;
@@ -265,6 +269,10 @@ static void run(crowd *c)
                 begin(c, &c->at[i], now);
         }
         next = each(c, now);
+        if (c->process->pid != 0 && now >= c->look_at) {
+            judge_vitality_look(c->process);
+            c->look_at = now + LOOK_US;
+        }
         if (c->busy == 0)
             continue;
         n = epoll_wait(c->epoll, events, MAX_EVENTS,
@@ -289,7 +297,8 @@ static void run(crowd *c)
 
 bool judge_crowd_go(const judge_peer_setup *setup, const judge_target *target,
                     const judge_address *addresses, size_t n_addresses, SSL_CTX *tls, bool verify,
-                    volatile sig_atomic_t *cancelled, judge_crowd_tally *ret, unsigned *ret_address)
+                    volatile sig_atomic_t *cancelled, judge_vitality *process,
+                    judge_crowd_tally *ret, unsigned *ret_address)
 {
     const judge_case *test = setup->test;
     const uint32_t count = (uint32_t)(test->crowd.count * setup->options->crowd);
@@ -307,6 +316,7 @@ bool judge_crowd_go(const judge_peer_setup *setup, const judge_target *target,
     c->verify = verify;
     c->cancelled = cancelled;
     c->tally = ret;
+    c->process = process;
     c->count = count > test->crowd.n_rows ? count : (uint32_t)test->crowd.n_rows;
     ret->scaled = c->count != test->crowd.count;
     c->ordinary = judge_ordinary(c->steps, 10, false);

@@ -413,7 +413,8 @@ static bool bring_crowd(judge_run *r, judge_peer_setup *setup)
     unsigned which = h->preferred - from;
 
     if (!judge_crowd_go(setup, h->target, h->address + from, h->reached ? 1 : h->n_addresses,
-                        r->tls, r->params.tls.verify, &r->cancelled, &setup->crowd, &which))
+                        r->tls, r->params.tls.verify, &r->cancelled, &r->care.process,
+                        &setup->crowd, &which))
         return false;
     setup->crowd.slowdown = judge_vitality_slowdown(&r->care.process);
     h->preferred = from + which;

@@ -20,6 +20,7 @@ static const survival_row rows[] = {
     {"22.4.1-3", {.after = true, .during = 0.2, .kib = 65536, .idle = true}},
     {"22.4.4", {.after = true, .during = 0.2, .kib = 131072, .idle = true}},
     {"23.2.*", {.after = true, .kib = 262144, .idle = true}},
+    {"23.4.*", {.after = true, .kib = 131072, .idle = true}},
 };
 
 /* Where --limit is given, these ask for this instead. */

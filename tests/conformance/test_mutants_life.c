@@ -28,8 +28,9 @@
 
 /* Patience of the test, not of the judge: a loaded machine is no dead peer. */
 #define PATIENCE 20
-/* Of the connections of a crowd: 150, 60, 300 and 300. */
-#define CROWD 0.03
+/* Of the connections of a crowd: 150, 60, 300 and 300; and, of those that are slow, 100. */
+#define CROWD      0.03
+#define SLOW_CROWD 0.1
 
 static judge_table *table;
 
@@ -160,6 +161,10 @@ static void run(size_t i, uint16_t port, int pid, double seconds, outcome *ret)
     target.options.vitality_seconds = seconds;
     target.options.open_handshake_timeout = PATIENCE;
     target.options.crowd = CROWD;
+    if (strncmp(judge_table_at(table, i)->id, "23.4.", 5) == 0) {
+        target.options.crowd = SLOW_CROWD;
+        target.options.patience = 0.1;
+    }
     selected[i] = true;
     r = judge_run_new(&params, why);
     assert_non_null(r);
@@ -297,6 +302,20 @@ static void crowds_fail_who_cannot_bear_them(void **state)
     }
 }
 
+/* Who serves one after the other lets others wait for those that are slow. */
+static void slow_crowds_fail_who_waits_for_them(void **state)
+{
+    static const char *const ids[] = {"23.4.1", "23.4.2", "23.4.3"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        if (!crowd_passes(ids[i], (mutant_habits){0}, PATIENCE))
+            fail_msg("%s fails for a good server", ids[i]);
+        if (crowd_passes(ids[i], (mutant_habits){.one_by_one = 1}, 0.002))
+            fail_msg("%s does not fail for a server that waits for each", ids[i]);
+    }
+}
+
 /* Whoever is alone gets what is his; in the crowd some messages are not those that were sent. */
 static void what_crowds_get_counts(void **state)
 {
@@ -331,6 +350,7 @@ static void crowds_try_all_addresses(void **state)
     socklen_t len = sizeof(nobody);
     volatile sig_atomic_t cancelled = 0;
     judge_address addresses[3] = {0};
+    judge_vitality nobodys = {0};
     judge_crowd_tally tally;
     crowd_server s = {0};
     unsigned which = 7;
@@ -348,13 +368,13 @@ static void crowds_try_all_addresses(void **state)
         memcpy(&addresses[i].at, i < 2 ? &nobody : &server, sizeof(server));
         addresses[i].len = sizeof(server);
     }
-    assert_true(
-        judge_crowd_go(&set, &target, addresses, 2, NULL, false, &cancelled, &tally, &which));
+    assert_true(judge_crowd_go(&set, &target, addresses, 2, NULL, false, &cancelled, &nobodys,
+                               &tally, &which));
     assert_int_equal(tally.good, 0);
     assert_int_equal(which, 7);
     assert_int_equal(pthread_create(&s.thread, NULL, serve_crowd, &s), 0);
-    assert_true(
-        judge_crowd_go(&set, &target, addresses, 3, NULL, false, &cancelled, &tally, &which));
+    assert_true(judge_crowd_go(&set, &target, addresses, 3, NULL, false, &cancelled, &nobodys,
+                               &tally, &which));
     assert_true(tally.total > 100);
     assert_int_equal(tally.good, tally.total);
     assert_int_equal(which, 2);
@@ -370,6 +390,7 @@ int main(void)
         cmocka_unit_test(a_server_that_dies_fails),
         cmocka_unit_test(a_server_that_ends_is_seen_by_its_process),
         cmocka_unit_test(crowds_fail_who_cannot_bear_them),
+        cmocka_unit_test(slow_crowds_fail_who_waits_for_them),
         cmocka_unit_test(what_crowds_get_counts),
         cmocka_unit_test(crowds_try_all_addresses),
     };

@@ -3,6 +3,7 @@
  * long. */
 #include "client_world.h"
 
+#include "client/client_internal.h"
 #include "client/retry_after.h"
 
 #include <stdio.h>
@@ -414,6 +415,21 @@ static void play_silence(script_conn *c)
     (void)c;
 }
 
+/* Of the table of docs/design.md. */
+static void test_defaults(void **state)
+{
+    (void)state;
+    wsk_client_options given = WSK_CLIENT_OPTIONS_INIT;
+    wsk__client_options o;
+
+    assert_int_equal(wsk__client_options_init(&o, NULL, &given), WSK_OK);
+    assert_int_equal(o.connect_timeout, 10000);
+    assert_int_equal(o.max_redirects, 0);
+    assert_int_equal(o.retry_max, 60000);
+    assert_int_equal(o.retry_attempts, 0);
+    wsk__client_options_deinit(&o, NULL);
+}
+
 static void test_silent_server(void **state)
 {
     wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
@@ -520,6 +536,7 @@ int main(void)
         BOTH(test_row),
         BOTH(test_row_of_short_connections),
         BOTH(test_program_ends),
+        cmocka_unit_test(test_defaults),
         BOTH(test_silent_server),
         BOTH(test_deadlines_when_open),
         BOTH(test_round_trip),

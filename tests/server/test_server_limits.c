@@ -15,6 +15,8 @@
 
 #include <websock/websock.h>
 
+#include "server/server_internal.h"
+
 struct world {
     test_alloc alloc; /* first: its hooks' ud is it */
     unsigned lines;   /* logged */
@@ -493,6 +495,42 @@ static unsigned answer(struct world *w, const char *fields)
     return status_of(&c);
 }
 
+/* Of the table of docs/design.md. What is not asked for is off. */
+static void test_defaults(void **state)
+{
+    static const struct {
+        uint64_t rate, burst, becomes;
+    } octets[] = {
+        {1, 0, 65536}, {65535, 0, 65536}, {65536, 0, 65536}, {65537, 0, 65537}, {65537, 1, 1},
+    };
+    wsk_loop *loop = NULL;
+    wsk_server *server = NULL;
+
+    (void)state;
+    assert_int_equal(wsk_loop_new(&loop, NULL), WSK_OK);
+    assert_int_equal(wsk_server_new(&server, loop, NULL, NULL, NULL), WSK_OK);
+    assert_int_equal(server->o.max_connections, 10000000);
+    assert_int_equal(server->o.max_connections_per_address, 0);
+    assert_int_equal(server->messages.rate, 0);
+    assert_int_equal(server->octets.rate, 0);
+    assert_null(server->handshakes);
+    assert_false(server->rated);
+    wsk_server_free(server);
+    for (size_t i = 0; i < WSK__COUNT(octets); i++) {
+        wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+        o.max_octet_rate = octets[i].rate;
+        o.octet_burst = octets[i].burst;
+        o.max_message_rate = 7;
+        assert_int_equal(wsk_server_new(&server, loop, &o, NULL, NULL), WSK_OK);
+        assert_int_equal(server->octets.rate, octets[i].rate);
+        assert_int_equal(server->octets.burst, octets[i].becomes);
+        assert_int_equal(server->messages.burst, 7);
+        wsk_server_free(server);
+    }
+    assert_int_equal(wsk_loop_turn(loop, 0), WSK_OK);
+    wsk_loop_free(loop);
+}
+
 static void test_hosts(void **state)
 {
     (void)state;
@@ -691,6 +729,7 @@ int main(void)
         cmocka_unit_test(test_refusals_over_tls),
         cmocka_unit_test(test_no_memory_to_count),
         cmocka_unit_test(test_options),
+        cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_paused),
         cmocka_unit_test(test_failing_alloc),

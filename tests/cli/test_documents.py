@@ -97,6 +97,56 @@ def limits_of_the_design_are_those_of_the_help():
     same(described, helped, "limits and defaults of docs/design.md")
 
 
+def sources_of_tests():
+    text = []
+    for folder, _, names in os.walk(os.path.join(ROOT, "tests")):
+        text += [read(os.path.join(folder, n)) for n in names if n.endswith((".c", ".py"))]
+    return "\n".join(text)
+
+
+def not_there(text, cases, tests):
+    """What stands in a cell of a table and is neither a case, nor a test, nor a conversation"""
+    missing = []
+    for name in re.findall(r"`(test_\w+)`", text):
+        if not re.search(rf"\b{name}\(|def {name[5:]}\(", tests):
+            missing.append(name)
+    for name in re.findall(r"`(\w+\.txt)`", text):
+        if not os.path.exists(os.path.join(ROOT, "tests/conn/conversations", name)):
+            missing.append(name)
+    family = ""
+    for start, number in re.findall(r"(?<![\w.-])((?:\d+(?:\.\d+)?)?)\.(\d+|\\?\*)", text):
+        family = start or family
+        if number.endswith("*"):
+            found = any(case.startswith(f"{family}.") for case in cases)
+        else:
+            found = f"{family}.{number}" in cases
+        if not found:
+            missing.append(f"{family}.{number}")
+    return missing
+
+
+@test
+def cases_and_tests_of_the_tables_exist():
+    cases = set()
+    for serve in [], ["--serve", "ws://localhost"]:
+        r = subprocess.run([PROGRAM, "test", "--list", "--suite", "all", *serve],
+                           capture_output=True, text=True, check=True)
+        cases |= {line.split()[0] for line in r.stdout.splitlines()}
+    tests = sources_of_tests()
+    for text in "14.99.1", "18.1.1 to .77", "77.\\*", "`test_that_nobody_wrote`", "`no.txt`":
+        check(not_there(text, cases, tests), f"{text} is not missed")
+    limits = re.search(r"^## Limits\n(.*?)^### ", read("docs/design.md"), re.M | re.S).group(1)
+    attacks = re.search(r"^### Attacks\n(.*?)^## ", read("docs/conformance.md"), re.M | re.S).group(1)
+    for table, columns, least in (limits, (-1,), 35), (attacks, (2, 3), 30):
+        rows = [re.split(r" ?\| ?", row) for row in re.findall(r"^\| (.*) \|$", table, re.M)[1:]]
+        check(len(rows) >= least, f"only {len(rows)} rows")
+        for row in rows:
+            if row[-1] == "Seen by":
+                continue
+            for column in columns:
+                same(not_there(row[column], cases, tests), [], f"what is not there of {row}")
+
+
 @test
 def targets_of_the_makefile_exist():
     makefile = read("Makefile")

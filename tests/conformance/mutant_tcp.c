@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,6 +23,8 @@
 typedef struct connection {
     int fd;
     mutant *m;
+    void *kept;
+    size_t n_kept;
 } connection;
 
 int mutant_listen(uint16_t *port)
@@ -44,6 +47,8 @@ static void drop(connection *c)
 {
     close(c->fd);
     mutant_free(c->m);
+    if (c->kept != NULL)
+        munmap(c->kept, c->n_kept);
 }
 
 /* False: the connection is over. */
@@ -96,6 +101,12 @@ static void take_one(int fd, connection *c, const mutant_habits *habits)
         return;
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     c->m = mutant_new(habits->fault);
+    c->kept = NULL;
+    c->n_kept = (size_t)habits->keeps_kib << 10;
+    if (c->n_kept == 0)
+        return;
+    c->kept = mmap(NULL, c->n_kept, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    c->kept = c->kept != MAP_FAILED ? memset(c->kept, 1, c->n_kept) : NULL;
 }
 
 void mutant_serve(int fd, const mutant_habits *habits, atomic_bool *stop)

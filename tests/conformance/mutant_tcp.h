@@ -22,6 +22,7 @@ typedef struct mutant_habits {
     unsigned slow_us;    /* works so long on every read, and on nothing else meanwhile */
     unsigned one_by_one; /* serves one connection at a time */
     unsigned replaces;   /* drops whoever is there when another one comes */
+    unsigned keeps_kib;  /* for each connection, as long as it is there */
     unsigned dies_after; /* connections, then it is gone; 0: never */
     mutant_death death;  /* what else ends it ... */
     unsigned after;      /* ... when there were so many of them */

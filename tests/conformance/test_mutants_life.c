@@ -316,6 +316,32 @@ static void slow_crowds_fail_who_waits_for_them(void **state)
     }
 }
 
+/* Its memory while the crowd is there counts, though nothing of it is left behind that. */
+static void what_crowds_take_is_seen(void **state)
+{
+    const judge_case *c = judge_table_find(table, "23.4.2");
+
+    (void)state;
+    for (unsigned keeps = 0; keeps < 2; keeps++) {
+        const mutant_habits habits = {.keeps_kib = keeps * 4096};
+        outcome o = {0};
+        uint16_t port = 0;
+        const int fd = mutant_listen(&port);
+        const pid_t pid = fork();
+
+        assert_true(fd >= 0 && pid >= 0);
+        if (pid == 0) {
+            mutant_serve(fd, &habits, NULL);
+            _exit(0);
+        }
+        close(fd);
+        run((size_t)c->index - 1, port, (int)pid, PATIENCE, &o);
+        server_stop(pid);
+        assert_int_equal(o.behavior, keeps ? JUDGE_FAILED : JUDGE_OK);
+        assert_string_equal(o.why, keeps ? "its memory grew by more than it may" : "");
+    }
+}
+
 /* Whoever is alone gets what is his; in the crowd some messages are not those that were sent. */
 static void what_crowds_get_counts(void **state)
 {
@@ -391,6 +417,7 @@ int main(void)
         cmocka_unit_test(a_server_that_ends_is_seen_by_its_process),
         cmocka_unit_test(crowds_fail_who_cannot_bear_them),
         cmocka_unit_test(slow_crowds_fail_who_waits_for_them),
+        cmocka_unit_test(what_crowds_take_is_seen),
         cmocka_unit_test(what_crowds_get_counts),
         cmocka_unit_test(crowds_try_all_addresses),
     };

@@ -157,10 +157,8 @@ def judged_client(judge_options, client_options, io):
         code = None
     for thread in threads:
         thread.join()
-    for text in client.stderr.splitlines()[-5:]:
-        print("#", text)
-    print("# the client ended with", client.returncode)
-    return tap[0], code, client.returncode
+    notes = [*client.stderr.splitlines()[-5:], f"the client ended with {client.returncode}"]
+    return tap[0] + "".join(f"# {text}\n" for text in notes), code, client.returncode
 
 
 # ------------------------------------------------------------------------------ raw connections

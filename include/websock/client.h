@@ -350,7 +350,10 @@ WSK_API void wsk_sync_free(wsk_sync *s);
  * queue_timeout say that the peer is too slow. So is one that answers each message, as an echo
  * does, when much is sent and nothing received: its answers fill the way, and then it reads no
  * more. WSK_ERR_STATE when the connection is over, WSK_ERR_FAILED when it ends meanwhile, or as
- * wsk_conn_send(). */
+ * wsk_conn_send(). WSK_ERR_INTERRUPTED: the message is queued, and goes out during the next calls;
+ * it is not to be sent again. Where sends that were interrupted left more than conn.max_queued, the
+ * next one waits for that first; when that is interrupted it is WSK_ERR_FULL, and the message is
+ * not queued. */
 WSK_API int wsk_sync_send(wsk_sync *s, wsk_opcode op, const void *data, size_t len, unsigned flags);
 /* The next message. timeout_ms: 0 does not wait, -1 waits for ever. WSK_ERR_TIMEOUT. When the
  * connection is over, the last message has opcode CLOSE, as often as you ask. WSK_ERR_STATE of one

@@ -253,26 +253,44 @@ static bool is_sent(const wsk_sync *s)
     return l != NULL && l->link.conn.w->queued == 0 && wsk__stream_is_drained(&l->link.stream);
 }
 
-int wsk_sync_send(wsk_sync *s, wsk_opcode op, const void *data, size_t len, unsigned flags)
+static bool has_room(const wsk_sync *s)
 {
-    int r;
+    const wsk__client_link *l = s->client->current;
 
-    if (s->client == NULL || s->over)
-        return WSK_ERR_STATE;
-    WSK_TRY(wsk_client_send(s->client, op, data, len, flags));
-    wsk__stream_flush(&s->client->current->link.stream);
-    if (is_sent(s))
-        return WSK_OK;
+    return l != NULL && !wsk__is_full(&l->link.conn);
+}
+
+static int wait_until(wsk_sync *s, bool (*is_so)(const wsk_sync *s))
+{
+    int r = WSK_OK;
+
     /* Both sides sending at once must not wait for each other: one message may come. */
     if (!s->waiting)
         wsk_client_pause(s->client, false);
-    r = WSK_OK;
-    while (r == WSK_OK && !s->over && !is_sent(s))
+    while (r == WSK_OK && !s->over && !is_so(s))
         r = turn(s, -1);
     wsk_client_pause(s->client, true);
     if (r < 0)
         return r;
     return s->over ? WSK_ERR_FAILED : WSK_OK;
+}
+
+int wsk_sync_send(wsk_sync *s, wsk_opcode op, const void *data, size_t len, unsigned flags)
+{
+    if (s->client == NULL || s->over)
+        return WSK_ERR_STATE;
+    int r = wsk_client_send(s->client, op, data, len, flags);
+    if (r == WSK_ERR_FULL) {
+        /* By what interrupted sends left behind. */
+        r = wait_until(s, has_room);
+        if (r == WSK_ERR_INTERRUPTED)
+            return WSK_ERR_FULL; /* this one is not queued */
+        WSK_TRY(r);
+        r = wsk_client_send(s->client, op, data, len, flags);
+    }
+    WSK_TRY(r);
+    wsk__stream_flush(&s->client->current->link.stream);
+    return is_sent(s) ? WSK_OK : wait_until(s, is_sent);
 }
 
 static int give(wsk_sync *s, wsk_message *ret)

@@ -276,6 +276,40 @@ static void test_interrupted_while_sending(void **state)
     wsk_sync_free(c);
 }
 
+static void read_on(void *ud)
+{
+    const server *s = ud;
+
+    for (wsk_peer *p = NULL; (p = wsk_server_next_peer(s->server, p)) != NULL;)
+        wsk_peer_pause(p, false);
+}
+
+/* What interrupted sends left behind is more than may be queued: the next one waits for it, until
+ * it has gone or it is interrupted itself. */
+static void test_send_behind_interrupted(void **state)
+{
+    static uint8_t large[15 << 20];
+    server *s = *state;
+    wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
+    wsk_sync *c;
+
+    o.conn.max_queued = 65536;
+    assert_int_equal(wsk_sync_connect(&c, s->url, &o), WSK_OK);
+    send_text(c, "pause");
+    alarm_soon(c);
+    assert_int_equal(wsk_sync_send(c, WSK_OP_BINARY, large, sizeof(large), 0), WSK_ERR_INTERRUPTED);
+    assert_true(wsk_client_queued(wsk_sync_client(c)) > o.conn.max_queued);
+    alarm_soon(c);
+    assert_int_equal(wsk_sync_send(c, WSK_OP_TEXT, "lost", 4, 0), WSK_ERR_FULL);
+    assert_int_equal(wsk_loop_post(s->loop, read_on, s), WSK_OK);
+    send_text(c, "next");
+    wsk_message m;
+    assert_int_equal(wsk_sync_recv(c, &m, 20000 * test_patience()), WSK_OK);
+    assert_int_equal(m.len, sizeof(large));
+    expect_text(c, "next");
+    wsk_sync_free(c);
+}
+
 static void *interrupt(void *ud)
 {
     wsk_sync_interrupt(ud);
@@ -427,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_interrupted_by_a_signal),
         cmocka_unit_test(test_interrupted_while_sending),
+        cmocka_unit_test(test_send_behind_interrupted),
         cmocka_unit_test(test_interrupted_by_a_thread),
         cmocka_unit_test(test_interrupted_while_connecting),
         cmocka_unit_test(test_failures),

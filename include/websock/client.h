@@ -217,7 +217,7 @@ typedef struct wsk_client_options {
  * that stand in its list are borrowed. handlers are copied. WSK_ERR_INVAL if something in the
  * options has CR, LF, NUL or another character that may not stand where it goes, if a proxy is no
  * URL of the above kind, or a wsk_tls is a server's; the log hook gets a line that says which
- * (where a size or the hooks are what is wrong, the loop's).
+ * (the loop's, where conn.hooks is NULL, or a size or the hooks are what is wrong).
  */
 WSK_API int wsk_client_new(wsk_client **ret, wsk_loop *loop, const wsk_client_options *options,
                            const wsk_client_handlers *handlers, void *ud) WSK_WARN_UNUSED;

@@ -116,8 +116,8 @@ typedef struct wsk_server_options {
 #define WSK_SERVER_OPTIONS_INIT WSK_INIT_(wsk_server_options)
 
 /* options may be NULL. handlers are copied; ud is wsk_server_data(). WSK_ERR_INVAL when an option
- * is out of range (the log hook gets a line with its name and value; where a size or the hooks are
- * what is wrong, the loop's does), WSK_ERR_NOMEM. */
+ * is out of range (the log hook gets a line with its name and value; the loop's does where
+ * conn.hooks is NULL, or a size or the hooks are what is wrong), WSK_ERR_NOMEM. */
 WSK_API int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *options,
                            const wsk_handlers *handlers, void *ud) WSK_WARN_UNUSED;
 /*

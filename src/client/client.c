@@ -51,38 +51,27 @@ void wsk__client_leave(wsk_client *c)
         destroy(c);
 }
 
-int wsk_client_new(wsk_client **ret, wsk_loop *loop, const wsk_client_options *options,
-                   const wsk_client_handlers *handlers, void *ud)
+static int make(wsk_client **ret, wsk_loop *loop, const wsk_client_options *o,
+                const wsk_client_handlers *handlers, void *ud)
 {
-    wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
-    wsk_client *c;
+    wsk_client *c = wsk__alloc0(o->conn.hooks, sizeof(*c));
     int r;
 
-    if (loop == NULL)
-        return WSK_ERR_INVAL;
-    /* Before there are hooks of its own, the loop's hear of it. */
-    if (options != NULL && !wsk__options_take(&o, sizeof(o), options, options->size))
-        return wsk__client_refuse(wsk__loop_hooks(loop), "options: " WSK__NO_SIZE);
-    if (handlers != NULL && handlers->size < sizeof(handlers->size))
-        return wsk__client_refuse(wsk__loop_hooks(loop), "handlers: " WSK__NO_SIZE);
-    WSK_TRY(wsk__config_options_begin(&o.conn, wsk__loop_hooks(loop), "client"));
-    o.conn.role = WSK_ROLE_CLIENT;
-    c = wsk__alloc0(o.conn.hooks, sizeof(*c));
     if (c == NULL)
         return WSK_ERR_NOMEM;
     c->loop = loop;
     wsk__loop_join(loop, WSK__LOOP_CLIENT);
-    c->hooks = o.conn.hooks;
+    c->hooks = o->conn.hooks;
     c->ud = ud;
     if (handlers != NULL)
         memcpy(&c->h, handlers, handlers->size < sizeof(c->h) ? handlers->size : sizeof(c->h));
-    r = wsk__client_options_init(&c->o, c->hooks, &o);
-    if (r == WSK_OK && o.tls != NULL && o.tls->role != WSK_ROLE_CLIENT)
+    r = wsk__client_options_init(&c->o, c->hooks, o);
+    if (r == WSK_OK && o->tls != NULL && o->tls->role != WSK_ROLE_CLIENT)
         r = wsk__client_refuse(c->hooks, "tls was made for a server");
-    if (r == WSK_OK && o.proxy_tls != NULL && o.proxy_tls->role != WSK_ROLE_CLIENT)
+    if (r == WSK_OK && o->proxy_tls != NULL && o->proxy_tls->role != WSK_ROLE_CLIENT)
         r = wsk__client_refuse(c->hooks, "proxy_tls was made for a server");
     if (r == WSK_OK)
-        r = wsk_config_new(&c->cfg, &o.conn);
+        r = wsk_config_new(&c->cfg, &o->conn);
     if (r == WSK_OK)
         r = wsk__conn_env_init(&c->env, c->cfg);
     c->env.toll_max = WSK__TOLL_MAX;
@@ -92,11 +81,36 @@ int wsk_client_new(wsk_client **ret, wsk_loop *loop, const wsk_client_options *o
         destroy(c);
         return r;
     }
-    c->tls = o.tls != NULL ? wsk_tls_ref(o.tls) : NULL;
-    c->proxy_tls = o.proxy_tls != NULL ? wsk_tls_ref(o.proxy_tls) : NULL;
+    c->tls = o->tls != NULL ? wsk_tls_ref(o->tls) : NULL;
+    c->proxy_tls = o->proxy_tls != NULL ? wsk_tls_ref(o->proxy_tls) : NULL;
     wsk__config_check_handlers(c->cfg, "client", c->h.on_message != NULL, c->h.on_data != NULL);
     *ret = c;
     return WSK_OK;
+}
+
+int wsk_client_new(wsk_client **ret, wsk_loop *loop, const wsk_client_options *options,
+                   const wsk_client_handlers *handlers, void *ud)
+{
+    wsk_client_options o = WSK_CLIENT_OPTIONS_INIT;
+
+    if (loop == NULL)
+        return WSK_ERR_INVAL;
+    /* Before there are hooks of its own, the loop's hear of it. */
+    const wsk_hooks *told = wsk__loop_hooks(loop);
+    if (options != NULL && !wsk__options_take(&o, sizeof(o), options, options->size))
+        return wsk__client_refuse(told, "options: " WSK__NO_SIZE);
+    if (handlers != NULL && handlers->size < sizeof(handlers->size))
+        return wsk__client_refuse(told, "handlers: " WSK__NO_SIZE);
+    WSK_TRY(wsk__config_options_begin(&o.conn, told, "client"));
+    o.conn.role = WSK_ROLE_CLIENT;
+    int r = make(ret, loop, &o, handlers, ud);
+    if (r == WSK_ERR_INVAL && o.conn.hooks == NULL && wsk__log_on(told, WSK_LOG_ERROR)) {
+        const wsk_hooks hooks = wsk__hooks_to_tell(told);
+
+        o.conn.hooks = &hooks;
+        (void)make(ret, loop, &o, handlers, ud); /* fails as it did, and is heard */
+    }
+    return r;
 }
 
 void wsk_client_free(wsk_client *c)

@@ -86,34 +86,18 @@ static int set_hosts(wsk_server *s)
     return s->hosts != NULL ? WSK_OK : WSK_ERR_NOMEM;
 }
 
-int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *options,
-                   const wsk_handlers *handlers, void *ud)
+static int make(wsk_server **ret, wsk_loop *loop, const wsk_server_options *o,
+                const wsk_handlers *handlers, void *ud)
 {
-    wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
-    const wsk_hooks *hooks;
-    wsk_server *s;
+    const wsk_hooks *hooks = o->conn.hooks;
+    wsk_server *s = wsk__alloc0(hooks, sizeof(*s));
     int r;
 
-    if (loop == NULL)
-        return WSK_ERR_INVAL;
-    /* Before there are hooks of its own, the loop's hear of it. */
-    if (options != NULL && !wsk__options_take(&o, sizeof(o), options, options->size))
-        return invalid(wsk__loop_hooks(loop), "options: " WSK__NO_SIZE);
-    if (handlers != NULL && handlers->size < sizeof(handlers->size))
-        return invalid(wsk__loop_hooks(loop), "handlers: " WSK__NO_SIZE);
-    WSK_TRY(wsk__config_options_begin(&o.conn, wsk__loop_hooks(loop), "server"));
-    o.conn.role = WSK_ROLE_SERVER;
-    if (o.max_connections == 0)
-        o.max_connections = 10000000;
-    if (o.backlog == 0)
-        o.backlog = 4096;
-    hooks = o.conn.hooks;
-    s = wsk__alloc0(hooks, sizeof(*s));
     if (s == NULL)
         return WSK_ERR_NOMEM;
     s->loop = loop;
     s->hooks = hooks;
-    s->o = o;
+    s->o = *o;
     s->ud = ud;
     wsk__loop_join(loop, WSK__LOOP_SERVER);
     wsk__run_init(s);
@@ -128,7 +112,7 @@ int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *o
     if (r >= 0)
         r = wsk__conn_env_init(&s->env, s->cfg);
     s->env.toll_max = WSK__TOLL_MAX;
-    if (r >= 0 && o.max_connections_per_address != 0)
+    if (r >= 0 && o->max_connections_per_address != 0)
         r = wsk__address_table_new(&s->addresses, hooks);
     if (r >= 0)
         r = set_rates(s);
@@ -141,6 +125,41 @@ int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *o
     wsk__config_check_handlers(s->cfg, "server", s->h.on_message != NULL, s->h.on_data != NULL);
     *ret = s;
     return WSK_OK;
+}
+
+int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_options *options,
+                   const wsk_handlers *handlers, void *ud)
+{
+    wsk_server_options o = WSK_SERVER_OPTIONS_INIT;
+
+    if (loop == NULL)
+        return WSK_ERR_INVAL;
+    /* Before there are hooks of its own, the loop's hear of it. */
+    const wsk_hooks *told = wsk__loop_hooks(loop);
+    if (options != NULL && !wsk__options_take(&o, sizeof(o), options, options->size))
+        return invalid(told, "options: " WSK__NO_SIZE);
+    if (handlers != NULL && handlers->size < sizeof(handlers->size))
+        return invalid(told, "handlers: " WSK__NO_SIZE);
+    WSK_TRY(wsk__config_options_begin(&o.conn, told, "server"));
+    o.conn.role = WSK_ROLE_SERVER;
+    if (o.max_connections == 0)
+        o.max_connections = 10000000;
+    if (o.backlog == 0)
+        o.backlog = 4096;
+    int r = make(ret, loop, &o, handlers, ud);
+    if (r == WSK_ERR_INVAL && o.conn.hooks == NULL && wsk__log_on(told, WSK_LOG_ERROR)) {
+        const wsk_hooks hooks = wsk__hooks_to_tell(told);
+
+        o.conn.hooks = &hooks;
+        (void)make(ret, loop, &o, handlers, ud); /* fails as it did, and is heard */
+    }
+    return r;
+}
+
+/* Who hears of what a call asks for that cannot be. */
+static const wsk_hooks *told(const wsk_server *s)
+{
+    return s->hooks != NULL ? s->hooks : wsk__loop_hooks(s->loop);
 }
 
 static void free_site(const wsk_hooks *hooks, wsk__site *site)
@@ -214,7 +233,7 @@ static bool is_servers(const wsk_server *s, const wsk_tls *tls)
     bool ok = tls == NULL || tls->role == WSK_ROLE_SERVER;
 
     if (!ok)
-        (void)invalid(s->hooks, "tls was made for a client");
+        (void)invalid(told(s), "tls was made for a client");
     return ok;
 }
 
@@ -226,7 +245,7 @@ static int check_site(const wsk_server *s, const char *text, const wsk__url *url
 
     if (url->userinfo != NULL) {
         /* Without the URL: a password is not for the log. */
-        wsk__log(s->hooks, WSK_LOG_ERROR, "a user is for requests, not for what listens");
+        wsk__log(told(s), WSK_LOG_ERROR, "a user is for requests, not for what listens");
         return WSK_ERR_URL;
     }
     if (strchr(url->target, '?') != NULL)
@@ -234,13 +253,13 @@ static int check_site(const wsk_server *s, const char *text, const wsk__url *url
     else if (strchr(url->target, '*') != NULL && strcmp(url->target, "/*") != 0)
         why = "an asterisk stands for every path, behind the first slash, or nowhere";
     if (why != NULL) {
-        wsk__log(s->hooks, WSK_LOG_ERROR, "'%s': %s", text, why);
+        wsk__log(told(s), WSK_LOG_ERROR, "'%s': %s", text, why);
         return WSK_ERR_URL;
     }
     if (url->tls && tls == NULL)
-        return invalid(s->hooks, "'%s': tls is NULL, and wss needs one", text);
+        return invalid(told(s), "'%s': tls is NULL, and wss needs one", text);
     if (!url->tls && tls != NULL)
-        return invalid(s->hooks, "'%s': tls is given, and is for wss alone", text);
+        return invalid(told(s), "'%s': tls is given, and is for wss alone", text);
     return is_servers(s, tls) ? WSK_OK : WSK_ERR_INVAL;
 }
 
@@ -261,7 +280,7 @@ int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls)
     r = wsk__url_parse(s->hooks, url, &site->url, &why);
     if (r < 0) {
         if (why != NULL)
-            wsk__log(s->hooks, WSK_LOG_ERROR, "'%s': %s", url, why);
+            wsk__log(told(s), WSK_LOG_ERROR, "'%s': %s", url, why);
         wsk__free(s->hooks, site);
         return r;
     }
@@ -324,7 +343,7 @@ int wsk_server_adopt(wsk_server *s, int fd, wsk_tls *tls)
     int r;
 
     if (fd < 0)
-        return invalid(s->hooks, "%d is no descriptor to adopt", fd);
+        return invalid(told(s), "%d is no descriptor to adopt", fd);
     if (site->tls != tls) {
         /* One set of certificates for all that are adopted. */
         if (site->tls != NULL || !is_servers(s, tls)) {
@@ -350,7 +369,7 @@ void wsk_server_stop_listening(wsk_server *s)
 void wsk_server_drain(wsk_server *s, unsigned code, const char *reason)
 {
     if (!wsk__close_is_valid(code, reason)) {
-        (void)invalid(s->hooks, "drain: no close frame may have code %u and this reason: it is %u",
+        (void)invalid(told(s), "drain: no close frame may have code %u and this reason: it is %u",
                       code, (unsigned)WSK_CLOSE_GOING_AWAY);
         code = WSK_CLOSE_GOING_AWAY;
         reason = NULL;

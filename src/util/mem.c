@@ -75,6 +75,14 @@ int wsk__random(const wsk_hooks *hooks, void *buf, size_t n)
     return 0;
 }
 
+wsk_hooks wsk__hooks_to_tell(const wsk_hooks *of_loop)
+{
+    const wsk_hooks hooks = {
+        .size = sizeof(hooks), .ud = of_loop->ud, .log = of_loop->log, .log_level = WSK_LOG_ERROR};
+
+    return hooks;
+}
+
 bool wsk__log_on(const wsk_hooks *hooks, wsk_log_level level)
 {
     return hooks != NULL && hooks->log != NULL && level != WSK_LOG_OFF && level <= hooks->log_level;

@@ -25,6 +25,9 @@ char *wsk__strndup(const wsk_hooks *hooks, const char *s, size_t n);
 /* Fills buf from the random hook, or RAND_bytes(3). 0, or negative. */
 int wsk__random(const wsk_hooks *hooks, void *buf, size_t n);
 
+/* Hooks for refusals alone of an object that is given none, whose loop has these: by its memory and
+ * all else it has nothing to do with them. */
+wsk_hooks wsk__hooks_to_tell(const wsk_hooks *of_loop);
 /* True if a line of this level would be heard. */
 bool wsk__log_on(const wsk_hooks *hooks, wsk_log_level level);
 /* Formats a line (cut at 512 octets; control characters from peers are replaced by '?'). */

@@ -365,8 +365,10 @@ WSK_API int wsk_sync_recv(wsk_sync *s, wsk_message *ret, int timeout_ms);
 WSK_API int wsk_sync_close(wsk_sync *s, unsigned code, const char *reason);
 /*
  * Has the call of the above that is waiting, or else the next one that has to look at the socket,
- * return WSK_ERR_INTERRUPTED. From any thread or signal handler, from when *ret is set in
- * wsk_sync_connect() until wsk_sync_free(); it is NULL before, which does nothing. A signal by
+ * return WSK_ERR_INTERRUPTED. From any thread or signal handler, until wsk_sync_free(). *ret itself
+ * is no atomic object: a signal handler of the thread that connects may look at it at any time (it
+ * is NULL before there is something to interrupt, which does nothing); another thread is handed the
+ * pointer, by an atomic one or under a lock, when wsk_sync_connect() has returned. A signal by
  * itself interrupts nothing. The connection is as it was: receive again; what was being sent goes
  * out during the next calls; wsk_sync_close() again goes on waiting for the same handshake. Only
  * after wsk_sync_connect() there is nothing left but to free it.

@@ -483,10 +483,10 @@ WSK_API int wsk_conn_pong(wsk_conn *c, const void *data, size_t len);
 /*
  * Starts the closing handshake (section 7.1.2). code 0 or 1005: a close frame without a code, which
  * can have no reason. Codes that may not be sent, or a reason of more than 123 octets or not UTF-8,
- * or one without a code, are WSK_ERR_INVAL. reason may be NULL. Calling it again, or on a
- * connection that is closing already, does nothing and is WSK_OK; while CONNECTING it ends the
- * connection. Until the peer's close frame there come messages, pings and pongs as before, also to
- * who is paused.
+ * or one without a code, are WSK_ERR_INVAL, in any state. reason may be NULL. Calling it again with
+ * what may be sent, or on a connection that is closing already, does nothing and is WSK_OK; while
+ * CONNECTING it ends the connection. Until the peer's close frame there come messages, pings and
+ * pongs as before, also to who is paused.
  */
 WSK_API int wsk_conn_close(wsk_conn *c, unsigned code, const char *reason);
 

@@ -2,7 +2,9 @@
 /*
  * An event loop for sockets and timers, over io_uring or epoll. One loop belongs to one thread, the
  * one that takes its first turn; run several for several cores. Only wsk_loop_post() and
- * wsk_loop_stop() may be called from other threads (wsk_loop_stop() from signal handlers too).
+ * wsk_loop_stop() may be called from other threads (wsk_loop_stop() from signal handlers too). When
+ * that thread has ended another one may free what is on the loop, and the loop, but over io_uring
+ * not turn it (WSK_ERR_SYS, with a line in the log): draining comes before the thread ends.
  *
  * A loop does not survive fork(2): daemonize before its first turn. A child must leave it, its
  * servers and its clients alone, and not even free them, since what it frees the parent loses.
@@ -40,10 +42,10 @@ typedef struct wsk_loop_options {
  * WSK_ERR_INVAL for a size, io or recv_buffer that may not be (the log hook gets a line),
  * WSK_ERR_NOMEM, WSK_ERR_SYS. */
 WSK_API int wsk_loop_new(wsk_loop **ret, const wsk_loop_options *options) WSK_WARN_UNUSED;
-/* All servers, clients and timers of the loop must be gone, and not within a handler or a posted
- * call: else there is a line in the log (WSK_LOG_ERROR), and with a server or a client, or in a
- * handler, nothing is freed. What was posted is run first, and what that posts, until there is no
- * more. NULL is fine. */
+/* All servers, clients and timers of the loop must be gone, and not within a handler, a posted call
+ * or a timer's function: else there is a line in the log (WSK_LOG_ERROR), and with a server or a
+ * client, or within one of these, nothing is freed. What was posted is run first, and what that
+ * posts, until there is no more. NULL is fine. */
 WSK_API void wsk_loop_free(wsk_loop *loop);
 
 /* Turns until wsk_loop_stop(). WSK_ERR_SYS if the kernel refuses to wait. Neither this nor

@@ -122,11 +122,11 @@ WSK_API int wsk_server_new(wsk_server **ret, wsk_loop *loop, const wsk_server_op
                            const wsk_handlers *handlers, void *ud) WSK_WARN_UNUSED;
 /*
  * Drops every connection without a word (on_close is called) and ends the server. NULL is fine.
- * Within a handler or a posted call, of this server or of anyone on its loop, what cannot be ended
- * at once ends before the turn does: the peer whose handler it is gets its on_close when that has
- * returned, so what handlers look at has to stay so long. Elsewhere it turns the loop until all are
- * gone: timers, posted calls, and handlers of others on the loop run within it. Nothing else may be
- * called for the server afterwards.
+ * Within a handler, a posted call or a timer's function, of this server or of anyone on its loop,
+ * what cannot be ended at once ends before the turn does: the peer whose handler it is gets its
+ * on_close when that has returned, so what handlers look at has to stay so long. Elsewhere it turns
+ * the loop until all are gone: timers, posted calls, and handlers of others on the loop run within
+ * it. Nothing else may be called for the server afterwards.
  */
 WSK_API void wsk_server_free(wsk_server *s);
 WSK_API void *wsk_server_data(const wsk_server *s);
@@ -144,7 +144,8 @@ WSK_API wsk_config *wsk_server_config(const wsk_server *s);
  */
 WSK_API int wsk_server_listen(wsk_server *s, const char *url, wsk_tls *tls);
 /* The URL of the i-th listener with its real port, for wsk_client_connect(), too; writes at most n
- * octets with NUL, returns the length of the whole, or 0 if there is no i-th. */
+ * octets with NUL, returns the length of the whole, or 0 if there is no i-th. A listener keeps its
+ * number and its URL behind wsk_server_stop_listening(); new ones count on from there. */
 WSK_API size_t wsk_server_url(const wsk_server *s, size_t i, char *buf, size_t n);
 /*
  * Takes a connected stream socket that the program accepted itself. The fd is the server's in any

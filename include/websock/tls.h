@@ -33,7 +33,8 @@ typedef struct wsk_tls_options {
     const char *ca_file;          /* PEM; server: accept (and, with verify, require) client
                                      certificates signed by these. Client: trust these instead of
                                      the system's */
-    bool verify;                  /* server: require a client certificate; needs ca_file */
+    bool verify;                  /* server: require a client certificate; needs ca_file. All or
+                                     nothing: no call tells whose certificate it was */
     bool insecure;                /* client: do not verify. Never in production */
     const char *const *alpn; /* NULL-terminated; NULL: "http/1.1". A server refuses clients that
                                 offer others only (RFC 7301 3.2) */

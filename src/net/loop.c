@@ -452,7 +452,8 @@ void wsk_loop_free(wsk_loop *loop)
      * instead. */
     if (wsk__loop_is_busy(loop)) {
         wsk__log(loop->hooks, WSK_LOG_ERROR,
-                 "wsk_loop_free(): not within a handler or a posted call: nothing is freed");
+                 "wsk_loop_free(): not within a handler, a posted call or a timer's function: "
+                 "nothing is freed");
         return;
     }
     settle(loop);

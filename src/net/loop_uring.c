@@ -323,6 +323,7 @@ static int enable(wsk__uring *u)
         return -1;
     }
     u->enabled = true;
+    u->thread = pthread_self();
     /* Spares the kernel a look-up per call; it works without, too. */
     (void)io_uring_register_ring_fd(&u->ring);
     return 0;
@@ -342,6 +343,16 @@ static bool io_queued(const wsk_loop *loop)
 
     return !u->enabled || u->head != u->tail || io_uring_sq_ready(&u->ring) > 0 ||
            io_uring_cq_ready(&u->ring) > 0 || u->owed != 0 || !u->hears;
+}
+
+/* The kernel's words for it (EINVAL, EEXIST) tell nobody. */
+static void note_thread(const wsk_loop *loop)
+{
+    const wsk__uring *u = loop->io_data;
+
+    if (!pthread_equal(u->thread, pthread_self()))
+        wsk__log(loop->hooks, WSK_LOG_ERROR,
+                 "io_uring: a loop is turned by the thread of its first turn, and no other");
 }
 
 static int io_wait(wsk_loop *loop, int timeout_ms)
@@ -380,6 +391,7 @@ static int io_wait(wsk_loop *loop, int timeout_ms)
     if (r == -EINTR)
         (void)io_uring_get_events(&u->ring);
     if (r < 0 && r != -ETIME && r != -EINTR && r != -EAGAIN && r != -EBUSY) {
+        note_thread(loop);
         errno = -r;
         return -1;
     }

@@ -74,6 +74,7 @@ typedef struct wsk__uring_recent {
 typedef struct wsk__uring {
     struct io_uring ring;
     bool enabled;
+    pthread_t thread; /* of the first turn, once enabled */
     bool settling;
     bool hears; /* of wake_fd: a poll for it is queued or pending */
     /* Descriptors (the first one and 1; 0: none) that are closed but for the kernel, which did not

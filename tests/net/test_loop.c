@@ -546,6 +546,10 @@ static void test_loop_made_for_another_thread(void **state)
     assert_int_equal(wsk_loop_post(t.loop, stop_from_post, t.loop), WSK_OK);
     pthread_join(thread, &result);
     assert_ptr_equal(result, t.loop);
+    /* io_uring is bound to the thread of the first turn. */
+    const bool bound = t.io == WSK_IO_URING;
+    assert_int_equal(wsk_loop_turn(t.loop, 0), bound ? WSK_ERR_SYS : WSK_OK);
+    assert_true(bound == (strstr(t.log, "by the thread of its first turn") != NULL));
     e.is_open = false;
     wsk__stream_close(&e.stream);
     close(fd[1]);

@@ -104,6 +104,14 @@ static void conclude(fuzz_held *h, bool is_back, int64_t now)
         degrade(r, JUDGE_NON_STRICT, "the client did not come back in time");
 }
 
+void fuzz_care_over(const judge_fuzz *f, conn *c)
+{
+    if (!is_watched(f, c) || is_trying(c->query.test))
+        return;
+    look_at(&c->process, false);
+    c->is_over_it = !c->process.gone;
+}
+
 /* Somebody of the agent is here already, and waits for just this. */
 static bool is_waited_for(const judge_fuzz *f, const conn *c)
 {
@@ -123,7 +131,7 @@ bool fuzz_care_hold(judge_fuzz *f, const conn *c, judge_result *r, int64_t now)
         f->n_held == MAX_HELD)
         return false;
     /* A client that has asked for its last report has got over it, and need not come again. */
-    if (f->ended)
+    if (f->ended || c->is_over_it)
         return false;
     h = &f->held[f->n_held];
     *h = (fuzz_held){c->query.test, strdup(c->query.agent), *r, now, c->process};

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -303,6 +304,19 @@ static void deliver_held(judge_fuzz *f, const char *agent, int64_t now)
     }
 }
 
+/* A client that goes through its cases one after the other may be back before the end of its last
+ * connection was looked at: should it fall over the next case, this one is not to blame. */
+static void note_back(judge_fuzz *f, const char *agent)
+{
+    for (size_t i = 0; i < f->n_conns; i++) {
+        conn *c = f->conns[i];
+        struct pollfd p = {.fd = c->link.fd, .events = POLLRDHUP};
+        if (c->state == CONN_PEER && strcmp(c->query.agent, agent) == 0 && poll(&p, 1, 0) == 1 &&
+            (p.revents & (POLLRDHUP | POLLHUP)))
+            fuzz_care_over(f, c);
+    }
+}
+
 /* The head of a request is there. */
 static void on_head(judge_fuzz *f, conn *c, size_t len, int64_t now)
 {
@@ -327,6 +341,8 @@ static void on_head(judge_fuzz *f, conn *c, size_t len, int64_t now)
         refuse(f, c, 500, "there are too many agents", now);
     } else {
         deliver_held(f, c->query.agent, now);
+        if (f->p.pid != 0)
+            note_back(f, c->query.agent);
         if (c->query.act == FUZZ_RUN)
             begin_case(f, c, now);
         else

@@ -73,6 +73,7 @@ typedef struct conn {
     judge_peer *peer;
     fuzz_query query;
     judge_vitality process; /* of the client, while it runs a case that tries it */
+    bool is_over_it;        /* it had ended the connection, and was there for the next case */
     bool waits;             /* for a result */
     bool is_last;           /* the server ends when this does */
     bool deaf;              /* writing has failed */
@@ -139,6 +140,8 @@ void fuzz_answer_status(conn *c, const judge_entry *e);
 
 /* The case of a connection begins. */
 void fuzz_care_begin(const judge_fuzz *f, conn *c, int64_t now);
+/* The client has ended the connection, of which the judge has not heard yet, and has come back. */
+void fuzz_care_over(const judge_fuzz *f, conn *c);
 /* True: the result was taken, and waits for the client to come back. */
 bool fuzz_care_hold(judge_fuzz *f, const conn *c, judge_result *r, int64_t now);
 /* The next result that need not wait any longer: of an agent that is back, or (NULL) of those whose

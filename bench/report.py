@@ -4,11 +4,13 @@ import html
 import shlex
 import statistics
 
+import perf_profile
 from scenarios import METRICS, Target
 
 # Benchmarks of single parts.
 PARTS = {"kernels": "Masks and UTF-8, in cache and out of it", "parse": "Frames and handshakes",
          "conn": "A connection without any system call"}
+PROFILE = "What the CPU time of a server consists of"
 
 # ------------------------------------------------------------------------------------- numbers
 
@@ -190,6 +192,9 @@ def plain(results):
                     v, met = found[s["name"]]
                     lines.append(f"  {'reached' if met else 'MISSED '}  {t.text()}: {s['label']} "
                                  f"{goal_value(t, v['median'])}")
+    if results.get("profile"):
+        text, rows = perf_profile.told(results["profile"])
+        lines += ["", f"{PROFILE}. {text}", *columns([["  " + r[0], *r[1:]] for r in rows])]
     lines.append("")
     for key, text in conditions(results):
         lines.append(f"{key}: {text}")
@@ -331,6 +336,10 @@ def markdown(results):
         lines += md_metric(results, title, lambda s, m=metric: s["main"] == "p50" and m)
     lines += md_metric(results, "Server memory per idle connection, octets",
                        lambda s: s["main"] == "memory" and "memory")
+    if results.get("profile"):
+        text, rows = perf_profile.told(results["profile"])
+        lines += ["", f"### {PROFILE}", "", text]
+        lines += ["", *md_table(rows[0], rows[1:])] if rows else []
     for name, title in PARTS.items():
         text = results.get("parts", {}).get(name)
         lines += ["", f"### {title}", "", "```", *text, "```"] if text else []
@@ -548,6 +557,14 @@ def page(results):
         out += ['<ul class="goals">', *goals, "</ul>"] if goals else []
         out += [*details(results, scenario), "</div>"]
     out.append("</div>" if group else "")
+    if results.get("profile"):
+        text, rows = perf_profile.told(results["profile"])
+        out += [f"<h2>{PROFILE}</h2>", f"<p>{html.escape(text)}</p>", '<div class="wide"><table>']
+        for i, row in enumerate(rows):
+            cell = "td" if i else "th"
+            out.append("<tr>" + "".join(f"<{cell}>{html.escape(c)}</{cell}>" for c in row) +
+                       "</tr>")
+        out.append("</table></div>")
     for name, title in PARTS.items():
         text = results.get("parts", {}).get(name)
         if text:

@@ -63,6 +63,12 @@ class Scenario:
     brief: bool = False  # it stands in the README
 
     @property
+    def profile(self):
+        """A full run looks at what the CPU time consists of."""
+        return self.key in ("echo-20-100", "pipeline-64", "echo-16k", "broadcast-10000",
+                            "handshake", "deflate-1024", "tls-125", "tls-64k")
+
+    @property
     def metrics(self):
         if self.kind == "idle":
             return ["memory"]

@@ -17,6 +17,7 @@ import traceback
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import perf_profile  # noqa: E402
 import processes  # noqa: E402
 import report  # noqa: E402
 import scenarios  # noqa: E402
@@ -111,6 +112,49 @@ def from_end_to_end():
         assert "20 B, 100 connections" in page.text and "mine" in page.text
 
 
+SAMPLES = """
+ ffffffffa1 ([kernel.kallsyms])
+ ffffffffc2 ([unknown])
+ 7f01 (/usr/lib/x86_64-linux-gnu/libcrypto.so.3)
+ 7f02 (/usr/lib/x86_64-linux-gnu/libssl.so.3)
+ 7f03 (/usr/lib/x86_64-linux-gnu/libc.so.6)
+ 7f04 (/usr/lib/x86_64-linux-gnu/libisal.so.2.0.30)
+ 7f05 (/usr/lib/x86_64-linux-gnu/libcares.so.2)
+ 5501 (/home/a b/(1)/build/websock)
+"""
+
+
+def where_the_time_goes():
+    """What perf(1) printed is put in groups; then a profile, where that is allowed."""
+    parts, samples = perf_profile.shares(SAMPLES)
+    assert samples == 8 and parts == {
+        "the kernel": 0.25, "the program, with liburing": 0.25, "OpenSSL": 0.25,
+        "the compressor": 0.125, "the C library": 0.125}, parts
+    assert perf_profile.calls("# started\n\n4321,,raw_syscalls:sys_enter,99,100.00,,\n") == 4321
+    for wrong, text in ((perf_profile.shares, "no sample\n"),
+                        (perf_profile.calls, "<not counted>,,raw_syscalls:sys_enter,0,\n")):
+        try:
+            wrong(text)
+        except processes.Failed:
+            continue
+        raise AssertionError(f"{wrong.__name__} took {text!r}")
+    assert perf_profile.told({"missing": "no perf"}) == ("Not looked at: no perf.", [])
+    if perf_profile.missing():
+        raise Skip(perf_profile.missing())
+    with tempfile.TemporaryDirectory() as folder:
+        measure(folder, "--servers", "websock-epoll", "--scenarios", "echo-20-100,latency",
+                "--duration", "0.5", "--profile")
+        found = load(folder)["profile"]
+        assert not found["failures"] and len(found["rows"]) == 2, found
+        for row in found["rows"]:
+            assert row["samples"] > 20 and abs(sum(row["shares"].values()) - 1) < 1e-9, row
+            assert row["shares"]["the kernel"] > 0.2 and row["calls"] > 0.1, row
+        for name in ("results.md", "results.html"):
+            with open(os.path.join(folder, name), encoding="utf-8") as f:
+                text = f.read()
+            assert report.PROFILE in text and "Latency: 1 connection, 20 B" in text, text
+
+
 def what_fails_is_said_and_the_rest_goes_on():
     with tempfile.TemporaryDirectory() as folder:
         done = measure(folder, "--servers", "websock-epoll,broken", "--peer", "broken=false {port}",
@@ -175,8 +219,8 @@ def numbers():
 
 
 def main():
-    tests = [numbers, wrong_usage, from_end_to_end, what_fails_is_said_and_the_rest_goes_on,
-             who_ends_it_ends_its_servers]
+    tests = [numbers, wrong_usage, from_end_to_end, where_the_time_goes,
+             what_fails_is_said_and_the_rest_goes_on, who_ends_it_ends_its_servers]
     failed = 0
     print(f"1..{len(tests)}", flush=True)
     for i, test in enumerate(tests, 1):

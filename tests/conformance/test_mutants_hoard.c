@@ -26,6 +26,7 @@
 #include "conformance/run.h"
 #include "mutant_frames.h"
 #include "mutant_tcp.h"
+#include "table_fixture.h"
 
 /* Patience of the test, not of the judge: a loaded machine is no dead peer. */
 #define ANSWERS_WITHIN 20
@@ -51,22 +52,6 @@ static void must(bool ok)
 {
     if (!ok)
         abort();
-}
-
-static judge_table *table;
-
-static int setup(void **state)
-{
-    (void)state;
-    table = judge_table_new();
-    return table == NULL;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    judge_table_free(table);
-    return 0;
 }
 
 /* ------------------------------------------------------------------------------- server -- */
@@ -270,5 +255,5 @@ int main(void)
         cmocka_unit_test(hoarders_fail_and_others_pass),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, table_setup, table_teardown);
 }

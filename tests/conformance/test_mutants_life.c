@@ -25,28 +25,13 @@
 #include "conformance/run.h"
 #include "mutant_frames.h"
 #include "mutant_tcp.h"
+#include "table_fixture.h"
 
 /* Patience of the test, not of the judge: a loaded machine is no dead peer. */
 #define PATIENCE 20
 /* Of the connections of a crowd: 150, 60, 300 and 300; and, of those that are slow, 100. */
 #define CROWD      0.03
 #define SLOW_CROWD 0.1
-
-static judge_table *table;
-
-static int setup(void **state)
-{
-    (void)state;
-    table = judge_table_new();
-    return table == NULL;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    judge_table_free(table);
-    return 0;
-}
 
 /* When a server ends. */
 typedef enum end_of_server { NEVER, BEHIND_ITS_FIRST, WITHIN_ITS_FIRST } end_of_server;
@@ -422,5 +407,5 @@ int main(void)
         cmocka_unit_test(crowds_try_all_addresses),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, table_setup, table_teardown);
 }

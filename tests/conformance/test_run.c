@@ -20,8 +20,7 @@
 #include "judge_memory.h"
 #include "mutant_tcp.h"
 #include "support.h"
-
-static judge_table *table;
+#include "table_fixture.h"
 
 typedef struct server {
     pthread_t thread;
@@ -317,20 +316,6 @@ static void cases_are_skipped_and_runs_cancelled(void **state)
     free(o);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    table = judge_table_new();
-    return table == NULL;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    judge_table_free(table);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,5 +327,5 @@ int main(void)
         cmocka_unit_test(cases_are_skipped_and_runs_cancelled),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, table_setup, table_teardown);
 }

@@ -24,6 +24,7 @@
 #include "conformance/run.h"
 #include "conformance/vitality.h"
 #include "mutant_tcp.h"
+#include "table_fixture.h"
 
 /* Patience of the test, not of the judge: a loaded machine is no dead peer. */
 #define PATIENCE 20
@@ -41,22 +42,6 @@ typedef struct outcome {
     char vitality[256], why[128];
     unsigned results;
 } outcome;
-
-static judge_table *table;
-
-static int setup(void **state)
-{
-    (void)state;
-    table = judge_table_new();
-    return table == NULL;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    judge_table_free(table);
-    return 0;
-}
 
 static void *serve(void *arg)
 {
@@ -439,5 +424,5 @@ int main(void)
     snprintf(children, sizeof(children), "/proc/self/task/%d/children", (int)getpid());
     if (access(children, R_OK) != 0 || access("/proc/self/schedstat", R_OK) != 0)
         cmocka_set_skip_filter("*(/proc)");
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, table_setup, table_teardown);
 }

@@ -139,13 +139,29 @@ static void describe(const bool *hit, const bool *ran, char *out, size_t room)
     case_set_describe(table, 0, judge_table_count_autobahn(table), hit, ran, out, room);
 }
 
-/* What was hit is what the row says of the cases that were run. */
+static bool names_one_of(const char *set, const bool *ran)
+{
+    const size_t n = judge_table_count_autobahn(table);
+    size_t i = 0;
+
+    while (i < n && !(ran[i] && case_set_has(set, judge_table_at(table, i)->id)))
+        i++;
+    return i < n;
+}
+
+/* What was hit is what the row says of the cases that were run, and it speaks of no others. */
 static bool is_as_said(const row *r, const bool *hit, const bool *ran)
 {
     const size_t n = judge_table_count_autobahn(table);
+    char word[16];
+    int len;
 
     for (size_t i = 0; i < n; i++) {
         if (ran[i] && hit[i] != case_set_has(r->cases, judge_table_at(table, i)->id))
+            return false;
+    }
+    for (const char *p = r->cases; sscanf(p, "%15s%n", word, &len) == 1; p += len) {
+        if (!names_one_of(word, ran))
             return false;
     }
     return true;

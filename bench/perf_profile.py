@@ -76,14 +76,14 @@ class Watcher:
 
     def beside(self, pid, counting):
         """A process to be started with the load; what it found is read once that is over."""
-        what = (f"perf stat -x , -o '{self.said}' -e raw_syscalls:sys_enter" if counting else
-                f"perf record -q -e cpu-clock -F {RATE} -o '{self.data}'")
+        what = (["stat", "-x", ",", "-o", self.said, "-e", "raw_syscalls:sys_enter"] if counting
+                else ["record", "-q", "-e", "cpu-clock", "-F", str(RATE), "-o", self.data])
         for path in (self.data, self.said):
             if os.path.exists(path):
                 os.remove(path)
         return processes.Started(
-            ["sh", "-c", f"sleep {self.after}; exec {what} -p {pid} -- sleep {self.seconds}"],
-            subprocess.DEVNULL, subprocess.DEVNULL, self.cpu)
+            ["sh", "-c", 'sleep "$0"; exec "$@"', str(self.after), "perf", *what, "-p", str(pid),
+             "--", "sleep", str(self.seconds)], subprocess.DEVNULL, subprocess.DEVNULL, self.cpu)
 
     def shares(self):
         done = subprocess.run(["perf", "script", "-i", self.data, "-F", "ip,dso"],
@@ -107,6 +107,7 @@ def told(found):
         parts = [f"{row['shares'][g] * 100:.0f} %" if row["shares"][g] >= 0.005 else ""
                  for g in GROUPS]
         rows.append([row["title"], row["server"], *parts, f"{row['calls']:.2f}"])
+    failed = "".join(f" Failed: {text}." for text in found["failures"])
     return (f"By perf(1): {found['seconds']:g} s of samples (cpu-clock), and in a run of its own "
             "as long a count of the system calls, for a message. Shares below half a hundredth are "
-            "left out.", rows)
+            f"left out.{failed}", rows)

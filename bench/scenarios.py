@@ -61,12 +61,7 @@ class Scenario:
     quick: bool = False
     raw: bool = False  # a raw echo can do it too
     brief: bool = False  # it stands in the README
-
-    @property
-    def profile(self):
-        """A full run looks at what the CPU time consists of."""
-        return self.key in ("echo-20-100", "pipeline-64", "echo-16k", "broadcast-10000",
-                            "handshake", "deflate-1024", "tls-125", "tls-64k")
+    profile: bool = False  # a full run looks at what the CPU time consists of
 
     @property
     def metrics(self):
@@ -126,7 +121,8 @@ def everything():
             add(f"echo-{size}-{connections}", "Echo",
                 f"{octets(size)}, {number(connections)} connections", connections, size, targets,
                 raw=True, quick=(size, connections) in ((20, 100), (125, 1000)),
-                brief=(size, connections) in ((20, 100), (125, 1000)))
+                brief=(size, connections) in ((20, 100), (125, 1000)),
+                profile=(size, connections) == (20, 100))
 
     both = [Target("p50", True, 0.4), Target("p99", True, 0.4)]
     beside = [Target(m, True, 1, "raw_more") for m in ("p50", "p99")]
@@ -143,9 +139,10 @@ def everything():
         ["--pipeline", "16"], raw=True)
     add("pipeline-64", "Pipelined", "20 B, 16 connections, 64 in flight", 16, 20,
         [rate(1.15), cpu(0.85), Target("user", True, 0.01, "absolute")], ["--pipeline", "64"],
-        raw=True, quick=True, brief=True)
+        raw=True, quick=True, brief=True, profile=True)
 
-    add("echo-16k", "Large", "16 KiB, 16 connections", 16, 16384, [cpu(0.97)], raw=True, quick=True)
+    add("echo-16k", "Large", "16 KiB, 16 connections", 16, 16384, [cpu(0.97)], raw=True, quick=True,
+        profile=True)
     for connections in (4, 16):
         for kind in ("binary", "text"):
             targets = [rate(1.1), cpu(0.9)]
@@ -161,21 +158,23 @@ def everything():
     add("broadcast-1000-8", "Broadcast", "64 B to 1,000, 8 in flight", 1000, 64,
         [rate(1.1), cpu(0.83)], ["--mode", "broadcast", "--pipeline", "8"], mode="broadcast")
     add("broadcast-10000", "Broadcast", "64 B to 10,000", 10000, 64, [rate(1.15), cpu(0.83)],
-        ["--mode", "broadcast"], mode="broadcast")
+        ["--mode", "broadcast"], mode="broadcast", profile=True)
     add("handshake", "Handshakes", "connect, shake hands, close; 16 at a time", 16, 20, [cpu(0.9)],
-        ["--mode", "handshake"], kind="handshake", quick=True, brief=True)
+        ["--mode", "handshake"], kind="handshake", quick=True, brief=True,
+        profile=True)
 
     for size, limit in ((128, 0.6), (1024, 0.6), (16384, 0.22)):
         add(f"deflate-{size}", "Compressed", f"JSON text of {octets(size)}, 16 connections", 16,
             size, [cpu(limit), wire(1.15)], ["--deflate", "--text"], mode="deflate",
-            quick=size > 128, brief=size == 1024)
+            quick=size > 128, brief=size == 1024, profile=size == 1024)
     for size in (1024, 16384):
         add(f"dense-{size}", "Compressed", f"the same, {octets(size)}, each at its densest", 16,
             size, [cpu(0.99), wire(1.0)], ["--deflate", "--text"], mode="dense")
 
     add("tls-125", "TLS", "125 B, 100 connections", 100, 125, [cpu(0.95)], mode="tls", quick=True,
-        brief=True)
-    add("tls-64k", "TLS", "64 KiB, 16 connections", 16, 65536, [cpu(0.7)], mode="tls", brief=True)
+        brief=True, profile=True)
+    add("tls-64k", "TLS", "64 KiB, 16 connections", 16, 65536, [cpu(0.7)], mode="tls", brief=True,
+        profile=True)
 
     for mode, name, limit in (("echo", "plain", 200), ("deflate", "compression negotiated", 260),
                               ("tls", "TLS", 12288)):

@@ -139,6 +139,8 @@ def where_the_time_goes():
             continue
         raise AssertionError(f"{wrong.__name__} took {text!r}")
     assert perf_profile.told({"missing": "no perf"}) == ("Not looked at: no perf.", [])
+    text, rows = perf_profile.told({"seconds": 1, "rows": [], "failures": ["latency, x: gone"]})
+    assert text.endswith(" Failed: latency, x: gone.") and len(rows) == 1, (text, rows)
     if perf_profile.missing():
         raise Skip(perf_profile.missing())
     with tempfile.TemporaryDirectory() as folder:
